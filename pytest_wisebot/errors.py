@@ -1,0 +1,182 @@
+"""Everything this package raises, as one tree whose branches say who must act.
+
+::
+
+    WisebotError
+    ├─ ConfigurationError       the user: an option, wisebot.toml, a marker, a credential
+    ├─ InfrastructureError      no verdict on the workflow is possible
+    │  ├─ NotStarted            provably no run: retried, then raised
+    │  │  ├─ ConnectionFailed      no connection: name, route, TLS, or nobody listening
+    │  │  ├─ RateLimited           429
+    │  │  └─ ServiceUnavailable    503 that says when to come back
+    │  ├─ Rejected              refused, never retried
+    │  │  ├─ AuthenticationFailed  401 or 403
+    │  │  ├─ WorkflowNotFound      404
+    │  │  ├─ Redirected            3xx: followed, it would carry the credential to another host
+    │  │  └─ RequestRejected       any other 4xx
+    │  ├─ OutcomeUnknown        may have run: retried only if the workflow is idempotent
+    │  │  ├─ RunTimedOut           the deadline passed after the request had been sent
+    │  │  ├─ ConnectionLost        the connection ended before the answer was whole
+    │  │  └─ GatewayFailed         5xx without an envelope
+    │  └─ UnexpectedResponse    a 2xx answer that is no envelope: not JSON, too large, too deep
+    └─ NotRun                   stopped before it was sent
+       └─ Cancelled                the session, or the test, gave it up
+
+A workflow that ran and failed is no error at all: it is a `WorkflowRun` with ``ok`` false.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class WisebotError(Exception):
+    """The base of every error that this package raises."""
+
+
+class ConfigurationError(WisebotError):
+    """Something the user wrote or left out: an option, ``wisebot.toml``, a marker, a credential, an input.
+
+    Nothing was sent.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Attempted:
+    """What was asked of whom, for the words of an error. Holds no credential.
+
+    Attributes:
+        host: the origin that was asked.
+        attempts: how many attempts were made.
+        environment: the environment of ``wisebot.toml`` that was in force, if any.
+        commands: what repeats the request by hand, with the credential named by its reference.
+    """
+
+    workflow: str
+    api: str
+    host: str
+    attempts: int = 0
+    environment: str | None = None
+    commands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server answered, as far as an error shows it."""
+
+    status_code: int
+    content_type: str = ""
+    excerpt: str = ""
+    """The first 300 characters of the body, cleaned of credentials and control characters."""
+    retry_after: float | None = None
+    """Seconds that the server asked us to wait, when it did."""
+
+    def __str__(self) -> str:
+        kind = f" ({self.content_type})" if self.content_type else ""
+        wait = f", asks to wait {self.retry_after:g} s" if self.retry_after is not None else ""
+        text = f": {self.excerpt}" if self.excerpt else ", empty"
+        return f"status {self.status_code}{kind}{wait}{text}"
+
+
+class InfrastructureError(WisebotError):
+    """No verdict on the workflow is possible.
+
+    Attributes:
+        attempted: what was asked of whom, and how often.
+        answer: what came back, or None when nothing did.
+    """
+
+    outcome = "No verdict on the workflow is possible."
+
+    def __init__(self, reason: str, attempted: Attempted, answer: Answer | None = None) -> None:
+        super().__init__(reason, attempted, answer)
+        self.reason = reason
+        self.attempted = attempted
+        self.answer = answer
+
+    def __str__(self) -> str:
+        asked = self.attempted
+        lines = [f'{self.reason} (workflow "{asked.workflow}" over the {asked.api} API at {asked.host})']
+        if self.answer is not None:
+            lines.append(f"  answer: {self.answer}")
+        lines.append(f"  {self.outcome}{_attempts_in_words(asked.attempts)}")
+        return "\n".join(lines)
+
+
+class NotStarted(InfrastructureError):
+    """The run provably did not start. It was tried again as often as ``--wisebot-retries`` allows."""
+
+    outcome = "The run did not start."
+
+
+class ConnectionFailed(NotStarted):
+    """No connection was made: unknown host, nobody listening, TLS refused, or no answer in time."""
+
+
+class RateLimited(NotStarted):
+    """Wisebot answered 429."""
+
+
+class ServiceUnavailable(NotStarted):
+    """Wisebot answered 503 and said when to come back (``Retry-After``)."""
+
+
+class Rejected(InfrastructureError):
+    """The request was refused. Trying again would not help, so nobody did."""
+
+    outcome = "The run was refused."
+
+
+class AuthenticationFailed(Rejected):
+    """401 or 403: the credential is wrong, has expired, or may not start this workflow from here."""
+
+
+class WorkflowNotFound(Rejected):
+    """404: no workflow with this id at this host, or not Wisebot's host at all."""
+
+
+class Redirected(Rejected):
+    """A redirect. It is never followed: a redirect would carry the credential to another host."""
+
+
+class RequestRejected(Rejected):
+    """Any other 4xx answer."""
+
+
+class OutcomeUnknown(InfrastructureError):
+    """The workflow may have run, with its cost and its side effects.
+
+    It is not repeated, unless ``wisebot.toml`` calls the workflow ``idempotent``.
+    """
+
+    outcome = "The workflow may have run; it was not started again."
+
+
+class RunTimedOut(OutcomeUnknown):
+    """The deadline of the run passed after the request had been sent."""
+
+
+class ConnectionLost(OutcomeUnknown):
+    """The connection ended after the request had been sent and before the answer was whole."""
+
+
+class GatewayFailed(OutcomeUnknown):
+    """A 5xx answer that is not Wisebot's envelope, as a gateway in front of it gives."""
+
+
+class UnexpectedResponse(InfrastructureError):
+    """A 2xx answer that is no envelope: not JSON, too large, too deep, or another shape."""
+
+    outcome = "The workflow may have run, but its answer cannot be read."
+
+
+class NotRun(WisebotError):
+    """The run was stopped before it was sent."""
+
+
+class Cancelled(NotRun):
+    """The run was given up: by `PendingRun.cancel`, or because the session ended."""
+
+
+def _attempts_in_words(attempts: int) -> str:
+    return "" if attempts <= 1 else f" Attempts: {attempts}."

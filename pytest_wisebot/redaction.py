@@ -1,0 +1,125 @@
+"""Credentials that do not show, and text without them.
+
+A `Secret` holds a credential and shows it to nobody who does not ask; a `Redactor` knows the credentials of a session
+and takes them out of text and JSON, in each of the forms that a header, a URL, a log line or a traceback gives them.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+import re
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NoReturn
+from urllib.parse import quote, quote_plus
+
+MASK = "<secret>"
+
+SHORTEST_SECRET = 8
+"""Characters that a credential has at least: a shorter one would mask ordinary words wherever they stand."""
+
+_SHAPES = (
+    r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}",  # a JWT
+    r"\bwb_live_[A-Za-z0-9_-]{8,}",  # an organisation key
+)
+
+
+class Secret:
+    """A credential that no `repr`, format, comparison, pickle or copy shows; only `reveal` does."""
+
+    __slots__ = ("_reveal",)
+
+    def __init__(self, value: str) -> None:
+        self._reveal: Callable[[], str] = lambda: value  # in a closure, where no debugger's listing of fields looks
+
+    def reveal(self) -> str:
+        """The credential itself. Ask as late as possible and let go at once."""
+        return self._reveal()
+
+    def __repr__(self) -> str:
+        return f"Secret({MASK})"
+
+    def __str__(self) -> str:
+        return MASK
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return hmac.compare_digest(self.reveal().encode(), other.reveal().encode())
+
+    def __hash__(self) -> int:
+        return hash(self.reveal())
+
+    def __deepcopy__(self, memo: object) -> Secret:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret is not pickled: it would leave the process readable")
+
+
+class Redactor:
+    """Takes the credentials it knows, and whatever has a credential's shape, out of text and JSON.
+
+    Safe to use from several threads: credentials may be added while others clean.
+    """
+
+    def __init__(self, secrets: Iterable[Secret] = ()) -> None:
+        self._lock = threading.Lock()
+        self._forms: set[str] = set()
+        self._pattern = _compiled(self._forms)
+        self.add(*secrets)
+
+    def add(self, *secrets: Secret) -> None:
+        """Masks these credentials from now on."""
+        with self._lock:
+            fresh = {form for secret in secrets for form in _forms(secret.reveal())} - self._forms
+            if fresh:
+                self._forms |= fresh
+                self._pattern = _compiled(self._forms)
+
+    def clean(self, text: str) -> str:
+        """``text`` with `MASK` in the place of every credential."""
+        return self._pattern.sub(MASK, text)
+
+    def clean_json(self, value: Any) -> Any:
+        """A copy of a JSON value whose texts, keys included, are clean."""
+        if isinstance(value, str):
+            return self.clean(value)
+        if isinstance(value, Mapping):
+            return {
+                self.clean(key) if isinstance(key, str) else key: self.clean_json(item) for key, item in value.items()
+            }
+        if isinstance(value, list | tuple):
+            return [self.clean_json(item) for item in value]
+        return value
+
+
+def _compiled(forms: set[str]) -> re.Pattern[str]:
+    # Longest first: a form that contains another must win, or the rest of it would stay.
+    known = [re.escape(form) for form in sorted(forms, key=len, reverse=True)]
+    return re.compile("|".join([*known, *_SHAPES]))
+
+
+def _forms(value: str) -> Iterator[str]:
+    if len(value) < SHORTEST_SECRET:
+        return
+    yield value
+    yield json.dumps(value)[1:-1]
+    yield repr(value)[1:-1]
+    yield quote(value, safe="")
+    yield quote_plus(value)
+    yield from _base64_forms(value.encode())
+
+
+def _base64_forms(value: bytes) -> Iterator[str]:
+    """The characters of a base64 text that the value alone decides, at each of the three places it can begin."""
+    for offset in range(3):
+        padded = base64.b64encode(b"\0" * offset + value).decode()
+        first = -(-offset * 8 // 6)  # the first characters hold bits of what stands before
+        last = (offset + len(value)) * 8 // 6  # and the last ones of what comes after
+        core = padded[first:last]
+        if len(core) >= SHORTEST_SECRET:
+            yield core
+            yield core.translate(str.maketrans("+/", "-_"))

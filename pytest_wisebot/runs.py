@@ -1,0 +1,205 @@
+"""The values that cross this package's rooms: what to run goes down, what came back comes up."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from enum import Enum, StrEnum
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from .errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from .redaction import Secret
+
+T = TypeVar("T")
+
+MAX_DEPTH = 200
+"""The deepest nesting of lists and objects that is sent or accepted, in levels."""
+
+
+class Api(StrEnum):
+    """The two APIs that start a run; they share neither host nor credential."""
+
+    WEBHOOK = "webhook"
+    DASHBOARD = "dashboard"
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What to run.
+
+    Attributes:
+        workflow: the name as the test wrote it; the settings turn it into an id.
+        inputs: the input bag, plain JSON (see `json_inputs`); empty means that no body is sent.
+        api: the API to ask.
+        timeout: seconds for the whole run; None takes the environment's.
+        secret: the webhook secret of this call alone, in place of the settings'.
+        secret_reference: where that secret came from, ``env:NAME`` or ``file:PATH``; None for a value.
+        test: who asks, as a tag that only an emulator is told.
+    """
+
+    workflow: str
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    api: Api = Api.WEBHOOK
+    timeout: float | None = None
+    secret: Secret | None = None
+    secret_reference: str | None = None
+    test: str = ""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class WorkflowRun:
+    """A run that ended and said how: the answer's envelope, and how it was got.
+
+    ``ok`` false means that Wisebot ran the workflow and the workflow failed. That no run was possible is never
+    a `WorkflowRun`: it is an `InfrastructureError`.
+
+    Attributes:
+        ok: the envelope's ``ok``.
+        run_id: the envelope's ``runId``; None when there was none.
+        result: the envelope's ``result``; None also when it was absent, which ``has_result`` tells apart.
+        error: the envelope's ``error``, of whatever JSON type it came in.
+        extra: the envelope's keys beyond these four, kept as they came.
+        workflow: the name as the test wrote it.
+        workflow_id: the id that was sent.
+        api: the API that was asked.
+        inputs: the input bag that was sent.
+        status_code: the HTTP status.
+        started_at: when the last attempt's first byte was sent, UTC.
+        elapsed: seconds from the first byte sent to the last received, of the last attempt alone: without
+            queueing and back-off.
+        attempts: how many attempts it took, the last one included.
+        source: where the run comes from: ``live`` or ``emulator``.
+        trial: which trial of its test this was, from 1.
+        environment: the environment of ``wisebot.toml`` that was in force, if any.
+        commands: what repeats this run by hand, with the credential named by its reference.
+    """
+
+    ok: bool
+    workflow: str
+    api: Api
+    run_id: str | None = None
+    result: Any = None
+    has_result: bool = False
+    error: Any = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    workflow_id: str = ""
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    status_code: int = 200
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    elapsed: float = 0.0
+    attempts: int = 1
+    source: str = "live"
+    trial: int = 1
+    environment: str | None = None
+    commands: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.result is not None:
+            object.__setattr__(self, "has_result", True)
+
+    def __repr__(self) -> str:
+        verdict = "ok" if self.ok else f"failed: {brief(self.error)}"
+        return (
+            f"<WorkflowRun {self.workflow} ({self.api}, {self.run_id or 'no runId'}, {self.elapsed:.2f} s) {verdict}>"
+        )
+
+    def result_as(self, kind: type[T]) -> T:
+        """The result, validated by pydantic as ``kind``: a model, a dataclass, ``list[int]``, any type it knows.
+
+        Raises:
+            pydantic.ValidationError: the result is of another shape.
+        """
+        # By name: this room holds plain values, and is loaded where pydantic must not be.
+        adapter = importlib.import_module("pydantic").TypeAdapter(kind)
+        validated: T = adapter.validate_python(self.result)
+        return validated
+
+    def to_dict(self) -> dict[str, Any]:
+        """This run as plain JSON values, of which `from_dict` makes an equal one."""
+        data = {item.name: getattr(self, item.name) for item in fields(self)}
+        changed = {"api": str(self.api), "started_at": self.started_at.isoformat(), "commands": list(self.commands)}
+        return data | changed | {"extra": dict(self.extra), "inputs": dict(self.inputs)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """The run that `to_dict` wrote down."""
+        started_at = datetime.fromisoformat(data["started_at"])
+        return cls(**{**data, "api": Api(data["api"]), "started_at": started_at, "commands": tuple(data["commands"])})
+
+
+def json_inputs(inputs: object) -> dict[str, Any]:
+    """An input bag as plain JSON values: a copy that later changes of the test's objects do not reach.
+
+    Raises:
+        ConfigurationError: ``inputs`` is no mapping, or something in it is not JSON: NaN, an infinity, a key that is
+            no text, an object of another type, or nesting beyond `MAX_DEPTH`. The message names the path.
+    """
+    if inputs is None:
+        return {}
+    if not isinstance(inputs, Mapping):
+        raise ConfigurationError(
+            f"inputs: expected a mapping of field names to values, got {_kind(inputs)}: {brief(inputs)}"
+        )
+    copied: dict[str, Any] = _plain(inputs, "inputs", 1)
+    return copied
+
+
+def _plain(value: object, path: str, depth: int) -> Any:
+    if depth > MAX_DEPTH + 1:
+        raise ConfigurationError(f"inputs: nested deeper than {MAX_DEPTH} levels")
+    if isinstance(value, Enum):
+        return _plain(value.value, path, depth)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str | int):
+        return str(value) if isinstance(value, str) else int(value)
+    if isinstance(value, float):
+        return _finite(value, path)
+    if isinstance(value, Mapping):
+        return {_key(key, path): _plain(item, _step(path, key), depth + 1) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item, f"{path}[{index}]", depth + 1) for index, item in enumerate(value)]
+    raise ConfigurationError(f"{path}: {_kind(value)} is no JSON value: {brief(value)}")
+
+
+def _finite(value: float, path: str) -> float:
+    if not math.isfinite(value):
+        raise ConfigurationError(f"{path}: {value} is no JSON number")
+    return float(value)
+
+
+def _key(key: object, path: str) -> str:
+    if not isinstance(key, str):
+        raise ConfigurationError(f"{path}: a key must be a text, got {_kind(key)}: {brief(key)}")
+    return str(key)
+
+
+def _step(path: str, key: object) -> str:
+    return f"{path}.{key}" if isinstance(key, str) and key.isidentifier() else f"{path}[{key!r}]"
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__
+
+
+def readable_json(value: Any, *, indent: int | None = None) -> str:
+    """JSON text for people and shells: letters as they are, all that does not print (or would break UTF-8) escaped."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    if text.isascii() and "\x7f" not in text:
+        return text
+    return "".join(char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text)
+
+
+def brief(value: object, limit: int = 120) -> str:
+    """A value in one short line: JSON where it is JSON, the middle left out where it is long."""
+    try:
+        text = readable_json(value)
+    except (TypeError, ValueError, RecursionError):
+        text = repr(value)
+    return text if len(text) <= limit else f"{text[: limit - 25]} … {text[-20:]}"
