@@ -1,0 +1,106 @@
+"""One value at a time: what is right, and what a wrong one is told.
+
+Checks of what a table or an option says raise `ValueError`; who calls them puts the value's place before the message.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import math
+import re
+from collections.abc import Callable, Iterable
+from urllib.parse import urlsplit
+
+
+def checked_origin(text: str) -> str:
+    """``text`` as scheme and host (and port) alone, without a trailing slash.
+
+    Raises:
+        ValueError: it is no such thing; the message says what to write, and never shows a user name or password.
+    """
+    if not text.isascii() or re.search(r"[\s\x00-\x1f\x7f\\]", text):
+        raise ValueError("a host has no spaces, control or non-ASCII characters")
+    parts = urlsplit(text)
+    if "@" in parts.netloc:
+        raise ValueError("a user name or password has no place in it: write scheme and host only")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f'"{text[:80]}" is no origin: write scheme and host, as in "https://example.com"')
+    origin = f"{parts.scheme}://{parts.netloc.lower()}"
+    if parts.path.strip("/"):
+        raise ValueError(f'has the path "{parts.path}": write scheme and host only, "{origin}"')
+    if parts.query or parts.fragment:  # not shown: some put a credential there
+        raise ValueError(f'has a query or a fragment: write scheme and host only, "{origin}"')
+    try:
+        _ = parts.port
+    except ValueError:
+        raise ValueError(f'"{parts.netloc}" has no valid port') from None
+    return origin
+
+
+def is_loopback(origin: str) -> bool:
+    """Whether an origin is this machine itself, which no proxy and no eavesdropper stands before."""
+    host = urlsplit(origin).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def checked_reference(text: str) -> str:
+    """``text`` if it names a credential and is none. The message never shows it: it might be one."""
+    kind, _, name = text.partition(":")
+    if kind not in ("env", "file") or not name.strip():
+        raise ValueError('write a reference, "env:NAME" or "file:PATH": a credential is never written into this file')
+    return text
+
+
+def checked_seconds(value: float) -> float:
+    """``value`` if it is a number of seconds above 0."""
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f"expected a number of seconds above 0, got {value:g}")
+    return value
+
+
+def checked_emulator(text: str) -> str:
+    """``text`` if it is ``module:attribute``."""
+    module, _, attribute = text.partition(":")
+    if not attribute.isidentifier() or not all(part.isidentifier() for part in module.split(".")):
+        raise ValueError(f'"{text}" is no emulator: write "module:attribute" of a module beside this file')
+    return text
+
+
+def at_least(lowest: int) -> Callable[[int], int]:
+    """A check for a whole number that is not below ``lowest``."""
+
+    def check(value: int) -> int:
+        if value < lowest:
+            raise ValueError(f"expected a whole number, at least {lowest}, got {value}")
+        return value
+
+    return check
+
+
+def plain_http(origin: str) -> str | None:
+    """What is wrong with sending a credential to this origin, when it is neither HTTPS nor this machine."""
+    if origin.startswith("https:") or is_loopback(origin):
+        return None
+    return f"{origin} would carry the credential unencrypted: write https, or set allow-http = true in the environment"
+
+
+def nearest(word: object, known: Iterable[str]) -> str:
+    """What a wrong key may have meant, or else every right one."""
+    names = list(known)
+    near = difflib.get_close_matches(str(word), names, n=1)
+    return f'did you mean "{near[0]}"?' if near else _listed(names)
+
+
+def nearest_of_all(word: object, known: Iterable[str]) -> str:
+    """Every right name, the one that a wrong name may have meant first."""
+    names = list(known)
+    near = difflib.get_close_matches(str(word), names, n=1)
+    return (f'did you mean "{near[0]}"? ' if near else "") + _listed(names)
+
+
+def _listed(names: list[str]) -> str:
+    return f"known: {', '.join(names) or 'none'}"

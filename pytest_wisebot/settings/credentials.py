@@ -1,0 +1,99 @@
+"""A credential: what it may look like, how it is given, and that nothing of it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import ConfigurationError
+from ..redaction import SHORTEST_SECRET, Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A credential and how it was given. Nothing of it shows but that it is set, and by what.
+
+    Attributes:
+        given_by: the option, the key in ``wisebot.toml`` or the variable that gave it.
+        reference: ``env:NAME`` or ``file:PATH`` (absolute); None when the value itself was given.
+        secret: the credential; None when the reference leads nowhere, and then ``problem`` says why.
+    """
+
+    given_by: str
+    reference: str | None = None
+    secret: Secret | None = None
+    problem: str | None = None
+
+    def __str__(self) -> str:
+        state = "set" if self.secret else f"missing: {self.problem}"
+        return f"{self.reference or 'a value'} ({state}) from {self.given_by}"
+
+
+def read_credential(given: str | Secret, given_by: str, folder: Path, variables: Mapping[str, str]) -> Credential:
+    """The credential that ``env:NAME`` or ``file:PATH`` names (relative to ``folder``), or that a value is.
+
+    A reference that leads nowhere is no error yet: not every test needs every credential. One trailing newline of a
+    file is not part of the credential, since most editors write one.
+
+    Raises:
+        ConfigurationError: what was found cannot be a credential; the message does not show it.
+    """
+    if isinstance(given, Secret):
+        return _checked(given, given_by)
+    kind, _, name = given.partition(":")
+    if kind == "env" and name:
+        if not variables.get(name):
+            return Credential(given_by, given, problem=f"the environment variable {name} is not set")
+        return _checked(Secret(variables[name]), given_by, given)
+    if kind == "file" and name:
+        return _read(folder / Path(name).expanduser(), given_by)
+    return _checked(Secret(given), given_by)
+
+
+def _read(path: Path, given_by: str) -> Credential:
+    reference = f"file:{path.absolute()}"
+    try:
+        text = path.read_bytes().decode()
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{given_by}: {reference} is no text") from None
+    except OSError as error:
+        return Credential(given_by, reference, problem=f"cannot be read: {error.strerror}")
+    return _checked(Secret(text.removesuffix("\n").removesuffix("\r")), given_by, reference)
+
+
+def as_credential(value: str | Secret | Credential | None, given_by: str) -> Credential | None:
+    """A credential that was given as itself.
+
+    Raises:
+        ConfigurationError: it cannot be one; the message does not show it.
+    """
+    if value is None or isinstance(value, Credential):
+        return value
+    return _checked(value if isinstance(value, Secret) else Secret(value), given_by)
+
+
+def _checked(secret: Secret, given_by: str, reference: str | None = None) -> Credential:
+    if problem := _what_is_wrong_with(secret.reveal()):
+        of = f" of {reference}" if reference else ""
+        raise ConfigurationError(f"{given_by}: the credential{of} {problem}")
+    return Credential(given_by, reference, secret)
+
+
+def _what_is_wrong_with(credential: str) -> str | None:
+    """What is wrong with a credential, in words that do not show it; None when nothing is."""
+    if "\n" in credential or "\r" in credential:
+        return "has a newline in it"
+    if any(ord(char) < 32 or ord(char) == 127 for char in credential):
+        return "has a control character in it"
+    if not credential.isascii():
+        return "has a non-ASCII character in it, which no HTTP header can carry"
+    if credential != credential.strip():
+        return "begins or ends with a space"
+    if not credential:
+        return "is empty"
+    if len(credential) < SHORTEST_SECRET:
+        return (
+            f"has {len(credential)} characters: at least {SHORTEST_SECRET} are needed, a shorter one cannot be masked"
+        )
+    return None

@@ -1,0 +1,192 @@
+"""``wisebot.toml``: where it is found, what it may say, and what a mistake in it is told."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from ..errors import ConfigurationError
+from .checks import (
+    at_least,
+    checked_emulator,
+    checked_origin,
+    checked_reference,
+    checked_seconds,
+    nearest,
+    nearest_of_all,
+    plain_http,
+)
+
+FILE_NAME: Final = "wisebot.toml"
+
+Origin = Annotated[str, AfterValidator(checked_origin)]
+Reference = Annotated[str, AfterValidator(checked_reference)]
+Seconds = Annotated[float, AfterValidator(checked_seconds)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        hide_input_in_errors=True,
+        alias_generator=lambda name: name.replace("_", "-"),
+    )
+
+
+class WorkflowTable(_Table):
+    """``[environments.NAME.workflows.NAME]``: one workflow as this environment knows it."""
+
+    id: str | None = Field(None, description="The workflow's id in this environment. Default: its name.")
+    secret: Reference | None = Field(None, description='The webhook secret, as "env:NAME" or "file:PATH".')
+    idempotent: bool = Field(False, description="A run may be repeated when the outcome of the first is unknown.")
+
+
+class EnvironmentTable(_Table):
+    """``[environments.NAME]``: one Wisebot to test against."""
+
+    emulator: Annotated[str, AfterValidator(checked_emulator)] | None = Field(
+        None, description='The local emulator to start: "module:attribute" of a module beside this file.'
+    )
+    origin: Origin | None = Field(None, description="Trigger origin of the webhook API: scheme and host.")
+    base_url: Origin | None = Field(None, description="Base URL of the dashboard API: scheme and host.")
+    secret: Reference | None = Field(
+        None, description='Webhook secret of the workflows that have none of their own, as "env:NAME" or "file:PATH".'
+    )
+    token: Reference | None = Field(None, description='Token of the dashboard API, as "env:NAME" or "file:PATH".')
+    api: Literal["webhook", "dashboard"] | None = Field(None, description="The API of tests that name none.")
+    timeout: Seconds | None = Field(None, description="Seconds for a whole run, retries included. Default: 300.")
+    connect_timeout: Seconds | None = Field(None, description="Seconds for making a connection. Default: 10.")
+    concurrency: Annotated[int, AfterValidator(at_least(1))] | None = Field(
+        None, description="How many runs may be in flight at once. Default: 8."
+    )
+    retries: Annotated[int, AfterValidator(at_least(0))] | None = Field(
+        None, description="How often a run that provably did not start is tried again. Default: 2."
+    )
+    max_response_mib: Annotated[int, AfterValidator(at_least(1))] | None = Field(
+        None, description="The largest answer that is read, in MiB. Default: 16."
+    )
+    secret_header: Literal["authorization", "x-workflow-secret"] = Field(
+        "authorization", description="The header that carries the webhook secret."
+    )
+    allow_http: bool = Field(
+        False, description="Credentials may travel over plain HTTP to a host that is not loopback."
+    )
+    protected: bool = Field(False, description="Refuses to run without --wisebot-allow-protected.")
+    workflows: dict[str, WorkflowTable] = Field(
+        default_factory=dict, description="The workflows of this environment, by the name that tests use."
+    )
+
+
+class FileTable(_Table):
+    """``wisebot.toml``: the environments that a suite can run against."""
+
+    default_environment: str | None = Field(None, description="The environment without --wisebot-env.")
+    environments: dict[str, EnvironmentTable] = Field(default_factory=dict, description="The environments, by name.")
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of ``wisebot.toml``, as it ships with this package."""
+    schema = FileTable.model_json_schema(by_alias=True)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": FILE_NAME}
+
+
+def find_file(start: Path, root: Path) -> Path | None:
+    """The nearest ``wisebot.toml`` from ``start`` up to ``root``; outside ``root`` only these two folders are asked."""
+    between = [start, *start.parents]
+    folders = between[: between.index(root) + 1] if root in between else [start, root]
+    return next((folder / FILE_NAME for folder in folders if (folder / FILE_NAME).is_file()), None)
+
+
+def read_file(path: Path) -> FileTable:
+    """``wisebot.toml``, validated as a whole.
+
+    Raises:
+        ConfigurationError: it cannot be read, is no TOML, or says something wrong; every mistake is listed.
+    """
+    try:
+        data = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{path}: is no UTF-8 text") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{path.name}: is no TOML: {error}") from None
+    mistakes = list(_contradictions(data))
+    try:
+        table = FileTable.model_validate(data)
+    except ValidationError as error:
+        mistakes[:0] = [_mistake(dict(item), data) for item in error.errors(include_url=False, include_input=False)]
+    if mistakes:
+        raise ConfigurationError("\n".join(f"{path.name}: {mistake}" for mistake in mistakes))
+    return table
+
+
+def _mistake(error: dict[str, Any], data: Any) -> str:
+    """One of pydantic's errors, in the words of ``wisebot.toml``."""
+    location = error["loc"]
+    value = _value_at(location, data)
+    words: dict[str, Callable[[], str]] = {
+        "extra_forbidden": lambda: f"unknown key, {nearest(location[-1], _known_keys(location))}",
+        "value_error": lambda: str(error["ctx"]["error"]),
+        "literal_error": lambda: (
+            f"expected {error['ctx']['expected'].replace(chr(39), chr(34))}, got {_shown(location, value)}"
+        ),
+    }
+    expected = {
+        "string_type": "a text", "int_type": "a whole number", "float_type": "a number", "bool_type": "true or false",
+        "dict_type": "a table", "model_type": "a table", "model_attributes_type": "a table",
+    }  # fmt: skip
+    kind = error["type"]
+    if kind in expected:
+        return f"{_dotted(location)}: expected {expected[kind]}, got {_shown(location, value)}"
+    return f"{_dotted(location)}: {words[kind]() if kind in words else error['msg']}"
+
+
+def _value_at(location: tuple[int | str, ...], data: Any) -> Any:
+    for step in location:
+        data = data[step] if isinstance(data, dict) and step in data else None
+    return data
+
+
+def _known_keys(location: tuple[int | str, ...]) -> list[str]:
+    """The keys that the table of this location has."""
+    tables: dict[int, type[_Table]] = {1: FileTable, 3: EnvironmentTable, 5: WorkflowTable}
+    return [str(item.alias) for item in tables[len(location)].model_fields.values()]
+
+
+def _shown(location: tuple[int | str, ...], value: Any) -> str:
+    if location[-1] in ("secret", "token"):
+        return f"another type ({type(value).__name__})"
+    return json.dumps(value, default=str)
+
+
+def _dotted(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(step) if re.fullmatch(r"[\w-]+", str(step)) else json.dumps(str(step)) for step in location)
+
+
+def _contradictions(data: dict[str, Any]) -> Iterator[str]:
+    """What is wrong between values that are right one by one; from the raw table, to be told with all the rest."""
+    environments = data.get("environments", {})
+    environments = environments if isinstance(environments, dict) else {}
+    default = data.get("default-environment")
+    if isinstance(default, str) and default not in environments:
+        yield f'default-environment: unknown environment "{default}", {nearest_of_all(default, environments)}'
+    for name, table in environments.items():
+        if isinstance(table, dict):
+            yield from (f"{_dotted(('environments', name))}{mistake}" for mistake in _contradictions_of(table))
+
+
+def _contradictions_of(table: dict[str, Any]) -> Iterator[str]:
+    if "emulator" in table and ("origin" in table or "base-url" in table):
+        yield ": an environment has an emulator or hosts of its own, not both"
+    if table.get("allow-http") is not True:
+        for key in ("origin", "base-url"):
+            if str(table.get(key, "")).startswith("http:") and (problem := plain_http(table[key])):
+                yield f".{key}: {problem}"

@@ -1,0 +1,250 @@
+"""What the rest of the package sees of the settings: plain values that say where they came from."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Self
+from urllib.parse import urlsplit
+
+from ..errors import ConfigurationError
+from ..redaction import Secret
+from ..runs import Api
+from .checks import at_least, checked_origin, checked_seconds, nearest_of_all, plain_http
+from .credentials import Credential, as_credential
+
+HOOK: Final = "the pytest_wisebot_settings hook"
+
+ORIGIN_VARIABLES: Final = ("WISEBOT_WORKFLOW_TRIGGER_ORIGIN", "WISEBOT_CONVEX_SITE", "CONVEX_SITE_URL")
+BASE_URL_VARIABLES: Final = ("WISEBOTAI_BASE_URL",)
+SECRET_VARIABLES: Final = ("WISEBOT_WORKFLOW_SECRET",)
+TOKEN_VARIABLES: Final = ("WISEBOT_ACCESS_TOKEN", "WISE_KEY", "WISEBOTAI_API_KEY")
+
+
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """One workflow as the settings know it: its name in tests, its id at Wisebot, its own secret."""
+
+    name: str
+    id: str
+    secret: Credential | None = None
+    idempotent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What is in force, after options, ``wisebot.toml`` and environment variables. Read-only.
+
+    A ``pytest_wisebot_settings`` hook returns a changed copy, made with `replace`.
+
+    Attributes:
+        environment: the chosen environment's name; None when none was chosen.
+        file: the ``wisebot.toml`` that was read.
+        emulator: ``module:attribute`` of the emulator beside ``file``, when this environment has one.
+        origin: trigger origin of the webhook API: scheme and host.
+        base_url: base URL of the dashboard API: scheme and host.
+        secret: webhook secret of the workflows that have none of their own.
+        token: token of the dashboard API.
+        api: the API of tests that name none.
+        timeout: seconds for a whole run, its retries and back-off included.
+        connect_timeout: seconds for making a connection.
+        concurrency: how many runs may be in flight at once.
+        retries: how often a run that provably did not start is tried again.
+        max_response_mib: the largest answer that is read, in MiB.
+        secret_header: the header that carries the webhook secret: ``authorization`` or ``x-workflow-secret``.
+        allow_http: credentials may travel over plain HTTP to a host that is not loopback.
+        protected: the environment refuses to run without ``--wisebot-allow-protected``.
+        protected_hosts: the hosts that any protected environment names, with that environment.
+        allow_protected: ``--wisebot-allow-protected`` was given.
+        workflows: the workflows that the environment lists, by name. Where it lists none, a name is an id.
+        emulated: the secrets of the running emulator's workflows, by id.
+        emulated_fallback: what is sent to the emulator for a workflow that it does not have.
+        sources: where each value came from, by its name in ``wisebot.toml``.
+    """
+
+    environment: str | None = None
+    file: Path | None = None
+    emulator: str | None = None
+    origin: str | None = None
+    base_url: str | None = None
+    secret: Credential | None = None
+    token: Credential | None = None
+    api: Api = Api.WEBHOOK
+    timeout: float = 300.0
+    connect_timeout: float = 10.0
+    concurrency: int = 8
+    retries: int = 2
+    max_response_mib: int = 16
+    secret_header: str = "authorization"
+    allow_http: bool = False
+    protected: bool = False
+    protected_hosts: Mapping[str, str] = field(default_factory=dict)
+    allow_protected: bool = False
+    workflows: Mapping[str, Workflow] = field(default_factory=dict)
+    emulated: Mapping[str, Credential] = field(default_factory=dict)
+    emulated_fallback: Credential | None = None
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with these values changed, checked like those of ``wisebot.toml``.
+
+        ``secret`` and ``token`` may be plain texts, the credentials themselves. A host that is changed here takes the
+        environment's credential for the old host out of force, as an origin given as an option does.
+
+        Raises:
+            ConfigurationError: a value is wrong.
+        """
+        if "origin" in changes and changes["origin"] != self.origin:
+            changes = {"secret": None, "workflows": without_secrets(self.workflows)} | changes
+        if "base_url" in changes and changes["base_url"] != self.base_url:
+            changes = {"token": None} | changes
+        sources = {name.replace("_", "-"): HOOK for name in changes}
+        try:
+            changed = dataclasses.replace(self, **{"sources": {**self.sources, **sources}, **changes})
+        except TypeError as error:
+            raise ConfigurationError(f"{HOOK}: {error}") from None
+        return changed.checked(HOOK)
+
+    def checked(self, given_by: str) -> Self:
+        """These settings with their hosts in one form, once every value is found right.
+
+        Raises:
+            ConfigurationError: with every value that is wrong, and where it came from.
+        """
+        problems: list[str] = []
+        values: dict[str, Any] = {
+            "origin": self._checked_host("origin", given_by, problems),
+            "base_url": self._checked_host("base_url", given_by, problems),
+            "secret": as_credential(self.secret, self.source("secret", given_by)),
+            "token": as_credential(self.token, self.source("token", given_by)),
+        }
+        for name, check in _NUMBERS.items():
+            try:
+                check(getattr(self, name))
+            except ValueError as error:
+                problems.append(f"{self.source(name, given_by)}: {error}")
+        if problems:
+            raise ConfigurationError("\n".join(problems))
+        return dataclasses.replace(self, **values)
+
+    def _checked_host(self, name: str, given_by: str, problems: list[str]) -> str | None:
+        host = getattr(self, name)
+        if host is None:
+            return None
+        try:
+            host = checked_origin(host)
+            if not self.allow_http and (problem := plain_http(host)):
+                raise ValueError(problem)
+        except ValueError as error:
+            problems.append(f"{self.source(name, given_by)}: {error}")
+        return str(host)
+
+    def source(self, name: str, otherwise: str = "default") -> str:
+        """Where the value of a setting came from, in the user's words."""
+        return self.sources.get(name.replace("_", "-"), otherwise)
+
+    def refusal(self) -> str | None:
+        """Why nothing may run without ``--wisebot-allow-protected``; None when it may."""
+        if self.allow_protected:
+            return None
+        if self.protected:
+            return f'environment "{self.environment}" is protected: add --wisebot-allow-protected to run against it'
+        for host in (self.origin, self.base_url):
+            name = self.protected_hosts.get(hostname(host)) if host else None
+            if name is not None:
+                return (
+                    f'{host} belongs to the protected environment "{name}": add --wisebot-allow-protected to run there'
+                )
+        return None
+
+    def workflow(self, name: str) -> Workflow:
+        """The workflow that a test calls ``name``; ``id:ID`` is always that id.
+
+        Raises:
+            ConfigurationError: the environment lists its workflows, and this is none of them.
+        """
+        if name.startswith("id:"):
+            return Workflow(name, name.removeprefix("id:"))
+        if name in self.workflows:
+            return self.workflows[name]
+        if not self.workflows:
+            return Workflow(name, name)
+        raise ConfigurationError(
+            f'unknown workflow "{name}" in environment "{self.environment}", {nearest_of_all(name, self.workflows)} '
+            f'(write "id:{name}" for an id that is not listed)'
+        )
+
+    def host(self, api: Api) -> str:
+        """The origin that an API is asked at.
+
+        Raises:
+            ConfigurationError: there is none; the message says the ways to give it.
+        """
+        host = self.origin if api is Api.WEBHOOK else self.base_url
+        if host is not None:
+            return host
+        if api is Api.WEBHOOK:
+            raise ConfigurationError(
+                self._missing("trigger origin for the webhook API", "origin", "URL", ORIGIN_VARIABLES[0])
+            )
+        raise ConfigurationError(
+            self._missing("base URL for the dashboard API", "base-url", "URL", BASE_URL_VARIABLES[0])
+        )
+
+    def credential(self, api: Api, workflow: Workflow) -> Credential:
+        """The credential for a run, of this API alone.
+
+        Raises:
+            ConfigurationError: there is none, or its reference leads nowhere; the message says the ways to give it.
+        """
+        found = self._secret_of(workflow) if api is Api.WEBHOOK else self.token
+        if found is None and api is Api.WEBHOOK:
+            what = f'webhook secret for workflow "{workflow.name}"'
+            raise ConfigurationError(self._missing(what, "secret", "env:NAME", SECRET_VARIABLES[0]))
+        if found is None:
+            raise ConfigurationError(
+                self._missing("token for the dashboard API", "token", "env:NAME", TOKEN_VARIABLES[0])
+            )
+        if found.secret is None:
+            raise ConfigurationError(f"{found.given_by}: {found.reference}: {found.problem}")
+        return found
+
+    def _secret_of(self, workflow: Workflow) -> Credential | None:
+        option = self.secret if self.source("secret").startswith("--") else None
+        return option or workflow.secret or self.secret or self.emulated.get(workflow.id) or self.emulated_fallback
+
+    def _missing(self, what: str, key: str, value: str, variable: str) -> str:
+        ways = [f"--wisebot-{key} {value}"]
+        if self.environment is not None:
+            name = self.file.name if self.file else "wisebot.toml"
+            ways.append(f'{key} = "{value}" under [environments.{self.environment}] in {name}')
+        else:
+            ways.append(f"the variable {variable}")
+        return f"there is no {what}: give it by {' or '.join(ways)}"
+
+    def credentials(self) -> list[Secret]:
+        """Every credential in force, for who must mask them."""
+        found = [self.secret, self.token, self.emulated_fallback, *self.emulated.values()]
+        found += [workflow.secret for workflow in self.workflows.values()]
+        return [credential.secret for credential in found if credential and credential.secret]
+
+
+_NUMBERS: Final = {
+    "timeout": checked_seconds,
+    "connect_timeout": checked_seconds,
+    "concurrency": at_least(1),
+    "retries": at_least(0),
+    "max_response_mib": at_least(1),
+}
+
+
+def without_secrets(workflows: Mapping[str, Workflow]) -> dict[str, Workflow]:
+    """These workflows without secrets of their own, as when the host that the secrets were for is no longer the one."""
+    return {name: dataclasses.replace(workflow, secret=None) for name, workflow in workflows.items()}
+
+
+def hostname(origin: str) -> str:
+    """The host of an origin, without its port."""
+    return urlsplit(origin).hostname or ""
