@@ -1,0 +1,195 @@
+"""The two APIs as data: what is sent for a run, and the command that sends the same by hand. No I/O.
+
+Facts are from Wisebot's page "Triggering workflows (HTTPS & CLI)".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import quote
+
+from .errors import ConfigurationError
+from .redaction import Secret
+from .runs import Api, RunRequest, readable_json
+from .settings import Credential, Settings, Workflow
+
+TEST_HEADER: Final = "X-Wisebot-Test"
+"""Tells an emulator, and nobody else, which test asks."""
+
+STATUS_PATH: Final = "/api/v1/status"
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One HTTP request, its credential still closed.
+
+    Attributes:
+        host: the origin that it goes to, and the only one that may see ``secret``.
+        headers: all but the credential's.
+        secret_header: the header that carries the credential.
+        scheme: what stands before the credential in that header: ``"Bearer "`` or nothing.
+    """
+
+    method: str
+    host: str
+    path: str
+    secret: Secret
+    secret_header: str = "Authorization"
+    scheme: str = "Bearer "
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it goes."""
+        return self.host + self.path
+
+    def open_headers(self) -> dict[str, str]:
+        """Every header, the credential's included: for the wire alone."""
+        return {**self.headers, self.secret_header: self.scheme + self.secret.reveal()}
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A run that is ready to be sent: the request, and what its result and errors will say of it."""
+
+    request: RunRequest
+    workflow: Workflow
+    outgoing: Outgoing
+    commands: tuple[str, ...]
+
+
+def prepare(request: RunRequest, settings: Settings) -> Prepared:
+    """What a run sends, and to whom.
+
+    Raises:
+        ConfigurationError: no such workflow, an id that no URL can carry, no host, or no credential.
+    """
+    workflow = settings.workflow(request.workflow)
+    path = _path(request.api, workflow.id)
+    host = settings.host(request.api)
+    credential = _credential(request, settings, workflow)
+    outgoing = Outgoing(
+        method="POST",
+        host=host,
+        path=path,
+        secret=_opened(credential),
+        headers=_headers(request, settings),
+        body=_body(request),
+        **_secret_header(request.api, settings),
+    )
+    return Prepared(request, workflow, outgoing, _commands(request, workflow, outgoing, credential))
+
+
+def status_check(settings: Settings) -> Outgoing | None:
+    """``GET /api/v1/status``, which checks a dashboard token and starts no run; None without a host or a token."""
+    if settings.base_url is None or settings.token is None or settings.token.secret is None:
+        return None
+    return Outgoing("GET", settings.base_url, STATUS_PATH, settings.token.secret, headers=_ACCEPT)
+
+
+def checked_id(workflow_id: str) -> str:
+    """A workflow's id, if a URL can carry it.
+
+    Raises:
+        ConfigurationError: it is empty, ``.`` or ``..`` (which clients and proxies resolve, even quoted, to another
+            path), or holds a control character or a lone surrogate.
+    """
+    if workflow_id in ("", ".", ".."):
+        raise ConfigurationError(f'workflow id "{workflow_id}": an id is not empty, "." or ".."')
+    if re.search(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", workflow_id):
+        shown = json.dumps(workflow_id)
+        raise ConfigurationError(f"workflow id {shown}: an id has no control characters and no lone surrogates")
+    return workflow_id
+
+
+_ACCEPT: Final = {"Accept": "application/json", "Accept-Encoding": "identity"}
+
+
+def _path(api: Api, workflow_id: str) -> str:
+    quoted = quote(checked_id(workflow_id), safe="")
+    return f"/workflows/trigger?workflowId={quoted}" if api is Api.WEBHOOK else f"/api/v1/flow/{quoted}"
+
+
+def _credential(request: RunRequest, settings: Settings, workflow: Workflow) -> Credential:
+    if request.secret is not None and request.api is Api.WEBHOOK:
+        return Credential("the call", request.secret_reference, request.secret)
+    return settings.credential(request.api, workflow)
+
+
+def _opened(credential: Credential) -> Secret:
+    if credential.secret is None:
+        raise ConfigurationError(f"{credential.given_by}: {credential.problem}")
+    return credential.secret
+
+
+def _secret_header(api: Api, settings: Settings) -> dict[str, str]:
+    if api is Api.WEBHOOK and settings.secret_header == "x-workflow-secret":
+        return {"secret_header": "X-Workflow-Secret", "scheme": ""}
+    return {}
+
+
+def _headers(request: RunRequest, settings: Settings) -> dict[str, str]:
+    headers = dict(_ACCEPT)
+    if request.inputs:
+        headers["Content-Type"] = "application/json"
+    if settings.emulated_fallback is not None and request.test:
+        headers[TEST_HEADER] = request.test
+    return headers
+
+
+def _wrapped(request: RunRequest) -> Mapping[str, Any]:
+    """The body's object: flat for the webhook, under ``inputs`` for the dashboard."""
+    return request.inputs if request.api is Api.WEBHOOK else {"inputs": request.inputs}
+
+
+def _body(request: RunRequest) -> bytes | None:
+    if not request.inputs:
+        return None
+    # A lone surrogate has no UTF-8; its escape is what JSON itself would write, since it can only stand in a string.
+    return json.dumps(_wrapped(request), ensure_ascii=False, allow_nan=False).encode("utf-8", "backslashreplace")
+
+
+# --- the same by hand ---------------------------------------------------------------------------------------------
+
+
+def _commands(request: RunRequest, workflow: Workflow, outgoing: Outgoing, credential: Credential) -> tuple[str, ...]:
+    curl = _curl(request, outgoing, credential)
+    if request.api is Api.DASHBOARD:
+        return (curl,)
+    return (curl, _cli(request, workflow, outgoing, credential))
+
+
+def _curl(request: RunRequest, outgoing: Outgoing, credential: Credential) -> str:
+    secret = f'-H "{outgoing.secret_header}: {outgoing.scheme}{_in_shell(credential, request.api)}"'
+    parts = ["curl -sS -X POST", shlex.quote(outgoing.url), secret]
+    if request.inputs:
+        parts += ["-H 'Content-Type: application/json'", "--data-raw", shlex.quote(readable_json(_wrapped(request)))]
+    return " ".join(parts)
+
+
+def _cli(request: RunRequest, workflow: Workflow, outgoing: Outgoing, credential: Credential) -> str:
+    parts = [
+        f"WISEBOT_WORKFLOW_TRIGGER_ORIGIN={shlex.quote(outgoing.host)}",
+        f'WISEBOT_WORKFLOW_SECRET="{_in_shell(credential, request.api)}"',
+        "wisebot workflow trigger",
+        shlex.quote(workflow.id),
+    ]
+    if request.inputs:
+        parts += ["--data", shlex.quote(readable_json(request.inputs))]
+    return " ".join(parts)
+
+
+def _in_shell(credential: Credential, api: Api) -> str:
+    """The credential by its reference, for within double quotes; a value goes by the name that Wisebot's tools read."""
+    kind, _, name = (credential.reference or "").partition(":")
+    if kind == "file":
+        return f"$(cat {shlex.quote(name)})"
+    if kind != "env":
+        name = "WISEBOT_WORKFLOW_SECRET" if api is Api.WEBHOOK else "WISEBOT_ACCESS_TOKEN"
+    return f"${name}" if re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) else f"$(printenv {shlex.quote(name)})"

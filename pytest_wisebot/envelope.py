@@ -1,0 +1,112 @@
+"""The answer to a run on the wire: bytes in, a checked `Envelope` out.
+
+Wisebot documents four keys, ``ok``, ``runId``, ``result`` and ``error``, and neither the types of the last three nor
+that there are no more. So this is liberal in what it accepts: an envelope is a JSON object with a boolean ``ok``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any, Final, NoReturn
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError
+
+from .runs import MAX_DEPTH
+
+KEYS: Final = frozenset({"ok", "runId", "result", "error"})
+
+_STRUCTURE: Final = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
+"""A string, also one that never ends, or a bracket."""
+
+
+class NoEnvelopeError(ValueError):
+    """The bytes are no envelope; the message says why, in words that go on after "the answer …"."""
+
+
+class Envelope(BaseModel):
+    """A run's answer.
+
+    Attributes:
+        run_id: the ``runId`` as text; another type than text is kept in ``extra``, too.
+        has_result: whether the key ``result`` was there at all.
+        extra: what came beyond the four documented keys.
+    """
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, populate_by_name=True)
+
+    ok: StrictBool
+    run_id: Any = Field(None, alias="runId")
+    result: Any = None
+    error: Any = None
+    has_result: bool = False
+    # Any, and not dict[str, Any]: pydantic refuses keys with a lone surrogate, which JSON allows.
+    extra: Any = Field(default_factory=dict)
+
+
+def parse(body: bytes) -> Envelope:
+    """The envelope in an answer's body.
+
+    Raises:
+        NoEnvelopeError: it is empty, no UTF-8, no JSON (NaN and infinities are none, nor is ``1e400``, which becomes
+            one), nested deeper than `MAX_DEPTH` levels, or of another shape.
+    """
+    data = _load(body)
+    if not isinstance(data, dict):
+        raise NoEnvelopeError(f"is JSON, but no object: {type(data).__name__}")
+    extra = {key: value for key, value in data.items() if key not in KEYS}
+    run_id = data.get("runId")
+    if run_id is not None and not isinstance(run_id, str):
+        extra["runId"] = run_id
+        data["runId"] = json.dumps(run_id)
+    known = {key: data[key] for key in KEYS & data.keys()}
+    try:
+        return Envelope.model_validate({**known, "has_result": "result" in data, "extra": extra})
+    except ValidationError:
+        raise NoEnvelopeError('is a JSON object without a boolean "ok"') from None
+
+
+def _load(body: bytes) -> Any:
+    if not body.strip():
+        raise NoEnvelopeError("is empty")
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise NoEnvelopeError(f"is no UTF-8 text (byte {error.start})") from None
+    if _depth(text) > MAX_DEPTH:
+        raise NoEnvelopeError(f"is nested deeper than {MAX_DEPTH} levels")
+    try:
+        return json.loads(text, parse_constant=_refuse, parse_float=_finite)
+    except json.JSONDecodeError as error:
+        raise NoEnvelopeError(f"is no JSON ({error.msg}, line {error.lineno} column {error.colno})") from None
+    except NoEnvelopeError:
+        raise
+    except ValueError:  # an integer of more digits than Python converts
+        raise NoEnvelopeError("has a number that is too long") from None
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise NoEnvelopeError(f"is no JSON: {constant} is no JSON number")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise NoEnvelopeError(f"has the number {text[:20]}, which is beyond what a float holds")
+    return value
+
+
+def _depth(text: str) -> int:
+    """How deeply brackets nest outside of strings, before a parser whose recursion a deep text would exhaust."""
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return 0
+    deepest = depth = 0
+    for token in _STRUCTURE.finditer(text):
+        character = token.group()[0]
+        if character in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif character in "]}":
+            depth -= 1
+    return deepest
