@@ -1,0 +1,216 @@
+"""Assertions about a run. A failure says what was asked, what came, where they differ, and how to repeat the run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from types import GenericAlias, UnionType
+from typing import Any, Final, NoReturn, TypeVar, get_origin, overload
+
+from pydantic import TypeAdapter, ValidationError
+
+from .errors import ConfigurationError
+from .runs import WorkflowRun, brief
+
+T = TypeVar("T")
+
+MOST_DIFFERENCES: Final = 60
+"""Lines of differences that a failure shows before it only counts them."""
+
+_MISSING: Final = object()
+
+
+def assert_ok(run: WorkflowRun) -> None:
+    """The workflow ran and succeeded: the envelope's ``ok`` is true.
+
+    Raises:
+        AssertionError: it failed; the message has its error and the command that repeats the run.
+    """
+    __tracebackhide__ = True
+    _checked(run)
+    if not run.ok:
+        _fail(run, "expected it to succeed, it failed")
+
+
+def assert_failed(run: WorkflowRun, match: str | None = None) -> None:
+    """The workflow ran and failed: the envelope's ``ok`` is false.
+
+    Args:
+        run: the run.
+        match: a regular expression that is found somewhere in the error (`re.search`); an error that is no text is
+            searched as JSON.
+
+    Raises:
+        AssertionError: it succeeded, or failed with another error.
+    """
+    __tracebackhide__ = True
+    _checked(run)
+    if run.ok:
+        _fail(run, "expected it to fail, it succeeded")
+    if match is not None and not _found(match, run.error):
+        _fail(run, f"it failed, but not with an error that matches {match!r}")
+
+
+@overload
+def assert_result(run: WorkflowRun, expected: type[T]) -> T: ...
+@overload
+def assert_result(run: WorkflowRun, expected: object) -> Any: ...
+def assert_result(run: WorkflowRun, expected: object) -> Any:
+    """The workflow succeeded, and its result is what is expected.
+
+    Args:
+        run: the run.
+        expected: a type that pydantic knows (a model, ``list[int]``, …): the result is validated. A mapping: its keys
+            must be there and match, others may be there too. A list: as long as the result's, its items compared one
+            by one in the same manner. Anything else: ``==``, so that dirty_equals values work, inside of mappings and
+            lists too.
+
+    Returns:
+        The validated value for a type, else the result as it came.
+
+    Raises:
+        AssertionError: it failed, or the result differs; the message has the differing paths alone.
+    """
+    __tracebackhide__ = True
+    assert_ok(run)
+    if not run.has_result:
+        _fail(run, f"expected the result {brief(expected)}, the answer has none")
+    if _is_type(expected):
+        return _validated(run, expected)
+    differences = list(_differences(expected, run.result, "$"))
+    if differences:
+        _fail(run, _counted(differences), differences)
+    return run.result
+
+
+def assert_envelope(run: WorkflowRun) -> None:
+    """The answer has the documented shape exactly: it catches a drift of the API itself.
+
+    Documented are ``ok``, a ``runId``, and ``result`` or ``error``, and no other key.
+
+    Raises:
+        AssertionError: it has another shape; every deviation is listed.
+    """
+    __tracebackhide__ = True
+    _checked(run)
+    deviations = list(_deviations(run))
+    if deviations:
+        _fail(run, "the answer is not the documented envelope", deviations)
+
+
+def _checked(run: object) -> None:
+    __tracebackhide__ = True
+    if not isinstance(run, WorkflowRun):
+        hint = ": wait() for it first" if hasattr(run, "wait") else ""
+        raise TypeError(f"expected a WorkflowRun, got {type(run).__name__}{hint}")
+
+
+def _fail(run: WorkflowRun, what: str, details: list[str] | None = None) -> NoReturn:
+    __tracebackhide__ = True
+    raise AssertionError(
+        "\n".join([f'workflow "{run.workflow}" over the {run.api} API: {what}', *_lines(run, details)])
+    )
+
+
+def _lines(run: WorkflowRun, details: list[str] | None) -> Iterator[str]:
+    details = details or []
+    yield from (f"  {line}" for line in details[:MOST_DIFFERENCES])
+    if len(details) > MOST_DIFFERENCES:
+        yield f"  … and {len(details) - MOST_DIFFERENCES} more"
+    if run.error is not None:
+        yield f"  error: {brief(run.error, 1000)}"
+    elif not details:
+        yield f"  result: {brief(run.result, 1000) if run.has_result else 'none'}"
+    yield f"  runId: {run.run_id or 'none'}, inputs: {brief(run.inputs, 1000)}"
+    yield from (f"  repeat: {command}" for command in run.commands)
+
+
+def _found(match: str, error: object) -> bool:
+    text = error if isinstance(error, str) else brief(error, 100_000)
+    try:
+        return re.search(match, text) is not None
+    except re.error as problem:
+        raise ConfigurationError(f"match={match!r} is no regular expression: {problem}") from None
+
+
+def _is_type(expected: object) -> bool:
+    # A dirty_equals class is a type that answers to ==; it is compared, not validated.
+    if isinstance(expected, type):
+        return type(expected).__eq__ is type.__eq__
+    return isinstance(expected, GenericAlias | UnionType) or get_origin(expected) is not None
+
+
+def _validated(run: WorkflowRun, kind: Any) -> Any:
+    __tracebackhide__ = True
+    try:
+        return TypeAdapter(kind).validate_python(run.result)
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+    name = getattr(kind, "__name__", str(kind)) if isinstance(kind, type) else str(kind)
+    details = [f"{_path(item['loc'])}: {item['msg']}, got {brief(item['input'])}" for item in found]
+    _fail(run, f"the result is no {name}", details)
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    path = "$"
+    for step in location:
+        path = f"{path}[{step}]" if isinstance(step, int) else _step(path, step)
+    return path
+
+
+def _step(path: str, key: object) -> str:
+    return f"{path}.{key}" if isinstance(key, str) and key.isidentifier() else f"{path}[{brief(key)}]"
+
+
+def _counted(differences: list[str]) -> str:
+    return f"the result differs at {len(differences)} path{'s' if len(differences) > 1 else ''}"
+
+
+def _differences(expected: Any, actual: Any, path: str) -> Iterator[str]:
+    """The paths at which ``actual`` is not what is expected of it."""
+    if actual is _MISSING:
+        yield f"{path}: expected {_shown(expected)}, is missing"
+    elif isinstance(expected, Mapping) and isinstance(actual, Mapping):
+        for key, item in expected.items():
+            yield from _differences(item, actual.get(key, _MISSING), _step(path, key))
+    elif isinstance(expected, list | tuple) and isinstance(actual, list):
+        yield from _differences_of_lists(expected, actual, path)
+    else:
+        wanted = _shown(expected)  # before comparing: dirty_equals shows the value it matched from then on
+        if not _equal(expected, actual):
+            yield f"{path}: expected {wanted}, got {brief(actual)}"
+
+
+def _differences_of_lists(expected: list[Any] | tuple[Any, ...], actual: list[Any], path: str) -> Iterator[str]:
+    if len(expected) != len(actual):
+        yield f"{path}: expected {len(expected)} items, got {len(actual)}"
+    for index, (wanted, item) in enumerate(zip(expected, actual, strict=False)):
+        yield from _differences(wanted, item, f"{path}[{index}]")
+
+
+def _equal(expected: Any, actual: Any) -> bool:
+    # JSON keeps true and 1 apart, Python does not.
+    if isinstance(actual, bool) != isinstance(expected, bool) and isinstance(expected, bool | int | float):
+        return False
+    return bool(expected == actual)
+
+
+def _shown(expected: object) -> str:
+    plain = expected is None or isinstance(expected, str | int | float | Mapping | list | tuple)
+    return brief(expected) if plain else repr(expected)
+
+
+def _deviations(run: WorkflowRun) -> Iterator[str]:
+    if "runId" in run.extra:
+        yield f"runId: expected a text, got {brief(run.extra['runId'])}"
+    elif not run.run_id:
+        yield f"runId: expected a text, got {'none' if run.run_id is None else 'an empty one'}"
+    if run.ok and not run.has_result:
+        yield "result: is missing, though the run succeeded"
+    if run.ok and run.error is not None:
+        yield f"error: the run succeeded, got {brief(run.error)}"
+    if not run.ok and not isinstance(run.error, str | Mapping):
+        yield f"error: expected a text or an object, got {'none' if run.error is None else brief(run.error)}"
+    for key in run.extra:
+        if key != "runId":
+            yield f"{key}: is not documented, got {brief(run.extra[key])}"

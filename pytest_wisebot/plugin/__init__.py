@@ -1,0 +1,27 @@
+"""The pytest plugin: what pytest finds here at its start is hooks, options and fixtures, and nothing heavy."""
+
+from __future__ import annotations
+
+from .fixtures import trigger_workflow, wisebot_api, wisebot_emulator, wisebot_settings, workflow_run
+from .hooks import (
+    pytest_addhooks,
+    pytest_collection_finish,
+    pytest_configure,
+    pytest_generate_tests,
+    pytest_report_collectionfinish,
+)
+from .options import pytest_addoption
+
+__all__ = [
+    "pytest_addhooks",
+    "pytest_addoption",
+    "pytest_collection_finish",
+    "pytest_configure",
+    "pytest_generate_tests",
+    "pytest_report_collectionfinish",
+    "trigger_workflow",
+    "wisebot_api",
+    "wisebot_emulator",
+    "wisebot_settings",
+    "workflow_run",
+]

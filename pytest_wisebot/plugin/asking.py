@@ -1,0 +1,101 @@
+"""Who asks for a run: a test, or a fixture that is wider than one test; and what each test asked for."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ..runs import Api
+from .markers import Declared, declared
+
+if TYPE_CHECKING:
+    from ..engine import PendingRun
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A run that a test, or a fixture during its setup, asked for."""
+
+    pending: PendingRun
+    max_seconds: float | None = None
+
+
+class Asking:
+    """Follows the tests as they run. Registered once a test uses the plugin."""
+
+    def __init__(self) -> None:
+        self._item: pytest.Item | None = None
+        self._wider = 0
+        self.asked: list[Asked] = []
+
+    @property
+    def test(self) -> pytest.Item | None:
+        """The test that asks; None between tests and while a wider fixture is set up or torn down."""
+        return None if self._wider else self._item
+
+    @property
+    def tag(self) -> str:
+        """Names the asking test to an emulator, without telling its name; empty for a wider fixture."""
+        return hashlib.sha256(self.test.nodeid.encode()).hexdigest()[:16] if self.test is not None else ""
+
+    @property
+    def declaration(self) -> Declared:
+        """What the asking test's marker says."""
+        return declared(self.test) if self.test is not None else Declared()
+
+    @property
+    def api(self) -> Api | None:
+        """The API of the asking test, where it has one of its own."""
+        if self.test is None:
+            return None
+        chosen = getattr(self.test, "funcargs", {}).get("wisebot_api") or _parameter(self.test, "wisebot_api")
+        chosen = chosen or self.declaration.api
+        return Api(chosen) if chosen in (Api.WEBHOOK, Api.DASHBOARD) else None
+
+    def notice(self, item: object) -> None:
+        """Learns of the running test when its protocol began before this plugin was awake."""
+        if self._item is None and isinstance(item, pytest.Item):
+            self._item = item
+
+    def remember(self, started: list[PendingRun], max_seconds: float | None) -> None:
+        """Keeps what was asked for until the test's reports are made."""
+        self.asked += [Asked(pending, max_seconds) for pending in started]
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        """One test after the other."""
+        self._item = item
+        self.asked = []
+        try:
+            return (yield)
+        finally:
+            self._item = None
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:
+        """While a wider fixture is set up, and again while it is torn down, it is the fixture that asks."""
+        __tracebackhide__ = True
+        if fixturedef.scope == "function":
+            return (yield)
+        fixturedef.addfinalizer(self._leave)  # finalizers run last in, first out: this one after the fixture's own
+        self._enter()
+        try:
+            return (yield)
+        finally:
+            self._leave()
+            fixturedef.addfinalizer(self._enter)
+
+    def _enter(self) -> None:
+        self._wider += 1
+
+    def _leave(self) -> None:
+        self._wider -= 1
+
+
+def _parameter(item: pytest.Item, name: str) -> Any:
+    callspec = getattr(item, "callspec", None)
+    return callspec.params.get(name) if callspec is not None else None

@@ -1,0 +1,69 @@
+"""The fixtures. Each asks the session's one object, which is made on first use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from ..emulator import EmulatorHandle
+    from ..runs import Api, WorkflowRun
+    from ..settings import Settings
+    from .trigger import TriggerWorkflow
+
+
+@pytest.fixture(scope="session")
+def trigger_workflow(request: pytest.FixtureRequest) -> TriggerWorkflow:
+    """Runs a workflow: call it with a name and inputs, or use its ``start`` and ``map``.
+
+    Called in a test it uses that test's API, called in a fixture of wider scope the default one.
+    """
+    __tracebackhide__ = True
+    from .session import session_asked_by
+    from .trigger import TriggerWorkflow
+
+    return TriggerWorkflow(session_asked_by(request))
+
+
+@pytest.fixture
+def workflow_run(request: pytest.FixtureRequest, wisebot_api: Api) -> WorkflowRun:
+    """The run that the test's ``wisebot`` marker declares, ended."""
+    __tracebackhide__ = True
+    from .session import session_asked_by
+    from .trigger import run_declared
+
+    return run_declared(session_asked_by(request), request, wisebot_api)
+
+
+@pytest.fixture
+def wisebot_api(request: pytest.FixtureRequest) -> Api:
+    """The API of this test: ``Api.WEBHOOK`` or ``Api.DASHBOARD``; a parameter where both are asked for."""
+    __tracebackhide__ = True
+    from ..runs import Api
+    from .markers import declared
+    from .session import session_asked_by
+
+    asked = getattr(request, "param", None) or declared(request.node).api
+    return Api(asked) if asked else session_asked_by(request).settings.api
+
+
+@pytest.fixture(scope="session")
+def wisebot_settings(request: pytest.FixtureRequest) -> Settings:
+    """The settings in force, after options, ``wisebot.toml`` and environment variables; read-only."""
+    __tracebackhide__ = True
+    from .session import session_asked_by
+
+    return session_asked_by(request).target
+
+
+@pytest.fixture(scope="session")
+def wisebot_emulator(request: pytest.FixtureRequest) -> EmulatorHandle:
+    """The running emulator: what arrived there, and faults on demand.
+
+    ``calls``, ``fail_next`` and ``reset`` concern the asking test's own runs unless ``everywhere=True``.
+    """
+    __tracebackhide__ = True
+    from .session import session_asked_by
+
+    return session_asked_by(request).emulator()

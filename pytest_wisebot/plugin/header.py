@@ -1,0 +1,88 @@
+"""The lines after collection: where the runs will go, and what said so. Of credentials only that they are set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from ..errors import ConfigurationError
+from ..settings import Credential, Settings
+from .session import session_of
+from .xdist import is_worker, tell
+
+
+def header(config: pytest.Config) -> list[str]:
+    """The lines; none with ``-q``. A worker of xdist prints nothing: it leaves them for its controller.
+
+    Raises:
+        pytest.UsageError: the settings are wrong; pytest ends with the message, before any test. A worker cannot end the
+            session: there, each test that needs the settings fails with it.
+    """
+    try:
+        lines = settings_lines(config)
+    except ConfigurationError as error:
+        if is_worker(config):
+            return []
+        raise pytest.UsageError(str(error)) from None
+    if is_worker(config):
+        tell(config, lines)
+        return []
+    return lines if config.get_verbosity() >= 0 else []
+
+
+def settings_lines(config: pytest.Config) -> list[str]:
+    """What is in force, line by line.
+
+    Raises:
+        ConfigurationError: the settings are wrong.
+    """
+    settings = session_of(config).settings
+    return [f"wisebot: {line}" for line in _lines(settings, config.option.wisebot_api == "both")]
+
+
+def _lines(settings: Settings, both: bool) -> Iterator[str]:
+    if settings.environment is not None:
+        protected = ", protected" if settings.protected else ""
+        yield f"environment {settings.environment}{protected} ({settings.source('environment')})"
+    if settings.emulator is not None and settings.origin is None and settings.base_url is None:
+        yield f"both APIs at the emulator {settings.emulator}, started with the first run ({_file(settings)})"
+    else:
+        yield from _webhook(settings)
+        yield from _dashboard(settings)
+        if settings.origin is None and settings.base_url is None:
+            yield "no host yet: give --wisebot-origin or --wisebot-base-url, or an environment in wisebot.toml"
+    api = "both APIs" if both else f"the {settings.api} API"
+    yield f"{api} for tests that name none ({'--wisebot-api' if both else settings.source('api')})"
+    yield f"{settings.concurrency} runs at once ({settings.source('concurrency')})"
+
+
+def _file(settings: Settings) -> str:
+    return settings.file.name if settings.file else "wisebot.toml"
+
+
+def _webhook(settings: Settings) -> Iterator[str]:
+    if settings.origin is None:
+        return
+    yield f"webhook API at {settings.origin} ({settings.source('origin')})"
+    if settings.secret is not None:
+        yield f"  secret: {_given(settings.secret)}"
+    for workflow in settings.workflows.values():
+        if workflow.secret is not None:
+            yield f"  secret of {workflow.name}: {_given(workflow.secret)}"
+
+
+def _dashboard(settings: Settings) -> Iterator[str]:
+    if settings.base_url is None:
+        return
+    yield f"dashboard API at {settings.base_url} ({settings.source('base-url')})"
+    if settings.token is not None:
+        yield f"  token: {_given(settings.token)}"
+
+
+def _given(credential: Credential) -> str:
+    if credential.reference is None and credential.given_by.startswith("--"):
+        return f"set by {credential.given_by}, visible in the process list and the shell's history: env:NAME is not"
+    state = "set" if credential.secret is not None else f"missing, {credential.problem}"
+    what = credential.reference or "a value"
+    return f"{what}, {state} ({credential.given_by})"

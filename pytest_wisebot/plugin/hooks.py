@@ -1,0 +1,50 @@
+"""Hook functions; each hands over to the room that does the work."""
+
+from __future__ import annotations
+
+import pytest
+
+from . import hookspecs, markers, xdist
+from .options import hide_credentials
+
+OURS = frozenset({"trigger_workflow", "wisebot_emulator", "wisebot_settings", "workflow_run"})
+"""The fixtures by which a test uses this plugin."""
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Declares `hookspecs.pytest_wisebot_settings`."""
+    pluginmanager.add_hookspecs(hookspecs)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declares the marker, and hides credentials that were given as values."""
+    config.addinivalue_line("markers", markers.LINE)
+    hide_credentials(config)
+    if xdist.is_controller(config):
+        config.pluginmanager.register(xdist.Controller(), "wisebot-controller")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Runs a test once over each API where both are asked for."""
+    markers.parametrize_api(metafunc)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Wakes the plugin up when a selected test uses it, and tests are to run at all."""
+    looks_only = ("collectonly", "setupplan", "showfixtures", "show_fixtures_per_test")
+    if any(session.config.getoption(name, False) for name in looks_only):
+        return
+    if any(OURS.intersection(getattr(item, "fixturenames", ())) for item in session.items):
+        from .session import session_of
+
+        session_of(session.config)
+
+
+def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
+    """Says where the runs will go, before the first one."""
+    if not config.pluginmanager.has_plugin("wisebot-session"):
+        return []
+    from .header import header
+
+    return header(config)

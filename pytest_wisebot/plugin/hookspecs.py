@@ -1,0 +1,19 @@
+"""The hook that a project may implement in its ``conftest.py``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from ..settings import Settings
+
+
+@pytest.hookspec(firstresult=True)
+def pytest_wisebot_settings(config: pytest.Config, settings: Settings) -> Settings | None:
+    """Changes the settings before anything runs: a preview deployment's address, a credential from a vault.
+
+    Runs once, in the process that starts the runs, and only when a selected test uses this plugin. Returns
+    ``settings.replace(…)``, or None to leave them as they are.
+    """

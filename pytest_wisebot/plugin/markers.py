@@ -1,0 +1,123 @@
+"""The ``wisebot`` marker: what it may say, and which one holds for a test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+LINE = (
+    "wisebot(workflow=None, inputs=None, *, api=None, timeout=None, max_seconds=None): "
+    "the run that the workflow_run fixture gives: workflow name, input bag (default: the test's parameter 'inputs'), "
+    "api 'webhook', 'dashboard' or 'both', seconds for the whole run, seconds that the run itself may take. "
+    "Without a workflow the rest holds for the runs that the test starts by trigger_workflow."
+)
+
+APIS = ("webhook", "dashboard", "both")
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What a test's marker says."""
+
+    workflow: str | None = None
+    inputs: Any = None
+    api: str | None = None
+    timeout: float | None = None
+    max_seconds: float | None = None
+
+
+def wisebot(
+    workflow: str | None = None,
+    inputs: Any = None,
+    *,
+    api: str | None = None,
+    timeout: float | None = None,
+    max_seconds: float | None = None,
+) -> Declared:
+    """The marker's arguments, checked.
+
+    Raises:
+        TypeError, ValueError: an argument is unknown or wrong; the message names it.
+    """
+    if workflow is not None and not isinstance(workflow, str):
+        raise TypeError(f"workflow: expected a workflow's name, got {workflow!r}")
+    if api is not None and api not in APIS:
+        raise ValueError(f"api: expected one of {', '.join(map(repr, APIS))}, got {api!r}")
+    for name, seconds in (("timeout", timeout), ("max_seconds", max_seconds)):
+        if seconds is not None and not (isinstance(seconds, int | float) and 0 < seconds < float("inf")):
+            raise ValueError(f"{name}: expected a number of seconds above 0, got {seconds!r}")
+    return Declared(workflow, inputs, api, timeout, max_seconds)
+
+
+def declared(item: pytest.Item) -> Declared:
+    """What holds for a test: the closest marker, of which one on a parameter is closer than the function's own.
+
+    Raises:
+        ConfigurationError: the marker is wrong, or one on a parameter asks for both APIs.
+    """
+    __tracebackhide__ = True
+    on_parameter = next(_marks_on_parameters(item), None)
+    declaration = _parsed(on_parameter or item.get_closest_marker("wisebot"), item.nodeid)
+    if on_parameter is not None and declaration.api == "both":
+        from ..errors import ConfigurationError
+
+        raise ConfigurationError(
+            f"{item.nodeid}: the wisebot marker: api='both' on one parameter alone: "
+            "put it on the function, the class or the module"
+        )
+    return declaration
+
+
+def parametrize_api(metafunc: pytest.Metafunc) -> None:
+    """Gives a test that asks for both APIs a parameter with each of them."""
+    if not _starts_runs(metafunc):
+        return
+    try:
+        declaration = _parsed(metafunc.definition.get_closest_marker("wisebot"), metafunc.definition.nodeid)
+    except Exception as error:  # noqa: BLE001 - told as the collection's error, in one line
+        raise pytest.Collector.CollectError(str(error)) from None
+    if (declaration.api or metafunc.config.option.wisebot_api) == "both":
+        if "wisebot_api" not in metafunc.fixturenames:
+            metafunc.fixturenames.append("wisebot_api")
+        metafunc.parametrize("wisebot_api", ["webhook", "dashboard"], indirect=True)
+
+
+def _marks_on_parameters(item: pytest.Item) -> Iterator[pytest.Mark]:
+    callspec = getattr(item, "callspec", None)
+    return (mark for mark in getattr(callspec, "marks", ()) if mark.name == "wisebot")
+
+
+def _parsed(mark: pytest.Mark | None, nodeid: str) -> Declared:
+    __tracebackhide__ = True
+    if mark is None:
+        return Declared()
+    try:
+        return wisebot(*mark.args, **mark.kwargs)
+    except (TypeError, ValueError) as error:
+        from ..errors import ConfigurationError
+
+        raise ConfigurationError(f"{nodeid}: the wisebot marker: {error}; it is {LINE.partition(':')[0]}") from None
+
+
+def _starts_runs(metafunc: pytest.Metafunc) -> bool:
+    """Whether a test starts runs itself, or by fixtures of its own: a wider fixture's run is one, whatever the API."""
+    info = getattr(metafunc.definition, "_fixtureinfo", None)
+    definitions = getattr(info, "name2fixturedefs", {})
+    todo = list(getattr(info, "initialnames", metafunc.fixturenames))
+    seen: set[str] = set()
+    while todo:
+        name = todo.pop()
+        if name in ("trigger_workflow", "workflow_run", "wisebot_api"):
+            return True
+        if name not in seen:
+            seen.add(name)
+            todo += [
+                needed
+                for item in definitions.get(name, ())[-1:]
+                if item.scope == "function"
+                for needed in item.argnames
+            ]
+    return False

@@ -1,0 +1,35 @@
+"""The options and their help texts."""
+
+from __future__ import annotations
+
+import pytest
+
+APIS = ("webhook", "dashboard", "both")
+
+_CREDENTIAL = "env:NAME, file:PATH, or the value itself (which the process list and the shell's history then show)"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds the options. Their values are checked when a selected test needs them, and not before."""
+    add = parser.getgroup("wisebot", "Wisebot workflows").addoption
+    add("--wisebot-env", metavar="NAME", help="the environment of wisebot.toml to run against")
+    add("--wisebot-config", metavar="FILE", help="the wisebot.toml to read; by default the nearest one to the tests")
+    add("--wisebot-origin", metavar="URL", help="trigger origin of the webhook API: scheme and host")
+    add("--wisebot-base-url", metavar="URL", help="base URL of the dashboard API: scheme and host")
+    add("--wisebot-secret", metavar="CREDENTIAL", help=f"webhook secret: {_CREDENTIAL}")
+    add("--wisebot-token", metavar="CREDENTIAL", help=f"dashboard JWT or wb_live_... key: {_CREDENTIAL}")
+    add("--wisebot-api", choices=APIS, help="the API of tests that name none; 'both' runs each of them over both")
+    add("--wisebot-allow-protected", action="store_true", help="run against an environment that is protected")
+    add("--wisebot-timeout", type=float, metavar="SECONDS", help="for a whole run, its retries included (300)")
+    add("--wisebot-concurrency", type=int, metavar="N", help="how many runs may be in flight at once (8)")
+    add("--wisebot-retries", type=int, metavar="N", help="how often to retry a run that provably did not start (2)")
+
+
+def hide_credentials(config: pytest.Config) -> None:
+    """Puts credentials that were given as values into objects that never show them."""
+    for name in ("wisebot_secret", "wisebot_token"):
+        given = getattr(config.option, name, None)
+        if isinstance(given, str) and not given.startswith(("env:", "file:")):
+            from ..redaction import Secret
+
+            setattr(config.option, name, Secret(given))
