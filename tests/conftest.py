@@ -1,0 +1,132 @@
+"""What every folder of tests shares: a project on disk with workflows in it, on which pytest is run."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+# Loaded before any project is run in this process: pytester forgets what a run loads, and these are slow to load anew.
+import anyio.from_thread  # noqa: F401
+import httpx  # noqa: F401
+import pydantic  # noqa: F401
+import pytest
+
+pytest_plugins = ["pytester"]
+
+ROOT = Path(__file__).parents[1]
+
+FLOWS = """
+    import time
+    from pytest_wisebot.emulator import Emulator, WorkflowFailure
+
+    emulator = Emulator(token="wb_live_FAKE_token_of_the_emulator")
+
+    @emulator.workflow("echo", secret="FAKE-secret-of-echo")
+    def echo(inputs):
+        return inputs
+
+    @emulator.workflow("triage", secret="FAKE-secret-of-triage", inputs=("ticketId", "message"))
+    def triage(ticketId, message):
+        return {"ticketId": ticketId, "category": "billing" if "charged" in (message or "") else "other"}
+
+    @emulator.workflow("refund", secret="FAKE-secret-of-refund")
+    def refund(inputs):
+        raise WorkflowFailure("unknown ticket")
+
+    @emulator.workflow("slow", secret="FAKE-secret-of-slow", latency=0.2)
+    def slow(inputs):
+        return "slow"
+
+    @emulator.workflow("dashboard-only", webhook=False)
+    def dashboard_only(inputs):
+        return "seen"
+"""
+
+LOCAL = """
+    default-environment = "local"
+
+    [environments.local]
+    emulator = "flows:emulator"
+"""
+
+
+@pytest.fixture(autouse=True)
+def _no_wisebot_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test depends on what the shell that runs it has to say about Wisebot, or about pytest."""
+    for name in list(os.environ):
+        if name.startswith(("WISE", "CONVEX", "PYTEST_ADDOPTS")):
+            monkeypatch.delenv(name)
+
+
+class Project:
+    """A user's project: files, and pytest run on them."""
+
+    def __init__(self, pytester: pytest.Pytester) -> None:
+        self.pytester = pytester
+        self.path = pytester.path
+
+    def write(self, name: str, text: str) -> Path:
+        """Writes a file, its indentation taken out."""
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text), "utf-8")
+        return path
+
+    def test(self, text: str, name: str = "test_it.py") -> Path:
+        """Writes a test module with this package's names and pytest in scope."""
+        return self.write(name, "import pytest\nfrom pytest_wisebot import *\n" + textwrap.dedent(text))
+
+    def run(self, *args: str) -> pytest.RunResult:
+        """Runs pytest in this process."""
+        return self.pytester.runpytest_inprocess("-p", "no:cacheprovider", *args)
+
+    def run_apart(self, *args: str) -> pytest.RunResult:
+        """Runs pytest in a process of its own."""
+        return self.pytester.runpytest_subprocess(*args)
+
+
+@pytest.fixture
+def empty_project(pytester: pytest.Pytester) -> Project:
+    """A project without a ``wisebot.toml``."""
+    return Project(pytester)
+
+
+@pytest.fixture
+def project(empty_project: Project) -> Project:
+    """A project whose default environment is an emulator with the workflows of `FLOWS`."""
+    empty_project.write("flows.py", FLOWS)
+    empty_project.write("wisebot.toml", LOCAL)
+    return empty_project
+
+
+@dataclass(frozen=True)
+class ByHand:
+    """An emulator that serves `FLOWS` and that the session under test knows by its hosts alone."""
+
+    origin: str
+    base_url: str
+    expired: str
+
+    @property
+    def hosts(self) -> list[str]:
+        """The options that point a session at it."""
+        return ["--wisebot-origin", self.origin, "--wisebot-base-url", self.base_url]
+
+
+@pytest.fixture(scope="session")
+def emulator_by_hand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ByHand]:
+    """One emulator for the whole session, of a process that no session under test has started."""
+    from pytest_wisebot.emulator import EmulatorHandle
+    from pytest_wisebot.emulator.handle import EmulatorProcess
+
+    folder = tmp_path_factory.mktemp("by-hand")
+    (folder / "flows.py").write_text(textwrap.dedent(FLOWS), "utf-8")
+    process = EmulatorProcess.start("flows:emulator", folder)
+    try:
+        ready = process.ready
+        yield ByHand(ready.origin, ready.base_url, EmulatorHandle(ready).new_jwt(-60))
+    finally:
+        process.stop()

@@ -1,0 +1,151 @@
+"""Credentials that are wrong, missing, swapped or expired: the named error, and the credential nowhere."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+NOISY = ["-vv", "-l", "--showlocals", "--setup-show", "--log-level=DEBUG", "--junitxml=junit.xml", "--tb=long", "-rA"]
+
+SECRET = "FAKE-secret-of-echo"
+TOKEN = "wb_live_FAKE_token_of_the_emulator"
+WRONG = 'CANARY-wrong/secret+"1"'
+
+TEST = """
+    def test_it(trigger_workflow, wisebot_settings):
+        run = trigger_workflow("echo", {"a": 1})
+        assert run.ok is None, (run, wisebot_settings)
+"""
+
+
+def everything(result: pytest.RunResult, folder: Path) -> str:
+    """All that a session printed and wrote."""
+    return result.stdout.str() + result.stderr.str() + (folder / "junit.xml").read_text("utf-8")
+
+
+def assert_nowhere(credential: str, text: str) -> None:
+    forms = {
+        credential,
+        quote(credential, safe=""),
+        repr(credential)[1:-1],
+        base64.b64encode(credential.encode()).decode(),
+    }
+    assert [form for form in forms if form in text] == []
+
+
+CASES = [
+    pytest.param("webhook", WRONG, TOKEN, "AuthenticationFailed", id="wrong-secret"),
+    pytest.param("dashboard", SECRET, WRONG, "AuthenticationFailed", id="wrong-token"),
+    pytest.param("webhook", TOKEN, SECRET, "AuthenticationFailed", id="swapped-webhook"),
+    pytest.param("dashboard", TOKEN, SECRET, "AuthenticationFailed", id="swapped-dashboard"),
+    pytest.param("dashboard", SECRET, None, "AuthenticationFailed", id="expired-token"),
+    pytest.param("webhook", SECRET, TOKEN, "AssertionError", id="right-webhook"),
+    pytest.param("dashboard", SECRET, TOKEN, "AssertionError", id="right-dashboard"),
+]
+
+
+@pytest.mark.parametrize("xdist", [[], ["-n", "1"]], ids=["one-process", "xdist"])
+@pytest.mark.parametrize(("api", "secret", "token", "error"), CASES)
+def test_the_named_error_and_the_credential_nowhere(
+    project: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    emulator_by_hand: Any,
+    api: str,
+    secret: str,
+    token: str | None,
+    error: str,
+    xdist: list[str],
+) -> None:
+    """The noisiest flags show neither credential, whether it is right or wrong, swapped or expired."""
+    token = token or emulator_by_hand.expired
+    monkeypatch.setenv("MY_SECRET", secret)
+    monkeypatch.setenv("MY_TOKEN", token)
+    project.test(TEST)
+    given = ["--wisebot-secret", "env:MY_SECRET", "--wisebot-token", "env:MY_TOKEN", "--wisebot-api", api]
+    result = project.run_apart(*NOISY, *xdist, *emulator_by_hand.hosts, *given)
+    result.assert_outcomes(failed=1)
+    text = everything(result, project.path)
+    assert f"{error}: " in text
+    assert_nowhere(secret, text)
+    assert_nowhere(token, text)
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (
+            ["--wisebot-api=webhook"],
+            'there is no webhook secret for workflow "echo": give it by --wisebot-secret env:NAME '
+            "or the variable WISEBOT_WORKFLOW_SECRET",
+        ),
+        (
+            ["--wisebot-api=dashboard"],
+            "there is no token for the dashboard API: give it by --wisebot-token env:NAME "
+            "or the variable WISEBOT_ACCESS_TOKEN",
+        ),
+        (
+            ["--wisebot-api=webhook", "--wisebot-secret=env:NOT_SET"],
+            "--wisebot-secret: env:NOT_SET: the environment variable NOT_SET is not set",
+        ),
+        (
+            ["--wisebot-api=dashboard", "--wisebot-token=file:nowhere"],
+            "--wisebot-token: file:{path}/nowhere: cannot be read: No such file or directory",
+        ),
+    ],
+)
+def test_a_missing_credential_says_how_to_give_it(
+    empty_project: Any, emulator_by_hand: Any, args: list[str], message: str
+) -> None:
+    """The test that needs it fails with the ways to give it; nothing was sent."""
+    empty_project.test(TEST)
+    result = empty_project.run(*emulator_by_hand.hosts, *args)
+    result.assert_outcomes(failed=1)
+    expected = message.format(path=empty_project.path)
+    assert f"E       pytest_wisebot.errors.ConfigurationError: {expected}" in result.outlines
+
+
+def test_a_refused_token_is_found_out_before_any_run(project: Any) -> None:
+    """``GET /api/v1/status`` checks the token once per session; no run is started with one that is refused."""
+    project.test("""
+        def test_it(trigger_workflow, wisebot_emulator):
+            with pytest.raises(AuthenticationFailed) as caught:
+                trigger_workflow.map("echo", [{}] * 5, api="dashboard")
+            assert "the token was refused by GET /api/v1/status; no run was started" in str(caught.value)
+            assert wisebot_emulator.calls() == []
+    """)
+    project.run("--wisebot-token", "CANARY-not-the-token").assert_outcomes(passed=1)
+
+
+def test_a_value_on_the_command_line_leaves_the_options(project: Any) -> None:
+    """``config.option`` holds an object that never shows it, also for other plugins that print options."""
+    project.test("""
+        def test_it(pytestconfig, trigger_workflow):
+            assert "CANARY" not in repr(vars(pytestconfig.option))
+            assert "CANARY" not in str(pytestconfig.option.wisebot_secret)
+    """)
+    project.run("--wisebot-secret", "CANARY-secret", "--wisebot-token", "CANARY-token").assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("flags", [[], NOISY[:-2]], ids=["plain", "noisy"])
+def test_the_secret_of_one_call_is_masked_too(project: Any, flags: list[str]) -> None:
+    """A credential in the test's own source, locals, output and logs is masked in what the test's report shows."""
+    project.test("""
+        import logging
+
+        def test_it(trigger_workflow, capsys, record_property):
+            mine = "CANARY-of-one-call"
+            print("printed", mine)
+            logging.getLogger("mine").warning("logged %s", mine)
+            record_property("mine", mine)
+            trigger_workflow("echo", secret=mine)
+    """)
+    result = project.run_apart("--junitxml=junit.xml", *flags)
+    result.assert_outcomes(failed=1)
+    text = everything(result, project.path)
+    assert "AuthenticationFailed" in text
+    assert "<secret>" in text
+    assert_nowhere("CANARY-of-one-call", text)

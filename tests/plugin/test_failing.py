@@ -1,0 +1,179 @@
+"""What a failing test shows of its runs."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+
+def section(result: pytest.RunResult) -> list[str]:
+    """The lines of the section "wisebot runs", with what differs between sessions told by a name."""
+    lines = result.outlines
+    start = next(index for index, line in enumerate(lines) if re.fullmatch(r"-+ wisebot runs -+", line))
+    end = next(index for index in range(start + 1, len(lines)) if re.match(r"[=_-]{5}", lines[index]))
+    text = "\n".join(lines[start + 1 : end])
+    for pattern, name in ((r"run_[0-9a-f]{24}", "RUN"), (r"127\.0\.0\.1:\d+", "HOST"), (r"\d+\.\d\d s", "SECONDS")):
+        text = re.sub(pattern, name, text)
+    return text.split("\n")
+
+
+def test_the_section_has_all_that_is_known_of_each_run(project: Any) -> None:
+    """Workflow, API, environment, runId, seconds, inputs, response, and the command that repeats the run."""
+    project.test("""
+        def test_it(trigger_workflow):
+            trigger_workflow("triage", {"ticketId": "it's $5", "message": "charged\\ntwice"})
+            run = trigger_workflow("refund", api="dashboard")
+            assert run.ok
+    """)
+    result = project.run()
+    result.stdout.fnmatch_lines(
+        [
+            "E       assert False",
+            'E        +  where False = <WorkflowRun refund (dashboard, run_*, * s) failed: "unknown ticket">.ok',
+        ]
+    )
+    assert section(result) == [
+        "triage over the webhook API, environment local: ok (emulator)",
+        "  runId:    RUN (SECONDS, status 200)",
+        '  inputs:   {"ticketId": "it\'s $5", "message": "charged\\ntwice"}',
+        '  result:   {"ticketId": "it\'s $5", "category": "billing"}',
+        "  repeat:   curl -sS -X POST 'http://HOST/workflows/trigger?workflowId=triage' "
+        "-H \"Authorization: Bearer $WISEBOT_WORKFLOW_SECRET\" -H 'Content-Type: application/json' "
+        """--data-raw '{"ticketId": "it'"'"'s $5", "message": "charged\\ntwice"}'""",
+        "  repeat:   WISEBOT_WORKFLOW_TRIGGER_ORIGIN=http://HOST "
+        'WISEBOT_WORKFLOW_SECRET="$WISEBOT_WORKFLOW_SECRET" wisebot workflow trigger triage '
+        """--data '{"ticketId": "it'"'"'s $5", "message": "charged\\ntwice"}'""",
+        "",
+        "refund over the dashboard API, environment local: failed (emulator)",
+        "  runId:    RUN (SECONDS, status 200)",
+        "  inputs:   {}",
+        '  error:    "unknown ticket"',
+        '  repeat:   curl -sS -X POST http://HOST/api/v1/flow/refund -H "Authorization: Bearer $WISEBOT_ACCESS_TOKEN"',
+    ]
+
+
+def test_the_command_names_the_credential_by_its_reference(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the settings name by ``env:`` or ``file:`` is named so in the command, and never shown."""
+    monkeypatch.setenv("TRIAGE_SECRET", "FAKE-secret-of-triage")
+    secret = project.write("my secret.txt", "FAKE-secret-of-echo\n")
+    project.write(
+        "wisebot.toml",
+        """
+        default-environment = "local"
+        [environments.local]
+        emulator = "flows:emulator"
+        secret-header = "x-workflow-secret"
+        [environments.local.workflows.sort]
+        id = "triage"
+        secret = "env:TRIAGE_SECRET"
+        [environments.local.workflows.repeat]
+        id = "echo"
+        secret = "file:my secret.txt"
+        """,
+    )
+    project.test("""
+        def test_it(trigger_workflow):
+            assert trigger_workflow("sort").ok and trigger_workflow("repeat").ok
+            assert False
+    """)
+    commands = [line for line in section(project.run()) if "curl" in line]
+    assert commands == [
+        "  repeat:   curl -sS -X POST 'http://HOST/workflows/trigger?workflowId=triage' "
+        '-H "X-Workflow-Secret: $TRIAGE_SECRET"',
+        "  repeat:   curl -sS -X POST 'http://HOST/workflows/trigger?workflowId=echo' "
+        f"-H \"X-Workflow-Secret: $(cat '{secret}')\"",
+    ]
+
+
+def test_a_run_without_a_verdict_shows_what_was_answered(project: Any) -> None:
+    """An infrastructure error's section has host, attempts and the answer; no frame of this package is in the traceback."""
+    project.test("""
+        from pytest_wisebot.emulator import Fault
+
+        def test_it(trigger_workflow, wisebot_emulator):
+            wisebot_emulator.fail_next(Fault.html(502))
+            trigger_workflow("echo", {"a": 1})
+    """)
+    result = project.run("--tb=long")
+    page = (
+        "<!doctype html> <html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
+    )
+    result.stdout.fnmatch_lines(
+        [
+            ">       trigger_workflow(*",
+            "E       pytest_wisebot.errors.GatewayFailed: a gateway or the server failed "
+            '(workflow "echo" over the webhook API at http://127.0.0.1:*)',
+            f"E         answer: status 502 (text/html; charset=utf-8): {page}",
+            "E         The workflow may have run; it was not started again.",
+            "",
+            "test_it.py:8: GatewayFailed",
+        ]
+    )
+    assert section(result)[:4] == [
+        "echo over the webhook API, environment local: no verdict, GatewayFailed",
+        "  host:     http://HOST (attempts: 1)",
+        f"  response: status 502 (text/html; charset=utf-8): {page}",
+        '  inputs:   {"a": 1}',
+    ]
+    assert "pytest_wisebot/" not in result.stdout.str()
+
+
+def test_long_values_are_cut_until_one_asks_for_them(project: Any) -> None:
+    """A long result is cut in the middle; ``-vv`` shows it whole."""
+    project.test("""
+        def test_it(trigger_workflow):
+            trigger_workflow("echo", {"text": "a" * 5000})
+            assert False
+    """)
+    assert "a" * 5000 not in project.run("--tb=no", "-rN").stdout.str()
+    assert max(len(line) for line in section(project.run()) if "result:" in line) < 3100
+    assert "a" * 5000 in project.run("-vv").stdout.str()
+
+
+def test_a_passing_test_shows_nothing(project: Any) -> None:
+    """No section, no line for what went well."""
+    project.test("def test_it(trigger_workflow): assert trigger_workflow('echo').ok")
+    assert "wisebot runs" not in project.run("-rA").stdout.str()
+
+
+def test_a_run_in_a_fixture_is_in_the_section_of_its_tests_error(project: Any) -> None:
+    """A fixture that fails after its run shows the run."""
+    project.test("""
+        @pytest.fixture
+        def order(trigger_workflow):
+            run = trigger_workflow("refund")
+            assert_ok(run)
+
+        def test_it(order):
+            pass
+    """)
+    result = project.run()
+    result.assert_outcomes(errors=1)
+    assert section(result)[0] == "refund over the webhook API, environment local: failed (emulator)"
+
+
+@pytest.mark.parametrize(
+    ("mark", "outcomes"),
+    [
+        ("pytest.mark.xfail", {"failed": 1, "xfailed": 1}),
+        ("pytest.mark.xfail(raises=AssertionError)", {"failed": 1, "xfailed": 1}),
+        ("pytest.mark.xfail(raises=(InfrastructureError, AssertionError))", {"xfailed": 2}),
+    ],
+)
+def test_an_outage_is_no_expected_failure(project: Any, mark: str, outcomes: dict[str, int]) -> None:
+    """``xfail`` absorbs a wrong workflow, and that Wisebot was not reachable only when ``raises`` names it."""
+    project.test(f"""
+        from pytest_wisebot.emulator import Fault
+
+        @{mark}
+        def test_outage(trigger_workflow, wisebot_emulator):
+            wisebot_emulator.fail_next(Fault.html(502))
+            trigger_workflow("echo")
+
+        @{mark}
+        def test_wrong(trigger_workflow):
+            assert_ok(trigger_workflow("refund"))
+    """)
+    project.run().assert_outcomes(**outcomes)

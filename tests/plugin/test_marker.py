@@ -1,0 +1,238 @@
+"""The ``wisebot`` marker and ``workflow_run``: what is declared, and which declaration holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def test_the_marker_declares_the_run_of_workflow_run(project: Any) -> None:
+    """``workflow_run`` is the run of the marker's workflow with the marker's inputs."""
+    project.test("""
+        @pytest.mark.wisebot("triage", {"ticketId": "T-1", "message": "charged"})
+        def test_it(workflow_run):
+            assert assert_result(workflow_run, {"category": "billing"})["ticketId"] == "T-1"
+    """)
+    project.run().assert_outcomes(passed=1)
+
+
+def test_the_parameter_named_inputs_is_the_input_bag(project: Any) -> None:
+    """Without inputs in the marker, a test's ``inputs`` is the bag: a parameter, an indirect one, or a fixture."""
+    project.test("""
+        @pytest.mark.wisebot("echo")
+        @pytest.mark.parametrize("inputs", [{"a": 1}, {"a": 2}])
+        def test_direct(workflow_run, inputs):
+            assert workflow_run.result == inputs
+
+        @pytest.fixture
+        def inputs(request):
+            return {"from": getattr(request, "param", "the fixture")}
+
+        @pytest.mark.wisebot("echo")
+        @pytest.mark.parametrize("inputs", ["a parameter"], indirect=True)
+        def test_indirect(workflow_run, inputs):
+            assert workflow_run.result == {"from": "a parameter"}
+
+        @pytest.mark.wisebot("echo")
+        def test_fixture(workflow_run, inputs):
+            assert workflow_run.result == {"from": "the fixture"}
+
+        @pytest.mark.wisebot("echo", {"from": "the marker"})
+        def test_the_marker_wins(workflow_run, inputs):
+            assert workflow_run.result == {"from": "the marker"}
+    """)
+    project.run().assert_outcomes(passed=5)
+
+
+def test_the_closest_marker_holds(project: Any) -> None:
+    """A parameter's marker beats the function's, that the class's, that the module's."""
+    project.test("""
+        pytestmark = pytest.mark.wisebot("echo", {"by": "module"})
+
+        def test_module(workflow_run):
+            assert workflow_run.result == {"by": "module"}
+
+        @pytest.mark.wisebot("echo", {"by": "class"})
+        class TestClass:
+            def test_class(self, workflow_run):
+                assert workflow_run.result == {"by": "class"}
+
+            @pytest.mark.wisebot("echo", {"by": "function"})
+            @pytest.mark.parametrize("by", [
+                "function", pytest.param("parameter", marks=pytest.mark.wisebot("echo", {"by": "parameter"}))
+            ])
+            def test_function(self, workflow_run, by):
+                assert workflow_run.result == {"by": by}
+    """)
+    project.run().assert_outcomes(passed=4)
+
+
+def test_both_apis_are_two_tests_whose_runs_are_their_own(project: Any) -> None:
+    """``api="both"`` runs a test once over each API, and says so in its name."""
+    project.test("""
+        @pytest.mark.wisebot("echo", {"a": 1}, api="both")
+        def test_declared(workflow_run, wisebot_api):
+            assert workflow_run.api is wisebot_api
+
+        @pytest.mark.wisebot(api="both")
+        @pytest.mark.parametrize("n", [1, 2])
+        def test_called(trigger_workflow, n, wisebot_emulator):
+            trigger_workflow("echo", {"n": n})
+            (call,) = wisebot_emulator.calls()
+            assert call.inputs == {"n": n}
+
+        @pytest.mark.wisebot("echo", api="dashboard")
+        def test_one(workflow_run):
+            assert workflow_run.api is Api.DASHBOARD
+    """)
+    result = project.run("-v")
+    result.assert_outcomes(passed=7)
+    result.stdout.fnmatch_lines_random(
+        [
+            "test_it.py::test_declared[[]webhook] PASSED*",
+            "test_it.py::test_declared[[]dashboard] PASSED*",
+            "test_it.py::test_called[[]webhook-1] PASSED*",
+            "test_it.py::test_called[[]dashboard-2] PASSED*",
+            "test_it.py::test_one PASSED*",
+        ]
+    )
+
+
+def test_both_by_option_concerns_the_tests_that_name_no_api(project: Any) -> None:
+    """``--wisebot-api both`` doubles a test that starts runs and names no API, and no other."""
+    project.test("""
+        def test_unnamed(trigger_workflow):
+            assert trigger_workflow("echo").ok
+
+        @pytest.mark.wisebot("echo", api="dashboard")
+        def test_named(workflow_run):
+            assert workflow_run.api is Api.DASHBOARD
+
+        @pytest.fixture
+        def helper(trigger_workflow):
+            return trigger_workflow
+
+        def test_by_a_fixture_of_its_own(helper, wisebot_api):
+            assert helper("echo").api is wisebot_api
+
+        def test_unrelated():
+            pass
+    """)
+    project.run("--wisebot-api", "both").assert_outcomes(passed=6)
+
+
+def test_a_marker_without_a_workflow_speaks_of_the_calls(project: Any) -> None:
+    """API, timeout, inputs and limit of such a marker hold for what the test calls itself."""
+    project.test("""
+        @pytest.mark.wisebot(api="dashboard", inputs={"a": 1}, timeout=0.05)
+        def test_it(trigger_workflow):
+            run = trigger_workflow("echo")
+            assert (run.api, run.result) == (Api.DASHBOARD, {"a": 1})
+            assert trigger_workflow("echo", {"b": 2}, api="webhook").api is Api.WEBHOOK
+            with pytest.raises(RunTimedOut, match="no whole answer within 0.05 s"):
+                trigger_workflow("slow")
+            assert trigger_workflow("slow", timeout=5).ok
+    """)
+    project.run().assert_outcomes(passed=1)
+
+
+def test_a_run_over_its_limit_fails_the_test(project: Any) -> None:
+    """``max_seconds`` fails a test that passed otherwise, says by how much, and leaves another failure alone."""
+    project.test("""
+        @pytest.mark.wisebot("slow", max_seconds=0.1)
+        def test_slow(workflow_run):
+            pass
+
+        @pytest.mark.wisebot(max_seconds=0.1)
+        def test_slow_call(trigger_workflow):
+            trigger_workflow("echo"), trigger_workflow("slow")
+
+        @pytest.mark.wisebot("slow", max_seconds=0.1)
+        def test_wrong(workflow_run):
+            assert workflow_run.result == "fast"
+
+        @pytest.mark.wisebot("slow", max_seconds=10)
+        def test_in_time(workflow_run, trigger_workflow):
+            pass
+    """)
+    result = project.run()
+    result.assert_outcomes(passed=1, failed=3)
+    result.stdout.fnmatch_lines(
+        [
+            "<WorkflowRun slow (webhook, run_*, 0.2? s) ok> took 0.2? s, more than max_seconds=0.1",
+            "E*AssertionError: assert 'slow' == 'fast'",
+        ]
+    )
+
+
+def test_a_marker_alone_starts_no_run(project: Any) -> None:
+    """Only a test that uses ``workflow_run`` pays for a run."""
+    project.test("""
+        @pytest.mark.wisebot("echo")
+        def test_marked():
+            pass
+
+        def test_count(wisebot_emulator):
+            assert wisebot_emulator.calls(everywhere=True) == []
+    """)
+    project.run().assert_outcomes(passed=2)
+
+
+def test_a_wrong_marker_is_told_in_one_message(project: Any) -> None:
+    """An unknown argument, a wrong value, a missing workflow: each names the test, the wrong and the right."""
+    project.test("""
+        @pytest.mark.wisebot()
+        def test_none(workflow_run):
+            pass
+
+        def test_no_marker(workflow_run):
+            pass
+
+        @pytest.mark.wisebot("echo")
+        @pytest.mark.parametrize("n", [pytest.param(1, marks=pytest.mark.wisebot("echo", api="both"))])
+        def test_both(workflow_run, n):
+            pass
+
+        @pytest.mark.wisebot("echo")
+        @pytest.mark.parametrize("n", [pytest.param(1, marks=pytest.mark.wisebot("echo", timeout="5"))])
+        def test_parameter(workflow_run, n):
+            pass
+    """)
+    result = project.run()
+    result.assert_outcomes(errors=4)
+    needs = 'workflow_run needs a marker that names a workflow: @pytest.mark.wisebot("NAME", {...})'
+    signature = "it is wisebot(workflow=None, inputs=None, *, api=None, timeout=None, max_seconds=None)"
+    for message in [
+        f"test_it.py::test_none: {needs}",
+        f"test_it.py::test_no_marker: {needs}",
+        "test_it.py::test_both[1]: the wisebot marker: api='both' on one parameter alone: "
+        "put it on the function, the class or the module",
+        "test_it.py::test_parameter[1]: the wisebot marker: timeout: expected a number of seconds above 0, got '5'; "
+        + signature,
+    ]:
+        assert f"E   pytest_wisebot.errors.ConfigurationError: {message}" in result.outlines
+
+
+def test_a_wrong_marker_on_a_function_is_told_at_collection(project: Any) -> None:
+    """Where Python refuses the arguments, its own words are kept, and pytest points at the module."""
+    project.test("""
+        @pytest.mark.wisebot("echo", max_second=3)
+        def test_it(workflow_run):
+            pass
+    """)
+    result = project.run()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*ERROR collecting test_it.py*",
+            "test_it.py::test_it: the wisebot marker: wisebot() got an unexpected keyword argument 'max_second'; "
+            "it is wisebot(workflow=None, *",
+        ]
+    )
+
+
+def test_the_marker_is_explained(project: Any) -> None:
+    """``pytest --markers`` shows the signature, and ``--strict-markers`` knows the name."""
+    result = project.run("--markers")
+    result.stdout.fnmatch_lines(
+        ["@pytest.mark.wisebot(workflow=None, inputs=None, *, api=None, timeout=None, max_seconds=None): *"]
+    )

@@ -1,0 +1,87 @@
+"""The plugin beside others, and without them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+SUITE = """
+    @pytest.fixture(scope="module")
+    def wide(trigger_workflow):
+        return trigger_workflow("echo", {"from": "wide"})
+
+    @pytest.mark.wisebot("echo", api="both")
+    @pytest.mark.parametrize("inputs", [{"n": n} for n in range(4)])
+    def test_declared(workflow_run, inputs, wide):
+        assert workflow_run.result == inputs
+        assert wide.ok
+
+    def test_called(trigger_workflow, wisebot_emulator):
+        assert trigger_workflow("triage").ok
+        assert len(wisebot_emulator.calls()) == 1
+"""
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        [],
+        ["-p", "no:xdist"],
+        ["-p", "no:syrupy"],
+        ["-p", "no:cacheprovider"],
+        ["-p", "no:terminal"],
+        ["-p", "no:anyio", "-p", "no:randomly"],
+        ["-n", "2"],
+        ["-n", "2", "--dist", "loadfile"],
+        ["-n", "2", "--dist", "worksteal"],
+        ["-n", "2", "-p", "no:syrupy"],
+        ["--import-mode=importlib"],
+        ["-W", "error"],
+        ["-s"],
+    ],
+    ids=" ".join,
+)
+def test_it_works_beside_and_without_each_neighbour(project: Any, args: list[str]) -> None:
+    """The same suite passes whichever plugin is missing, in one process and over xdist's workers."""
+    project.test(SUITE)
+    result = project.run_apart(*args)
+    assert result.ret == 0
+    if "no:terminal" not in args:
+        result.assert_outcomes(passed=9)
+
+
+def test_it_works_when_nothing_else_is_loaded(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With plugin autoload off, ``-p pytest_wisebot.plugin`` is enough."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    project.test(SUITE)
+    project.run_apart("-p", "pytest_wisebot.plugin").assert_outcomes(passed=9)
+
+
+def test_wrong_settings_under_xdist_fail_the_tests_that_need_them(project: Any) -> None:
+    """A worker cannot end the session: every test that needs the settings says what is wrong, and no other fails."""
+    project.write("wisebot.toml", 'default-environment = "nowhere"')
+    project.test(SUITE + "\n    def test_other(): pass")
+    result = project.run_apart("-n", "2")
+    result.assert_outcomes(errors=9, passed=1)
+    message = 'wisebot.toml: default-environment: unknown environment "nowhere", known: none'
+    assert result.stdout.str().count(f"ConfigurationError: {message}") >= 9
+
+
+def test_the_lines_are_there_under_xdist_too(project: Any) -> None:
+    """Where the runs went is told at the end: only the workers know whether a test asks."""
+    project.test(SUITE)
+    result = project.run_apart("-n", "2")
+    assert [line for line in result.outlines if line.startswith("wisebot: environment")] == [
+        "wisebot: environment local (wisebot.toml: default-environment)"
+    ]
+
+
+def test_setup_plan_and_collect_only_run_nothing(project: Any) -> None:
+    """Looking at a suite costs nothing: no emulator is started, no run."""
+    project.write("flows.py", "raise RuntimeError('started')")
+    project.test(SUITE)
+    for flag in ("--collect-only", "--setup-plan"):
+        result = project.run_apart(flag)
+        assert result.ret == 0
+        assert "started'" not in result.stdout.str()

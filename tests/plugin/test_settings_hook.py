@@ -1,0 +1,105 @@
+"""``pytest_wisebot_settings`` in a project's ``conftest.py``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+SEEN = """
+    def test_it(wisebot_settings, trigger_workflow):
+        print("origin", wisebot_settings.origin)
+        assert trigger_workflow("echo", {"a": 1}).result == {"a": 1}
+"""
+
+
+def test_it_changes_where_runs_go(empty_project: Any, emulator_by_hand: Any) -> None:
+    """A host and a credential that only a program knows, such as a preview deployment's, come from the hook."""
+    empty_project.write(
+        "conftest.py",
+        f"""
+        asked = []
+
+        def pytest_wisebot_settings(config, settings):
+            asked.append(settings)
+            assert settings.origin is None and len(asked) == 1
+            return settings.replace(origin="{emulator_by_hand.origin}/", secret="FAKE-secret-of-echo")
+        """,
+    )
+    empty_project.test(SEEN + "\n    def test_again(trigger_workflow): assert trigger_workflow('echo').ok")
+    result = empty_project.run()
+    result.assert_outcomes(passed=2)
+    hook = "the pytest_wisebot_settings hook"
+    assert f"wisebot: webhook API at {emulator_by_hand.origin} ({hook})" in result.outlines
+    assert f"wisebot:   secret: a value, set ({hook})" in result.outlines
+
+
+def test_it_may_use_dataclasses_replace(empty_project: Any, emulator_by_hand: Any) -> None:
+    """Settings are a dataclass: the standard way to change a copy is checked just as well."""
+    empty_project.write(
+        "conftest.py",
+        f"""
+        import dataclasses
+
+        def pytest_wisebot_settings(settings):
+            return dataclasses.replace(settings, origin="{emulator_by_hand.origin}", secret="FAKE-secret-of-echo")
+        """,
+    )
+    empty_project.test(SEEN)
+    empty_project.run().assert_outcomes(passed=1)
+
+
+def test_it_may_leave_them_as_they_are(project: Any) -> None:
+    """None keeps the settings, and an emulator's environment its emulator."""
+    project.write("conftest.py", "def pytest_wisebot_settings(settings): assert settings.environment == 'local'")
+    project.test(SEEN)
+    project.run().assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        ("'https://a.example'", "pytest_wisebot_settings: expected Settings or None, got str"),
+        (
+            "settings.replace(origin='https://a.example/x')",
+            'the pytest_wisebot_settings hook: has the path "/x": write scheme and host only, "https://a.example"',
+        ),
+        (
+            "settings.replace(orgin='https://a.example')",
+            "the pytest_wisebot_settings hook: Settings.__init__() got an unexpected keyword argument 'orgin'",
+        ),
+        (
+            "settings.replace(token='CANARY' + chr(10))",
+            "the pytest_wisebot_settings hook: the credential has a newline in it",
+        ),
+    ],
+)
+def test_what_it_returns_is_checked(project: Any, returned: str, message: str) -> None:
+    """A wrong value ends the session before any test, in the user's terms."""
+    project.write("conftest.py", f"def pytest_wisebot_settings(settings): return {returned}")
+    project.test(SEEN)
+    result = project.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert f"ERROR: {message}" in result.errlines
+
+
+def test_a_protected_host_is_protected_from_the_hook_too(empty_project: Any) -> None:
+    """The hook cannot lead a session to a protected environment's host by mistake."""
+    empty_project.write("wisebot.toml", '[environments.production]\nprotected = true\norigin = "https://prod.example"')
+    empty_project.write(
+        "conftest.py", "def pytest_wisebot_settings(settings): return settings.replace(origin='https://prod.example')"
+    )
+    empty_project.test(SEEN)
+    result = empty_project.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert result.errlines[-2:-1] == [
+        'ERROR: https://prod.example belongs to the protected environment "production": '
+        "add --wisebot-allow-protected to run there"
+    ]
+
+
+def test_it_is_not_asked_by_a_session_that_does_not_use_the_plugin(empty_project: Any) -> None:
+    """A hook that talks to a vault is not called for unit tests."""
+    empty_project.write("conftest.py", "def pytest_wisebot_settings(settings): raise RuntimeError('the vault is shut')")
+    empty_project.test("def test_unit(): pass")
+    empty_project.run().assert_outcomes(passed=1)

@@ -1,0 +1,92 @@
+"""Which room may look into which: the table is the design, these tests keep it true."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "pytest_wisebot"
+
+EVERY_ROOM = {
+    "errors", "runs", "redaction", "settings", "envelope", "apis", "client", "expect", "engine", "emulator", "plugin",
+}  # fmt: skip
+
+# room -> (own rooms it may import, third-party packages it may import)
+RULES: dict[str, tuple[set[str], set[str]]] = {
+    "errors": (set(), set()),
+    "runs": ({"errors", "redaction"}, set()),  # redaction for the type of RunRequest.secret alone
+    "redaction": (set(), set()),
+    "settings": ({"errors", "runs", "redaction"}, {"pydantic"}),
+    "envelope": ({"errors", "runs"}, {"pydantic"}),
+    "apis": ({"errors", "runs", "settings", "redaction"}, set()),
+    "client": ({"errors", "runs", "settings", "redaction", "envelope", "apis"}, {"httpx"}),
+    "expect": ({"errors", "runs"}, {"pydantic"}),
+    "engine": ({"errors", "runs", "settings", "redaction", "client"}, {"anyio"}),
+    "emulator": ({"runs", "errors"}, set()),
+    "plugin": (EVERY_ROOM, {"pytest"}),
+}
+
+# What pytest loads at its every start: the standard library and pytest only.
+ENTRY_CHAIN = ["__init__", "plugin/__init__", "plugin/options", "plugin/hookspecs", "plugin/hooks", "plugin/fixtures"]
+ENTRY_CHAIN += ["plugin/markers", "plugin/xdist"]
+
+
+def rooms() -> list[str]:
+    return sorted({path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in PACKAGE.rglob("*.py")})
+
+
+def imports(path: Path, *, top_level_only: bool = False) -> Iterator[tuple[list[str], int]]:
+    """What a file imports, as dotted parts; relative names are made absolute."""
+    folder = ("pytest_wisebot", *path.relative_to(PACKAGE).parent.parts)
+    tree = ast.parse(path.read_text("utf-8"))
+    for node in _run_on_import(tree) if top_level_only else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name.split("."), node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = list(folder[: len(folder) - node.level + 1]) if node.level else []
+            module = base + (node.module.split(".") if node.module else [])
+            named = module == ["pytest_wisebot"]
+            yield from (([*module, alias.name] if named else module, node.lineno) for alias in node.names)
+
+
+def _run_on_import(tree: ast.Module) -> Iterator[ast.stmt]:
+    """The statements that run when a module is imported: not those of functions, nor those for type checkers."""
+    for node in tree.body:
+        if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
+            yield node
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_follow_the_table(path: Path) -> None:
+    """No room looks into another, or into a library, that the table does not allow it."""
+    room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    if room == "__init__":
+        return
+    own, third = RULES[room]
+    for module, line in imports(path):
+        if module[0] == "pytest_wisebot":
+            target = module[1] if len(module) > 1 else "__init__"
+            assert target == room or target in own, f"{path.name}:{line} looks into {target}"
+        elif module[0] not in sys.stdlib_module_names:
+            assert module[0] in third, f"{path.name}:{line} imports {module[0]}"
+
+
+@pytest.mark.parametrize("name", ENTRY_CHAIN)
+def test_the_entry_chain_loads_the_standard_library_and_pytest_only(name: str) -> None:
+    """What every pytest start pays for imports nothing else, at least not at its top level."""
+    path = PACKAGE / f"{name}.py"
+    chain = {"pytest_wisebot." + entry.replace("/__init__", "").replace("/", ".") for entry in ENTRY_CHAIN}
+    for module, line in imports(path, top_level_only=True):
+        if module[0] == "pytest_wisebot":
+            assert ".".join(module) in chain or ".".join(module[:2]) == "pytest_wisebot.plugin", f"{name}:{line}"
+        else:
+            assert module[0] in {*sys.stdlib_module_names, "pytest"}, f"{name}:{line} imports {module[0]}"
+
+
+def test_the_table_names_every_room() -> None:
+    """A new room needs its row."""
+    assert set(rooms()) == {*RULES, "__init__"}

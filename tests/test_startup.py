@@ -1,0 +1,70 @@
+"""What an installed plugin costs a session that never uses it: nothing heavy is loaded, from start to end."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"httpx", "httpcore", "pydantic", "pydantic_core", "anyio", "syrupy", "asyncio", "ssl", "http.server"}
+
+
+def modules_after(statement: str) -> set[str]:
+    """The modules that are loaded in a new process after a statement."""
+    code = f"import json, sys, pytest\n{statement}\nprint(json.dumps(sorted(sys.modules)))"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    return set(json.loads(out))
+
+
+@pytest.mark.parametrize("module", ["pytest_wisebot", "pytest_wisebot.plugin"])
+def test_the_entry_point_loads_nothing_heavy(module: str) -> None:
+    """Neither the package nor its plugin loads a library that costs milliseconds."""
+    assert not HEAVY & modules_after(f"import {module}")
+
+
+@pytest.mark.parametrize(("name", "home"), [("Api", "runs"), ("WorkflowRun", "runs"), ("RunTimedOut", "errors")])
+def test_a_public_name_loads_its_own_room_only(name: str, home: str) -> None:
+    """A name that is a plain value does not pull the client in."""
+    loaded = modules_after(f"from pytest_wisebot import {name}")
+    assert f"pytest_wisebot.{home}" in loaded
+    assert not HEAVY & loaded
+
+
+SUITE = """
+    import pytest
+
+    def test_nothing():
+        pass
+
+    @pytest.mark.wisebot("echo")
+    def test_a_marker_alone_is_no_use():
+        pass
+
+    def test_deselected(trigger_workflow):
+        pass
+"""
+
+
+@pytest.mark.parametrize(
+    "args", [["-k", "not deselected"], ["--collect-only"], ["--markers"], ["--fixtures"], ["--help"]]
+)
+def test_a_session_without_our_fixtures_stays_light_to_the_end(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, args: list[str]
+) -> None:
+    """No test uses the plugin: none of httpx, pydantic, anyio is loaded through it, not even at the end."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.makepyfile(SUITE)
+    (pytester.path / "wisebot.toml").write_text("this is no TOML")
+    pytester.makeconftest(f"""
+        import sys
+        import pytest
+
+        @pytest.hookimpl(trylast=True)
+        def pytest_unconfigure(config):
+            print("heavy at the end:", sorted({HEAVY!r} & set(sys.modules)))
+    """)
+    result = pytester.runpytest_subprocess("-p", "pytest_wisebot.plugin", *args)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["heavy at the end: []"])
