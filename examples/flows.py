@@ -1,7 +1,7 @@
 """The three workflows of these examples, as the local emulator runs them.
 
-In Wisebot they are drawn, with models and HTTP calls in them. Here each is a Python function with the same inputs and the
-same shape of result, so that tests can be written, and CI can run them, without an account and without cost.
+In Wisebot they are drawn, with models and HTTP calls in them. Here each is a Python function with the same inputs and
+the same shape of result, so that tests can be written, and CI can run them, without an account and without cost.
 
 By hand: ``python -m pytest_wisebot.emulator flows.py`` serves them until Ctrl-C and says how to call them.
 """

@@ -124,7 +124,7 @@ __all__ = sorted(_HOMES)
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    # Not kept here: where pytest runs pytest in one process, rooms are loaded anew, and a kept class would be the old one.
+    # Not kept: where pytest runs pytest in one process, rooms are loaded anew, and a kept class would be the old one.
     return getattr(import_module(_HOMES[name], __name__), name)
 
 

@@ -252,7 +252,7 @@ class Client:
                 limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
                 follow_redirects=False,
             )
-        except (ImportError, ValueError):  # not shown: a proxy's URL may hold its password
+        except (ImportError, ValueError, httpx.InvalidURL):  # not shown: a proxy's URL may hold its password
             raise ConfigurationError(
                 "the proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names cannot be used: write http://HOST:PORT"
             ) from None

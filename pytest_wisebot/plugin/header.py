@@ -16,8 +16,8 @@ def header(config: pytest.Config) -> list[str]:
     """The lines; none with ``-q``. A worker of xdist prints nothing: it leaves them for its controller.
 
     Raises:
-        pytest.UsageError: the settings are wrong; pytest ends with the message, before any test. A worker cannot end the
-            session: there, each test that needs the settings fails with it.
+        pytest.UsageError: the settings are wrong; pytest ends with the message, before any test. A worker cannot end
+            the session: there, each test that needs the settings fails with it.
     """
     try:
         lines = settings_lines(config)

@@ -78,7 +78,7 @@ class WisebotSession:
         return self._once("target", self._made_target)
 
     def _once(self, name: str, make: Callable[[], Settings]) -> Settings:
-        """What ``make`` gave or refused the first time: a hook is asked once, an emulator that cannot start tried once."""
+        """What ``make`` gave or refused the first time: a hook is asked once, a broken emulator started once."""
         __tracebackhide__ = True
         if name not in self._made:
             try:

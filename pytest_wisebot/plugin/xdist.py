@@ -1,4 +1,4 @@
-"""Under xdist: only the workers know whether a test uses the plugin, so they tell the controller where their runs went."""
+"""Under xdist: only the workers know whether a test uses the plugin, so they tell the controller where runs went."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def test_the_command_names_the_credential_by_its_reference(project: Any, monkeyp
 
 
 def test_a_run_without_a_verdict_shows_what_was_answered(project: Any) -> None:
-    """An infrastructure error's section has host, attempts and the answer; no frame of this package is in the traceback."""
+    """An infrastructure error's section has host, attempts and answer; no frame of this package is in the traceback."""
     project.test("""
         from pytest_wisebot.emulator import Fault
 

@@ -43,8 +43,8 @@ def test_they_say_where_runs_go_and_what_said_so(empty_project: Any, monkeypatch
         "environment staging (--wisebot-env)",
         "webhook API at https://staging.convex.example (wisebot.toml: environments.staging.origin)",
         "  secret of triage: env:TRIAGE_SECRET, set (wisebot.toml: environments.staging.workflows.triage.secret)",
-        f"  secret of refund: file:{empty_project.path / 'refund.txt'}, missing, cannot be read: No such file or directory "
-        "(wisebot.toml: environments.staging.workflows.refund.secret)",
+        f"  secret of refund: file:{empty_project.path / 'refund.txt'}, missing, "
+        "cannot be read: No such file or directory (wisebot.toml: environments.staging.workflows.refund.secret)",
         "dashboard API at https://staging.example.com (wisebot.toml: environments.staging.base-url)",
         "  token: set by --wisebot-token, visible in the process list and the shell's history: env:NAME is not",
         "the webhook API for tests that name none (default)",
@@ -158,7 +158,7 @@ def test_a_wrong_option_is_told_in_the_users_terms(empty_project: Any, args: lis
 
 
 def test_the_nearest_file_to_the_tests_is_read(empty_project: Any) -> None:
-    """``wisebot.toml`` is looked for from the arguments' common folder up to the rootdir; ``--wisebot-config`` names one."""
+    """The search goes from the arguments' common folder up to the rootdir, unless ``--wisebot-config`` names one."""
     empty_project.write("pytest.ini", "[pytest]")
     for folder, name in (("", "root"), ("e2e/", "e2e"), ("other/", "other")):
         empty_project.write(f"{folder}wisebot.toml", f'default-environment = "at-{name}"\n[environments.at-{name}]')

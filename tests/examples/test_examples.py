@@ -1,0 +1,85 @@
+"""The examples, run as a reader would run them: as they stand, and copied out of the checkout."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+
+
+@pytest.fixture
+def copied(empty_project: Any) -> Any:
+    """The examples in a folder of their own."""
+    shutil.copytree(EXAMPLES, empty_project.path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    return empty_project
+
+
+@pytest.mark.parametrize("args", [[], ["-n", "2"], ["-p", "no:xdist", "-p", "no:syrupy"]], ids=" ".join)
+def test_they_pass_anywhere(copied: Any, args: list[str]) -> None:
+    """No account, no credential, no checkout."""
+    result = copied.run_apart(*args)
+    assert result.ret == 0
+    assert result.parseoutcomes() == {"passed": 21}
+
+
+def test_they_run_over_both_apis(copied: Any) -> None:
+    """What they promise holds over either API."""
+    assert copied.run_apart("--wisebot-api", "both").ret == 0
+    assert copied.run_apart("--wisebot-api", "dashboard").ret == 0
+
+
+def test_they_run_against_a_wisebot_that_is_named_by_options(copied: Any) -> None:
+    """With hosts, a secret and a token the same tests run elsewhere; those that need an emulator are skipped."""
+    from pytest_wisebot.emulator.handle import EmulatorProcess
+
+    flows = (copied.path / "flows.py").read_text("utf-8")
+    same = re_secret(flows)
+    folder = copied.path / "elsewhere"
+    folder.mkdir()
+    (folder / "flows.py").write_text(same, "utf-8")
+    process = EmulatorProcess.start("flows:emulator", folder)
+    try:
+        hosts = ["--wisebot-origin", process.ready.origin, "--wisebot-base-url", process.ready.base_url]
+        credentials = ["--wisebot-secret", "FAKE-one-secret-for-all", "--wisebot-token", process.ready.token]
+        result = copied.run_apart(*hosts, *credentials)
+    finally:
+        process.stop()
+    assert result.parseoutcomes() == {"passed": 19, "skipped": 2}
+
+
+def re_secret(flows: str) -> str:
+    """The same workflows with one secret, since one option gives one."""
+    return flows.replace("inputs=(", 'secret="FAKE-one-secret-for-all", inputs=(')
+
+
+def test_their_staging_and_production_are_what_the_comments_say(copied: Any) -> None:
+    """Without its variables staging fails for want of a credential; production refuses to run."""
+    staging = copied.run_apart("--wisebot-env", "staging", "test_first.py")
+    assert "env:TRIAGE_SECRET: the environment variable TRIAGE_SECRET is not set" in staging.stdout.str()
+    assert copied.run_apart("--wisebot-env", "production").ret == pytest.ExitCode.USAGE_ERROR
+
+
+def test_the_ci_files_name_every_variable_of_the_file() -> None:
+    """A variable that ``wisebot.toml`` names and the CI files forget would fail the first real session."""
+    staging = tomllib.loads((EXAMPLES / "wisebot.toml").read_text("utf-8"))["environments"]["staging"]
+    named = {staging["token"], *(workflow["secret"] for workflow in staging["workflows"].values())}
+    for file in ("github-actions.yml", "gitlab-ci.yml"):
+        text = (EXAMPLES / "ci" / file).read_text("utf-8")
+        assert [name for name in named if name.removeprefix("env:") not in text] == []
+
+
+def test_the_help_of_the_emulator_names_no_internals() -> None:
+    """``--help`` of the emulator shows what a person may use."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest_wisebot.emulator", "--help"], capture_output=True, text=True, check=True
+    )
+    assert "--port" in done.stdout
+    assert "--session" not in done.stdout

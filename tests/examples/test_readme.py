@@ -1,0 +1,140 @@
+"""Every block of code in the README is run, as it stands there."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+BLOCKS: list[tuple[str, str]] = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+# Where each block is run, in their order; a new block needs its line, and its run.
+PLACES = [
+    ("console", "test_the_examples_command"),
+    ("console", "test_the_tests_command"),
+    ("python", "first"),
+    ("toml", "first"),
+    ("python", "first"),
+    ("console", "test_the_first_tests_pass"),
+    ("toml", "test_the_same_tests_against_staging"),
+    ("console", "test_the_same_tests_against_staging"),
+    ("console", "test_an_origin_and_a_secret_are_enough"),
+    ("text", "test_the_same_tests_against_staging"),
+    ("python", "test_the_hook"),
+    ("console", "test_the_emulator_by_hand"),
+]
+
+
+def block(kind: str, place: str, number: int = 0) -> str:
+    found = [text for (_, text), named in zip(BLOCKS, PLACES, strict=True) if named == (kind, place)]
+    return found[number]
+
+
+def options(command: str) -> list[str]:
+    """The arguments of a line that begins with ``pytest``."""
+    line = next(line for line in command.splitlines() if line.startswith("pytest"))
+    return line.split()[1:]
+
+
+@pytest.fixture
+def first(empty_project: Any) -> Any:
+    """The project of "A first test"."""
+    for kind, number in (("python", 0), ("toml", 0), ("python", 1)):
+        text = block(kind, "first", number)
+        empty_project.write(text.partition("\n")[0].removeprefix("# "), text)
+    return empty_project
+
+
+def test_every_block_has_its_place() -> None:
+    """No block is left out."""
+    assert [kind for kind, _ in BLOCKS] == [kind for kind, _ in PLACES]
+
+
+def test_the_examples_command() -> None:
+    """The second half of the first command, run from the checkout; its first half is what CI begins with."""
+    install, run = block("console", "test_the_examples_command").strip().split(" && ")
+    assert f"{install} -q".replace(" -q", "").replace("install ", "install -q ") in (ROOT / ".ci" / "run").read_text(
+        "utf-8"
+    )
+    done = subprocess.run(
+        [sys.executable, *run.split()[1:], "-q", "-p", "no:cacheprovider"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_tests_command() -> None:
+    """The command that runs this very suite is the one that CI ends with."""
+    install, run = block("console", "test_the_tests_command").strip().split(" && ")
+    last = (ROOT / ".ci" / "run").read_text("utf-8").strip().splitlines()[-1]
+    assert last.replace("install -q ", "install ") == f'( . "$work/newest/bin/activate" && {install} && {run} )'
+
+
+def test_the_first_tests_pass(first: Any) -> None:
+    """The three files, and the command below them."""
+    result = first.run_apart(*options(block("console", "test_the_first_tests_pass")))
+    result.assert_outcomes(passed=5)
+
+
+def test_the_same_tests_against_staging(first: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The staging block is a valid file, its command says what the README shows, and production is protected."""
+    monkeypatch.setenv("STAGING_WISE_KEY", "FAKE-staging-key")
+    monkeypatch.setenv("TRIAGE_SECRET", "FAKE-triage-secret")
+    with (first.path / "wisebot.toml").open("a", encoding="utf-8") as file:
+        file.write("\n" + block("toml", "test_the_same_tests_against_staging"))
+    first.test("def test_where(wisebot_settings): pass", "test_where.py")
+    command = options(block("console", "test_the_same_tests_against_staging"))
+    result = first.run("test_where.py", *command)
+    result.assert_outcomes(passed=1)
+    shown = [line for line in result.outlines if line.startswith("wisebot: ")]
+    assert shown == block("text", "test_the_same_tests_against_staging").splitlines()
+    assert first.run("test_where.py", "--wisebot-env", "production").ret == pytest.ExitCode.USAGE_ERROR
+
+
+def test_an_origin_and_a_secret_are_enough(
+    empty_project: Any, emulator_by_hand: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With another host and secret the command runs a test without any file."""
+    command = block("console", "test_an_origin_and_a_secret_are_enough")
+    monkeypatch.setenv(re.findall(r"export (\w+)=", command)[0], "FAKE-secret-of-echo")
+    given = [emulator_by_hand.origin if item.startswith("https:") else item for item in options(command)]
+    empty_project.test("def test_it(trigger_workflow): assert trigger_workflow('echo').source == 'live'")
+    empty_project.run(*given).assert_outcomes(passed=1)
+
+
+def test_the_hook(empty_project: Any, emulator_by_hand: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hook sends the runs to the preview deployment that a variable names."""
+    empty_project.write("conftest.py", block("python", "test_the_hook"))
+    monkeypatch.setenv("PREVIEW_URL", emulator_by_hand.base_url)
+    monkeypatch.setenv("PREVIEW_TOKEN", "wb_live_FAKE_token_of_the_emulator")
+    empty_project.test("def test_it(trigger_workflow): assert trigger_workflow('echo', api='dashboard').ok")
+    empty_project.run().assert_outcomes(passed=1)
+
+
+def test_the_emulator_by_hand(first: Any) -> None:
+    """The command serves ``flows.py`` until it is ended; on a free port here."""
+    command = block("console", "test_the_emulator_by_hand").strip().replace("8787", "0").split()
+    process = subprocess.Popen(
+        [sys.executable, *command[1:]],
+        cwd=first.path,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    try:
+        assert process.stdout is not None
+        until = time.monotonic() + 20
+        text = ""
+        while "triage" not in text and time.monotonic() < until:
+            text += process.stdout.readline()
+        assert "http://127.0.0.1:" in text
+    finally:
+        process.terminate()
+        process.communicate()

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import dataclasses
+import textwrap
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from pytest_wisebot.emulator import EmulatorHandle
+from pytest_wisebot.emulator.handle import EmulatorProcess
+from pytest_wisebot.engine import Engine
+from pytest_wisebot.redaction import Redactor
+from pytest_wisebot.runs import Api, RunRequest, WorkflowRun
+from pytest_wisebot.settings import Settings, Workflow
+
+FLOWS = """
+    from pytest_wisebot.emulator import Emulator
+
+    emulator = Emulator(token="wb_live_FAKE_token_of_the_emulator")
+
+    @emulator.workflow("echo", secret="FAKE-secret-of-echo")
+    def echo(inputs):
+        return inputs
+"""
+
+Ask = Callable[..., WorkflowRun]
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorHandle]:
+    """One emulator in a process of its own."""
+    folder = tmp_path_factory.mktemp("flows")
+    (folder / "flows.py").write_text(textwrap.dedent(FLOWS), "utf-8")
+    process = EmulatorProcess.start("flows:emulator", folder)
+    try:
+        yield EmulatorHandle(process.ready)
+    finally:
+        process.stop()
+
+
+@pytest.fixture
+def settings(emulator: EmulatorHandle) -> Settings:
+    """Settings for both APIs of the emulator, with short limits."""
+    emulator.reset(everywhere=True)
+    settings = Settings(
+        timeout=5.0, connect_timeout=1.0, max_response_mib=1, workflows={"echo": Workflow("echo", "echo")}
+    )
+    return settings.replace(
+        origin=emulator.origin, base_url=emulator.base_url, secret="FAKE-secret-of-echo", token=emulator.token
+    )
+
+
+@pytest.fixture
+def ask(settings: Settings) -> Iterator[Ask]:
+    """Runs ``echo`` once through a real engine; keyword arguments change the settings."""
+    engines: list[Engine] = []
+
+    def run(api: Api = Api.WEBHOOK, timeout: float | None = None, **changes: Any) -> WorkflowRun:
+        idempotent = changes.pop("idempotent", False)
+        workflows = {"echo": Workflow("echo", "echo", idempotent=idempotent)}
+        changed = settings.replace(**changes) if changes else settings
+        engine = Engine(dataclasses.replace(changed, workflows=workflows), Redactor())
+        engines.append(engine)
+        return engine.submit(RunRequest("echo", {"a": 1}, api, timeout)).wait(30)
+
+    yield run
+    for engine in engines:
+        engine.close()

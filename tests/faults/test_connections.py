@@ -1,0 +1,122 @@
+"""What stands between: proxies, certificates, and how connections are used."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from pytest_wisebot import ConfigurationError, ConnectionFailed, ConnectionLost
+from pytest_wisebot.emulator import EmulatorHandle
+
+
+class Listener:
+    """A server that answers each connection's first bytes with fixed ones, and keeps what it got."""
+
+    def __init__(self, answer: bytes) -> None:
+        self.answer = answer
+        self.got: list[bytes] = []
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        for _ in range(20):
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            with connection:
+                connection.settimeout(5)
+                self.got.append(connection.recv(65536))
+                connection.sendall(self.answer)
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.fixture
+def refusing_proxy() -> Iterator[Listener]:
+    """A proxy that asks for a password."""
+    listener = Listener(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+    yield listener
+    listener.close()
+
+
+def test_a_proxy_that_refuses_is_a_connection_that_failed(
+    ask: Any, refusing_proxy: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a proxy is told before it lets one through is no run, and holds no credential."""
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{refusing_proxy.port}")
+    with pytest.raises(ConnectionFailed):
+        ask(origin="https://wisebot.example", secret="CANARY-secret", retries=1)
+    assert len(refusing_proxy.got) == 2
+    for request in refusing_proxy.got:
+        assert request.startswith(b"CONNECT wisebot.example:443 ")
+        assert b"CANARY" not in request
+
+
+def test_loopback_never_uses_a_proxy(
+    ask: Any, emulator: EmulatorHandle, refusing_proxy: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The proxy variables of a company's CI do not stand between a session and its own emulator."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{refusing_proxy.port}")
+    assert ask().ok
+    assert refusing_proxy.got == []
+
+
+@pytest.mark.parametrize("proxy", ["socks5://user:CANARY-pw@127.0.0.1:1", "nonsense://CANARY-pw"])
+def test_a_proxy_that_cannot_be_used_is_the_users_to_mend(
+    ask: Any, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    """The message names the variables, and not the proxy, whose URL may hold a password."""
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    with pytest.raises(ConfigurationError) as caught:
+        ask(origin="https://wisebot.example", secret="FAKE-secret", retries=0)
+    assert str(caught.value) == (
+        "the proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names cannot be used: write http://HOST:PORT"
+    )
+
+
+def test_certificates_that_cannot_be_read_are_the_users_to_mend(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong ``SSL_CERT_FILE`` is a configuration error, and no defect inside."""
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/ca.pem")
+    with pytest.raises(ConfigurationError, match="the certificates that SSL_CERT_FILE or SSL_CERT_DIR names"):
+        ask(origin="https://wisebot.example", secret="FAKE-secret", retries=0)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"\x00\x01 this is no HTTP\r\n\r\n",
+        b"",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nX: " + b"a" * 300_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ],
+    ids=["garbage", "nothing", "cut-short", "huge-header", "bad-chunk"],
+)
+def test_an_answer_that_is_no_http_leaves_the_outcome_unknown(ask: Any, answer: bytes) -> None:
+    """The request had been sent, so the workflow may have run, and it is not asked again."""
+    listener = Listener(answer)
+    try:
+        with pytest.raises(ConnectionLost, match="the connection ended before the answer was whole"):
+            ask(origin=f"http://127.0.0.1:{listener.port}", secret="FAKE-secret-of-echo")
+        assert len(listener.got) == 1
+    finally:
+        listener.close()
+
+
+def test_an_answer_that_comes_packed_is_refused(ask: Any) -> None:
+    """Unpacked answers were asked for: a small packed one may unpack to any size."""
+    listener = Listener(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}")
+    try:
+        with pytest.raises(Exception, match=r"the answer is packed \(gzip\), though it was asked for unpacked"):
+            ask(origin=f"http://127.0.0.1:{listener.port}", secret="FAKE-secret-of-echo")
+        assert b"accept-encoding: identity" in listener.got[0].lower()
+    finally:
+        listener.close()
