@@ -207,7 +207,9 @@ class Client:
     async def _attempt(self, prepared: Prepared, flight: Flight) -> WorkflowRun:
         try:
             received = await self._exchange(prepared.outgoing, flight)
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        except Exception as error:
+            if not _is_of_the_network(error):
+                raise
             raise self._broken(error, prepared, flight) from None
         elapsed = time.perf_counter() - (flight.sent_at or time.perf_counter())
         verdict = self._verdict(received, prepared, flight)
@@ -277,7 +279,7 @@ class Client:
         return ConnectionLost(f"the connection ended before the answer was whole ({type(error).__name__})", asked)
 
     def _why_no_connection(self, error: Exception) -> str:
-        if isinstance(error, httpx.ConnectTimeout):
+        if type(error).__name__ == "ConnectTimeout":
             return f"no connection within {self._settings.connect_timeout:g} s"
         for cause in _causes(error):
             if isinstance(cause, ConnectionRefusedError):
@@ -376,7 +378,9 @@ class Client:
         try:
             async with asyncio.timeout(STATUS_LIMIT):
                 received = await self._exchange(outgoing, Flight())
-        except (httpx.HTTPError, httpx.InvalidURL, OSError):  # TimeoutError is an OSError
+        except Exception as error:
+            if not _is_of_the_network(error):
+                raise
             return None
         return self._answer(received) if received.status_code in (401, 403) else None
 
@@ -420,6 +424,16 @@ def _retry_after(headers: httpx.Headers) -> float | None:
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def _is_of_the_network(error: Exception) -> bool:
+    """Whether an exchange ended by the network or the other side, and not by a defect here.
+
+    httpx turns httpcore's errors into its own by a table that it fills once. Where httpcore has been loaded anew since
+    then, as it is when pytest runs pytest in one process, they come through as they are.
+    """
+    from_httpcore = type(error).__module__.partition(".")[0] == "httpcore"
+    return from_httpcore or isinstance(error, httpx.HTTPError | httpx.InvalidURL | OSError)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
