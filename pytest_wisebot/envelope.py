@@ -17,7 +17,7 @@ from .runs import MAX_DEPTH
 
 KEYS: Final = frozenset({"ok", "runId", "result", "error"})
 
-_STRUCTURE: Final = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
+_STRUCTURE: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 """A string, also one that never ends, or a bracket."""
 
 

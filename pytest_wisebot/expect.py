@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from types import GenericAlias, UnionType
-from typing import Any, Final, NoReturn, TypeVar, get_origin, overload
+from typing import Any, Final, NewType, NoReturn, TypeVar, get_origin, overload
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -128,7 +128,7 @@ def _lines(run: WorkflowRun, details: list[str] | None) -> Iterator[str]:
 def _found(match: str, error: object) -> bool:
     text = error if isinstance(error, str) else brief(error, 100_000)
     try:
-        return re.search(match, text) is not None
+        return re.search(match, text) is not None and error is not None
     except re.error as problem:
         raise ConfigurationError(f"match={match!r} is no regular expression: {problem}") from None
 
@@ -137,7 +137,7 @@ def _is_type(expected: object) -> bool:
     # A dirty_equals class is a type that answers to ==; it is compared, not validated.
     if isinstance(expected, type):
         return type(expected).__eq__ is type.__eq__
-    return isinstance(expected, GenericAlias | UnionType) or get_origin(expected) is not None
+    return isinstance(expected, GenericAlias | UnionType | NewType) or get_origin(expected) is not None
 
 
 def _validated(run: WorkflowRun, kind: Any) -> Any:
@@ -147,13 +147,18 @@ def _validated(run: WorkflowRun, kind: Any) -> Any:
     except ValidationError as error:
         found = error.errors(include_url=False)
     name = getattr(kind, "__name__", str(kind)) if isinstance(kind, type) else str(kind)
-    details = [f"{_path(item['loc'])}: {item['msg']}, got {brief(item['input'])}" for item in found]
+    details = [f"{_path(item['loc'], run.result)}: {item['msg']}, got {brief(item['input'])}" for item in found]
     _fail(run, f"the result is no {name}", details)
 
 
-def _path(location: tuple[int | str, ...]) -> str:
+def _path(location: tuple[int | str, ...], value: Any) -> str:
+    """The place in the result; pydantic's steps go on with the names of the types that it tried there."""
     path = "$"
-    for step in location:
+    for at, step in enumerate(location):
+        inside = isinstance(value, Mapping) and (step in value or at == len(location) - 1)
+        if not inside and not (isinstance(value, list) and isinstance(step, int)):
+            break
+        value = value.get(step) if isinstance(value, Mapping) else value[step]
         path = f"{path}[{step}]" if isinstance(step, int) else _step(path, step)
     return path
 
@@ -196,8 +201,10 @@ def _equal(expected: Any, actual: Any) -> bool:
 
 
 def _shown(expected: object) -> str:
-    plain = expected is None or isinstance(expected, str | int | float | Mapping | list | tuple)
-    return brief(expected) if plain else repr(expected)
+    if expected is None or isinstance(expected, str | int | float | Mapping | list | tuple):
+        return brief(expected)
+    _ = expected == _MISSING  # a dirty_equals value shows what it matched last, which may be of another comparison
+    return repr(expected)
 
 
 def _deviations(run: WorkflowRun) -> Iterator[str]:

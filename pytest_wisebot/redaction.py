@@ -13,7 +13,6 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NoReturn
-from urllib.parse import quote, quote_plus
 
 MASK = "<secret>"
 
@@ -21,8 +20,8 @@ SHORTEST_SECRET = 8
 """Characters that a credential has at least: a shorter one would mask ordinary words wherever they stand."""
 
 _SHAPES = (
-    r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}",  # a JWT
-    r"\bwb_live_[A-Za-z0-9_-]{8,}",  # an organisation key
+    r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}",  # a JWT
+    r"wb_live_[A-Za-z0-9_-]{8,}",  # an organisation key
 )
 
 
@@ -51,6 +50,9 @@ class Secret:
 
     def __hash__(self) -> int:
         return hash(self.reveal())
+
+    def __copy__(self) -> Secret:
+        return self
 
     def __deepcopy__(self, memo: object) -> Secret:
         return self
@@ -98,19 +100,32 @@ class Redactor:
 
 def _compiled(forms: set[str]) -> re.Pattern[str]:
     # Longest first: a form that contains another must win, or the rest of it would stay.
-    known = [re.escape(form) for form in sorted(forms, key=len, reverse=True)]
+    known = sorted(forms, key=len, reverse=True)
     return re.compile("|".join([*known, *_SHAPES]))
 
 
 def _forms(value: str) -> Iterator[str]:
     if len(value) < SHORTEST_SECRET:
         return
-    yield value
-    yield json.dumps(value)[1:-1]
-    yield repr(value)[1:-1]
-    yield quote(value, safe="")
-    yield quote_plus(value)
-    yield from _base64_forms(value.encode())
+    yield "".join(map(_any_form_of, value))
+    yield from map(re.escape, _base64_forms(value.encode()))
+
+
+def _any_form_of(char: str) -> str:
+    """A pattern of one character as it is, or escaped by a URL, JSON or `repr`: each caller escapes others."""
+    if char.isascii() and char.isalnum():
+        return char
+    forms = [rf"\\*{re.escape(char)}", *(f"(?i:{re.escape(form)})" for form in (_percent(char), *_unicode(char)))]
+    forms += [r"\+"] if char == " " else []
+    return f"(?:{'|'.join(forms)})"
+
+
+def _percent(char: str) -> str:
+    return "".join(f"%{byte:02x}" for byte in char.encode("utf-8", "surrogatepass"))
+
+
+def _unicode(char: str) -> list[str]:
+    return [json.dumps(char)[1:-1], repr(char)[1:-1], *([f"\\u{ord(char):04x}"] if ord(char) < 0x10000 else [])]
 
 
 def _base64_forms(value: bytes) -> Iterator[str]:

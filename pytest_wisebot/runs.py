@@ -151,21 +151,39 @@ def json_inputs(inputs: object) -> dict[str, Any]:
 
 
 def _plain(value: object, path: str, depth: int) -> Any:
-    if depth > MAX_DEPTH + 1:
-        raise ConfigurationError(f"inputs: nested deeper than {MAX_DEPTH} levels")
     if isinstance(value, Enum):
         return _plain(value.value, path, depth)
     if value is None or isinstance(value, bool):
         return value
-    if isinstance(value, str | int):
-        return str(value) if isinstance(value, str) else int(value)
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, int):
+        return _writable(value, path)
     if isinstance(value, float):
         return _finite(value, path)
+    if depth > MAX_DEPTH and isinstance(value, Mapping | list | tuple):
+        raise ConfigurationError(f"inputs: nested deeper than {MAX_DEPTH} levels")
     if isinstance(value, Mapping):
         return {_key(key, path): _plain(item, _step(path, key), depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item, f"{path}[{index}]", depth + 1) for index, item in enumerate(value)]
     raise ConfigurationError(f"{path}: {_kind(value)} is no JSON value: {brief(value)}")
+
+
+def _text(value: str) -> str:
+    """The text itself, of a subclass too: an enum member's `str` is its name, a masking class's its mask."""
+    return "".join(value) if type(value) is not str else value
+
+
+def _writable(value: int, path: str) -> int:
+    number = int(value)
+    try:
+        str(number)
+    except ValueError:
+        raise ConfigurationError(
+            f"{path}: an integer of {number.bit_length()} bits is too long to be written"
+        ) from None
+    return number
 
 
 def _finite(value: float, path: str) -> float:
@@ -177,7 +195,7 @@ def _finite(value: float, path: str) -> float:
 def _key(key: object, path: str) -> str:
     if not isinstance(key, str):
         raise ConfigurationError(f"{path}: a key must be a text, got {_kind(key)}: {brief(key)}")
-    return str(key)
+    return _text(key)
 
 
 def _step(path: str, key: object) -> str:
@@ -201,5 +219,5 @@ def brief(value: object, limit: int = 120) -> str:
     try:
         text = readable_json(value)
     except (TypeError, ValueError, RecursionError):
-        text = repr(value)
+        text = " ".join(repr(value).split())
     return text if len(text) <= limit else f"{text[: limit - 25]} … {text[-20:]}"

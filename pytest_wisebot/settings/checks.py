@@ -12,6 +12,8 @@ import re
 from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
+from ..runs import Api
+
 
 def checked_origin(text: str) -> str:
     """``text`` as scheme and host (and port) alone, without a trailing slash.
@@ -21,9 +23,12 @@ def checked_origin(text: str) -> str:
     """
     if not text.isascii() or re.search(r"[\s\x00-\x1f\x7f\\]", text):
         raise ValueError("a host has no spaces, control or non-ASCII characters")
-    parts = urlsplit(text)
-    if "@" in parts.netloc:
+    if "@" in text:  # anywhere: without a scheme, or with a slash in the password, it is not where a parser looks
         raise ValueError("a user name or password has no place in it: write scheme and host only")
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        raise ValueError("has a bracket too few or too many around its address") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f'"{text[:80]}" is no origin: write scheme and host, as in "https://example.com"')
     origin = f"{parts.scheme}://{parts.netloc.lower()}"
@@ -57,6 +62,8 @@ def checked_reference(text: str) -> str:
 
 def checked_seconds(value: float) -> float:
     """``value`` if it is a number of seconds above 0."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"expected a number of seconds above 0, got {value!r}")
     if not (math.isfinite(value) and value > 0):
         raise ValueError(f"expected a number of seconds above 0, got {value:g}")
     return value
@@ -70,11 +77,25 @@ def checked_emulator(text: str) -> str:
     return text
 
 
+def checked_api(value: object) -> Api:
+    """``value`` as one of the two APIs."""
+    if value not in (Api.WEBHOOK, Api.DASHBOARD):
+        raise ValueError(f'expected "webhook" or "dashboard", got {value!r}')
+    return Api(str(value))
+
+
+def checked_header(value: object) -> str:
+    """``value`` if it is a header that the webhook API takes the secret from."""
+    if value not in ("authorization", "x-workflow-secret"):
+        raise ValueError(f'expected "authorization" or "x-workflow-secret", got {value!r}')
+    return str(value)
+
+
 def at_least(lowest: int) -> Callable[[int], int]:
     """A check for a whole number that is not below ``lowest``."""
 
     def check(value: int) -> int:
-        if value < lowest:
+        if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
             raise ValueError(f"expected a whole number, at least {lowest}, got {value}")
         return value
 

@@ -47,8 +47,17 @@ def read_credential(given: str | Secret, given_by: str, folder: Path, variables:
             return Credential(given_by, given, problem=f"the environment variable {name} is not set")
         return _checked(Secret(variables[name]), given_by, given)
     if kind == "file" and name:
-        return _read(folder / Path(name).expanduser(), given_by)
+        return _found(given, name, given_by, folder)
     return _checked(Secret(given), given_by)
+
+
+def _found(given: str, name: str, given_by: str, folder: Path) -> Credential:
+    try:
+        return _read(folder / Path(name).expanduser(), given_by)
+    except RuntimeError:
+        return Credential(given_by, given, problem="no such home folder")
+    except ValueError:
+        return Credential(given_by, given, problem="is no path")
 
 
 def _read(path: Path, given_by: str) -> Credential:

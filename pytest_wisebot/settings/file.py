@@ -116,7 +116,9 @@ def read_file(path: Path) -> FileTable:
         raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ConfigurationError(f"{path}: is no UTF-8 text") from None
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        raise ConfigurationError(f"{path.name}: is no TOML: nested too deeply") from None
+    except ValueError as error:  # TOMLDecodeError, and an integer of more digits than Python converts
         raise ConfigurationError(f"{path.name}: is no TOML: {error}") from None
     mistakes = list(_contradictions(data))
     try:
@@ -145,7 +147,9 @@ def _mistake(error: dict[str, Any], data: Any) -> str:
     }  # fmt: skip
     kind = error["type"]
     if kind in expected:
-        return f"{_dotted(location)}: expected {expected[kind]}, got {_shown(location, value)}"
+        # A text where a table belongs may be a credential: "triage = SECRET".
+        shown = "a text" if expected[kind] == "a table" and isinstance(value, str) else _shown(location, value)
+        return f"{_dotted(location)}: expected {expected[kind]}, got {shown}"
     return f"{_dotted(location)}: {words[kind]() if kind in words else error['msg']}"
 
 
@@ -164,6 +168,8 @@ def _known_keys(location: tuple[int | str, ...]) -> list[str]:
 def _shown(location: tuple[int | str, ...], value: Any) -> str:
     if location[-1] in ("secret", "token"):
         return f"another type ({type(value).__name__})"
+    if isinstance(value, dict | list):
+        return "a table" if isinstance(value, dict) else "a list"
     return json.dumps(value, default=str)
 
 
@@ -188,5 +194,13 @@ def _contradictions_of(table: dict[str, Any]) -> Iterator[str]:
         yield ": an environment has an emulator or hosts of its own, not both"
     if table.get("allow-http") is not True:
         for key in ("origin", "base-url"):
-            if str(table.get(key, "")).startswith("http:") and (problem := plain_http(table[key])):
+            problem = _unencrypted(table.get(key))
+            if problem is not None:
                 yield f".{key}: {problem}"
+
+
+def _unencrypted(host: object) -> str | None:
+    try:
+        return plain_http(checked_origin(host)) if isinstance(host, str) else None
+    except ValueError:  # told as itself, by the table
+        return None

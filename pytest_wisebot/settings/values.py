@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
@@ -12,7 +12,15 @@ from urllib.parse import urlsplit
 from ..errors import ConfigurationError
 from ..redaction import Secret
 from ..runs import Api
-from .checks import at_least, checked_origin, checked_seconds, nearest_of_all, plain_http
+from .checks import (
+    at_least,
+    checked_api,
+    checked_header,
+    checked_origin,
+    checked_seconds,
+    nearest_of_all,
+    plain_http,
+)
 from .credentials import Credential, as_credential
 
 HOOK: Final = "the pytest_wisebot_settings hook"
@@ -96,9 +104,9 @@ class Settings:
         Raises:
             ConfigurationError: a value is wrong.
         """
-        if "origin" in changes and changes["origin"] != self.origin:
+        if "origin" in changes and _other_host(changes["origin"], self.origin):
             changes = {"secret": None, "workflows": without_secrets(self.workflows)} | changes
-        if "base_url" in changes and changes["base_url"] != self.base_url:
+        if "base_url" in changes and _other_host(changes["base_url"], self.base_url):
             changes = {"token": None} | changes
         sources = {name.replace("_", "-"): HOOK for name in changes}
         try:
@@ -117,23 +125,32 @@ class Settings:
         values: dict[str, Any] = {
             "origin": self._checked_host("origin", given_by, problems),
             "base_url": self._checked_host("base_url", given_by, problems),
-            "secret": as_credential(self.secret, self.source("secret", given_by)),
-            "token": as_credential(self.token, self.source("token", given_by)),
+            "secret": self._checked_by(_checked_credential, "secret", given_by, problems),
+            "token": self._checked_by(_checked_credential, "token", given_by, problems),
+            "api": self._checked_by(checked_api, "api", given_by, problems),
+            "secret_header": self._checked_by(checked_header, "secret_header", given_by, problems),
         }
         for name, check in _NUMBERS.items():
-            try:
-                check(getattr(self, name))
-            except ValueError as error:
-                problems.append(f"{self.source(name, given_by)}: {error}")
+            self._checked_by(check, name, given_by, problems)
         if problems:
             raise ConfigurationError("\n".join(problems))
         return dataclasses.replace(self, **values)
+
+    def _checked_by(self, check: Callable[[Any], Any], name: str, given_by: str, problems: list[str]) -> Any:
+        value = getattr(self, name)
+        try:
+            return check(value)
+        except ValueError as error:
+            problems.append(f"{self.source(name, given_by)}: {error}")
+            return value
 
     def _checked_host(self, name: str, given_by: str, problems: list[str]) -> str | None:
         host = getattr(self, name)
         if host is None:
             return None
         try:
+            if not isinstance(host, str):
+                raise ValueError(f"expected a text, got {type(host).__name__}")
             host = checked_origin(host)
             if not self.allow_http and (problem := plain_http(host)):
                 raise ValueError(problem)
@@ -246,5 +263,21 @@ def without_secrets(workflows: Mapping[str, Workflow]) -> dict[str, Workflow]:
 
 
 def hostname(origin: str) -> str:
-    """The host of an origin, without its port."""
-    return urlsplit(origin).hostname or ""
+    """The host of an origin, without its port, and without the final dot that changes nothing about where it leads."""
+    return (urlsplit(origin).hostname or "").rstrip(".")
+
+
+def _other_host(new: object, old: str | None) -> bool:
+    try:
+        return checked_origin(new) != old if isinstance(new, str) else new != old
+    except ValueError:
+        return True
+
+
+def _checked_credential(value: object) -> Credential | None:
+    if value is not None and not isinstance(value, str | Secret | Credential):
+        raise ValueError(f"expected a text, got {type(value).__name__}")
+    try:
+        return as_credential(value, HOOK)
+    except ConfigurationError as error:
+        raise ValueError(str(error).removeprefix(f"{HOOK}: ")) from None

@@ -105,9 +105,7 @@ def main() -> None:
             print(f"round {number + 1}: map {ours:.2f} s, bare gather {limit:.2f} s, ratio {ours / limit:.2f}")
     ours, limit = (statistics.median(side) for side in zip(*pairs, strict=True))
     ratio = statistics.median(one / other for one, other in pairs)
-    print(
-        f"{size.runs} runs of {size.seconds:g} s: map {ours:.2f} s, bare gather {limit:.2f} s, ratio {ratio:.2f} (medians)"
-    )
+    print(f"medians of {size.rounds}: map {ours:.2f} s, bare gather {limit:.2f} s, ratio {ratio:.2f}")
 
 
 if __name__ == "__main__":

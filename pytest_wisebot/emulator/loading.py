@@ -1,0 +1,105 @@
+"""Finds the emulator that a target names: ``flows.py``, ``flows.py:attribute``, ``package.module:attribute``."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import re
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType, TracebackType
+
+from ..errors import ConfigurationError
+from .workflows import Emulator
+
+_PACKAGE = str(Path(__file__).resolve().parents[1])
+
+
+def load(target: str, folder: Path) -> Emulator:
+    """The emulator that ``target`` names, seen from ``folder``.
+
+    The folder in which the module lies is put first on ``sys.path``, so that it can import its neighbours.
+
+    Raises:
+        ConfigurationError: there is no such file, module or emulator, or it raised while it was loaded: then the
+            message ends with the traceback, from the user's file on.
+    """
+    split = re.fullmatch(r"(?P<where>.+?\.py|[\w.]+)(?::(?P<attribute>\w+))?", target)
+    if split is None:
+        raise ConfigurationError(f"expected flows.py, flows.py:attribute or package.module:attribute, got {target!r}")
+    where, attribute = split["where"], split["attribute"]
+    try:
+        module = _from_file(folder / where) if where.endswith(".py") else _by_name(where, folder)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{_place(error)}{error}") from None
+    except (Exception, SystemExit) as error:  # noqa: BLE001 (whatever the user's file raises is shown)
+        raise ConfigurationError(f"{where} raised while it was loaded:\n{_users_traceback(error)}") from None
+    return _named(module, where, attribute) if attribute else _only(module, where)
+
+
+def _from_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise ConfigurationError(f"there is no file {path}")
+    sys.path.insert(0, str(path.resolve().parent))
+    spec = importlib.util.spec_from_file_location(path.stem, path.resolve())
+    assert spec is not None  # the name ends with .py
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules.setdefault(path.stem, module)  # its neighbours may import it; a library's module keeps its name
+    spec.loader.exec_module(module)
+    return module
+
+
+def _by_name(name: str, folder: Path) -> ModuleType:
+    sys.path.insert(0, str(folder.resolve()))
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name and f"{name}.".startswith(f"{error.name}."):
+            raise ConfigurationError(f"there is no module {name} in {folder.resolve()} or on the import path") from None
+        raise
+
+
+def _emulators(module: ModuleType) -> dict[str, Emulator]:
+    return {name: value for name, value in vars(module).items() if isinstance(value, Emulator)}
+
+
+def _named(module: ModuleType, where: str, attribute: str) -> Emulator:
+    value = getattr(module, attribute, None)
+    if isinstance(value, Emulator):
+        return value
+    fault = f"is no Emulator but a {type(value).__name__}" if hasattr(module, attribute) else "is not there"
+    known = ", ".join(_emulators(module)) or "none"
+    raise ConfigurationError(f"{where}: {attribute} {fault}; the emulators in it: {known}")
+
+
+def _only(module: ModuleType, where: str) -> Emulator:
+    found = _emulators(module)
+    if not found:
+        raise ConfigurationError(f"{where}: there is no Emulator in it; write: emulator = Emulator()")
+    if len(set(map(id, found.values()))) > 1:
+        raise ConfigurationError(f"{where}: there are several emulators in it: {', '.join(found)}; say {where}:NAME")
+    return next(iter(found.values()))
+
+
+def _place(error: ConfigurationError) -> str:
+    """Where the user's file asked for what is wrong; empty when no file of the user's was running."""
+    frames = traceback.extract_tb(_from_the_user_on(error.__traceback__))
+    users = [frame for frame in frames if not _is_machinery(frame.filename)]
+    return f"{Path(users[-1].filename).name}, line {users[-1].lineno}: " if users else ""
+
+
+def _users_traceback(error: BaseException) -> str:
+    trace = _from_the_user_on(error.__traceback__)
+    return "".join(traceback.format_exception(type(error), error, trace)).rstrip()
+
+
+def _from_the_user_on(trace: TracebackType | None) -> TracebackType | None:
+    while trace is not None and _is_machinery(trace.tb_frame.f_code.co_filename):
+        trace = trace.tb_next
+    return trace
+
+
+def _is_machinery(filename: str) -> bool:
+    return filename.startswith((_PACKAGE, "<frozen importlib")) or filename == importlib.__file__

@@ -1,0 +1,494 @@
+"""``wisebot.toml``: where it is found, what it may say, and what each mistake in it is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from pytest_wisebot.errors import ConfigurationError
+from pytest_wisebot.settings.checks import checked_origin, is_loopback
+from pytest_wisebot.settings.file import EnvironmentTable, FileTable, WorkflowTable, find_file, json_schema, read_file
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "wisebot.toml"
+    path.write_text(text, "utf-8")
+    return path
+
+
+def told(folder: Path, text: str) -> str:
+    """What a user is told of this wisebot.toml."""
+    with pytest.raises(ConfigurationError) as caught:
+        read_file(written(folder, text))
+    return str(caught.value)
+
+
+# --- what is right ------------------------------------------------------------------------------------------------
+
+EVERYTHING = """
+default-environment = "staging"
+
+[environments.local]
+emulator = "flows.of.mine:emulator"
+
+[environments.staging]
+origin = "https://happy-otter-123.convex.site/"
+base-url = "https://Staging.Example.com:8443"
+secret = "env:ANY_SECRET"
+token = "file:token.txt"
+api = "dashboard"
+timeout = 60
+connect-timeout = 2.5
+concurrency = 16
+retries = 0
+max-response-mib = 1
+secret-header = "x-workflow-secret"
+allow-http = false
+protected = true
+
+[environments.staging.workflows.triage]
+id = "k57c2m"
+secret = "env:TRIAGE_SECRET"
+idempotent = true
+
+[environments.staging.workflows."with space"]
+"""
+
+
+def test_a_file_with_every_key_is_read(tmp_path: Path) -> None:
+    """Every documented key is read as it was meant, hosts in one form."""
+    table = read_file(written(tmp_path, EVERYTHING))
+
+    assert table == FileTable.model_validate(
+        {
+            "default-environment": "staging",
+            "environments": {
+                "local": EnvironmentTable.model_validate({"emulator": "flows.of.mine:emulator"}),
+                "staging": EnvironmentTable.model_validate(
+                    {
+                        "origin": "https://happy-otter-123.convex.site",
+                        "base-url": "https://staging.example.com:8443",
+                        "secret": "env:ANY_SECRET",
+                        "token": "file:token.txt",
+                        "api": "dashboard",
+                        "timeout": 60.0,
+                        "connect-timeout": 2.5,
+                        "concurrency": 16,
+                        "retries": 0,
+                        "max-response-mib": 1,
+                        "secret-header": "x-workflow-secret",
+                        "protected": True,
+                        "workflows": {
+                            "triage": WorkflowTable.model_validate(
+                                {"id": "k57c2m", "secret": "env:TRIAGE_SECRET", "idempotent": True}
+                            ),
+                            "with space": WorkflowTable.model_validate({}),
+                        },
+                    }
+                ),
+            },
+        }
+    )
+
+
+def test_every_key_is_in_the_example_above() -> None:
+    """The example above leaves out no key of an environment or a workflow."""
+    for table in (EnvironmentTable, WorkflowTable):
+        for field in table.model_fields.values():
+            assert f"{field.alias} = " in EVERYTHING or f"{field.alias}." in EVERYTHING
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "[environments]\n", "[environments.staging]\n"])
+def test_a_file_may_say_little(tmp_path: Path, text: str) -> None:
+    """Nothing in the file is required."""
+    assert read_file(written(tmp_path, text)).default_environment is None
+
+
+def test_the_schema_describes_every_key() -> None:
+    """The JSON Schema for editors knows each key under the name that the file uses, with a description."""
+    schema = json_schema()
+
+    assert schema["title"] == "wisebot.toml"
+    assert set(schema["properties"]) == {"default-environment", "environments"}
+    for name, table in (("EnvironmentTable", EnvironmentTable), ("WorkflowTable", WorkflowTable)):
+        properties = schema["$defs"][name]["properties"]
+        assert set(properties) == {field.alias for field in table.model_fields.values()}
+        assert all(item["description"] for item in properties.values())
+        assert schema["$defs"][name]["additionalProperties"] is False
+
+
+def test_what_was_read_cannot_be_changed(tmp_path: Path) -> None:
+    """The file's tables are read-only."""
+    table = read_file(written(tmp_path, EVERYTHING))
+
+    with pytest.raises(ValidationError):
+        table.default_environment = "local"
+
+
+# --- one mistake at a time ----------------------------------------------------------------------------------------
+
+REFERENCE = 'write a reference, "env:NAME" or "file:PATH": a credential is never written into this file'
+NO_ORIGIN = 'is no origin: write scheme and host, as in "https://example.com"'
+USER_INFO = "a user name or password has no place in it: write scheme and host only"
+CHARACTERS = "a host has no spaces, control or non-ASCII characters"
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('orgin = "https://x.test"', 'orgin: unknown key, did you mean "origin"?'),
+        ('base_url = "https://x.test"', 'base_url: unknown key, did you mean "base-url"?'),
+        (
+            "zzz = 1",
+            "zzz: unknown key, known: emulator, origin, base-url, secret, token, api, timeout, connect-timeout, "
+            "concurrency, retries, max-response-mib, secret-header, allow-http, protected, workflows",
+        ),
+        (
+            '"a b" = 1',
+            '"a b": unknown key, known: emulator, origin, base-url, secret, token, api, timeout, '
+            "connect-timeout, concurrency, retries, max-response-mib, secret-header, allow-http, protected, workflows",
+        ),
+        ('workflows.triage.ids = "x"', 'workflows.triage.ids: unknown key, did you mean "id"?'),
+        ("workflows.triage.zzz = 1", "workflows.triage.zzz: unknown key, known: id, secret, idempotent"),
+        ('workflows."a.b".zzz = 1', 'workflows."a.b".zzz: unknown key, known: id, secret, idempotent'),
+        ("origin = 1", "origin: expected a text, got 1"),
+        ("origin = true", "origin: expected a text, got true"),
+        ("workflows.triage.id = 5", "workflows.triage.id: expected a text, got 5"),
+        ("workflows.triage.idempotent = 1", "workflows.triage.idempotent: expected true or false, got 1"),
+        ('protected = "true"', 'protected: expected true or false, got "true"'),
+        ('allow-http = "yes"', 'allow-http: expected true or false, got "yes"'),
+        ('timeout = "60"', 'timeout: expected a number, got "60"'),
+        ("timeout = true", "timeout: expected a number, got true"),
+        ("timeout = 0", "timeout: expected a number of seconds above 0, got 0"),
+        ("timeout = -1.5", "timeout: expected a number of seconds above 0, got -1.5"),
+        ("timeout = nan", "timeout: expected a number of seconds above 0, got nan"),
+        ("timeout = inf", "timeout: expected a number of seconds above 0, got inf"),
+        ("connect-timeout = 0.0", "connect-timeout: expected a number of seconds above 0, got 0"),
+        ("concurrency = 0", "concurrency: expected a whole number, at least 1, got 0"),
+        ("concurrency = 1.5", "concurrency: expected a whole number, got 1.5"),
+        ("concurrency = 8.0", "concurrency: expected a whole number, got 8.0"),
+        ("concurrency = true", "concurrency: expected a whole number, got true"),
+        ("retries = -1", "retries: expected a whole number, at least 0, got -1"),
+        ("max-response-mib = 0", "max-response-mib: expected a whole number, at least 1, got 0"),
+        ('api = "both"', 'api: expected "webhook" or "dashboard", got "both"'),
+        ("api = 1", 'api: expected "webhook" or "dashboard", got 1'),
+        (
+            'secret-header = "x-secret"',
+            'secret-header: expected "authorization" or "x-workflow-secret", got "x-secret"',
+        ),
+        (
+            'emulator = "flows"',
+            'emulator: "flows" is no emulator: write "module:attribute" of a module beside this file',
+        ),
+        (
+            'emulator = "flows/x:emulator"',
+            'emulator: "flows/x:emulator" is no emulator: write "module:attribute" of a module beside this file',
+        ),
+        (
+            'emulator = ":emulator"',
+            'emulator: ":emulator" is no emulator: write "module:attribute" of a module beside this file',
+        ),
+        (
+            'emulator = "flows:a.b"',
+            'emulator: "flows:a.b" is no emulator: write "module:attribute" of a module beside this file',
+        ),
+        ('origin = "x.test"', f'origin: "x.test" {NO_ORIGIN}'),
+        ('origin = ""', f'origin: "" {NO_ORIGIN}'),
+        ('origin = "https://"', f'origin: "https://" {NO_ORIGIN}'),
+        ('origin = "https://:8080"', f'origin: "https://:8080" {NO_ORIGIN}'),
+        ('origin = "ftp://x.test"', f'origin: "ftp://x.test" {NO_ORIGIN}'),
+        (
+            'origin = "https://x.test/workflows/trigger"',
+            'origin: has the path "/workflows/trigger": write scheme and host only, "https://x.test"',
+        ),
+        (
+            'base-url = "https://X.test:81/api/"',
+            'base-url: has the path "/api/": write scheme and host only, "https://x.test:81"',
+        ),
+        (
+            'origin = "https://x.test?workflowId=CANARY"',
+            'origin: has a query or a fragment: write scheme and host only, "https://x.test"',
+        ),
+        (
+            'origin = "https://x.test/#CANARY"',
+            'origin: has a query or a fragment: write scheme and host only, "https://x.test"',
+        ),
+        ('origin = "https://CANARY@x.test"', f"origin: {USER_INFO}"),
+        ('origin = "https://user:CANARY@x.test"', f"origin: {USER_INFO}"),
+        ('origin = "http://user:CANARY@x.test"', f"origin: {USER_INFO}"),
+        ('origin = "user:CANARY@x.test"', f"origin: {USER_INFO}"),
+        ('origin = "https://user:CANARY/CANARY@x.test"', f"origin: {USER_INFO}"),
+        ('origin = "https://x.test:70000"', 'origin: "x.test:70000" has no valid port'),
+        ('origin = "https://x.test:port"', 'origin: "x.test:port" has no valid port'),
+        ('origin = "https://x.test:-1"', 'origin: "x.test:-1" has no valid port'),
+        ('origin = "https://x.test:80:90"', 'origin: "x.test:80:90" has no valid port'),
+        ('origin = " https://x.test"', f"origin: {CHARACTERS}"),
+        ('origin = "https://x.test\\n"', f"origin: {CHARACTERS}"),
+        ('origin = "https://x\\\\y.test"', f"origin: {CHARACTERS}"),
+        ('origin = "https://exämple.test"', f"origin: {CHARACTERS}"),
+        ('origin = "https://x.test\\u007f"', f"origin: {CHARACTERS}"),
+        ('secret = "CANARY-secret"', f"secret: {REFERENCE}"),
+        ('token = "wb_live_CANARY0123456789"', f"token: {REFERENCE}"),
+        ('token = ""', f"token: {REFERENCE}"),
+        ('token = "env:"', f"token: {REFERENCE}"),
+        ('token = "file: "', f"token: {REFERENCE}"),
+        ('token = "ENV:NAME"', f"token: {REFERENCE}"),
+        ('token = "http:CANARY"', f"token: {REFERENCE}"),
+        ('workflows.triage.secret = "CANARY-secret"', f"workflows.triage.secret: {REFERENCE}"),
+        ('secret = ["CANARY"]', "secret: expected a text, got another type (list)"),
+        ('token = { value = "CANARY" }', "token: expected a text, got another type (dict)"),
+        ("workflows.triage.secret = 12345678", "workflows.triage.secret: expected a text, got another type (int)"),
+        (
+            'emulator = "flows:emulator"\norigin = "https://x.test"',
+            ": an environment has an emulator or hosts of its own, not both",
+        ),
+        (
+            'emulator = "flows:emulator"\nbase-url = "https://x.test"',
+            ": an environment has an emulator or hosts of its own, not both",
+        ),
+    ],
+)
+def test_a_mistake_in_an_environment_is_told_with_its_place(tmp_path: Path, line: str, message: str) -> None:
+    """A mistake is told by the file's name, the path of the key and what to write instead; a credential never shows."""
+    separator = "" if message.startswith(":") else "."
+
+    assert told(tmp_path, f"[environments.staging]\n{line}\n") == (
+        f"wisebot.toml: environments.staging{separator}{message}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('default-enviroment = "x"', 'default-enviroment: unknown key, did you mean "default-environment"?'),
+        ("zzz = 1", "zzz: unknown key, known: default-environment, environments"),
+        ("default-environment = 1", "default-environment: expected a text, got 1"),
+        ("environments = 1", "environments: expected a table, got 1"),
+        ("environments.staging = 1", "environments.staging: expected a table, got 1"),
+        ('environments."a b" = true', 'environments."a b": expected a table, got true'),
+        ("environments.staging.workflows = 1", "environments.staging.workflows: expected a table, got 1"),
+        ('default-environment = "x"', 'default-environment: unknown environment "x", known: none'),
+        (
+            'default-environment = "stagin"\nenvironments = { local = {}, staging = {} }',
+            'default-environment: unknown environment "stagin", did you mean "staging"? known: local, staging',
+        ),
+        (
+            'default-environment = "zzz"\nenvironments = { local = {}, staging = {} }',
+            'default-environment: unknown environment "zzz", known: local, staging',
+        ),
+    ],
+)
+def test_a_mistake_at_the_top_is_told_with_its_place(tmp_path: Path, text: str, message: str) -> None:
+    """Mistakes outside of any environment are told like those within, and an unknown environment lists the known."""
+    assert told(tmp_path, text) == f"wisebot.toml: {message}"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'workflows.triage = "CANARY-secret"',
+        'workflows = [{ secret = "CANARY-secret" }]',
+        'workflows = "CANARY-secret"',
+        'origin = { token = "CANARY-secret" }',
+        'secrets = "CANARY-secret"',
+        'workflows.triage.token = "CANARY-secret"',
+        'origin = "https://user:CANARY@[::1"',
+        'origin = "//user:CANARY@x.test"',
+        'secret = "env"\ntoken = "CANARY-secret"',
+    ],
+)
+def test_a_credential_in_the_wrong_place_is_not_shown(tmp_path: Path, line: str) -> None:
+    """Whoever writes a credential into the file, in whatever wrong place, does not find it in the message."""
+    message = told(tmp_path, f"[environments.staging]\n{line}\n")
+
+    assert message.startswith("wisebot.toml: environments.staging.")
+    assert "canary" not in message.lower()
+
+
+def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
+    """One wrong file is told in one message, a line for each mistake, so that nobody mends it one run at a time."""
+    assert told(
+        tmp_path,
+        """
+        default-environment = "stagign"
+        [environments.staging]
+        orgin = "https://x.test"
+        base-url = "http://app.test"
+        token = "CANARY-token"
+        timeout = 0
+        concurrency = "8"
+        [environments.staging.workflows.triage]
+        secret = "CANARY-secret"
+        idempotent = "yes"
+        nmae = "x"
+        [environments.local]
+        emulator = "flows:emulator"
+        origin = "https://y.test"
+        """,
+    ).splitlines() == [
+        f"wisebot.toml: environments.staging.token: {REFERENCE}",
+        "wisebot.toml: environments.staging.timeout: expected a number of seconds above 0, got 0",
+        'wisebot.toml: environments.staging.concurrency: expected a whole number, got "8"',
+        f"wisebot.toml: environments.staging.workflows.triage.secret: {REFERENCE}",
+        'wisebot.toml: environments.staging.workflows.triage.idempotent: expected true or false, got "yes"',
+        "wisebot.toml: environments.staging.workflows.triage.nmae: unknown key, known: id, secret, idempotent",
+        'wisebot.toml: environments.staging.orgin: unknown key, did you mean "origin"?',
+        'wisebot.toml: default-environment: unknown environment "stagign", did you mean "staging"? known: staging, '
+        "local",
+        "wisebot.toml: environments.staging.base-url: http://app.test would carry the credential unencrypted: write "
+        "https, or set allow-http = true in the environment",
+        "wisebot.toml: environments.local: an environment has an emulator or hosts of its own, not both",
+    ]
+
+
+# --- plain HTTP ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", ["origin", "base-url"])
+@pytest.mark.parametrize("host", ["http://x.test", "http://10.0.0.1:8080", "http://localhost.x.test", "http://0.0.0.0"])
+def test_plain_http_is_refused(tmp_path: Path, key: str, host: str) -> None:
+    """A credential does not travel unencrypted to another machine, unless the environment says that it may."""
+    line = f'[environments.staging]\n{key} = "{host}"\n'
+
+    assert told(tmp_path, line) == (
+        f"wisebot.toml: environments.staging.{key}: {host} would carry the credential unencrypted: write https, or set "
+        "allow-http = true in the environment"
+    )
+    table = read_file(written(tmp_path, line + "allow-http = true\n")).environments["staging"]
+    assert (table.origin or table.base_url) == host
+
+
+def test_plain_http_is_refused_in_capitals_too(tmp_path: Path) -> None:
+    """The scheme may be written in capitals; it is plain HTTP all the same."""
+    assert told(tmp_path, '[environments.staging]\norigin = "HTTP://X.test"\n') == (
+        "wisebot.toml: environments.staging.origin: http://x.test would carry the credential unencrypted: write https, "
+        "or set allow-http = true in the environment"
+    )
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["http://localhost", "http://LocalHost:8787", "http://127.0.0.1:1", "http://127.8.9.10", "http://[::1]:8787"],
+)
+def test_plain_http_to_this_machine_is_fine(tmp_path: Path, host: str) -> None:
+    """What never leaves the machine needs no encryption."""
+    table = read_file(written(tmp_path, f'[environments.local]\norigin = "{host}"\n'))
+
+    assert table.environments["local"].origin == host.lower()
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    ("text", "origin"),
+    [
+        ("https://x.test", "https://x.test"),
+        ("https://x.test/", "https://x.test"),
+        ("HTTPS://X.Test:443", "https://x.test:443"),
+        ("https://[2001:DB8::1]:8443/", "https://[2001:db8::1]:8443"),
+        ("https://xn--exmple-cua.test", "https://xn--exmple-cua.test"),
+    ],
+)
+def test_a_host_has_one_form(text: str, origin: str) -> None:
+    """However a host is written, it is the same in lower case and without a trailing slash."""
+    assert checked_origin(text) == origin
+    assert checked_origin(origin) == origin
+
+
+# --- a file that cannot be read -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("origin = ", "is no TOML: Invalid value (at end of document)"),
+        ("[environments\n", "is no TOML: Expected ']' at the end of a table declaration (at line 1, column 14)"),
+        ('a = "CANARY\n"', "is no TOML: Illegal character '\\n' (at line 1, column 12)"),
+        ("a = 1\na = 2", "is no TOML: Cannot overwrite a value (at end of document)"),
+    ],
+)
+def test_broken_toml_is_told_with_its_line(tmp_path: Path, text: str, message: str) -> None:
+    """A file that is no TOML is told with the place where it breaks, and without what stands there."""
+    assert told(tmp_path, text) == f"wisebot.toml: {message}"
+
+
+@pytest.mark.parametrize(
+    "text", ["a = " + "[" * 100_000, "a = " + "9" * 5000, "a = " + "{a=" * 100_000], ids=["deep", "long", "tables"]
+)
+def test_hostile_toml_is_a_configuration_error(tmp_path: Path, text: str) -> None:
+    """Whatever breaks the parser, the user is told that the file is no TOML."""
+    assert told(tmp_path, text).startswith("wisebot.toml: is no TOML: ")
+
+
+def test_an_origin_with_a_broken_address_is_told_with_its_place(tmp_path: Path) -> None:
+    """A bracket that is missing in an IPv6 address is a mistake in the file like any other."""
+    for scheme in ("http", "https"):
+        message = told(tmp_path, f'[environments.staging]\norigin = "{scheme}://[::1"\n')
+        assert message.startswith("wisebot.toml: environments.staging.origin: ")
+        assert len(message.splitlines()) == 1
+
+
+def test_a_file_that_is_no_utf8_is_told_by_its_path(tmp_path: Path) -> None:
+    """A file in another encoding is told by its whole path."""
+    path = tmp_path / "wisebot.toml"
+    path.write_bytes(b"# caf\xe9\n")
+
+    with pytest.raises(ConfigurationError) as caught:
+        read_file(path)
+
+    assert str(caught.value) == f"{path}: is no UTF-8 text"
+
+
+def test_a_file_that_cannot_be_read_is_told_by_its_path(tmp_path: Path) -> None:
+    """A file that is not there, or a folder in its place, is told with the system's reason."""
+    (tmp_path / "folder").mkdir()
+
+    for name, reason in (("none.toml", "No such file or directory"), ("folder", "Is a directory")):
+        with pytest.raises(ConfigurationError) as caught:
+            read_file(tmp_path / name)
+        assert str(caught.value) == f"{tmp_path / name}: cannot be read: {reason}"
+
+
+# --- where it is found --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    (tmp_path / "root" / "tests" / "deep").mkdir(parents=True)
+    (tmp_path / "elsewhere" / "tests").mkdir(parents=True)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("files", "start", "found"),
+    [
+        (["root/tests/deep", "root/tests", "root"], "root/tests/deep", "root/tests/deep"),
+        (["root/tests", "root"], "root/tests/deep", "root/tests"),
+        (["root"], "root/tests/deep", "root"),
+        (["root"], "root", "root"),
+        ([], "root/tests/deep", None),
+        (["."], "root/tests/deep", None),
+        (["."], "root", None),
+        (["root/tests"], "root", None),
+        (["elsewhere"], "root/tests", None),
+        (["root"], "elsewhere/tests", "root"),
+        (["elsewhere/tests", "root"], "elsewhere/tests", "elsewhere/tests"),
+        (["elsewhere", "root"], "elsewhere/tests", "root"),
+        (["root/tests", "root"], ".", "root"),
+    ],
+)
+def test_the_nearest_file_up_to_the_root_is_found(tree: Path, files: list[str], start: str, found: str | None) -> None:
+    """The search goes from the tests' common folder up to pytest's root and not beyond; elsewhere it does not climb."""
+    for folder in files:
+        written(tree / folder, "")
+
+    assert find_file(tree / start, tree / "root") == (None if found is None else tree / found / "wisebot.toml")
+
+
+def test_a_folder_of_that_name_is_no_file(tree: Path) -> None:
+    """A folder that happens to be called wisebot.toml is passed over."""
+    (tree / "root" / "tests" / "wisebot.toml").mkdir()
+    path = written(tree / "root", "")
+
+    assert find_file(tree / "root" / "tests", tree / "root") == path
