@@ -15,11 +15,8 @@ from urllib.parse import quote
 
 from .errors import ConfigurationError
 from .redaction import Secret
-from .runs import Api, RunRequest, readable_json
+from .runs import TEST_HEADER, Api, RunRequest, readable_json
 from .settings import Credential, Settings, Workflow
-
-TEST_HEADER: Final = "X-Wisebot-Test"
-"""Tells an emulator, and nobody else, which test asks."""
 
 STATUS_PATH: Final = "/api/v1/status"
 

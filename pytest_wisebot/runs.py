@@ -22,6 +22,10 @@ MAX_DEPTH = 200
 """The deepest nesting of lists and objects that is sent or accepted, in levels."""
 
 
+TEST_HEADER = "X-Wisebot-Test"
+"""The header that tells an emulator, and nobody else, which test asks, so that it can tell calls and faults apart."""
+
+
 class Api(StrEnum):
     """The two APIs that start a run; they share neither host nor credential."""
 

@@ -19,7 +19,7 @@ from typing import Any, NoReturn, TypeVar
 from urllib.parse import parse_qs, unquote
 
 from ..errors import ConfigurationError
-from ..runs import Api
+from ..runs import TEST_HEADER, Api
 from . import checks
 from .calls import Call, CallBook, Gauge
 from .faults import Fault, FaultQueue
@@ -27,9 +27,6 @@ from .functions import Workflow, WorkflowFailure, parameters
 from .log import Log
 from .tokens import TokenMaker
 from .wire import JSON, Manner, Refused, Reply, Request, json_bytes, json_reply, same
-
-TEST_HEADER = "X-Wisebot-Test"
-"""The request header by which a test tags its runs, so that faults and calls can be told apart by test."""
 
 INTERNAL_ERROR = "The workflow failed with an internal error."
 """The error of a run whose function raised; the exception itself goes to the log and never into an answer."""

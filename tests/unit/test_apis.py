@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_wisebot.apis import TEST_HEADER, Outgoing, Prepared, checked_id, prepare, status_check
+from pytest_wisebot.apis import Outgoing, Prepared, checked_id, prepare, status_check
 from pytest_wisebot.errors import ConfigurationError
 from pytest_wisebot.redaction import Secret
-from pytest_wisebot.runs import Api, RunRequest, json_inputs
+from pytest_wisebot.runs import TEST_HEADER, Api, RunRequest, json_inputs
 from pytest_wisebot.settings import Credential, Settings, Workflow, read_credential
 
 HOOK, APP = "https://hook.test", "https://app.test:8443"

@@ -14,9 +14,9 @@ import pytest
 
 from pytest_wisebot.emulator import Call, Emulator, Fault, WorkflowFailure
 from pytest_wisebot.emulator.wire import Request
-from pytest_wisebot.emulator.workflows import INTERNAL_ERROR, TEST_HEADER
+from pytest_wisebot.emulator.workflows import INTERNAL_ERROR
 from pytest_wisebot.errors import ConfigurationError
-from pytest_wisebot.runs import Api
+from pytest_wisebot.runs import TEST_HEADER, Api
 
 SECRET = "whsec_CANARY_secret"
 TOKEN = "wb_live_CANARY_token"
