@@ -12,8 +12,7 @@ from ..runs import RunRequest, WorkflowRun, brief, readable_json
 
 if TYPE_CHECKING:
     from ..redaction import Redactor
-    from .asking import Asked
-    from .session import WisebotSession
+    from .asking import Asked, Asking
 
 SECTION = "wisebot runs"
 
@@ -24,14 +23,15 @@ LONGEST = 3000
 class Reports:
     """Works on the reports of tests. Registered once a test uses the plugin."""
 
-    def __init__(self, session: WisebotSession) -> None:
-        self._session = session
+    def __init__(self, asking: Asking, redactor: Redactor) -> None:
+        self._asking = asking
+        self._redactor = redactor
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self) -> Generator[None, Any, Any]:
         """A test whose run took longer than ``max_seconds`` fails, if nothing else failed it."""
         result = yield
-        slow = [line for asked in self._session.asking.asked if (line := _too_slow(asked)) is not None]
+        slow = [line for asked in self._asking.asked if (line := _too_slow(asked)) is not None]
         if slow:
             pytest.fail("\n".join(slow), pytrace=False)
         return result
@@ -43,11 +43,11 @@ class Reports:
         """The outermost wrapper, so that it sees what every other plugin made of the report."""
         report = yield
         _keep_from_xfail(item, call, report)
-        asked = self._session.asking.asked
+        asked = self._asking.asked
         if report.failed and asked:
             whole = item.config.get_verbosity() >= 2
             report.sections.append((SECTION, "\n\n".join(_described(one, whole) for one in asked)))
-        clean_report(report, self._session.redactor)
+        clean_report(report, self._redactor)
         return report
 
 

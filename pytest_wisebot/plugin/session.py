@@ -55,7 +55,7 @@ class WisebotSession:
         self._made: dict[str, Settings | ConfigurationError] = {}
         self.redactor = Redactor()
         self.asking = Asking()
-        self.reports = Reports(self)
+        self.reports = Reports(self.asking, self.redactor)
 
     @property
     def settings(self) -> Settings:
