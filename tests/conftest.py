@@ -40,6 +40,10 @@ FLOWS = """
     def slow(inputs):
         return "slow"
 
+    @emulator.workflow("endless", secret="FAKE-secret-of-endless", latency=30)
+    def endless(inputs):
+        return None
+
     @emulator.workflow("dashboard-only", webhook=False)
     def dashboard_only(inputs):
         return "seen"

@@ -18,6 +18,7 @@ from .checks import (
     checked_header,
     checked_origin,
     checked_seconds,
+    nearest,
     nearest_of_all,
     plain_http,
 )
@@ -108,11 +109,11 @@ class Settings:
             changes = {"secret": None, "workflows": without_secrets(self.workflows)} | changes
         if "base_url" in changes and _other_host(changes["base_url"], self.base_url):
             changes = {"token": None} | changes
+        known = [item.name for item in dataclasses.fields(self)]
+        if unknown := [f'unknown setting "{name}", {nearest(name, known)}' for name in changes if name not in known]:
+            raise ConfigurationError("\n".join(f"{HOOK}: {problem}" for problem in unknown))
         sources = {name.replace("_", "-"): HOOK for name in changes}
-        try:
-            changed = dataclasses.replace(self, **{"sources": {**self.sources, **sources}, **changes})
-        except TypeError as error:
-            raise ConfigurationError(f"{HOOK}: {error}") from None
+        changed = dataclasses.replace(self, **{"sources": {**self.sources, **sources}, **changes})
         return changed.checked(HOOK)
 
     def checked(self, given_by: str) -> Self:

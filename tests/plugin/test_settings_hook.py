@@ -66,7 +66,7 @@ def test_it_may_leave_them_as_they_are(project: Any) -> None:
         ),
         (
             "settings.replace(orgin='https://a.example')",
-            "the pytest_wisebot_settings hook: Settings.__init__() got an unexpected keyword argument 'orgin'",
+            'the pytest_wisebot_settings hook: unknown setting "orgin", did you mean "origin"?',
         ),
         (
             "settings.replace(token='CANARY' + chr(10))",
