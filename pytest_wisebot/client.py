@@ -20,7 +20,6 @@ import socket
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Self
@@ -50,7 +49,7 @@ from .errors import (
     WorkflowNotFound,
 )
 from .redaction import Redactor
-from .runs import Api, RunRequest, WorkflowRun
+from .runs import Api, RunRequest, WorkflowRun, brief
 from .settings import Settings
 from .settings.checks import is_loopback
 
@@ -59,6 +58,9 @@ EXCERPT: Final = 300
 
 LONGEST_PAUSE: Final = 60.0
 """Seconds that a ``Retry-After`` makes one wait at most."""
+
+LARGE: Final = 256 * 1024
+"""Bytes of an answer from which on it is read in a thread of its own."""
 
 STATUS_LIMIT: Final = 10.0
 """Seconds that checking a dashboard token may take; after them the run itself finds out."""
@@ -71,6 +73,7 @@ class Flight:
     attempts: int = 0
     sent_at: float | None = None
     started_at: datetime | None = None
+    asked: Attempted | None = None
     failure: InfrastructureError | None = None
     """The last attempt's error, or an earlier one's after which the run may have happened."""
 
@@ -138,8 +141,9 @@ class Client:
     async def __aexit__(self, *_: object) -> None:
         if self._token_check is not None:
             self._token_check.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._token_check
+            await asyncio.wait([self._token_check])  # and not its result, whose error each run was told
+            if not self._token_check.cancelled():
+                self._token_check.exception()  # seen, so that asyncio does not complain
 
     async def run(self, request: RunRequest, flight: Flight) -> WorkflowRun:
         """Runs a workflow and waits for its end; ``flight`` shows how far it is.
@@ -149,6 +153,7 @@ class Client:
             InfrastructureError: no verdict is possible, and why.
         """
         prepared = prepare(request, self._settings)
+        flight.asked = self._attempted(prepared, flight)
         seconds = request.timeout if request.timeout is not None else self._settings.timeout
         try:
             async with asyncio.timeout(seconds) as deadline:
@@ -207,12 +212,17 @@ class Client:
     async def _attempt(self, prepared: Prepared, flight: Flight) -> WorkflowRun:
         try:
             received = await self._exchange(prepared.outgoing, flight)
+        except (httpx.InvalidURL, UnicodeError) as error:  # an id that is too long, a host that no DNS name can be
+            raise ConfigurationError(
+                f"workflow {brief(prepared.request.workflow)}: no request can be made for {prepared.outgoing.host} "
+                f"({type(error).__name__})"
+            ) from None
         except Exception as error:
             if not _is_of_the_network(error):
                 raise
             raise self._broken(error, prepared, flight) from None
         elapsed = time.perf_counter() - (flight.sent_at or time.perf_counter())
-        verdict = self._verdict(received, prepared, flight)
+        verdict = self._verdict(await _opened(received), received, prepared, flight)
         if isinstance(verdict, InfrastructureError):
             raise verdict
         return self._run(verdict, received, prepared, flight, elapsed)
@@ -292,9 +302,11 @@ class Client:
 
     # --- the answer
 
-    def _verdict(self, received: _Received, prepared: Prepared, flight: Flight) -> Envelope | InfrastructureError:
+    def _verdict(
+        self, opened: tuple[Envelope | None, str], received: _Received, prepared: Prepared, flight: Flight
+    ) -> Envelope | InfrastructureError:
         status = received.status_code
-        envelope, flaw = _opened(received)
+        envelope, flaw = opened
         if envelope is not None and (200 <= status < 300 or (status >= 400 and envelope.run_id is not None)):
             return envelope
         answer = self._answer(received)
@@ -331,7 +343,9 @@ class Client:
 
     def _answer(self, received: _Received) -> Answer:
         content_type = self._excerpt(received.headers.get("content-type", ""))
-        text = self._excerpt(received.body[:4096].decode("utf-8", "replace"))
+        # Blanks go first, and far more is cleaned than shown: where the text is cut, half a credential may stand.
+        text = re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", received.body.decode("utf-8", "replace"))
+        text = self._excerpt(text[:65536])
         return Answer(received.status_code, content_type, text, _retry_after(received.headers))
 
     def _excerpt(self, text: str) -> str:
@@ -385,12 +399,14 @@ class Client:
         return self._answer(received) if received.status_code in (401, 403) else None
 
 
-def _opened(received: _Received) -> tuple[Envelope | None, str]:
-    """The envelope, or why there is none."""
+async def _opened(received: _Received) -> tuple[Envelope | None, str]:
+    """The envelope, or why there is none. A large answer takes seconds, which the other runs' deadlines do not pay."""
     if received.flaw is not None:
         return None, received.flaw
     try:
-        return parse(received.body), ""
+        if len(received.body) < LARGE:
+            return parse(received.body), ""
+        return await asyncio.to_thread(parse, received.body), ""
     except NoEnvelopeError as error:
         return None, str(error)
 
@@ -420,7 +436,7 @@ def _retry_after(headers: httpx.Headers) -> float | None:
         return float(text)
     try:
         moment = email.utils.parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # of a year or an offset that no date can hold, the latter
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())
@@ -433,7 +449,7 @@ def _is_of_the_network(error: Exception) -> bool:
     then, as it is when pytest runs pytest in one process, they come through as they are.
     """
     from_httpcore = type(error).__module__.partition(".")[0] == "httpcore"
-    return from_httpcore or isinstance(error, httpx.HTTPError | httpx.InvalidURL | OSError)
+    return from_httpcore or isinstance(error, httpx.HTTPError | httpx.InvalidURL | OSError | UnicodeError)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

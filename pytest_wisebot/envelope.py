@@ -107,6 +107,8 @@ def _depth(text: str) -> int:
         if character in "[{":
             depth += 1
             deepest = max(deepest, depth)
+            if deepest > MAX_DEPTH:  # enough is known, and the loop that all runs share waits
+                break
         elif character in "]}":
             depth -= 1
     return deepest

@@ -122,7 +122,7 @@ def _lines(run: WorkflowRun, details: list[str] | None) -> Iterator[str]:
     elif not details:
         yield f"  result: {brief(run.result, 1000) if run.has_result else 'none'}"
     yield f"  runId: {run.run_id or 'none'}, inputs: {brief(run.inputs, 1000)}"
-    yield from (f"  repeat: {command}" for command in run.commands)
+    yield from (f"  repeat: {command if len(command) <= 10_000 else 'see run.commands'}" for command in run.commands)
 
 
 def _found(match: str, error: object) -> bool:

@@ -70,12 +70,14 @@ class Redactor:
     def __init__(self, secrets: Iterable[Secret] = ()) -> None:
         self._lock = threading.Lock()
         self._forms: set[str] = set()
+        self._long: set[Secret] = set()
         self._pattern = _compiled(self._forms)
         self.add(*secrets)
 
     def add(self, *secrets: Secret) -> None:
         """Masks these credentials from now on."""
         with self._lock:
+            self._long |= {secret for secret in secrets if len(secret.reveal()) > SHORTEST_SECRET}
             fresh = {form for secret in secrets for form in _forms(secret.reveal())} - self._forms
             if fresh:
                 self._forms |= fresh
@@ -84,6 +86,17 @@ class Redactor:
     def clean(self, text: str) -> str:
         """``text`` with `MASK` in the place of every credential."""
         return self._pattern.sub(MASK, text)
+
+    def clean_cut(self, text: str) -> str:
+        """Like `clean`, and without the head or tail of a credential that a `repr` has cut in the middle by ``...``."""
+        pieces = self.clean(text).split("...")
+        with self._lock:
+            known = [secret.reveal() for secret in self._long] if len(pieces) > 1 else []
+        for value in known:
+            for at in range(len(pieces) - 1):
+                pieces[at] = _without_end(pieces[at], value)
+                pieces[at + 1] = _without_start(pieces[at + 1], value)
+        return "...".join(pieces)
 
     def clean_json(self, value: Any) -> Any:
         """A copy of a JSON value whose texts, keys included, are clean."""
@@ -96,6 +109,20 @@ class Redactor:
         if isinstance(value, list | tuple):
             return [self.clean_json(item) for item in value]
         return value
+
+
+def _without_end(text: str, secret: str) -> str:
+    for size in range(min(len(text), len(secret)), SHORTEST_SECRET - 1, -1):
+        if text.endswith(secret[:size]):
+            return text[:-size] + MASK
+    return text
+
+
+def _without_start(text: str, secret: str) -> str:
+    for size in range(min(len(text), len(secret)), SHORTEST_SECRET - 1, -1):
+        if text.startswith(secret[-size:]):
+            return MASK + text[size:]
+    return text
 
 
 def _compiled(forms: set[str]) -> re.Pattern[str]:

@@ -1,7 +1,7 @@
 """The session's end of an emulator: starts its process, ends it, and asks it questions.
 
-The process is a Python of its own, so that its server shares no interpreter lock with the tests, and so that every
-worker of a distributed session asks one and the same emulator.
+The process is a Python of its own, so that its server shares no interpreter lock with the tests. Under xdist each
+worker starts one of its own.
 """
 
 from __future__ import annotations

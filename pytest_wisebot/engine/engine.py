@@ -6,7 +6,7 @@ import traceback
 from collections.abc import AsyncIterator, Iterable
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import anyio
@@ -120,5 +120,7 @@ def _given_up(job: _Job) -> WisebotError:
         return job.flight.failure
     if not job.flight.sent:
         return Cancelled(f'the run of workflow "{request.workflow}" was given up before it was sent')
-    asked = Attempted(request.workflow, str(request.api), "its host", job.flight.attempts)
+    asked = replace(
+        job.flight.asked or Attempted(request.workflow, str(request.api), "its host"), attempts=job.flight.attempts
+    )
     return ConnectionLost("the run was given up after it had been sent", asked)

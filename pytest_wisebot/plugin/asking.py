@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ..runs import Api
-from .markers import Declared, declared
+from .markers import Declared, declared, not_parametrised
 
 if TYPE_CHECKING:
     from ..engine import PendingRun
@@ -54,6 +54,8 @@ class Asking:
             return None
         chosen = getattr(self.test, "funcargs", {}).get("wisebot_api") or _parameter(self.test, "wisebot_api")
         chosen = chosen or self.declaration.api
+        if chosen == "both":
+            raise not_parametrised(self.test)
         return Api(chosen) if chosen in (Api.WEBHOOK, Api.DASHBOARD) else None
 
     def notice(self, item: object) -> None:

@@ -41,10 +41,12 @@ def wisebot_api(request: pytest.FixtureRequest) -> Api:
     """The API of this test: ``Api.WEBHOOK`` or ``Api.DASHBOARD``; a parameter where both are asked for."""
     __tracebackhide__ = True
     from ..runs import Api
-    from .markers import declared
+    from .markers import declared, not_parametrised
     from .session import session_asked_by
 
     asked = getattr(request, "param", None) or declared(request.node).api
+    if asked == "both":
+        raise not_parametrised(request.node)
     return Api(asked) if asked else session_asked_by(request).settings.api
 
 

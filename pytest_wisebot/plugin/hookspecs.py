@@ -14,6 +14,6 @@ if TYPE_CHECKING:
 def pytest_wisebot_settings(config: pytest.Config, settings: Settings) -> Settings | None:
     """Changes the settings before anything runs: a preview deployment's address, a credential from a vault.
 
-    Runs once, in the process that starts the runs, and only when a selected test uses this plugin. Returns
-    ``settings.replace(…)``, or None to leave them as they are.
+    Runs once in each process that starts runs (under xdist: each worker), and only when a selected
+    test uses this plugin. Returns ``settings.replace(…)``, or None to leave them as they are.
     """

@@ -71,6 +71,16 @@ def declared(item: pytest.Item) -> Declared:
     return declaration
 
 
+def not_parametrised(item: pytest.Item) -> Exception:
+    """The error for a test that asks for both APIs and yet is one test: it would run over one of them in silence."""
+    from ..errors import ConfigurationError
+
+    return ConfigurationError(
+        f"{item.nodeid}: the wisebot marker: api='both' needs a test function with trigger_workflow, workflow_run or "
+        "wisebot_api among its arguments; in a unittest.TestCase, or by request.getfixturevalue, name one API"
+    )
+
+
 def parametrize_api(metafunc: pytest.Metafunc) -> None:
     """Gives a test that asks for both APIs a parameter with each of them."""
     if not _starts_runs(metafunc):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +52,22 @@ class Reports:
         clean_report(report, self._redactor)
         return report
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """A subtest's report gets its description only after it was made."""
+        context: Any = getattr(report, "context", None)
+        for name in ("msg", "kwargs"):
+            if hasattr(context, name):
+                cleaned = _cleaned(getattr(context, name), self._redactor, set())
+                object.__setattr__(context, name, cleaned)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_warning_recorded(self, warning_message: warnings.WarningMessage) -> None:
+        """Warnings are listed in the summary, and travel from workers."""
+        text = str(warning_message.message)
+        if (cleaned := _text(text, self._redactor)) != text:
+            warning_message.message = cleaned
+
 
 def _too_slow(asked: Asked) -> str | None:
     run = asked.pending.outcome
@@ -90,7 +108,7 @@ def _no_run_lines(request: RunRequest, error: WisebotError | None, limit: int | 
     if isinstance(error, InfrastructureError) and error.answer is not None:
         yield f"  response: {error.answer}"
     yield f"  inputs:   {_json(request.inputs, limit)}"
-    yield from (f"  repeat:   {command}" for command in (attempted.commands if attempted else ()))
+    yield from (f"  repeat:   {_shown(command, limit)}" for command in (attempted.commands if attempted else ()))
 
 
 def _run_lines(run: WorkflowRun, limit: int | None) -> Iterator[str]:
@@ -105,7 +123,14 @@ def _run_lines(run: WorkflowRun, limit: int | None) -> Iterator[str]:
         yield f"  error:    {_json(run.error, limit)}"
     if run.extra:
         yield f"  extra:    {_json(run.extra, limit)}"
-    yield from (f"  repeat:   {command}" for command in run.commands)
+    yield from (f"  repeat:   {_shown(command, limit)}" for command in run.commands)
+
+
+def _shown(command: str, limit: int | None) -> str:
+    """A command is whole or not there: one that was cut would do something else."""
+    if limit is None or len(command) <= 10_000:
+        return command
+    return f"{len(command)} characters, shown by -vv (and in run.commands)"
 
 
 def _json(value: Any, limit: int | None) -> str:
@@ -121,14 +146,16 @@ def clean_report(report: pytest.TestReport, redactor: Redactor) -> None:
     """Takes every known credential out of a report, before it is printed, written or sent to another process."""
     seen: set[int] = set()
     report.longrepr = _cleaned(report.longrepr, redactor, seen)
-    report.sections = [(redactor.clean(title), redactor.clean(text)) for title, text in report.sections]
+    report.sections = [(_text(title, redactor), _text(text, redactor)) for title, text in report.sections]
+    if hasattr(report, "wasxfail"):
+        report.wasxfail = _cleaned(report.wasxfail, redactor, seen)
     report.user_properties = [(name, _cleaned(value, redactor, seen)) for name, value in report.user_properties]
 
 
 def _cleaned(value: Any, redactor: Redactor, seen: set[int]) -> Any:
     """A report's part without credentials: pytest's own objects are changed in place, plain values are copied."""
     if isinstance(value, str):
-        return redactor.clean(value)
+        return _text(value, redactor)
     if isinstance(value, tuple):
         return tuple(_cleaned(item, redactor, seen) for item in value)
     if isinstance(value, list):
@@ -140,3 +167,28 @@ def _cleaned(value: Any, redactor: Redactor, seen: set[int]) -> Any:
         for name, item in list(getattr(value, "__dict__", {}).items()):
             object.__setattr__(value, name, _cleaned(item, redactor, seen))
     return value
+
+
+def _text(text: str, redactor: Redactor) -> str:
+    """Clean, and without lone surrogates: xdist's channel cannot carry one, and a worker that sends one is lost."""
+    cleaned = redactor.clean_cut(text)
+    return cleaned if cleaned.isascii() else cleaned.encode("utf-8", "backslashreplace").decode()
+
+
+def clean_logs(config: pytest.Config, redactor: Redactor) -> None:
+    """Live logs and log files are no part of a report: what they write is cleaned as it is written."""
+    plugin = config.pluginmanager.get_plugin("logging-plugin")
+    for name in ("log_cli_handler", "log_file_handler"):
+        handler = getattr(plugin, name, None)
+        if isinstance(handler, logging.Handler):
+            handler.setFormatter(_CleanFormatter(handler.formatter, redactor))
+
+
+class _CleanFormatter(logging.Formatter):
+    def __init__(self, wrapped: logging.Formatter | None, redactor: Redactor) -> None:
+        super().__init__()
+        self._wrapped = wrapped or logging.Formatter()
+        self._redactor = redactor
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._redactor.clean(self._wrapped.format(record))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from ..redaction import Redactor
 from ..runs import Api, RunRequest
 from ..settings import Credential, Given, Settings, as_credential, read_credential, resolve
 from .asking import Asking
-from .reports import Reports
+from .reports import Reports, clean_logs
 
 if TYPE_CHECKING:
     from ..emulator import EmulatorHandle
@@ -31,6 +32,7 @@ def session_of(config: pytest.Config) -> WisebotSession:
         session = config.stash[_KEY] = WisebotSession(config)
         config.pluginmanager.register(session.asking, "wisebot-asking")
         config.pluginmanager.register(session.reports, "wisebot-session")
+        clean_logs(config, session.redactor)
         config.add_cleanup(session.close)
     return session
 
@@ -91,14 +93,25 @@ class WisebotSession:
         return made
 
     def _made_settings(self) -> Settings:
-        settings = self._after_hook(_resolved(self._config))
+        settings = _resolved(self._config)
+        self.redactor.add(*settings.credentials())
+        settings = self._after_hook(settings)
         self.redactor.add(*settings.credentials())
         if (refusal := settings.refusal()) is not None:
             raise ConfigurationError(refusal)
         return settings
 
     def _after_hook(self, settings: Settings) -> Settings:
-        changed = self._config.hook.pytest_wisebot_settings(config=self._config, settings=settings)
+        try:
+            changed = self._config.hook.pytest_wisebot_settings(config=self._config, settings=settings)
+        except ConfigurationError:
+            raise
+        except Exception as error:  # noqa: BLE001 - without its frames: they hold what the hook fetched
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            raise ConfigurationError(
+                f"pytest_wisebot_settings: {Path(where.filename).name}, line {where.lineno}: "
+                f"{type(error).__name__}: {self.redactor.clean(str(error))}"
+            ) from None
         if changed is None:
             return settings
         if not isinstance(changed, Settings):

@@ -147,7 +147,13 @@ def run_declared(session: WisebotSession, request: pytest.FixtureRequest, api: A
     if bag is None and "inputs" in request.fixturenames:
         bag = request.getfixturevalue("inputs")
     try:
-        run = RunRequest(declaration.workflow, json_inputs(bag), api, declaration.timeout, test=session.asking.tag)
+        run = RunRequest(
+            declaration.workflow,
+            json_inputs(bag),
+            _api(api) or Api.WEBHOOK,
+            declaration.timeout,
+            test=session.asking.tag,
+        )
         (pending,) = session.start([run], declaration.max_seconds)
     except WisebotError as error:
         raise error.with_traceback(None) from None

@@ -79,6 +79,8 @@ def as_credential(value: str | Secret | Credential | None, given_by: str) -> Cre
     """
     if value is None or isinstance(value, Credential):
         return value
+    if not isinstance(value, str | Secret):  # a caller without types; bytes would show in the traceback
+        raise ConfigurationError(f"{given_by}: expected a text, got a value of type {type(value).__name__}")
     return _checked(value if isinstance(value, Secret) else Secret(value), given_by)
 
 
