@@ -53,11 +53,17 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A run that is ready to be sent: the request, and what its result and errors will say of it."""
+    """A run that is ready to be sent: the request, and what its result and errors will say of it.
+
+    Attributes:
+        credential: what an error calls the credential: its reference, and what gave it.
+        commands: what sends the same by hand.
+    """
 
     request: RunRequest
     workflow: Workflow
     outgoing: Outgoing
+    credential: str
     commands: tuple[str, ...]
 
 
@@ -80,7 +86,8 @@ def prepare(request: RunRequest, settings: Settings) -> Prepared:
         body=_body(request),
         **_secret_header(request.api, settings),
     )
-    return Prepared(request, workflow, outgoing, _commands(request, workflow, outgoing, credential))
+    commands = _commands(request, workflow, outgoing, credential)
+    return Prepared(request, workflow, outgoing, _called(credential, request.api), commands)
 
 
 def status_check(settings: Settings) -> Outgoing | None:
@@ -117,6 +124,12 @@ def _credential(request: RunRequest, settings: Settings, workflow: Workflow) -> 
     if request.secret is not None and request.api is Api.WEBHOOK:
         return Credential("the call", request.secret_reference, request.secret)
     return settings.credential(request.api, workflow)
+
+
+def _called(credential: Credential, api: Api) -> str:
+    what = "the webhook secret" if api is Api.WEBHOOK else "the token"
+    reference = f" {credential.reference}" if credential.reference else ""
+    return f"{what}{reference} ({credential.given_by})"
 
 
 def _opened(credential: Credential) -> Secret:
@@ -173,7 +186,7 @@ def _curl(request: RunRequest, outgoing: Outgoing, credential: Credential) -> st
 def _cli(request: RunRequest, workflow: Workflow, outgoing: Outgoing, credential: Credential) -> str:
     parts = [
         f"WISEBOT_WORKFLOW_TRIGGER_ORIGIN={shlex.quote(outgoing.host)}",
-        f'WISEBOT_WORKFLOW_SECRET="{_in_shell(credential, request.api)}"',
+        f'WISEBOT_WORKFLOW_SECRET="{_in_shell(credential, request.api)}"',  # a shell need not have exported it
         "wisebot workflow trigger",
         shlex.quote(workflow.id),
     ]
@@ -187,6 +200,8 @@ def _in_shell(credential: Credential, api: Api) -> str:
     kind, _, name = (credential.reference or "").partition(":")
     if kind == "file":
         return f"$(cat {shlex.quote(name)})"
-    if kind != "env":
+    if kind != "env" and credential.given_by.startswith("emulator"):  # not by a name that a shell has a real one under
+        name = "EMULATOR_SECRET" if api is Api.WEBHOOK else "EMULATOR_TOKEN"
+    elif kind != "env":
         name = "WISEBOT_WORKFLOW_SECRET" if api is Api.WEBHOOK else "WISEBOT_ACCESS_TOKEN"
     return f"${name}" if re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) else f"$(printenv {shlex.quote(name)})"

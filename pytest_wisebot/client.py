@@ -243,8 +243,8 @@ class Client:
 
     async def _read(self, response: httpx.Response) -> tuple[bytes, str | None]:
         """The body, and why it cannot be an envelope, if it cannot."""
-        encoding = response.headers.get("content-encoding", "identity")
-        if encoding != "identity":
+        encoding = response.headers.get("content-encoding", "").strip().lower()
+        if encoding not in ("", "identity"):
             return b"", f"is packed ({self._excerpt(encoding)}), though it was asked for unpacked"
         limit = self._settings.max_response_mib * 2**20
         body = bytearray()
@@ -298,6 +298,8 @@ class Client:
                 return "host not found"
             if isinstance(cause, ssl.SSLError):
                 return f"TLS failed ({cause.reason or type(cause).__name__})"
+            if isinstance(cause, OSError) and cause.errno is not None:
+                return f"no connection ({cause.strerror})"
         return f"no connection ({type(error).__name__})"
 
     # --- the answer
@@ -310,7 +312,7 @@ class Client:
         if envelope is not None and (200 <= status < 300 or (status >= 400 and envelope.run_id is not None)):
             return envelope
         answer = self._answer(received)
-        kind, reason = _refusal(status, answer)
+        kind, reason = _refusal(status, answer, prepared.credential)
         if 300 <= status < 400:
             reason = f"redirected to {self._redirect_host(received)}, which is not followed"
         elif 200 <= status < 300:
@@ -337,14 +339,14 @@ class Client:
             elapsed=elapsed,
             attempts=flight.attempts,
             source="emulator" if settings.emulated_fallback is not None else "live",
-            environment=settings.environment,
+            environment=settings.environment_of(prepared.request.api),
             commands=prepared.commands,
         )
 
     def _answer(self, received: _Received) -> Answer:
         content_type = self._excerpt(received.headers.get("content-type", ""))
         # Blanks go first, and far more is cleaned than shown: where the text is cut, half a credential may stand.
-        text = re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", received.body.decode("utf-8", "replace"))
+        text = re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", received.body[:LARGE].decode("utf-8", "replace"))
         text = self._excerpt(text[:65536])
         return Answer(received.status_code, content_type, text, _retry_after(received.headers))
 
@@ -367,7 +369,7 @@ class Client:
             api=str(request.api),
             host=prepared.outgoing.host,
             attempts=flight.attempts,
-            environment=self._settings.environment,
+            environment=self._settings.environment_of(request.api),
             commands=prepared.commands,
         )
 
@@ -378,11 +380,15 @@ class Client:
             return
         if self._token_check is None:
             self._token_check = asyncio.create_task(self._refused_token())
-        # Shielded: one run that is given up must not take the check away from the others.
-        answer = await asyncio.shield(self._token_check)
+        # Waited for with a limit, and without cancelling it: the check belongs to all runs, and a server that leaves it
+        # hanging must not use up the time of a run that it may answer.
+        seconds = prepared.request.timeout if prepared.request.timeout is not None else self._settings.timeout
+        done, _ = await asyncio.wait([self._token_check], timeout=min(STATUS_LIMIT, seconds / 2))
+        answer = self._token_check.result() if done else None
         if answer is not None:
             asked = self._attempted(prepared, Flight())
-            raise AuthenticationFailed("the token was refused by GET /api/v1/status; no run was started", asked, answer)
+            reason = f"{prepared.credential} was refused by GET /api/v1/status; no run was started"
+            raise AuthenticationFailed(reason, asked, answer)
 
     async def _refused_token(self) -> Answer | None:
         """The answer that refuses the token; None when it is good, or when nobody can say: then the run finds out."""
@@ -411,7 +417,7 @@ async def _opened(received: _Received) -> tuple[Envelope | None, str]:
         return None, str(error)
 
 
-def _refusal(status: int, answer: Answer) -> tuple[type[InfrastructureError], str]:
+def _refusal(status: int, answer: Answer, credential: str) -> tuple[type[InfrastructureError], str]:
     """The error that a status without a run stands for."""
     if status == 429:
         return RateLimited, "too many requests"
@@ -420,8 +426,8 @@ def _refusal(status: int, answer: Answer) -> tuple[type[InfrastructureError], st
     if status >= 500:
         return GatewayFailed, "a gateway or the server failed"
     named: dict[int, tuple[type[InfrastructureError], str]] = {
-        401: (AuthenticationFailed, "the credential was refused"),
-        403: (AuthenticationFailed, "the credential may not start this run"),
+        401: (AuthenticationFailed, f"{credential} was refused"),
+        403: (AuthenticationFailed, f"{credential} may not start this run"),
         404: (WorkflowNotFound, "no such workflow at this host"),
     }
     if status >= 400:

@@ -15,6 +15,9 @@ from .wire import Request
 KEPT_BODY = 64 * 1024
 """Bytes of a request's body that its record keeps."""
 
+KEPT_INPUTS = 1024 * 1024
+"""Bytes of a request's body up to which its record keeps the input bag that was in it."""
+
 CREDENTIAL_HEADERS = frozenset({"authorization", "x-workflow-secret", "cookie", "proxy-authorization"})
 
 
@@ -29,7 +32,7 @@ class Call:
         path: the raw path with its query.
         headers: by lower-case name, with credentials masked.
         body: the raw text, cut after 64 KiB; bytes that are not UTF-8 are replaced.
-        inputs: the input bag; None when the request was refused before it was read.
+        inputs: the input bag; None when the request was refused before it was read, or its body was over 1 MiB.
         received_at: when the request had been read, as an ISO text in UTC.
         status: the status that was answered; None while there is no answer, and when none was sent.
         ran: whether the workflow function ran (or is running).

@@ -39,6 +39,11 @@ class Fault:
     kind: str
     params: Mapping[str, Any] = field(default_factory=dict)
 
+    def __str__(self) -> str:
+        """Short enough for a test's id."""
+        status = self.params.get("status", "")
+        return f"{self.kind}-{status}" if status else self.kind
+
     @classmethod
     def status(
         cls,

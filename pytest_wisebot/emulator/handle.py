@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -175,9 +176,13 @@ class EmulatorHandle:
         """Forgets faults and calls; everywhere, it forgets the peak too."""
         self._ask("reset", test=self._concerned(everywhere))
 
-    def log(self) -> str:
-        """The last 1,000 lines of the emulator's log: the tracebacks of workflow functions."""
-        return str(self._ask("log"))
+    def log(self, run_id: str | None = None) -> str:
+        """The last 1,000 lines of the emulator's log: the tracebacks of workflow functions, or of one run alone."""
+        text = str(self._ask("log"))
+        if run_id is None:
+            return text
+        entries = re.split(r"^(?=workflow .+, run_[0-9a-f]{24}:$)", text, flags=re.MULTILINE)
+        return next((entry.strip() for entry in entries if entry.partition("\n")[0].endswith(f", {run_id}:")), "")
 
     def new_jwt(self, expires_in: float = 3600.0) -> str:
         """A dashboard JWT that expires in so many seconds; a negative number makes one that has expired."""

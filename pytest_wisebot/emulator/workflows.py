@@ -21,7 +21,7 @@ from urllib.parse import parse_qs, unquote
 from ..errors import ConfigurationError
 from ..runs import TEST_HEADER, Api
 from . import checks
-from .calls import Call, CallBook, Gauge
+from .calls import KEPT_INPUTS, Call, CallBook, Gauge
 from .faults import Fault, FaultQueue
 from .functions import Workflow, WorkflowFailure, parameters
 from .log import Log
@@ -203,7 +203,8 @@ class Emulator:
             workflow = self._known(visit.workflow)
             self._check_credential(visit, workflow)
             _check_admission(visit, workflow)
-            self._book.note(visit.number, inputs=_input_bag(visit))
+            bag = _input_bag(visit)
+            self._book.note(visit.number, inputs=bag if len(visit.request.body) <= KEPT_INPUTS else None)
         except Refused as refused:
             return refused.reply
         return self._run(visit, workflow)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import traceback
 from collections.abc import AsyncIterator, Iterable
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -19,6 +20,7 @@ from ..redaction import Redactor
 from ..runs import RunRequest, WorkflowRun
 from ..settings import Settings
 from .pending import Outcome, PendingRun
+from .threads import DaemonThreads
 
 
 class EngineError(WisebotError):
@@ -59,9 +61,10 @@ class Engine:
     def submit_all(self, requests: Iterable[RunRequest]) -> list[PendingRun]:
         """Starts these runs as soon as there is room for them, all handed over at once: each hop costs milliseconds."""
         jobs = [_Job(request) for request in requests]
-        if self._closed:
-            raise Cancelled("the session has ended: no run is started any more")
-        self._portal.call(self._start, jobs)
+        try:
+            self._portal.call(self._start, jobs)
+        except RuntimeError:  # the loop has ended, or is about to
+            raise Cancelled("the session has ended: no run is started any more") from None
         return [PendingRun(job.request, job.outcome, partial(self._cancel, job)) for job in jobs]
 
     def close(self) -> None:
@@ -77,6 +80,7 @@ class Engine:
 
     @asynccontextmanager
     async def _running(self) -> AsyncIterator[TaskGroup]:
+        asyncio.get_running_loop().set_default_executor(DaemonThreads())
         self._room = anyio.Semaphore(self._settings.concurrency)
         async with Client(self._settings, self._redactor) as self._client, anyio.create_task_group() as tasks:
             try:
@@ -90,8 +94,9 @@ class Engine:
             self._tasks.start_soon(self._do, job)
 
     def _cancel(self, job: _Job) -> None:
-        if job.scope is not None and not self._closed:
-            self._portal.call(job.scope.cancel)
+        if job.scope is not None:
+            with suppress(RuntimeError):  # the loop has ended, and with it the run
+                self._portal.call(job.scope.cancel)
 
     async def _do(self, job: _Job) -> None:
         """Runs one request to its outcome. Every way out sets the future: nobody waits for what has ended."""

@@ -38,10 +38,11 @@ def settings_lines(config: pytest.Config) -> list[str]:
         ConfigurationError: the settings are wrong.
     """
     settings = session_of(config).settings
-    return [f"wisebot: {line}" for line in _lines(settings, config.option.wisebot_api == "both")]
+    both = config.option.wisebot_api == "both"
+    return [f"wisebot: {line}" for line in _lines(settings, both=both, in_worker=is_worker(config))]
 
 
-def _lines(settings: Settings, both: bool) -> Iterator[str]:
+def _lines(settings: Settings, *, both: bool, in_worker: bool) -> Iterator[str]:
     if settings.environment is not None:
         protected = ", protected" if settings.protected else ""
         yield f"environment {settings.environment}{protected} ({settings.source('environment')})"
@@ -51,10 +52,18 @@ def _lines(settings: Settings, both: bool) -> Iterator[str]:
         yield from _webhook(settings)
         yield from _dashboard(settings)
         if settings.origin is None and settings.base_url is None:
-            yield "no host yet: give --wisebot-origin or --wisebot-base-url, or an environment in wisebot.toml"
+            yield _no_host(settings)
     api = "both APIs" if both else f"the {settings.api} API"
     yield f"{api} for tests that name none ({'--wisebot-api' if both else settings.source('api')})"
-    yield f"{settings.concurrency} runs at once ({settings.source('concurrency')})"
+    workers = " in each worker" if in_worker else ""
+    yield f"{settings.concurrency} runs at once{workers} ({settings.source('concurrency')})"
+
+
+def _no_host(settings: Settings) -> str:
+    if settings.environments and settings.environment is None:
+        known = ", ".join(settings.environments)
+        return f"no environment is chosen: --wisebot-env, or default-environment in {_file(settings)}; known: {known}"
+    return "no host yet: give --wisebot-origin or --wisebot-base-url, or an environment in wisebot.toml"
 
 
 def _file(settings: Settings) -> str:

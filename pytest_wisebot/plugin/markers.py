@@ -89,10 +89,19 @@ def parametrize_api(metafunc: pytest.Metafunc) -> None:
         declaration = _parsed(metafunc.definition.get_closest_marker("wisebot"), metafunc.definition.nodeid)
     except Exception as error:  # noqa: BLE001 - told as the collection's error, in one line
         raise pytest.Collector.CollectError(str(error)) from None
-    if (declaration.api or metafunc.config.option.wisebot_api) == "both":
+    if (declaration.api or metafunc.config.option.wisebot_api) == "both" and not _has_its_own_apis(metafunc):
         if "wisebot_api" not in metafunc.fixturenames:
             metafunc.fixturenames.append("wisebot_api")
         metafunc.parametrize("wisebot_api", ["webhook", "dashboard"], indirect=True)
+
+
+def _has_its_own_apis(metafunc: pytest.Metafunc) -> bool:
+    """Whether the project chooses the APIs of a test itself: by a parametrize mark, or a ``wisebot_api`` of its own."""
+    names = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize") if mark.args]
+    flat = [name.strip() for given in names for name in (given.split(",") if isinstance(given, str) else given)]
+    definitions = getattr(getattr(metafunc.definition, "_fixtureinfo", None), "name2fixturedefs", {})
+    nearest = next(iter(definitions.get("wisebot_api", ())[-1:]), None)
+    return "wisebot_api" in flat or (nearest is not None and nearest.func.__module__ != f"{__package__}.fixtures")
 
 
 def _marks_on_parameters(item: pytest.Item) -> Iterator[pytest.Mark]:

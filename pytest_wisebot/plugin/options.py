@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+
 import pytest
 
 APIS = ("webhook", "dashboard", "both")
@@ -20,9 +22,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--wisebot-token", metavar="CREDENTIAL", help=f"dashboard JWT or wb_live_... key: {_CREDENTIAL}")
     add("--wisebot-api", choices=APIS, help="the API of tests that name none; 'both' runs each of them over both")
     add("--wisebot-allow-protected", action="store_true", help="run against an environment that is protected")
-    add("--wisebot-timeout", type=float, metavar="SECONDS", help="for a whole run, its retries included (300)")
-    add("--wisebot-concurrency", type=int, metavar="N", help="how many runs may be in flight at once (8)")
-    add("--wisebot-retries", type=int, metavar="N", help="how often to retry a run that provably did not start (2)")
+    add("--wisebot-timeout", type=_seconds, metavar="SECONDS", help="for a whole run, its retries included (300)")
+    add("--wisebot-concurrency", type=_whole, metavar="N", help="how many runs may be in flight at once (8)")
+    add("--wisebot-retries", type=_whole, metavar="N", help="how often to retry a run that provably did not start (2)")
+
+
+def _seconds(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a number of seconds, got {text!r}") from None
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a whole number, got {text!r}") from None
 
 
 def hide_credentials(config: pytest.Config) -> None:

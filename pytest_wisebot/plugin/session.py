@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import traceback
 from collections.abc import Callable
@@ -12,10 +13,12 @@ import pytest
 
 from ..errors import ConfigurationError
 from ..redaction import Redactor
-from ..runs import Api, RunRequest
+from ..runs import Api, RunRequest, WorkflowRun
 from ..settings import Credential, Given, Settings, as_credential, read_credential, resolve
 from .asking import Asking
-from .reports import Reports, clean_logs
+from .cleaning import clean_logs
+from .reports import Reports
+from .xdist import share_of
 
 if TYPE_CHECKING:
     from ..emulator import EmulatorHandle
@@ -57,7 +60,7 @@ class WisebotSession:
         self._made: dict[str, Settings | ConfigurationError] = {}
         self.redactor = Redactor()
         self.asking = Asking()
-        self.reports = Reports(self.asking, self.redactor)
+        self.reports = Reports(self.asking, self.redactor, self._traceback_of)
 
     @property
     def settings(self) -> Settings:
@@ -94,6 +97,7 @@ class WisebotSession:
 
     def _made_settings(self) -> Settings:
         settings = _resolved(self._config)
+        settings = dataclasses.replace(settings, concurrency=share_of(settings.concurrency, self._config))
         self.redactor.add(*settings.credentials())
         settings = self._after_hook(settings)
         self.redactor.add(*settings.credentials())
@@ -155,6 +159,17 @@ class WisebotSession:
         from ..emulator import EmulatorHandle
 
         return EmulatorHandle(self._emulator.ready, lambda: self.asking.tag)
+
+    def _traceback_of(self, run: WorkflowRun) -> str:
+        """What a workflow function of the emulator raised in this run; the answer itself does not tell."""
+        if self._emulator is None or run.ok or run.run_id is None:
+            return ""
+        from ..emulator import EmulatorHandle
+
+        try:
+            return EmulatorHandle(self._emulator.ready).log(run.run_id)
+        except ConfigurationError:  # the emulator has ended: what is known of the run is shown all the same
+            return ""
 
     def start(self, requests: list[RunRequest], max_seconds: float | None = None) -> list[PendingRun]:
         """Hands runs to the engine, and remembers them for what the test's failure will show."""
@@ -222,8 +237,6 @@ def _common_folder(config: pytest.Config) -> Path:
 
 def _emulated(settings: Settings, process: EmulatorProcess) -> Settings:
     """The settings with what the emulator gives where they give nothing."""
-    import dataclasses
-
     from ..redaction import Secret
 
     ready = process.ready

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,9 @@ if TYPE_CHECKING:
     from .session import WisebotSession
 
 Inputs = Mapping[str, Any]
+
+LONGEST_TIMEOUT = 1e9
+"""Seconds; far beyond any run, and within what a clock can add up."""
 
 
 class TriggerWorkflow:
@@ -85,7 +87,7 @@ class TriggerWorkflow:
             WisebotError: the first, in order, of the runs that have no verdict, once all have ended.
         """
         __tracebackhide__ = True
-        if isinstance(inputs, Mapping | str):
+        if isinstance(inputs, Mapping | str) or not isinstance(inputs, Iterable):
             raise ConfigurationError(f"map: expected a list of input bags, got one: {brief(inputs)}")
         return _all(self._start(workflow, list(inputs), api, timeout, secret))
 
@@ -194,6 +196,6 @@ def _api(api: object) -> Api | None:
 def _seconds(timeout: object) -> float | None:
     if timeout is None:
         return None
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout < math.inf:
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout < LONGEST_TIMEOUT:
         raise ConfigurationError(f"timeout: expected a number of seconds above 0, got {brief(timeout)}")
     return float(timeout)

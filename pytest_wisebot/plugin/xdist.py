@@ -20,6 +20,12 @@ def is_worker(config: pytest.Config) -> bool:
     return hasattr(config, "workerinput")
 
 
+def share_of(concurrency: int, config: pytest.Config) -> int:
+    """This process's part of the cap: each worker runs what its own tests ask for, and may always run one."""
+    workers = int(getattr(config, "workerinput", {}).get("workercount", 1))
+    return max(1, concurrency // workers)
+
+
 def tell(config: Any, lines: list[str]) -> None:
     """In a worker: leaves the lines for the controller, as text that any channel carries."""
     config.workeroutput[KEY] = json.dumps(lines)

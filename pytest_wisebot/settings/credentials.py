@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ConfigurationError
 from ..redaction import SHORTEST_SECRET, Secret
+
+_KINDS = ("env", "file")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,9 @@ def read_credential(given: str | Secret, given_by: str, folder: Path, variables:
     """
     if isinstance(given, Secret):
         return _checked(given, given_by)
-    kind, _, name = given.partition(":")
+    kind, colon, name = given.partition(":")
+    if colon and (not name or kind not in _KINDS) and difflib.get_close_matches(kind.lower(), _KINDS, 1, 0.6):
+        raise ConfigurationError(f"{given_by}: looks like a reference, but names nothing: write env:NAME or file:PATH")
     if kind == "env" and name:
         if not variables.get(name):
             return Credential(given_by, given, problem=f"the environment variable {name} is not set")

@@ -109,6 +109,7 @@ class _Resolution:
         self._say_where_environment_is_from()
         settings = Settings(
             environment=self.name,
+            environments=tuple(self.file.environments),
             file=self.path,
             emulator=table.emulator if emulated else None,
             secret_header=table.secret_header,

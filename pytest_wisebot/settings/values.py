@@ -50,6 +50,7 @@ class Settings:
 
     Attributes:
         environment: the chosen environment's name; None when none was chosen.
+        environments: the names of those that ``wisebot.toml`` has.
         file: the ``wisebot.toml`` that was read.
         emulator: ``module:attribute`` of the emulator beside ``file``, when this environment has one.
         origin: trigger origin of the webhook API: scheme and host.
@@ -74,6 +75,7 @@ class Settings:
     """
 
     environment: str | None = None
+    environments: tuple[str, ...] = ()
     file: Path | None = None
     emulator: str | None = None
     origin: str | None = None
@@ -234,13 +236,20 @@ class Settings:
         return option or workflow.secret or self.secret or self.emulated.get(workflow.id) or self.emulated_fallback
 
     def _missing(self, what: str, key: str, value: str, variable: str) -> str:
-        ways = [f"--wisebot-{key} {value}"]
+        given = f"there is no {what}: give it by --wisebot-{key} {value}"
+        options = [f"--wisebot-{name}" for name in ("origin", "base-url") if self.source(name).startswith("--")]
+        if self.environment is not None and options:
+            return f'{given} (with {options[0]}, environment "{self.environment}" lends its hosts no credential)'
         if self.environment is not None:
             name = self.file.name if self.file else "wisebot.toml"
-            ways.append(f'{key} = "{value}" under [environments.{self.environment}] in {name}')
-        else:
-            ways.append(f"the variable {variable}")
-        return f"there is no {what}: give it by {' or '.join(ways)}"
+            return f'{given} or {key} = "{value}" under [environments.{self.environment}] in {name}'
+        choose = f", or choose an environment by --wisebot-env: {', '.join(self.environments)}"
+        return f"{given} or the variable {variable}{choose if self.environments else ''}"
+
+    def environment_of(self, api: Api) -> str | None:
+        """The environment that a run over this API goes to: none where an option gave the host."""
+        host = "origin" if api is Api.WEBHOOK else "base-url"
+        return None if self.source(host).startswith("--") else self.environment
 
     def credentials(self) -> list[Secret]:
         """Every credential in force, for who must mask them."""

@@ -40,17 +40,17 @@ def test_the_section_has_all_that_is_known_of_each_run(project: Any) -> None:
         '  inputs:   {"ticketId": "it\'s $5", "message": "charged\\ntwice"}',
         '  result:   {"ticketId": "it\'s $5", "category": "billing"}',
         "  repeat:   curl -sS -X POST 'http://HOST/workflows/trigger?workflowId=triage' "
-        "-H \"Authorization: Bearer $WISEBOT_WORKFLOW_SECRET\" -H 'Content-Type: application/json' "
+        "-H \"Authorization: Bearer $EMULATOR_SECRET\" -H 'Content-Type: application/json' "
         """--data-raw '{"ticketId": "it'"'"'s $5", "message": "charged\\ntwice"}'""",
         "  repeat:   WISEBOT_WORKFLOW_TRIGGER_ORIGIN=http://HOST "
-        'WISEBOT_WORKFLOW_SECRET="$WISEBOT_WORKFLOW_SECRET" wisebot workflow trigger triage '
+        'WISEBOT_WORKFLOW_SECRET="$EMULATOR_SECRET" wisebot workflow trigger triage '
         """--data '{"ticketId": "it'"'"'s $5", "message": "charged\\ntwice"}'""",
         "",
         "refund over the dashboard API, environment local: failed (emulator)",
         "  runId:    RUN (SECONDS, status 200)",
         "  inputs:   {}",
         '  error:    "unknown ticket"',
-        '  repeat:   curl -sS -X POST http://HOST/api/v1/flow/refund -H "Authorization: Bearer $WISEBOT_ACCESS_TOKEN"',
+        '  repeat:   curl -sS -X POST http://HOST/api/v1/flow/refund -H "Authorization: Bearer $EMULATOR_TOKEN"',
     ]
 
 

@@ -487,13 +487,13 @@ def test_a_missing_host_without_an_environment(suite: Suite, api: Api, message: 
             None,
             Api.WEBHOOK,
             'there is no webhook secret for workflow "w": give it by --wisebot-secret env:NAME or the variable '
-            "WISEBOT_WORKFLOW_SECRET",
+            "WISEBOT_WORKFLOW_SECRET, or choose an environment by --wisebot-env: bare",
         ),
         (
             None,
             Api.DASHBOARD,
             "there is no token for the dashboard API: give it by --wisebot-token env:NAME or the variable "
-            "WISEBOT_ACCESS_TOKEN",
+            "WISEBOT_ACCESS_TOKEN, or choose an environment by --wisebot-env: bare",
         ),
     ],
 )
