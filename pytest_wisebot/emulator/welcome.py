@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from urllib.parse import quote
 
@@ -15,6 +16,7 @@ def welcome(target: str, emulator: Emulator, origin: str, base_url: str) -> str:
     parts = [_addresses(target, emulator, origin, base_url), _workflows(emulator)]
     if emulator.workflows:
         parts.append(_example(_chosen(emulator), emulator.token, origin, base_url))
+        parts.append(_for_pytest(emulator, origin, base_url))
     return "\n\n".join([*parts, "Ctrl-C ends it."])
 
 
@@ -64,8 +66,6 @@ def _example(workflow: Workflow, token: str, origin: str, base_url: str) -> str:
             _curl(f"{webhook}/workflows/trigger?workflowId={segment}", "$WISEBOT_WORKFLOW_SECRET", bag),
             "",
             _curl(f"{dashboard}/api/v1/flow/{segment}", "$WISEBOT_ACCESS_TOKEN", {"inputs": bag}),
-            "",
-            _pytest(origin, base_url),
         ]
     )
 
@@ -90,9 +90,42 @@ def _curl(url: str, credential: str, body: object) -> str:
     return " \\\n".join(lines)
 
 
-def _pytest(origin: str, base_url: str) -> str:
-    lines = [
-        f"pytest --wisebot-origin {shlex.quote(origin)} --wisebot-base-url {shlex.quote(base_url)}",
-        "  --wisebot-secret env:WISEBOT_WORKFLOW_SECRET --wisebot-token env:WISEBOT_ACCESS_TOKEN",
+def _for_pytest(emulator: Emulator, origin: str, base_url: str) -> str:
+    """An environment with all the workflows, each with a secret of its own, and the variables that it names."""
+    names = _variables(emulator)
+    tables = [
+        f"[environments.by-hand.workflows.{_key(name)}]\nsecret = {json.dumps(f'env:{variable}')}"
+        for name, variable in names.items()
     ]
-    return " \\\n".join(lines)
+    hosts = [f"origin = {json.dumps(origin)}", f"base-url = {json.dumps(base_url)}", 'token = "env:EMULATOR_TOKEN"']
+    secrets = {variable: emulator.workflows[name].secret for name, variable in names.items()}
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in secrets.items()]
+    return "\n".join(
+        [
+            "To run tests against it, in wisebot.toml:",
+            "",
+            "[environments.by-hand]",
+            *hosts,
+            "",
+            "\n\n".join(tables),
+            "",
+            "and in the shell:",
+            "",
+            f"export EMULATOR_TOKEN={shlex.quote(emulator.token)}",
+            *exports,
+            "pytest --wisebot-env by-hand",
+        ]
+    )
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name)
+
+
+def _variables(emulator: Emulator) -> dict[str, str]:
+    """A variable for each workflow's secret, named after its id; ids that differ in punctuation alone get numbers."""
+    names: dict[str, str] = {}
+    for workflow_id in emulator.workflows:
+        name = re.sub(r"[^A-Z0-9]+", "_", f"EMULATOR_{workflow_id.upper()}_SECRET")
+        names[workflow_id] = name if name not in names.values() else f"{name}_{len(names) + 1}"
+    return names

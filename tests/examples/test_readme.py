@@ -58,6 +58,7 @@ def test_every_block_has_its_place() -> None:
     assert [kind for kind, _ in BLOCKS] == [kind for kind, _ in PLACES]
 
 
+@pytest.mark.slow
 def test_the_examples_command() -> None:
     """The second half of the first command, run from the checkout; its first half is what CI begins with."""
     install, run = block("console", "test_the_examples_command").strip().split(" && ")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from pytest_wisebot import ConfigurationError, ConnectionFailed, ConnectionLost
+from pytest_wisebot import ConfigurationError, ConnectionFailed, ConnectionLost, RunTimedOut
 from pytest_wisebot.emulator import EmulatorHandle
+from pytest_wisebot.runs import Api, RunRequest
 
 
 class Listener:
@@ -120,3 +123,80 @@ def test_an_answer_that_comes_packed_is_refused(ask: Any) -> None:
         assert b"accept-encoding: identity" in listener.got[0].lower()
     finally:
         listener.close()
+
+
+def test_a_token_check_that_hangs_does_not_use_up_the_run(settings: Any, emulator: EmulatorHandle) -> None:
+    """The run waits for the check half of its own time at most, and then finds out by itself."""
+    from pytest_wisebot.engine import Engine
+    from pytest_wisebot.redaction import Redactor
+
+    silent = socket.create_server(("127.0.0.1", 0))
+    base_url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+    engine = Engine(settings.replace(base_url=base_url, token=emulator.token), Redactor())
+    try:
+        with pytest.raises(RunTimedOut, match=r"^no whole answer within 1 s"):
+            engine.submit(RunRequest("echo", {}, Api.DASHBOARD, 1.0)).wait(10)
+    finally:
+        engine.close()
+        silent.close()
+
+
+def test_a_run_that_is_given_up_names_its_host(settings: Any, emulator: EmulatorHandle) -> None:
+    """What is known of a run that was given up in flight is told: host, attempts, and how to repeat it."""
+    from pytest_wisebot.emulator import Fault
+    from pytest_wisebot.engine import Engine
+    from pytest_wisebot.redaction import Redactor
+
+    emulator.fail_next(Fault.delay(20))
+    engine = Engine(settings, Redactor())
+    try:
+        pending = engine.submit(RunRequest("echo", {"a": 1}))
+        until = time.monotonic() + 10
+        while not emulator.calls() and time.monotonic() < until:
+            time.sleep(0.01)
+        pending.cancel()
+        with pytest.raises(ConnectionLost) as caught:
+            pending.wait(10)
+        asked = caught.value.attempted
+        assert (asked.host, asked.attempts, len(asked.commands)) == (emulator.origin, 1, 2)
+    finally:
+        engine.close()
+
+
+def test_a_name_server_that_is_slow_holds_nothing_back(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The deadline ends the run, and the engine's end does not wait for the look-up either."""
+    from pytest_wisebot.engine import Engine
+    from pytest_wisebot.redaction import Redactor
+
+    asked = threading.Event()
+    release = threading.Event()
+
+    def slow(*args: Any, **kwargs: Any) -> Any:
+        asked.set()
+        release.wait(30)
+        raise socket.gaierror("no")
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    changed = dataclasses.replace(settings, origin="https://wisebot.example", connect_timeout=30.0)
+    engine = Engine(changed, Redactor())
+    start = time.monotonic()
+    with pytest.raises(ConnectionFailed, match=r"no connection within the run's 0\.5 s"):
+        engine.submit(RunRequest("echo", {}, Api.WEBHOOK, 0.5)).wait(10)
+    engine.close()
+    assert asked.is_set()
+    assert time.monotonic() - start < 20  # the look-up itself would take 30 s
+    release.set()
+
+
+@pytest.mark.parametrize("workflow", ["id:" + "x" * 70_000])
+def test_what_can_never_be_sent_is_the_users_to_mend(ask: Any, settings: Any, workflow: str) -> None:
+    """An id that no URL holds is not called a failed connection, and is not tried again."""
+    from pytest_wisebot.engine import Engine
+    from pytest_wisebot.redaction import Redactor
+
+    engine = Engine(settings, Redactor())
+    try:
+        with pytest.raises(ConfigurationError, match=r"^workflow .* no request can be made for http://127"):
+            engine.submit(RunRequest(workflow)).wait(10)
+    finally:
+        engine.close()

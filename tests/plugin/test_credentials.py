@@ -48,7 +48,9 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("xdist", [[], ["-n", "1"]], ids=["one-process", "xdist"])
+@pytest.mark.parametrize(
+    "xdist", [pytest.param([], id="one-process"), pytest.param(["-n", "1"], id="xdist", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize(("api", "secret", "token", "error"), CASES)
 def test_the_named_error_and_the_credential_nowhere(
     project: Any,

@@ -154,6 +154,71 @@ def test_a_run_in_a_fixture_is_in_the_section_of_its_tests_error(project: Any) -
     assert section(result)[0] == "refund over the webhook API, environment local: failed (emulator)"
 
 
+def test_the_runs_that_failed_come_first_and_the_rest_is_counted(project: Any) -> None:
+    """Of many runs the section shows five in full, those that failed first; ``-vv`` shows all."""
+    project.write(
+        "flows.py",
+        """
+        from pytest_wisebot.emulator import Emulator, WorkflowFailure
+        emulator = Emulator()
+
+        @emulator.workflow("picky")
+        def picky(inputs):
+            if inputs["n"] == 7:
+                raise WorkflowFailure("not seven")
+            return inputs["n"]
+        """,
+    )
+    project.test("""
+        def test_it(trigger_workflow):
+            assert all(run.ok for run in trigger_workflow.map("picky", [{"n": n} for n in range(12)]))
+    """)
+    shown = section(project.run())
+    heads = [line for line in shown if line.startswith("picky")]
+    assert heads == [
+        f"picky over the webhook API, environment local: {end} (emulator)" for end in ["failed", *["ok"] * 4]
+    ]
+    assert shown[-1] == "and 7 more runs (7 succeeded), shown by -vv"
+    assert len([line for line in section(project.run("-vv")) if line.startswith("picky")]) == 12
+
+
+def test_what_an_emulated_workflow_raised_is_shown(project: Any) -> None:
+    """The answer has a neutral error, as Wisebot's has; the traceback is in the section of the test that met it."""
+    project.write(
+        "flows.py",
+        """
+        from pytest_wisebot.emulator import Emulator
+        emulator = Emulator()
+
+        @emulator.workflow("broken")
+        def broken(inputs):
+            return {}["nope"]
+        """,
+    )
+    project.test("""
+        def test_it(trigger_workflow):
+            first = trigger_workflow("broken")
+            assert first.error == "The workflow failed with an internal error."
+            assert_ok(first)
+    """)
+    shown = section(project.run())
+    assert "  emulator: workflow 'broken', RUN:" in shown
+    assert '                return {}["nope"]' in shown
+    assert "            KeyError: 'nope'" in shown
+
+
+def test_a_mistake_of_the_users_is_no_expected_failure(project: Any) -> None:
+    """A missing credential does not turn a suite with a known bug green."""
+    project.test("""
+        @pytest.mark.xfail
+        def test_it(trigger_workflow):
+            trigger_workflow("echo", secret="env:NOT_SET")
+    """)
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    assert "wisebot runs" not in result.stdout.str()
+
+
 @pytest.mark.parametrize(
     ("mark", "outcomes"),
     [

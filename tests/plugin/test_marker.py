@@ -237,3 +237,45 @@ def test_the_marker_is_explained(project: Any) -> None:
     result.stdout.fnmatch_lines(
         ["@pytest.mark.wisebot(workflow=None, inputs=None, *, api=None, timeout=None, max_seconds=None): *"]
     )
+
+
+def test_both_apis_are_never_silently_one(project: Any) -> None:
+    """Where pytest cannot make two tests of one, the marker is refused in place of running over one API."""
+    project.test("""
+        import unittest
+
+        @pytest.mark.wisebot(api="both")
+        def test_by_name(request):
+            request.getfixturevalue("trigger_workflow")("echo")
+
+        @pytest.mark.wisebot("echo", api="both")
+        class TestOld(unittest.TestCase):
+            @pytest.fixture(autouse=True)
+            def run_it(self, workflow_run):
+                pass
+
+            def test_it(self):
+                pass
+    """)
+    result = project.run()
+    result.assert_outcomes(failed=1, errors=1)
+    assert result.stdout.str().count("api='both' needs a test function with trigger_workflow, workflow_run or") >= 2
+
+
+def test_a_project_may_choose_the_apis_itself(project: Any) -> None:
+    """A ``wisebot_api`` of the project's own, or a parametrize mark with it, is what holds."""
+    project.test("""
+        @pytest.mark.parametrize("wisebot_api", ["dashboard"], indirect=True)
+        def test_parametrized(trigger_workflow, wisebot_api):
+            assert trigger_workflow("echo").api is wisebot_api is Api.DASHBOARD
+
+        class TestOwn:
+            @pytest.fixture
+            def wisebot_api(self):
+                return "dashboard"
+
+            @pytest.mark.wisebot("echo")
+            def test_own(self, workflow_run, trigger_workflow):
+                assert workflow_run.api is trigger_workflow("echo").api is Api.DASHBOARD
+    """)
+    project.run("--wisebot-api", "both").assert_outcomes(passed=2)

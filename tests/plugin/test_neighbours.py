@@ -77,6 +77,19 @@ def test_the_lines_are_there_under_xdist_too(project: Any) -> None:
     ]
 
 
+def test_the_workers_share_the_cap(project: Any) -> None:
+    """Two workers with a cap of four keep two runs each in flight, and the lines say so."""
+    project.test("""
+        @pytest.mark.parametrize("n", range(2))
+        def test_it(trigger_workflow, wisebot_emulator, n):
+            assert len(trigger_workflow.map("slow", [{}] * 8)) == 8
+            assert wisebot_emulator.peak() == 2
+    """)
+    result = project.run_apart("-n", "2", "--wisebot-concurrency", "4")
+    result.assert_outcomes(passed=2)
+    assert "wisebot: 2 runs at once in each worker (--wisebot-concurrency)" in result.outlines
+
+
 def test_setup_plan_and_collect_only_run_nothing(project: Any) -> None:
     """Looking at a suite costs nothing: no emulator is started, no run."""
     project.write("flows.py", "raise RuntimeError('started')")

@@ -103,3 +103,26 @@ def test_it_is_not_asked_by_a_session_that_does_not_use_the_plugin(empty_project
     empty_project.write("conftest.py", "def pytest_wisebot_settings(settings): raise RuntimeError('the vault is shut')")
     empty_project.test("def test_unit(): pass")
     empty_project.run().assert_outcomes(passed=1)
+
+
+def test_what_it_raises_is_told_in_one_line_and_without_its_frames(
+    project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A vault that is shut ends the session with its words; the frames, which hold what was fetched, stay out."""
+    monkeypatch.setenv("MY_TOKEN", "CANARY-token-of-the-file")
+    project.write(
+        "conftest.py",
+        """
+        import os
+
+        def pytest_wisebot_settings(settings):
+            token = os.environ["MY_TOKEN"]
+            raise RuntimeError(f"the vault is shut for {token}")
+        """,
+    )
+    project.test(SEEN)
+    result = project.run("-l", "--full-trace", "--wisebot-token", "env:MY_TOKEN")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    told = "ERROR: pytest_wisebot_settings: conftest.py, line 6: RuntimeError: the vault is shut for <secret>"
+    assert told in result.errlines
+    assert "CANARY" not in result.stdout.str() + result.stderr.str()

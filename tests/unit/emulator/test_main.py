@@ -60,8 +60,29 @@ curl -sS -X POST "$WISEBOTAI_BASE_URL/api/v1/flow/it%27s%20a%2Fb%3F" \\
   -H "Content-Type: application/json" \\
   -d '{"inputs": {"who'"'"'s": "...", "b": "..."}}'
 
-pytest --wisebot-origin http://127.0.0.1:1 --wisebot-base-url http://127.0.0.1:2 \\
-  --wisebot-secret env:WISEBOT_WORKFLOW_SECRET --wisebot-token env:WISEBOT_ACCESS_TOKEN
+To run tests against it, in wisebot.toml:
+
+[environments.by-hand]
+origin = "http://127.0.0.1:1"
+base-url = "http://127.0.0.1:2"
+token = "env:EMULATOR_TOKEN"
+
+[environments.by-hand.workflows.internal]
+secret = "env:EMULATOR_INTERNAL_SECRET"
+
+[environments.by-hand.workflows."it's a/b?"]
+secret = "env:EMULATOR_IT_S_A_B_SECRET"
+
+[environments.by-hand.workflows."a\\nb"]
+secret = "env:EMULATOR_A_B_SECRET"
+
+and in the shell:
+
+export EMULATOR_TOKEN=wb_live_CANARY_token
+export EMULATOR_INTERNAL_SECRET=whsec_CANARY_internal
+export EMULATOR_IT_S_A_B_SECRET='whsec_CANARY_$(secret)'
+export EMULATOR_A_B_SECRET=whsec_CANARY_line
+pytest --wisebot-env by-hand
 
 Ctrl-C ends it."""
 

@@ -1,0 +1,262 @@
+"""Answers, results and credentials that would do harm: to the terminal, to xdist's channel, to other runs."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Answering = Callable[[bytes], bytes]
+
+
+class Server:
+    """Answers each connection's request as a function says."""
+
+    def __init__(self) -> None:
+        self.answer: Answering = lambda _: b""
+        self._socket = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.origin = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        for _ in range(200):
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._reply, args=(connection,), daemon=True).start()
+
+    def _reply(self, connection: socket.socket) -> None:
+        with connection:
+            connection.settimeout(10)
+            request = b""
+            while b"\r\n\r\n" not in request:
+                piece = connection.recv(65536)
+                if not piece:
+                    return
+                request += piece
+            try:
+                connection.sendall(self.answer(request))
+            except OSError:
+                return
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    one = Server()
+    yield one
+    one.close()
+
+
+def answer(body: bytes, status: int = 200, *headers: str) -> bytes:
+    lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body)}", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+def envelope(result: Any) -> bytes:
+    return answer(json.dumps({"ok": True, "runId": "run_1", "result": result}).encode())
+
+
+@pytest.mark.parametrize("xdist", [[], ["-n", "2"]], ids=["one-process", "xdist"])
+def test_lone_surrogates_survive_in_failing_tests(project: Any, xdist: list[str]) -> None:
+    """A text that no channel can carry fails its own test, and neither the worker nor the others."""
+    project.write(
+        "flows.py",
+        r"""
+        from pytest_wisebot.emulator import Emulator
+        emulator = Emulator()
+
+        @emulator.workflow("odd")
+        def odd(inputs):
+            return {"key \ud800": "\udfff alone"}
+        """,
+    )
+    project.test(r"""
+        import warnings
+
+        def test_message(trigger_workflow):
+            pytest.fail("got " + trigger_workflow("odd").result["key \ud800"])
+
+        def test_assert(trigger_workflow):
+            assert trigger_workflow("odd").result == {}
+
+        @pytest.mark.filterwarnings("ignore:record_property is incompatible")
+        def test_property(trigger_workflow, record_property):
+            record_property("odd", trigger_workflow("odd").result["key \ud800"])
+
+        def test_warning(trigger_workflow):
+            warnings.warn(trigger_workflow("odd").result["key \ud800"])
+
+        def test_good(trigger_workflow):
+            assert trigger_workflow("odd").ok
+    """)
+    result = project.run_apart("--junitxml=junit.xml", *xdist)
+    result.assert_outcomes(failed=2, passed=3)
+    assert "INTERNALERROR" not in result.stdout.str()
+    assert (project.path / "junit.xml").read_text("utf-8").startswith("<?xml")
+
+
+def test_a_large_answer_does_not_use_up_another_runs_time(empty_project: Any, server: Server) -> None:
+    """Reading 15 MiB of brackets takes seconds of a processor, which no other run's deadline pays."""
+    large = answer(b'{"ok": true, "runId": "run_1", "result": [' + b"[]," * (5 * 2**20) + b"[]]}")
+
+    def reply(request: bytes) -> bytes:
+        return large if b"workflowId=large" in request else envelope("small")
+
+    server.answer = reply
+    empty_project.test("""
+        def test_it(trigger_workflow):
+            large = [trigger_workflow.start("large", timeout=60) for _ in range(2)]
+            import time
+            time.sleep(1)
+            assert max(run.elapsed for run in trigger_workflow.map("small", [{}] * 5, timeout=10)) < 5
+            assert len(large[0].wait().result) > 5_000_000
+    """)
+    empty_project.run("--wisebot-origin", server.origin, "--wisebot-secret", "FAKE-secret").assert_outcomes(passed=1)
+
+
+def test_brackets_without_end_are_given_up_early(empty_project: Any, server: Server) -> None:
+    """A deep answer is refused when it is too deep, and not when it has been counted to its end."""
+    server.answer = lambda _: answer(b"[" * (15 * 2**20))
+    empty_project.test("""
+        def test_it(trigger_workflow):
+            with pytest.raises(UnexpectedResponse, match="the answer is nested deeper than 200 levels"):
+                trigger_workflow("x")
+    """)
+    empty_project.run("--wisebot-origin", server.origin, "--wisebot-secret", "FAKE-secret").assert_outcomes(passed=1)
+
+
+LONG = "eyJhbGciOiJIUzI1NiJ9." + "CANARYlongbody" * 40 + ".CANARYsignature0123456789"
+
+LEAKS = """
+    import logging, warnings
+
+    def echoed(trigger_workflow):
+        return trigger_workflow("x", {"a": 1}).result["got"]
+
+    def test_assert(trigger_workflow):
+        got = echoed(trigger_workflow)
+        assert got == "something else"
+
+    def test_plain_failure(trigger_workflow):
+        pytest.fail("it said " + echoed(trigger_workflow))
+
+    def test_xfail(trigger_workflow):
+        pytest.xfail("it said " + echoed(trigger_workflow))
+
+    def test_skip(trigger_workflow):
+        pytest.skip("it said " + echoed(trigger_workflow))
+
+    def test_warning(trigger_workflow):
+        warnings.warn("it said " + echoed(trigger_workflow))
+
+    def test_logs(trigger_workflow):
+        logging.getLogger("mine").error("it said %s", echoed(trigger_workflow))
+        raise ValueError(echoed(trigger_workflow))
+
+    def test_prints(trigger_workflow, record_property):
+        print(echoed(trigger_workflow))
+        record_property("got", echoed(trigger_workflow))
+        assert False
+
+    def test_group(trigger_workflow):
+        raise ExceptionGroup("it said", [ValueError(echoed(trigger_workflow)), KeyError(echoed(trigger_workflow))])
+
+    def test_chain(trigger_workflow):
+        try:
+            raise ValueError(echoed(trigger_workflow))
+        except ValueError as error:
+            raise RuntimeError(echoed(trigger_workflow)) from error
+"""
+
+
+@pytest.mark.parametrize("xdist", [[], ["-n", "1"]], ids=["one-process", "xdist"])
+@pytest.mark.parametrize("credential", ["CANARY-short/secret+1", LONG], ids=["short", "long"])
+def test_a_server_that_echoes_the_credential_gives_nothing_away(
+    empty_project: Any, server: Server, monkeypatch: pytest.MonkeyPatch, credential: str, xdist: list[str]
+) -> None:
+    """What a server sends back in results and headers is masked in everything the session prints and writes."""
+
+    def reply(request: bytes) -> bytes:
+        value = next(line for line in request.split(b"\r\n") if line.lower().startswith(b"authorization:")).split(
+            b" ", 1
+        )[1]
+        body = json.dumps({"ok": True, "runId": "run_1", "result": {"got": value.decode()}}).encode()
+        return answer(body, 200, f"X-Echo: {value.decode()}")
+
+    server.answer = reply
+    monkeypatch.setenv("MY_SECRET", credential)
+    empty_project.test(LEAKS)
+    flags = ["-vv", "-l", "--setup-show", "--log-level=DEBUG", "--log-cli-level=DEBUG", "--log-file=log.txt", "-rA"]
+    given = ["--wisebot-origin", server.origin, "--wisebot-secret", "env:MY_SECRET", "--junitxml=junit.xml"]
+    result = empty_project.run_apart(*flags, *given, *xdist)
+    assert result.parseoutcomes()["failed"] == 6
+    written = [
+        path.read_text("utf-8") for path in Path(empty_project.path).iterdir() if path.suffix in (".xml", ".txt")
+    ]
+    text = "\n".join([result.stdout.str(), result.stderr.str(), *written])
+    assert "<secret>" in text
+    fragments = {credential, credential[:20], credential[-20:], credential[:12], credential[-12:]}
+    assert [fragment for fragment in fragments if fragment in text] == []
+
+
+def test_what_an_answer_is_cut_to_holds_no_half_a_credential(empty_project: Any, server: Server) -> None:
+    """An error's excerpt is cleaned before it is cut."""
+    server.answer = lambda _: answer(b" " * 4080 + b"Bearer CANARY-secret-of-some-length", 401)
+    empty_project.test("def test_it(trigger_workflow): trigger_workflow('x')")
+    result = empty_project.run("--wisebot-origin", server.origin, "--wisebot-secret", "CANARY-secret-of-some-length")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*answer: status 401: Bearer <secret>"])
+    assert "CANARY" not in result.stdout.str()
+
+
+def test_a_retry_after_that_no_date_can_hold_is_none(empty_project: Any, server: Server) -> None:
+    """A header of the server's cannot break the client."""
+    server.answer = lambda _: answer(b"{}", 429, "Retry-After: Mon, 01 Jan 99999999999 00:00:00 GMT")
+    empty_project.test("""
+        def test_it(trigger_workflow):
+            with pytest.raises(RateLimited) as caught:
+                trigger_workflow("x")
+            assert caught.value.answer.retry_after is None
+    """)
+    given = ["--wisebot-origin", server.origin, "--wisebot-secret", "FAKE-secret", "--wisebot-retries", "1"]
+    empty_project.run(*given).assert_outcomes(passed=1)
+
+
+def test_a_large_input_does_not_fill_the_screen(project: Any) -> None:
+    """A failing run of 4 MB shows a bounded section, and no command that was cut in the middle."""
+    project.test("""
+        def test_it(trigger_workflow):
+            trigger_workflow("echo", {"text": "x" * 4_000_000})
+            pytest.fail("no")
+    """)
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    assert len(result.stdout.str()) < 10_000
+    result.stdout.fnmatch_lines(["  repeat:   4000??? characters, shown by -vv (and in run.commands)"])
+
+
+@pytest.mark.parametrize("value", ["b'CANARY-bytes'", "123456789", "True", "['CANARY-list']"])
+def test_a_secret_of_another_type_is_refused_and_not_shown(project: Any, value: str) -> None:
+    """Bytes from ``os.environb`` are a user's mistake, told without them."""
+    project.test(f"""
+        def test_it(trigger_workflow):
+            import os
+            secret = {value}
+            try:
+                trigger_workflow("echo", secret=secret)
+            except ConfigurationError as error:
+                assert "CANARY" not in str(error)
+                assert str(error).startswith("secret=: expected a text, got a value of type ")
+            else:
+                pytest.fail("was taken")
+    """)
+    project.run().assert_outcomes(passed=1)
