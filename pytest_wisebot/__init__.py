@@ -15,7 +15,13 @@ if TYPE_CHECKING:
         AuthenticationFailed as AuthenticationFailed,
     )
     from .errors import (
+        BudgetExhausted as BudgetExhausted,
+    )
+    from .errors import (
         Cancelled as Cancelled,
+    )
+    from .errors import (
+        CircuitOpen as CircuitOpen,
     )
     from .errors import (
         ConfigurationError as ConfigurationError,
@@ -43,6 +49,9 @@ if TYPE_CHECKING:
     )
     from .errors import (
         RateLimited as RateLimited,
+    )
+    from .errors import (
+        RecordingNotFound as RecordingNotFound,
     )
     from .errors import (
         Redirected as Redirected,
@@ -90,7 +99,9 @@ __version__ = "0.1.0"
 _HOMES = {
     "Api": ".runs",
     "AuthenticationFailed": ".errors",
+    "BudgetExhausted": ".errors",
     "Cancelled": ".errors",
+    "CircuitOpen": ".errors",
     "ConfigurationError": ".errors",
     "ConnectionFailed": ".errors",
     "ConnectionLost": ".errors",
@@ -101,6 +112,7 @@ _HOMES = {
     "OutcomeUnknown": ".errors",
     "PendingRun": ".engine.pending",
     "RateLimited": ".errors",
+    "RecordingNotFound": ".errors",
     "Redirected": ".errors",
     "Rejected": ".errors",
     "RequestRejected": ".errors",

@@ -14,9 +14,9 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from .errors import ConfigurationError
-from .redaction import Secret
 from .runs import TEST_HEADER, Api, RunRequest, readable_json
-from .settings import Credential, Settings, Workflow
+from .settings import Credential, Secret, Settings, Workflow
+from .settings.checks import checked_id as checked
 
 STATUS_PATH: Final = "/api/v1/status"
 
@@ -104,12 +104,10 @@ def checked_id(workflow_id: str) -> str:
         ConfigurationError: it is empty, ``.`` or ``..`` (which clients and proxies resolve, even quoted, to another
             path), or holds a control character or a lone surrogate.
     """
-    if workflow_id in ("", ".", ".."):
-        raise ConfigurationError(f'workflow id "{workflow_id}": an id is not empty, "." or ".."')
-    if re.search(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", workflow_id):
-        shown = json.dumps(workflow_id)
-        raise ConfigurationError(f"workflow id {shown}: an id has no control characters and no lone surrogates")
-    return workflow_id
+    try:
+        return checked(workflow_id)
+    except ValueError as error:
+        raise ConfigurationError(f"workflow id {json.dumps(workflow_id)}: {error}") from None
 
 
 _ACCEPT: Final = {"Accept": "application/json", "Accept-Encoding": "identity"}
@@ -122,7 +120,7 @@ def _path(api: Api, workflow_id: str) -> str:
 
 def _credential(request: RunRequest, settings: Settings, workflow: Workflow) -> Credential:
     if request.secret is not None and request.api is Api.WEBHOOK:
-        return Credential("the call", request.secret_reference, request.secret)
+        return Credential("secret=", request.secret_reference, Secret(request.secret.reveal()))
     return settings.credential(request.api, workflow)
 
 

@@ -19,8 +19,11 @@
     │  │  ├─ ConnectionLost        the connection ended before the answer was whole
     │  │  └─ GatewayFailed         5xx without an envelope
     │  └─ UnexpectedResponse    a 2xx answer that is no envelope: not JSON, too large, too deep
-    └─ NotRun                   stopped before it was sent
-       └─ Cancelled                the session, or the test, gave it up
+    ├─ NotRun                   stopped before it was sent
+    │  ├─ BudgetExhausted          the session may not start as many runs
+    │  ├─ Cancelled                the session, or the test, gave it up
+    │  └─ CircuitOpen              refused so often that the rest was not tried
+    └─ RecordingNotFound        no recorded run answers this request
 
 A workflow that ran and failed is no error at all: it is a `WorkflowRun` with ``ok`` false.
 """
@@ -78,24 +81,71 @@ class Answer:
         return f"status {self.status_code}{kind}{wait}{text}"
 
 
+NOBODY = Attempted(workflow="", api="", host="")
+"""For an error that somebody makes by hand, such as a test of their own code."""
+
+
 class InfrastructureError(WisebotError):
     """No verdict on the workflow is possible.
 
     Attributes:
+        reason: what happened, in a few words.
         attempted: what was asked of whom, and how often.
         answer: what came back, or None when nothing did.
     """
 
     outcome = "No verdict on the workflow is possible."
 
-    def __init__(self, reason: str, attempted: Attempted, answer: Answer | None = None) -> None:
+    def __init__(self, reason: str, attempted: Attempted = NOBODY, answer: Answer | None = None) -> None:
         super().__init__(reason, attempted, answer)
         self.reason = reason
         self.attempted = attempted
         self.answer = answer
 
+    @property
+    def workflow(self) -> str:
+        """The workflow, as the test named it."""
+        return self.attempted.workflow
+
+    @property
+    def api(self) -> str:
+        """The API that was asked: ``webhook`` or ``dashboard``."""
+        return self.attempted.api
+
+    @property
+    def host(self) -> str:
+        """The origin that was asked."""
+        return self.attempted.host
+
+    @property
+    def attempts(self) -> int:
+        """How many attempts were made."""
+        return self.attempted.attempts
+
+    @property
+    def status_code(self) -> int | None:
+        """The answer's HTTP status; None when nothing was answered."""
+        return self.answer.status_code if self.answer else None
+
+    @property
+    def content_type(self) -> str | None:
+        """The answer's content type; None when nothing was answered."""
+        return self.answer.content_type if self.answer else None
+
+    @property
+    def excerpt(self) -> str | None:
+        """The first 300 cleaned characters of the answer's body; None when nothing was answered."""
+        return self.answer.excerpt if self.answer else None
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds that the server asked to wait; None when it did not."""
+        return self.answer.retry_after if self.answer else None
+
     def __str__(self) -> str:
         asked = self.attempted
+        if asked is NOBODY:
+            return self.reason
         lines = [f'{self.reason} (workflow "{asked.workflow}" over the {asked.api} API at {asked.host})']
         if self.answer is not None:
             lines.append(f"  answer: {self.answer}")
@@ -174,8 +224,20 @@ class NotRun(WisebotError):
     """The run was stopped before it was sent."""
 
 
+class BudgetExhausted(NotRun):
+    """The session may not start as many runs. Part of the tree; no option of this version sets such a limit."""
+
+
+class CircuitOpen(NotRun):
+    """Refused so often that the rest was not tried. Part of the tree; this version tries every run."""
+
+
 class Cancelled(NotRun):
     """The run was given up: by `PendingRun.cancel`, or because the session ended."""
+
+
+class RecordingNotFound(WisebotError):
+    """No recorded run answers this request. Part of the tree; this version keeps no recordings."""
 
 
 def _attempts_in_words(attempts: int) -> str:

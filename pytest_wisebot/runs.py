@@ -9,12 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from enum import Enum, StrEnum
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from .errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from .redaction import Secret
 
 T = TypeVar("T")
 
@@ -31,6 +28,14 @@ class Api(StrEnum):
 
     WEBHOOK = "webhook"
     DASHBOARD = "dashboard"
+
+
+class Closed(Protocol):
+    """A credential that only shows when it is asked to, as `redaction.Secret` is."""
+
+    def reveal(self) -> str:
+        """The credential itself."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,7 @@ class RunRequest:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     api: Api = Api.WEBHOOK
     timeout: float | None = None
-    secret: Secret | None = None
+    secret: Closed | None = None
     secret_reference: str | None = None
     test: str = ""
 
@@ -84,16 +89,17 @@ class WorkflowRun:
         commands: what repeats this run by hand, with the credential named by its reference.
     """
 
+    # Left out of the hash: what JSON brings cannot be hashed.
     ok: bool
     workflow: str
-    api: Api
+    api: Api = Api.WEBHOOK
     run_id: str | None = None
-    result: Any = None
+    result: Any = field(default=None, hash=False)
     has_result: bool = False
-    error: Any = None
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    error: Any = field(default=None, hash=False)
+    extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
     workflow_id: str = ""
-    inputs: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, Any] = field(default_factory=dict, hash=False)
     status_code: int = 200
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     elapsed: float = 0.0
@@ -104,6 +110,7 @@ class WorkflowRun:
     commands: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "api", Api(self.api))
         if self.result is not None:
             object.__setattr__(self, "has_result", True)
 
@@ -132,9 +139,11 @@ class WorkflowRun:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """The run that `to_dict` wrote down."""
-        started_at = datetime.fromisoformat(data["started_at"])
-        return cls(**{**data, "api": Api(data["api"]), "started_at": started_at, "commands": tuple(data["commands"])})
+        """The run that `to_dict` wrote down. Unknown keys are left out, missing ones take the default."""
+        known = {item.name: data[item.name] for item in fields(cls) if item.name in data}
+        if "started_at" in known:
+            known["started_at"] = datetime.fromisoformat(known["started_at"])
+        return cls(**{**known, "commands": tuple(known.get("commands", ()))})
 
 
 def json_inputs(inputs: object) -> dict[str, Any]:

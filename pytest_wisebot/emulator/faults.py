@@ -48,7 +48,7 @@ class Fault:
     def status(
         cls,
         code: int,
-        envelope: Mapping[str, Any] | None = None,
+        envelope: Mapping[str, Any] | bool | None = None,
         retry_after: float | str | None = None,
         body: str | None = None,
         content_type: str | None = None,
@@ -57,12 +57,14 @@ class Fault:
 
         Args:
             code: from 200 to 599.
-            envelope: sent as JSON.
+            envelope: sent as JSON; true sends a refusal's, with ``ok`` false and an error, and no ``runId``.
             retry_after: seconds, or an HTTP date as a text, for the header ``Retry-After``.
             body: sent as it is, in UTF-8. Without it and without an envelope: the status in words.
             content_type: in place of ``application/json`` for an envelope and ``text/plain`` for a body.
         """
         code = checks.whole_number("Fault.status: code", code, 200, 599)
+        if isinstance(envelope, bool):
+            envelope = {"ok": False, "error": f"{_in_words(code)}."} if envelope else None
         if envelope is not None and body is not None:
             raise checks.wrong("Fault.status", "an envelope or a body", "both")
         text, usual_type = _status_body(code, envelope, body)

@@ -22,7 +22,7 @@ class WorkflowFailure(Exception):
         error: the envelope's ``error``: a text, or any other JSON value. Wisebot does not document its type.
     """
 
-    def __init__(self, error: Any) -> None:
+    def __init__(self, error: Any = "The workflow failed.") -> None:
         super().__init__(error)
         self.error = error
 
@@ -83,8 +83,8 @@ def arguments(
 ) -> tuple[list[Any], dict[str, Any]]:
     """The positional and the named arguments with which a function of these parameters takes the bag.
 
-    A sole parameter that is no declared field, or is named ``inputs``, gets the whole bag. Else each parameter gets
-    the field of its name, or its default, or None, and ``**kwargs`` gets the rest.
+    A sole parameter that is named ``inputs``, or is no declared field and not plainly one value, gets the whole bag.
+    Else each parameter gets the field of its name, or its default, or None, and ``**kwargs`` gets the rest.
     """
     if _takes_whole_bag(parameters, fields):
         return _placed(parameters, {parameters[0].name: bag})
@@ -96,9 +96,21 @@ def arguments(
 
 
 def _takes_whole_bag(parameters: Sequence[Parameter], fields: Sequence[str]) -> bool:
-    if len(parameters) != 1 or parameters[0].kind is Parameter.VAR_KEYWORD:
+    if len(parameters) != 1 or parameters[0].kind in (Parameter.VAR_KEYWORD, Parameter.KEYWORD_ONLY):
         return False
-    return parameters[0].name == "inputs" or parameters[0].name not in fields
+    (sole,) = parameters
+    return sole.name == "inputs" or (sole.name not in fields and not _is_one_field(sole))
+
+
+def _is_one_field(parameter: Parameter) -> bool:
+    """Whether a parameter cannot be meant for the whole bag: its default, or its annotation, is that of one value."""
+    if parameter.default is not Parameter.empty and parameter.default is not None:
+        return not isinstance(parameter.default, Mapping)
+    return parameter.annotation in _ONE_VALUE
+
+
+_ONE_VALUE = frozenset({str, int, float, bool, list, "str", "int", "float", "bool", "list"})
+"""Annotations of one value, as types and as the texts that ``from __future__ import annotations`` makes of them."""
 
 
 def _placed(parameters: Sequence[Parameter], values: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:

@@ -121,7 +121,7 @@ class WisebotSession:
         if not isinstance(changed, Settings):
             got = type(changed).__name__
             raise ConfigurationError(f"pytest_wisebot_settings: expected Settings or None, got {got}")
-        return changed.checked("the pytest_wisebot_settings hook")
+        return changed.changed_by_hook(settings)
 
     def _made_target(self) -> Settings:
         settings = self.settings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..redaction import Secret
 from .credentials import Credential, as_credential, read_credential
 from .file import FILE_NAME, json_schema
 from .resolve import Given, resolve
@@ -11,6 +12,7 @@ __all__ = [
     "FILE_NAME",
     "Credential",
     "Given",
+    "Secret",
     "Settings",
     "Workflow",
     "as_credential",

@@ -77,6 +77,18 @@ def checked_emulator(text: str) -> str:
     return text
 
 
+def checked_id(workflow_id: str) -> str:
+    """``workflow_id`` if a URL can carry it.
+
+    ``.`` and ``..`` are refused because clients and proxies resolve them, even quoted, to another path.
+    """
+    if workflow_id in ("", ".", ".."):
+        raise ValueError('an id is not empty, "." or ".."')
+    if re.search(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", workflow_id):
+        raise ValueError("an id has no control characters and no lone surrogates")
+    return workflow_id
+
+
 def checked_api(value: object) -> Api:
     """``value`` as one of the two APIs."""
     if value not in (Api.WEBHOOK, Api.DASHBOARD):

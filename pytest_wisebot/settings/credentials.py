@@ -109,7 +109,5 @@ def _what_is_wrong_with(credential: str) -> str | None:
     if not credential:
         return "is empty"
     if len(credential) < SHORTEST_SECRET:
-        return (
-            f"has {len(credential)} characters: at least {SHORTEST_SECRET} are needed, a shorter one cannot be masked"
-        )
+        return f"has {len(credential)} characters: at least {SHORTEST_SECRET} are needed, fewer cannot be masked"
     return None

@@ -15,6 +15,7 @@ from ..errors import ConfigurationError
 from .checks import (
     at_least,
     checked_emulator,
+    checked_id,
     checked_origin,
     checked_reference,
     checked_seconds,
@@ -43,7 +44,9 @@ class _Table(BaseModel):
 class WorkflowTable(_Table):
     """``[environments.NAME.workflows.NAME]``: one workflow as this environment knows it."""
 
-    id: str | None = Field(None, description="The workflow's id in this environment. Default: its name.")
+    id: Annotated[str, AfterValidator(checked_id)] | None = Field(
+        None, description="The workflow's id in this environment. Default: its name."
+    )
     secret: Reference | None = Field(None, description='The webhook secret, as "env:NAME" or "file:PATH".')
     idempotent: bool = Field(False, description="A run may be repeated when the outcome of the first is unknown.")
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
@@ -22,7 +24,7 @@ from .checks import (
     nearest_of_all,
     plain_http,
 )
-from .credentials import Credential, as_credential
+from .credentials import Credential, read_credential
 
 HOOK: Final = "the pytest_wisebot_settings hook"
 
@@ -101,22 +103,26 @@ class Settings:
     def replace(self, **changes: Any) -> Self:
         """A copy with these values changed, checked like those of ``wisebot.toml``.
 
-        ``secret`` and ``token`` may be plain texts, the credentials themselves. A host that is changed here takes the
-        environment's credential for the old host out of force, as an origin given as an option does.
+        ``secret`` and ``token`` may be texts: the credential itself, ``env:NAME`` or ``file:PATH``. What is not changed
+        stays, a credential for a host that is changed included: the project's own code knows which host it leads to.
 
         Raises:
             ConfigurationError: a value is wrong.
         """
-        if "origin" in changes and _other_host(changes["origin"], self.origin):
-            changes = {"secret": None, "workflows": without_secrets(self.workflows)} | changes
-        if "base_url" in changes and _other_host(changes["base_url"], self.base_url):
-            changes = {"token": None} | changes
         known = [item.name for item in dataclasses.fields(self)]
         if unknown := [f'unknown setting "{name}", {nearest(name, known)}' for name in changes if name not in known]:
             raise ConfigurationError("\n".join(f"{HOOK}: {problem}" for problem in unknown))
-        sources = {name.replace("_", "-"): HOOK for name in changes}
-        changed = dataclasses.replace(self, **{"sources": {**self.sources, **sources}, **changes})
-        return changed.checked(HOOK)
+        return dataclasses.replace(self, **changes).changed_by_hook(self)
+
+    def changed_by_hook(self, before: Self) -> Self:
+        """These settings, checked, with the hook as the source of all that differs from those before it.
+
+        Raises:
+            ConfigurationError: a value is wrong.
+        """
+        names = [item.name for item in dataclasses.fields(self) if item.name != "sources"]
+        changed = {name.replace("_", "-"): HOOK for name in names if getattr(self, name) != getattr(before, name)}
+        return dataclasses.replace(self, sources={**before.sources, **self.sources, **changed}).checked(HOOK)
 
     def checked(self, given_by: str) -> Self:
         """These settings with their hosts in one form, once every value is found right.
@@ -125,11 +131,12 @@ class Settings:
             ConfigurationError: with every value that is wrong, and where it came from.
         """
         problems: list[str] = []
+        credential = partial(_checked_credential, folder=self.file.parent if self.file else Path.cwd())
         values: dict[str, Any] = {
             "origin": self._checked_host("origin", given_by, problems),
             "base_url": self._checked_host("base_url", given_by, problems),
-            "secret": self._checked_by(_checked_credential, "secret", given_by, problems),
-            "token": self._checked_by(_checked_credential, "token", given_by, problems),
+            "secret": self._checked_by(credential, "secret", given_by, problems),
+            "token": self._checked_by(credential, "token", given_by, problems),
             "api": self._checked_by(checked_api, "api", given_by, problems),
             "secret_header": self._checked_by(checked_header, "secret_header", given_by, problems),
         }
@@ -232,8 +239,14 @@ class Settings:
         return found
 
     def _secret_of(self, workflow: Workflow) -> Credential | None:
-        option = self.secret if self.source("secret").startswith("--") else None
-        return option or workflow.secret or self.secret or self.emulated.get(workflow.id) or self.emulated_fallback
+        first = self.source("secret").startswith("--") or self.source("secret") == HOOK
+        return (
+            (self.secret if first else None)
+            or workflow.secret
+            or self.secret
+            or self.emulated.get(workflow.id)
+            or self.emulated_fallback
+        )
 
     def _missing(self, what: str, key: str, value: str, variable: str) -> str:
         given = f"there is no {what}: give it by --wisebot-{key} {value}"
@@ -267,27 +280,17 @@ _NUMBERS: Final = {
 }
 
 
-def without_secrets(workflows: Mapping[str, Workflow]) -> dict[str, Workflow]:
-    """These workflows without secrets of their own, as when the host that the secrets were for is no longer the one."""
-    return {name: dataclasses.replace(workflow, secret=None) for name, workflow in workflows.items()}
-
-
 def hostname(origin: str) -> str:
     """The host of an origin, without its port, and without the final dot that changes nothing about where it leads."""
     return (urlsplit(origin).hostname or "").rstrip(".")
 
 
-def _other_host(new: object, old: str | None) -> bool:
-    try:
-        return checked_origin(new) != old if isinstance(new, str) else new != old
-    except ValueError:
-        return True
-
-
-def _checked_credential(value: object) -> Credential | None:
-    if value is not None and not isinstance(value, str | Secret | Credential):
+def _checked_credential(value: object, folder: Path) -> Credential | None:
+    if value is None or isinstance(value, Credential):
+        return value
+    if not isinstance(value, str | Secret):
         raise ValueError(f"expected a text, got {type(value).__name__}")
     try:
-        return as_credential(value, HOOK)
+        return read_credential(value, HOOK, folder, os.environ)
     except ConfigurationError as error:
         raise ValueError(str(error).removeprefix(f"{HOOK}: ")) from None

@@ -219,7 +219,7 @@ def test_a_call_that_can_send_nothing_says_what_is_wrong(project: Any) -> None:
             (lambda run: run("echo", timeout="5"), 'timeout: expected a number of seconds above 0, got "5"'),
             (lambda run: run.map("echo", {"a": 1}), 'map: expected a list of input bags, got one: {"a": 1}'),
             (lambda run: run("echo", secret="FAKE"), "secret=: the credential has 4 characters: "
-                "at least 8 are needed, a shorter one cannot be masked"),
+                "at least 8 are needed, fewer cannot be masked"),
             (lambda run: run("echo", secret="env:NOT_SET"), "secret=: the environment variable NOT_SET is not set"),
         ]
 

@@ -84,7 +84,7 @@ def test_the_drawing_is_the_class_tree() -> None:
     drawn = drawn_tree(errors.__doc__ or "")
 
     assert drawn == real_tree()
-    assert len(drawn) == 19
+    assert len(drawn) == 22
 
 
 def test_the_drawing_reader_sees_levels() -> None:
@@ -191,3 +191,24 @@ def test_an_infrastructure_error_survives_the_way_to_another_process(
     assert type(other) is kind
     assert str(other) == str(error)
     assert (other.attempted, other.answer, other.__notes__) == (error.attempted, error.answer, ["the first of two"])
+
+
+def test_an_error_gives_its_facts_one_by_one() -> None:
+    """What was asked and what came back can be read from the error itself."""
+    error = errors.RateLimited("too many", ASKED, errors.Answer(429, "text/plain", "slow down", 3.0))
+
+    assert (error.workflow, error.api, error.host, error.attempts) == ("triage", "webhook", "https://wisebot.test", 1)
+    assert (error.status_code, error.content_type, error.excerpt, error.retry_after) == (
+        429,
+        "text/plain",
+        "slow down",
+        3.0,
+    )
+
+
+def test_an_error_made_by_hand_needs_its_reason_alone() -> None:
+    """A test of one's own code may raise one; nothing is then said of what was asked."""
+    error = errors.RunTimedOut("no answer")
+
+    assert str(error) == "no answer"
+    assert (error.workflow, error.attempts, error.status_code, error.retry_after) == ("", 0, None, None)

@@ -482,3 +482,19 @@ def test_a_brief_value_may_hold_itself() -> None:
     items.append(items)
 
     assert brief(items) == "[1, [...]]"
+
+
+def test_a_run_made_by_hand_is_as_one_that_came() -> None:
+    """A test of one's own helpers can make a run of a few fields, with the API as plain text, and put it into a set."""
+    run = WorkflowRun(ok=True, workflow="triage", api="dashboard", result={"a": 1})  # type: ignore[arg-type]
+
+    assert run.api is Api.DASHBOARD
+    assert run.has_result
+    assert len({run, WorkflowRun.from_dict(run.to_dict())}) == 1
+
+
+def test_a_run_from_another_version_is_read_as_far_as_it_is_known() -> None:
+    """Keys that a later version added are left out, keys that an earlier one did not have take their defaults."""
+    run = WorkflowRun.from_dict({"ok": False, "workflow": "triage", "api": "webhook", "cost": 3, "error": "no"})
+
+    assert (run.ok, run.error, run.commands, run.attempts) == (False, "no", (), 1)

@@ -15,7 +15,7 @@ from pytest_wisebot.runs import Api
 from pytest_wisebot.settings import Credential, Given, Settings, Workflow, as_credential, read_credential, resolve
 
 HOOK = "the pytest_wisebot_settings hook"
-TOO_SHORT = "has 7 characters: at least 8 are needed, a shorter one cannot be masked"
+TOO_SHORT = "has 7 characters: at least 8 are needed, fewer cannot be masked"
 
 STAGING = """
 default-environment = "staging"
@@ -744,35 +744,37 @@ def test_replace_gives_a_changed_copy(staging: Suite) -> None:
     assert (before.timeout, text_of(before.token)) == (60.0, "CANARY-staging-token")
 
 
-def test_another_origin_from_the_hook_discards_the_old_ones_secrets(staging: Suite) -> None:
-    """A preview deployment does not get the secrets of the host that it stands in for; those given with it it gets."""
-    after = staging.settings().replace(origin="https://Preview.test/")
+def test_another_host_from_the_hook_keeps_what_it_does_not_change(staging: Suite) -> None:
+    """The project's own code knows where its preview leads to: credentials stay, unless they are changed too."""
+    after = staging.settings().replace(origin="https://Preview.test/", base_url="https://p.test")
 
-    assert after.origin == "https://preview.test"
-    assert after.secret is None
-    assert [workflow.secret for workflow in after.workflows.values()] == [None, None]
-    assert after.workflow("triage").id == "k57"
-    assert text_of(after.token) == "CANARY-staging-token"
-
-    given = staging.settings().replace(origin="https://preview.test", secret="CANARY-preview")
-    assert secret_of(given, "triage") == "CANARY-preview"
-
-
-def test_another_base_url_from_the_hook_discards_the_old_ones_token(staging: Suite) -> None:
-    """A preview of the web app does not get the token of the host that it stands in for."""
-    after = staging.settings().replace(base_url="https://preview.test")
-
-    assert after.token is None
+    assert (after.origin, after.base_url) == ("https://preview.test", "https://p.test")
     assert secret_of(after, "triage") == "CANARY-triage-secret"
-    assert text_of(staging.settings().replace(base_url="https://p.test", token="CANARY-preview").token) == (
-        "CANARY-preview"
+    assert text_of(after.token) == "CANARY-staging-token"
+    assert (after.source("origin"), after.source("base_url"), after.source("token")) == (
+        "the pytest_wisebot_settings hook",
+        "the pytest_wisebot_settings hook",
+        "wisebot.toml: environments.staging.token",
     )
 
 
-def test_the_same_host_from_the_hook_keeps_its_credentials(staging: Suite) -> None:
-    """A hook that gives the host that is in force, however written, discards nothing."""
-    for origin in ("https://hook.staging.test", "https://HOOK.staging.test/"):
-        assert secret_of(staging.settings().replace(origin=origin), "triage") == "CANARY-triage-secret"
+def test_a_credential_from_the_hook_is_the_one(staging: Suite) -> None:
+    """A secret that the hook gives beats those that the file has for single workflows, as an option does."""
+    given = staging.settings().replace(origin="https://preview.test", secret="CANARY-preview", token="CANARY-p-token")
+
+    assert secret_of(given, "triage") == "CANARY-preview"
+    assert text_of(given.token) == "CANARY-p-token"
+
+
+def test_a_reference_from_the_hook_is_followed(staging: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``env:`` and ``file:`` mean in the hook what they mean everywhere else."""
+    monkeypatch.setenv("PREVIEW_SECRET", "CANARY-preview")
+    settings = staging.settings()
+
+    assert secret_of(settings.replace(secret="env:PREVIEW_SECRET"), "triage") == "CANARY-preview"
+    given: Any = "env:PREVIEW_SECRET"
+    changed = dataclasses.replace(settings, secret=given).changed_by_hook(settings)
+    assert secret_of(changed, "triage") == "CANARY-preview"
 
 
 @pytest.mark.parametrize(

@@ -244,3 +244,10 @@ def test_wrong_wishes_are_named(emulator: Emulator, arguments: dict[str, Any], m
     with pytest.raises(ConfigurationError) as caught:
         emulator.fail_next(**arguments)
     assert str(caught.value) == message
+
+
+def test_a_status_may_come_with_or_without_an_envelope() -> None:
+    """True sends a refusal's envelope, which has no ``runId``; false is as if nothing had been said."""
+    assert Fault.status(500, envelope=False) == Fault.status(500)
+    body = json.loads(Fault.status(500, envelope=True).reply(lambda: pytest.fail("ran")).body)
+    assert body == {"ok": False, "error": "500 Internal Server Error."}

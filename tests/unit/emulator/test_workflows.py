@@ -152,8 +152,16 @@ def whole_named_inputs(inputs: Any) -> Any:
     return inputs
 
 
-def whole_keyword_only(*, bag: Any) -> Any:
-    return bag
+def one_keyword_only(*, text: Any = "none") -> Any:
+    return {"text": text}
+
+
+def one_with_a_default(text="none"):  # type: ignore[no-untyped-def]
+    return {"text": text}
+
+
+def one_annotated(text: str) -> Any:
+    return {"text": text}
 
 
 def one_field(message: Any) -> Any:
@@ -182,7 +190,11 @@ async def awaited(message: Any, other: Any) -> Any:
     [
         (whole, {"message": 1, "b": 2}, {"message": 1, "b": 2}),
         (whole_named_inputs, {"inputs": 1, "b": 2}, {"inputs": 1, "b": 2}),
-        (whole_keyword_only, {"b": 2}, {"b": 2}),
+        (one_keyword_only, {"text": 1, "b": 2}, {"text": 1}),
+        (one_keyword_only, {}, {"text": "none"}),
+        (one_with_a_default, {"text": 1, "b": 2}, {"text": 1}),
+        (one_with_a_default, {}, {"text": "none"}),
+        (one_annotated, {"text": "a"}, {"text": "a"}),
         (one_field, {"message": 1, "b": 2}, {"message": 1}),
         (one_field, {}, {"message": None}),
         (two_fields, {"message": 1}, {"message": 1, "thread": "new"}),
