@@ -108,7 +108,7 @@ class WisebotSession:
     def _after_hook(self, settings: Settings) -> Settings:
         try:
             changed = self._config.hook.pytest_wisebot_settings(config=self._config, settings=settings)
-        except ConfigurationError:
+        except (ConfigurationError, pytest.UsageError, pytest.exit.Exception):  # already in the user's words
             raise
         except Exception as error:  # noqa: BLE001 - without its frames: they hold what the hook fetched
             where = traceback.extract_tb(error.__traceback__)[-1]

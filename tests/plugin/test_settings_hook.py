@@ -126,3 +126,13 @@ def test_what_it_raises_is_told_in_one_line_and_without_its_frames(
     told = "ERROR: pytest_wisebot_settings: conftest.py, line 6: RuntimeError: the vault is shut for <secret>"
     assert told in result.errlines
     assert "CANARY" not in result.stdout.str() + result.stderr.str()
+
+
+def test_it_may_end_the_session_in_pytests_own_ways(project: Any) -> None:
+    """``pytest.exit`` and ``pytest.UsageError`` in the hook mean what they mean everywhere else."""
+    project.test(SEEN)
+    project.write("conftest.py", "import pytest\ndef pytest_wisebot_settings(): pytest.exit('vault is shut', 7)")
+    assert project.run().ret == 7
+    project.write("conftest.py", "import pytest\ndef pytest_wisebot_settings(): raise pytest.UsageError('no vault')")
+    result = project.run()
+    assert (result.ret, result.errlines[-2:-1]) == (pytest.ExitCode.USAGE_ERROR, ["ERROR: no vault"])
