@@ -256,8 +256,11 @@ class Settings:
         if self.environment is not None:
             name = self.file.name if self.file else "wisebot.toml"
             return f'{given} or {key} = "{value}" under [environments.{self.environment}] in {name}'
-        choose = f", or choose an environment by --wisebot-env: {', '.join(self.environments)}"
-        return f"{given} or the variable {variable}{choose if self.environments else ''}"
+        given = f"{given} or the variable {variable}"
+        if self.file is None:
+            return f"{given} (no wisebot.toml was found beside the tests)"
+        known = ", ".join(self.environments)
+        return f"{given}, or choose an environment by --wisebot-env: {known}" if known else given
 
     def environment_of(self, api: Api) -> str | None:
         """The environment that a run over this API goes to: none where an option gave the host."""

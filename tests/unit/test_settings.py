@@ -451,12 +451,12 @@ def test_a_missing_host_in_an_environment(staging: Suite, api: Api, message: str
         (
             Api.WEBHOOK,
             "there is no trigger origin for the webhook API: give it by --wisebot-origin URL or the variable "
-            "WISEBOT_WORKFLOW_TRIGGER_ORIGIN",
+            "WISEBOT_WORKFLOW_TRIGGER_ORIGIN (no wisebot.toml was found beside the tests)",
         ),
         (
             Api.DASHBOARD,
             "there is no base URL for the dashboard API: give it by --wisebot-base-url URL or the variable "
-            "WISEBOTAI_BASE_URL",
+            "WISEBOTAI_BASE_URL (no wisebot.toml was found beside the tests)",
         ),
     ],
 )
