@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 # Loaded before any project is run in this process: pytester forgets what a run loads, and these are slow to load anew.
 import anyio.from_thread  # noqa: F401
 import httpx  # noqa: F401
 import pydantic  # noqa: F401
 import pytest
+
+if TYPE_CHECKING:
+    from pytest_wisebot.emulator import EmulatorHandle
 
 pytest_plugins = ["pytester"]
 
@@ -121,16 +126,25 @@ class ByHand:
 
 
 @pytest.fixture(scope="session")
-def emulator_by_hand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ByHand]:
-    """One emulator for the whole session, of a process that no session under test has started."""
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], EmulatorHandle]]:
+    """Serves the text of a ``flows.py`` from a process of its own until the session ends."""
     from pytest_wisebot.emulator import EmulatorHandle
     from pytest_wisebot.emulator.handle import EmulatorProcess
 
-    folder = tmp_path_factory.mktemp("by-hand")
-    (folder / "flows.py").write_text(textwrap.dedent(FLOWS), "utf-8")
-    process = EmulatorProcess.start("flows:emulator", folder)
-    try:
-        ready = process.ready
-        yield ByHand(ready.origin, ready.base_url, EmulatorHandle(ready).new_jwt(-60))
-    finally:
-        process.stop()
+    with ExitStack() as started:
+
+        def start(flows: str) -> EmulatorHandle:
+            folder = tmp_path_factory.mktemp("flows")
+            (folder / "flows.py").write_text(textwrap.dedent(flows), "utf-8")
+            process = EmulatorProcess.start("flows:emulator", folder)
+            started.callback(process.stop)
+            return EmulatorHandle(process.ready)
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def emulator_by_hand(serve: Callable[[str], EmulatorHandle]) -> ByHand:
+    """One emulator for the whole session, of a process that no session under test has started."""
+    handle = serve(FLOWS)
+    return ByHand(handle.origin, handle.base_url, handle.new_jwt(-60))

@@ -51,7 +51,6 @@ class Engine:
         self._stack = ExitStack()
         self._portal: BlockingPortal = self._stack.enter_context(start_blocking_portal("asyncio"))
         self._tasks: TaskGroup = self._stack.enter_context(self._opened())
-        self._jobs: set[_Job] = set()
         self._closed = False
 
     def submit(self, request: RunRequest) -> PendingRun:

@@ -46,8 +46,8 @@ def _lines(settings: Settings, *, both: bool, in_worker: bool) -> Iterator[str]:
     if settings.environment is not None:
         protected = ", protected" if settings.protected else ""
         yield f"environment {settings.environment}{protected} ({settings.source('environment')})"
-    if settings.emulator is not None and settings.origin is None and settings.base_url is None:
-        yield f"both APIs at the emulator {settings.emulator}, started with the first run ({_file(settings)})"
+    if settings.emulated_by is not None:
+        yield f"both APIs at the emulator {settings.emulated_by}, started with the first run ({_file(settings)})"
     else:
         yield from _webhook(settings)
         yield from _dashboard(settings)

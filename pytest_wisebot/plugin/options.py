@@ -6,7 +6,7 @@ import argparse
 
 import pytest
 
-APIS = ("webhook", "dashboard", "both")
+from .markers import APIS
 
 _CREDENTIAL = "env:NAME, file:PATH, or the value itself (which the process list and the shell's history then show)"
 

@@ -125,12 +125,12 @@ class WisebotSession:
 
     def _made_target(self) -> Settings:
         settings = self.settings
-        if settings.emulator is None or settings.origin is not None or settings.base_url is not None:
+        if settings.emulated_by is None:
             return settings
         from ..emulator.handle import EmulatorProcess
 
         folder = settings.file.parent if settings.file else self._config.rootpath
-        self._emulator = EmulatorProcess.start(settings.emulator, folder)
+        self._emulator = EmulatorProcess.start(settings.emulated_by, folder)
         settings = _emulated(settings, self._emulator)
         self.redactor.add(*settings.credentials())
         return settings

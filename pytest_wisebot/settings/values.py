@@ -168,6 +168,11 @@ class Settings:
             problems.append(f"{self.source(name, given_by)}: {error}")
         return str(host)
 
+    @property
+    def emulated_by(self) -> str | None:
+        """The emulator that the session starts; None where hosts are given, by a hook for instance."""
+        return self.emulator if self.origin is None and self.base_url is None else None
+
     def source(self, name: str, otherwise: str = "default") -> str:
         """Where the value of a setting came from, in the user's words."""
         return self.sources.get(name.replace("_", "-"), otherwise)

@@ -1,14 +1,12 @@
 from __future__ import annotations
 
 import dataclasses
-import textwrap
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from pytest_wisebot.emulator import EmulatorHandle
-from pytest_wisebot.emulator.handle import EmulatorProcess
 from pytest_wisebot.engine import Engine
 from pytest_wisebot.redaction import Redactor
 from pytest_wisebot.runs import Api, RunRequest, WorkflowRun
@@ -28,15 +26,9 @@ Ask = Callable[..., WorkflowRun]
 
 
 @pytest.fixture(scope="session")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorHandle]:
+def emulator(serve: Callable[[str], EmulatorHandle]) -> EmulatorHandle:
     """One emulator in a process of its own."""
-    folder = tmp_path_factory.mktemp("flows")
-    (folder / "flows.py").write_text(textwrap.dedent(FLOWS), "utf-8")
-    process = EmulatorProcess.start("flows:emulator", folder)
-    try:
-        yield EmulatorHandle(process.ready)
-    finally:
-        process.stop()
+    return serve(FLOWS)
 
 
 @pytest.fixture
