@@ -30,11 +30,34 @@ A workflow that ran and failed is no error at all: it is a `WorkflowRun` with ``
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
 
 class WisebotError(Exception):
     """The base of every error that this package raises."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """This error as plain JSON values, of which `from_dict` makes one of the same class and words."""
+        return {"class": type(self).__name__, "message": str(self)}
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> WisebotError:
+        """The error that `to_dict` wrote down; of a class that is not known here it keeps the words."""
+        kind = next((one for one in _tree(WisebotError) if one.__name__ == data["class"]), WisebotError)
+        if issubclass(kind, InfrastructureError) and "reason" in data:
+            attempted = data["attempted"]
+            answer = Answer(**data["answer"]) if data["answer"] else None
+            asked = Attempted(**{**attempted, "commands": tuple(attempted["commands"])}) if attempted else NOBODY
+            return kind(data["reason"], asked, answer)
+        return kind(data["message"])
+
+
+def _tree(root: type[WisebotError]) -> Iterator[type[WisebotError]]:
+    yield root
+    for branch in root.__subclasses__():
+        yield from _tree(branch)
 
 
 class ConfigurationError(WisebotError):
@@ -142,6 +165,12 @@ class InfrastructureError(WisebotError):
         """Seconds that the server asked to wait; None when it did not."""
         return self.answer.retry_after if self.answer else None
 
+    def to_dict(self) -> dict[str, Any]:
+        """This error as plain JSON values, of which `from_dict` makes an equal one."""
+        attempted = asdict(self.attempted) if self.attempted is not NOBODY else None
+        answer = asdict(self.answer) if self.answer else None
+        return {"class": type(self).__name__, "reason": self.reason, "attempted": attempted, "answer": answer}
+
     def __str__(self) -> str:
         asked = self.attempted
         if asked is NOBODY:
@@ -225,11 +254,11 @@ class NotRun(WisebotError):
 
 
 class BudgetExhausted(NotRun):
-    """The session may not start as many runs. Part of the tree; no option of this version sets such a limit."""
+    """The session has started as many runs as ``--wisebot-max-runs`` allows."""
 
 
 class CircuitOpen(NotRun):
-    """Refused so often that the rest was not tried. Part of the tree; this version tries every run."""
+    """So many runs in a row were refused, all for one reason, that the rest was not tried."""
 
 
 class Cancelled(NotRun):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
 import math
@@ -50,6 +51,7 @@ class RunRequest:
         secret: the webhook secret of this call alone, in place of the settings'.
         secret_reference: where that secret came from, ``env:NAME`` or ``file:PATH``; None for a value.
         test: who asks, as a tag that only an emulator is told.
+        share: equal requests of a session use one run.
     """
 
     workflow: str
@@ -59,6 +61,20 @@ class RunRequest:
     secret: Closed | None = None
     secret_reference: str | None = None
     test: str = ""
+    share: bool = False
+
+    @property
+    def key(self) -> str:
+        """What two requests have in common when one run could answer both: a digest of all but who asks.
+
+        A secret given for one call is no part of it: it may not be written down, not even as a digest.
+        """
+        said = [self.workflow, str(self.api), self.inputs, self.timeout]
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+    def equals(self, other: RunRequest) -> bool:
+        """Whether one run could answer both."""
+        return self.key == other.key and self.secret == other.secret
 
 
 @dataclass(frozen=True, slots=True, repr=False)

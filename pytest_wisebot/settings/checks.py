@@ -114,6 +114,11 @@ def at_least(lowest: int) -> Callable[[int], int]:
     return check
 
 
+def unless_none(check: Callable[[int], int]) -> Callable[[int | None], int | None]:
+    """The same check for a value that may be left out."""
+    return lambda value: None if value is None else check(value)
+
+
 def plain_http(origin: str) -> str | None:
     """What is wrong with sending a credential to this origin, when it is neither HTTPS nor this machine."""
     if origin.startswith("https:") or is_loopback(origin):

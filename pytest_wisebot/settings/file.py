@@ -72,6 +72,9 @@ class EnvironmentTable(_Table):
     retries: Annotated[int, AfterValidator(at_least(0))] | None = Field(
         None, description="How often a run that provably did not start is tried again. Default: 2."
     )
+    max_runs: Annotated[int, AfterValidator(at_least(0))] | None = Field(
+        None, description="How many requests for runs one session may send, retries included. Default: no limit."
+    )
     max_response_mib: Annotated[int, AfterValidator(at_least(1))] | None = Field(
         None, description="The largest answer that is read, in MiB. Default: 16."
     )

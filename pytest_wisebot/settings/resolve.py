@@ -28,7 +28,7 @@ from .values import (
     hostname,
 )
 
-NUMBERS: Final = ("timeout", "connect_timeout", "concurrency", "retries", "max_response_mib")
+NUMBERS: Final = ("timeout", "connect_timeout", "concurrency", "retries", "max_runs", "max_response_mib")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ class Given:
     timeout: float | None = None
     concurrency: int | None = None
     retries: int | None = None
+    max_runs: int | None = None
 
 
 def resolve(given: Given, *, start: Path, root: Path, cwd: Path, variables: Mapping[str, str]) -> Settings:

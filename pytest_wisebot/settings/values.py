@@ -23,6 +23,7 @@ from .checks import (
     nearest,
     nearest_of_all,
     plain_http,
+    unless_none,
 )
 from .credentials import Credential, read_credential
 
@@ -64,6 +65,7 @@ class Settings:
         connect_timeout: seconds for making a connection.
         concurrency: how many runs may be in flight at once.
         retries: how often a run that provably did not start is tried again.
+        max_runs: how many requests for runs may be sent in one session, retries included; None sets no limit.
         max_response_mib: the largest answer that is read, in MiB.
         secret_header: the header that carries the webhook secret: ``authorization`` or ``x-workflow-secret``.
         allow_http: credentials may travel over plain HTTP to a host that is not loopback.
@@ -89,6 +91,7 @@ class Settings:
     connect_timeout: float = 10.0
     concurrency: int = 8
     retries: int = 2
+    max_runs: int | None = None
     max_response_mib: int = 16
     secret_header: str = "authorization"
     allow_http: bool = False
@@ -284,6 +287,7 @@ _NUMBERS: Final = {
     "connect_timeout": checked_seconds,
     "concurrency": at_least(1),
     "retries": at_least(0),
+    "max_runs": unless_none(at_least(0)),
     "max_response_mib": at_least(1),
 }
 

@@ -43,6 +43,7 @@ timeout = 60
 connect-timeout = 2.5
 concurrency = 16
 retries = 0
+max-runs = 100
 max-response-mib = 1
 secret-header = "x-workflow-secret"
 allow-http = false
@@ -77,6 +78,7 @@ def test_a_file_with_every_key_is_read(tmp_path: Path) -> None:
                         "connect-timeout": 2.5,
                         "concurrency": 16,
                         "retries": 0,
+                        "max-runs": 100,
                         "max-response-mib": 1,
                         "secret-header": "x-workflow-secret",
                         "protected": True,
@@ -143,12 +145,13 @@ CHARACTERS = "a host has no spaces, control or non-ASCII characters"
         (
             "zzz = 1",
             "zzz: unknown key, known: emulator, origin, base-url, secret, token, api, timeout, connect-timeout, "
-            "concurrency, retries, max-response-mib, secret-header, allow-http, protected, workflows",
+            "concurrency, retries, max-runs, max-response-mib, secret-header, allow-http, protected, workflows",
         ),
         (
             '"a b" = 1',
             '"a b": unknown key, known: emulator, origin, base-url, secret, token, api, timeout, '
-            "connect-timeout, concurrency, retries, max-response-mib, secret-header, allow-http, protected, workflows",
+            "connect-timeout, concurrency, retries, max-runs, max-response-mib, secret-header, allow-http, protected, "
+            "workflows",
         ),
         ('workflows.triage.ids = "x"', 'workflows.triage.ids: unknown key, did you mean "id"?'),
         ("workflows.triage.zzz = 1", "workflows.triage.zzz: unknown key, known: id, secret, idempotent"),
