@@ -19,10 +19,10 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 from urllib.parse import urlsplit
 
 import httpx
@@ -33,11 +33,13 @@ from .errors import (
     Answer,
     Attempted,
     AuthenticationFailed,
+    BudgetExhausted,
     ConfigurationError,
     ConnectionFailed,
     ConnectionLost,
     GatewayFailed,
     InfrastructureError,
+    NotRun,
     NotStarted,
     OutcomeUnknown,
     RateLimited,
@@ -66,10 +68,64 @@ STATUS_LIMIT: Final = 10.0
 """Seconds that checking a dashboard token may take; after them the run itself finds out."""
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Whom a run asks, and as whom.
+
+    Attributes:
+        host: the origin.
+        workflow: the workflow's id.
+        credential: what an error calls the credential; never the credential itself.
+    """
+
+    api: Api
+    host: str
+    workflow: str
+    credential: str
+
+
+class Turns(Protocol):
+    """Who says when a run may make its attempts: the engine, for which each is one of many."""
+
+    def begin(self, target: Target) -> None:
+        """The first attempt is about to be made. Raises `NotRun` when it must not be."""
+        ...
+
+    def sent(self) -> None:
+        """The attempt has begun to go out."""
+        ...
+
+    def failed(self, error: InfrastructureError) -> None:
+        """The attempt ended without a run."""
+        ...
+
+    async def again(self, seconds: float) -> None:
+        """Returns when the next attempt may be made, after so many seconds at least. Raises `NotRun`."""
+        ...
+
+
+class AtOnce:
+    """The turns of a run that is alone: all of them at once."""
+
+    def begin(self, target: Target) -> None:
+        """It may."""
+
+    def sent(self) -> None:
+        """Nobody counts."""
+
+    def failed(self, error: InfrastructureError) -> None:
+        """Nobody minds."""
+
+    async def again(self, seconds: float) -> None:
+        """Waits as long as the client asks."""
+        await asyncio.sleep(seconds)
+
+
 @dataclass(slots=True)
 class Flight:
     """How far a run has come: what its result says of itself, and whether giving up now leaves the outcome unknown."""
 
+    turns: Turns = field(default_factory=AtOnce)
     attempts: int = 0
     sent_at: float | None = None
     started_at: datetime | None = None
@@ -98,6 +154,7 @@ class Flight:
         if event.endswith(".send_request_headers.started") and info["request"].method != b"CONNECT":
             self.sent_at = time.perf_counter()
             self.started_at = datetime.now(UTC)
+            self.turns.sent()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +173,6 @@ class Client:
     Args:
         settings: the hosts, credentials and limits.
         redactor: cleans what errors quote of answers.
-        sleep: waits between attempts; for tests.
         jitter: a number from 0 to 1, by which pauses differ; for tests.
     """
 
@@ -125,12 +181,10 @@ class Client:
         settings: Settings,
         redactor: Redactor,
         *,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._settings = settings
         self._redactor = redactor
-        self._sleep = sleep
         self._jitter = jitter
         self._contexts: dict[bool, ssl.SSLContext] = {}
         self._token_check: asyncio.Task[Answer | None] | None = None
@@ -151,9 +205,11 @@ class Client:
         Raises:
             ConfigurationError: nothing can be sent.
             InfrastructureError: no verdict is possible, and why.
+            NotRun: ``flight.turns`` did not let it be sent.
         """
         prepared = prepare(request, self._settings)
         flight.asked = self._attempted(prepared, flight)
+        flight.turns.begin(Target(request.api, prepared.outgoing.host, prepared.workflow.id, prepared.credential))
         seconds = request.timeout if request.timeout is not None else self._settings.timeout
         try:
             async with asyncio.timeout(seconds) as deadline:
@@ -181,11 +237,22 @@ class Client:
                 return await self._attempt(prepared, flight)
             except InfrastructureError as error:
                 flight.keep(error)
+                flight.turns.failed(error)
                 pause = self._pause(error, prepared, flight, deadline)
+            assert flight.failure is not None
             if pause is None:
-                assert flight.failure is not None
                 raise flight.failure
-            await self._sleep(pause)
+            await self._next_turn(pause, flight, flight.failure)
+
+    async def _next_turn(self, pause: float, flight: Flight, failure: InfrastructureError) -> None:
+        try:
+            await flight.turns.again(pause)
+        except NotRun as stopped:
+            # What was tried says more than that it was not tried again; but what provably did not start, and then met
+            # the end of the budget, is "not run".
+            if isinstance(stopped, BudgetExhausted) and isinstance(failure, NotStarted):
+                raise
+            raise failure from None
 
     def _pause(
         self, error: InfrastructureError, prepared: Prepared, flight: Flight, deadline: asyncio.Timeout

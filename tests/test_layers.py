@@ -27,12 +27,12 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "expect": ({"errors", "runs"}, {"pydantic"}),
     "engine": ({"errors", "runs", "settings", "redaction", "client"}, {"anyio"}),
     "emulator": ({"runs", "errors"}, set()),
-    "plugin": (EVERY_ROOM, {"pytest"}),
+    "plugin": (EVERY_ROOM, {"pytest", "_pytest"}),  # _pytest: whether marks skip a test, which nothing public tells
 }
 
 # What pytest loads at its every start: the standard library and pytest only.
 ENTRY_CHAIN = ["__init__", "plugin/__init__", "plugin/options", "plugin/hookspecs", "plugin/hooks", "plugin/fixtures"]
-ENTRY_CHAIN += ["plugin/markers", "plugin/xdist"]
+ENTRY_CHAIN += ["plugin/markers", "plugin/outcomes", "plugin/xdist"]
 
 
 def rooms() -> list[str]:

@@ -1,8 +1,4 @@
-"""Runs many requests at once: the only owner of concurrency."""
+"""Runs many requests at once: the only owner of concurrency.
 
-from __future__ import annotations
-
-from .engine import Engine
-from .pending import PendingRun
-
-__all__ = ["Engine", "PendingRun"]
+Nothing is imported here: under xdist the door for the workers stands open before anything heavy is known to be needed.
+"""

@@ -3,128 +3,218 @@
 from __future__ import annotations
 
 import asyncio
-import traceback
-from collections.abc import AsyncIterator, Iterable
-from concurrent.futures import Future
-from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+import contextvars
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
 from functools import partial
+from typing import TypeVar
 
-import anyio
-from anyio.abc import TaskGroup
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from ..client import Client, Flight
-from ..errors import Attempted, Cancelled, ConnectionLost, OutcomeUnknown, WisebotError
+from ..client import Client
+from ..errors import Cancelled, WisebotError
 from ..redaction import Redactor
-from ..runs import RunRequest, WorkflowRun
+from ..runs import RunRequest
 from ..settings import Settings
-from .pending import Outcome, PendingRun
+from .jobs import Ahead, Job
+from .ledger import Numbers, Status
+from .pending import PendingRun, Strings
+from .runner import Runner
 from .threads import DaemonThreads
+from .window import Ticket, Urgency, Window
 
-
-class EngineError(WisebotError):
-    """A defect of this package, not of the workflow, the settings or the network; please report it."""
-
-
-@dataclass(slots=True, eq=False)
-class _Job:
-    """One request on its way through the engine."""
-
-    request: RunRequest
-    outcome: Future[Outcome] = field(default_factory=Future)
-    flight: Flight = field(default_factory=Flight)
-    scope: anyio.CancelScope | None = None
-    """What cancels it, once it is in the loop."""
+T = TypeVar("T")
 
 
 class Engine:
-    """Runs requests at once, as many as the settings allow; the rest waits its turn, in order.
+    """Runs requests at once, as many as the settings allow.
 
-    Nothing else starts a run. It begins with its first use, and ends with `close`. Its methods may be called from any
-    thread but the engine's own.
+    Nothing else starts a run. It begins with its making, and ends with `close`. Its methods may be called from any
+    thread but the engine's own; none of them waits for the network.
+
+    Args:
+        settings: hosts, credentials and limits.
+        redactor: cleans what errors quote of answers.
+        on_wait: told when somebody begins to wait for a run of this process, and when they have ended to.
     """
 
-    def __init__(self, settings: Settings, redactor: Redactor) -> None:
+    def __init__(self, settings: Settings, redactor: Redactor, on_wait: Callable[[bool], None] | None = None) -> None:
         self._settings = settings
         self._redactor = redactor
+        self._on_wait = on_wait
+        self._lock = threading.Lock()
+        self._named: set[str] = set()
+        """Every key that was ever handed over ahead, by whichever process."""
+        self._ahead: dict[str, Job] = {}
+        self._shared: dict[str, list[Job]] = {}
+        self._closed = False
         self._stack = ExitStack()
         self._portal: BlockingPortal = self._stack.enter_context(start_blocking_portal("asyncio"))
-        self._tasks: TaskGroup = self._stack.enter_context(self._opened())
-        self._closed = False
+        self._stack.enter_context(self._opened())
 
-    def submit(self, request: RunRequest) -> PendingRun:
-        """Starts a run as soon as there is room for it."""
-        return self.submit_all([request])[0]
+    def ahead(self, runs: Iterable[Ahead]) -> None:
+        """Starts declared runs before their tests ask, all handed over at once; a key that is known is left out.
+
+        What a test asks for goes before them; among them the longest of the last session goes first.
+        """
+        with self._lock:
+            fresh: list[Job] = []
+            for one in runs:
+                if one.key not in self._named:
+                    self._named.add(one.key)
+                    self._ahead[one.key] = self._job(one.request, one.key, fresh, Urgency.AHEAD, one.seconds)
+            self._take(fresh)
+
+    def submit(self, request: RunRequest, key: str = "") -> PendingRun:
+        """Starts a run as soon as there is room for it; the one that was started ahead for this key, if it is equal."""
+        with self._lock:
+            job = self._ahead.pop(key, None)
+            if job is not None and job.request.equals(request):
+                return self._pending(job, request)
+            if job is not None:
+                self._drop(job)
+            return self._submitted([request], key)[0]
 
     def submit_all(self, requests: Iterable[RunRequest]) -> list[PendingRun]:
-        """Starts these runs as soon as there is room for them, all handed over at once: each hop costs milliseconds."""
-        jobs = [_Job(request) for request in requests]
-        try:
-            self._portal.call(self._start, jobs)
-        except RuntimeError:  # the loop has ended, or is about to
-            raise Cancelled("the session has ended: no run is started any more") from None
-        return [PendingRun(job.request, job.outcome, partial(self._cancel, job)) for job in jobs]
+        """Starts these runs as soon as there is room for them, all handed over at once."""
+        with self._lock:
+            return self._submitted(requests)
+
+    def forget(self, key: str) -> None:
+        """The test of this key is over and did not ask: its run is not begun any more."""
+        with self._lock:
+            if (job := self._ahead.pop(key, None)) is not None:
+                self._drop(job)
+
+    def status(self) -> Status:
+        """How far the runs are."""
+        return self._asked(lambda: self._runner.status(), Status())
+
+    def numbers(self) -> Numbers:
+        """What the runs took and cost so far."""
+        return self._asked(lambda: self._runner.ledger.numbers, self._runner.ledger.numbers)
+
+    def give_up_all(self) -> None:
+        """Gives up what waits and what flies. New runs may still be started."""
+        with self._lock:
+            self._ahead.clear()
+            self._shared.clear()
+        self._asked(self._runner.give_up_all, None)
 
     def close(self) -> None:
         """Gives up what waits and what flies, and ends the background thread."""
-        if not self._closed:
+        with self._lock:
+            if self._closed:
+                return
             self._closed = True
-            self._stack.close()
+        self._asked(self._runner.close, None)
+        self._stack.close()
 
-    # --- in the background thread
+    # --- jobs, with the lock held
 
-    def _opened(self) -> AbstractContextManager[TaskGroup]:
+    def _submitted(self, requests: Iterable[RunRequest], key: str = "") -> list[PendingRun]:
+        fresh: list[Job] = []
+        pending = [self._pending(self._job(request, key, fresh), request) for request in requests]
+        self._take(fresh)
+        return pending
+
+    def _job(
+        self,
+        request: RunRequest,
+        key: str,
+        fresh: list[Job],
+        urgency: Urgency = Urgency.ASKED,
+        seconds: float | None = None,
+    ) -> Job:
+        """The job that answers a request: an equal one's where both share, else a fresh one."""
+        equal = self._shared.setdefault(request.key, []) if request.share else []
+        for job in equal:
+            if job.request.equals(request):
+                job.claims += 1
+                return job
+        job = Job(request, key, Ticket(urgency, seconds))
+        fresh.append(job)
+        if request.share:
+            equal.append(job)
+        return job
+
+    def _take(self, jobs: list[Job]) -> None:
+        if self._closed or not self._told(self._runner.take, jobs):
+            raise Cancelled("the session has ended: no run is started any more")
+
+    def _pending(self, job: Job, request: RunRequest) -> PendingRun:
+        strings = Strings(
+            awaited=partial(self._awaited, job),
+            cancel=partial(self._cancelled, job),
+            let_go=partial(self._let_go, job),
+            on_wait=self._on_wait,
+        )
+        return PendingRun(request, job.future, strings)
+
+    def _drop(self, job: Job) -> None:
+        job.claims -= 1
+        if job.claims == 0:
+            self._unshare(job)
+            self._told(self._runner.drop, job)
+
+    def _unshare(self, job: Job) -> None:
+        if not job.future.done():
+            equal = self._shared.get(job.request.key, [])
+            equal[:] = [one for one in equal if one is not job]
+
+    # --- what pending runs tell
+
+    def _awaited(self, job: Job) -> None:
+        job.mark.awaited = True
+        if not job.future.done():
+            self._told(self._runner.hurry, job)
+
+    def _cancelled(self, job: Job) -> WisebotError | None:
+        with self._lock:
+            job.claims -= 1
+            if job.claims > 0:
+                return Cancelled(f'the shared run of workflow "{job.request.workflow}" was given up by this test alone')
+            self._unshare(job)
+        self._told(self._runner.give_up, job)
+        return None
+
+    def _let_go(self, job: Job) -> None:
+        with self._lock:
+            job.mark.awaited = False
+            self._drop(job)
+
+    # --- the background thread
+
+    def _opened(self) -> AbstractContextManager[None]:
         return self._portal.wrap_async_context_manager(self._running())
 
     @asynccontextmanager
-    async def _running(self) -> AsyncIterator[TaskGroup]:
-        asyncio.get_running_loop().set_default_executor(DaemonThreads())
-        self._room = anyio.Semaphore(self._settings.concurrency)
-        async with Client(self._settings, self._redactor) as self._client, anyio.create_task_group() as tasks:
+    async def _running(self) -> AsyncIterator[None]:
+        self._loop = asyncio.get_running_loop()
+        self._context = contextvars.copy_context()
+        self._loop.set_default_executor(DaemonThreads())
+        window = Window(self._settings.concurrency, self._settings.max_runs)
+        async with Client(self._settings, self._redactor) as client:
+            self._runner = Runner(client, window, self._redactor)
             try:
-                yield tasks
+                yield
             finally:
-                tasks.cancel_scope.cancel()
+                self._runner.close()
+                await self._runner.ended()
 
-    async def _start(self, jobs: list[_Job]) -> None:
-        for job in jobs:
-            job.scope = anyio.CancelScope()
-            self._tasks.start_soon(self._do, job)
-
-    def _cancel(self, job: _Job) -> None:
-        if job.scope is not None:
-            with suppress(RuntimeError):  # the loop has ended, and with it the run
-                self._portal.call(job.scope.cancel)
-
-    async def _do(self, job: _Job) -> None:
-        """Runs one request to its outcome. Every way out sets the future: nobody waits for what has ended."""
-        assert job.scope is not None
-        outcome: Outcome | None = None
+    def _told(self, function: Callable[..., None], *args: object) -> bool:
+        """Has the loop call this soon, and does not wait for it: a hop and back costs milliseconds under load."""
         try:
-            with job.scope:
-                async with self._room:
-                    outcome = await self._outcome_of(job)
-        finally:
-            job.outcome.set_result(outcome or _given_up(job))
+            # In the loop's own context: the caller's may say that this is trio.
+            self._loop.call_soon_threadsafe(function, *args, context=self._context)
+        except RuntimeError:  # the loop has ended
+            return False
+        return True
 
-    async def _outcome_of(self, job: _Job) -> WorkflowRun | WisebotError:
+    def _asked(self, function: Callable[[], T], otherwise: T) -> T:
+        """What the loop answers; ``otherwise`` when it has ended."""
         try:
-            return await self._client.run(job.request, job.flight)
-        except WisebotError as error:
-            return error
-        except Exception as error:  # noqa: BLE001 - a defect of ours must reach the test that waits, and not the loop
-            frames = "".join(traceback.format_exception(error))  # text: the frames themselves hold headers
-            return EngineError(f"pytest-wisebot failed inside; please report this:\n{self._redactor.clean(frames)}")
-
-
-def _given_up(job: _Job) -> WisebotError:
-    request = job.request
-    if isinstance(job.flight.failure, OutcomeUnknown):
-        return job.flight.failure
-    if not job.flight.sent:
-        return Cancelled(f'the run of workflow "{request.workflow}" was given up before it was sent')
-    asked = replace(
-        job.flight.asked or Attempted(request.workflow, str(request.api), "its host"), attempts=job.flight.attempts
-    )
-    return ConnectionLost("the run was given up after it had been sent", asked)
+            return self._portal.call(function)
+        except RuntimeError:
+            return otherwise

@@ -3,16 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator
+import copy
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import anyio
 import anyio.to_thread
 
 from ..errors import WisebotError
 from ..runs import RunRequest, WorkflowRun
+from .jobs import Ended, Outcome
 
-Outcome = WorkflowRun | WisebotError
+
+@dataclass(frozen=True, slots=True)
+class Strings:
+    """What a pending run can tell the engine, wherever that is.
+
+    Attributes:
+        awaited: a test waits for it now.
+        cancel: the test does not want it any more. Gives what the test gets in its place, where the run itself goes
+            on for others; else None.
+        on_wait: somebody begins to wait in this process, or has ended to.
+        let_go: nobody will wait for it any more; what has not been sent is not sent, what has been is let come home.
+    """
+
+    awaited: Callable[[], None]
+    cancel: Callable[[], WisebotError | None]
+    let_go: Callable[[], None] = lambda: None
+    on_wait: Callable[[bool], None] | None = None
 
 
 class PendingRun:
@@ -22,10 +42,13 @@ class PendingRun:
     once, and by several threads.
     """
 
-    def __init__(self, request: RunRequest, outcome: Future[Outcome], cancel: Callable[[], None]) -> None:
+    def __init__(self, request: RunRequest, future: Future[Ended], strings: Strings) -> None:
         self.request = request
-        self._outcome = outcome
-        self._cancel = cancel
+        self.future = future
+        self._strings = strings
+        self._told = False
+        self._own: Outcome | None = None
+        """What this test alone gets: its copy of a run that is shared, or that it gave up its part in one."""
 
     def __repr__(self) -> str:
         return f"<PendingRun {self.request.workflow} ({self.request.api}) {'ended' if self.done else 'not ended yet'}>"
@@ -33,12 +56,19 @@ class PendingRun:
     @property
     def done(self) -> bool:
         """Whether it has ended, in whatever way."""
-        return self._outcome.done()
+        return self._own is not None or self.future.done()
 
     @property
     def outcome(self) -> Outcome | None:
         """How it ended: a run, or the error that `wait` raises; None while it has not."""
-        return self._outcome.result() if self.done else None
+        if self._own is None and self.future.done():
+            self._own = self._mine(self.future.result().outcome)
+        return self._own
+
+    @property
+    def lag(self) -> float:
+        """Seconds that the engine's own work may have added to the run's ``elapsed``, at most."""
+        return self.future.result().lag if self.future.done() else 0.0
 
     def wait(self, timeout: float | None = None) -> WorkflowRun:
         """Waits for the run's end.
@@ -52,10 +82,23 @@ class PendingRun:
         """
         __tracebackhide__ = True
         try:
-            outcome = self._outcome.result(timeout)
+            with self._waiting():
+                if self._own is None:
+                    self.future.result(timeout)
         except TimeoutError:
             raise TimeoutError(f"{self!r} after {timeout:g} s of waiting; the run goes on") from None
-        return _settled(outcome)
+        return self._settled()
+
+    def awaited(self) -> None:
+        """Tells the engine that a test waits for it, and does not wait."""
+        if not self._told:
+            self._told = True
+            self._strings.awaited()
+
+    def let_go(self) -> None:
+        """Tells the engine that nobody will wait for it any more."""
+        if not self.done:
+            self._strings.let_go()
 
     def cancel(self) -> bool:
         """Gives the run up; False when it had ended already.
@@ -65,7 +108,7 @@ class PendingRun:
         """
         if self.done:
             return False
-        self._cancel()
+        self._own = self._strings.cancel()
         return True
 
     def __await__(self) -> Generator[None, None, WorkflowRun]:
@@ -73,19 +116,52 @@ class PendingRun:
 
     async def _arrived(self) -> WorkflowRun:
         __tracebackhide__ = True
+        with self._waiting():
+            if self._own is None:
+                await self._ended()
+        return self._settled()
+
+    @contextmanager
+    def _waiting(self) -> Iterator[None]:
+        self.awaited()
+        tell = self._strings.on_wait
+        if self.done or tell is None:
+            yield
+            return
+        tell(True)
+        try:
+            yield
+        finally:
+            tell(False)
+
+    async def _ended(self) -> None:
         try:
             asyncio.get_running_loop()
         except RuntimeError:  # another event loop, such as trio's
             # A limiter of its own: under anyio's shared one of 40 threads the 41st wait would wait for the others.
             alone = anyio.CapacityLimiter(1)
-            return _settled(await anyio.to_thread.run_sync(self._outcome.result, abandon_on_cancel=True, limiter=alone))
-        # Shielded: who stops waiting does not give the run up.
-        return _settled(await asyncio.shield(asyncio.wrap_future(self._outcome)))
+            await anyio.to_thread.run_sync(self.future.result, abandon_on_cancel=True, limiter=alone)
+        else:
+            # Shielded: who stops waiting does not give the run up.
+            await asyncio.shield(asyncio.wrap_future(self.future))
 
+    def _settled(self) -> WorkflowRun:
+        __tracebackhide__ = True
+        outcome = self.outcome
+        assert outcome is not None
+        if isinstance(outcome, WisebotError):
+            # Without the frames of an earlier raise, and with none of the engine's thread, whose locals hold headers.
+            raise outcome.with_traceback(None) from None
+        return outcome
 
-def _settled(outcome: Outcome) -> WorkflowRun:
-    __tracebackhide__ = True
-    if isinstance(outcome, WisebotError):
-        # Without the frames of an earlier raise, and with none of the engine's thread, whose locals hold headers.
-        raise outcome.with_traceback(None) from None
-    return outcome
+    def _mine(self, outcome: Outcome) -> Outcome:
+        """A copy where the run is shared: what one test changes in its result is no other test's business."""
+        if not self.request.share or not isinstance(outcome, WorkflowRun):
+            return outcome
+        return replace(
+            outcome,
+            result=copy.deepcopy(outcome.result),
+            error=copy.deepcopy(outcome.error),
+            extra=copy.deepcopy(outcome.extra),
+            inputs=copy.deepcopy(outcome.inputs),
+        )

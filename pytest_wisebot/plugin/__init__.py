@@ -9,6 +9,8 @@ from .hooks import (
     pytest_configure,
     pytest_generate_tests,
     pytest_report_collectionfinish,
+    pytest_report_teststatus,
+    pytest_runtestloop,
 )
 from .options import pytest_addoption
 
@@ -19,6 +21,8 @@ __all__ = [
     "pytest_configure",
     "pytest_generate_tests",
     "pytest_report_collectionfinish",
+    "pytest_report_teststatus",
+    "pytest_runtestloop",
     "trigger_workflow",
     "wisebot_api",
     "wisebot_emulator",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from ..runs import Api
 from .markers import Declared, declared, not_parametrised
 
 if TYPE_CHECKING:
-    from ..engine import PendingRun
+    from ..engine.pending import PendingRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +24,27 @@ class Asked:
     max_seconds: float | None = None
 
 
-class Asking:
-    """Follows the tests as they run. Registered once a test uses the plugin."""
+def tag_of(item: pytest.Item, each: str = "") -> str:
+    """Names a test without telling its name: to an emulator, and to the engine.
 
-    def __init__(self) -> None:
+    Args:
+        item: the test.
+        each: tells this process's tests from the same ones of another.
+    """
+    return hashlib.sha256((each + item.nodeid).encode("utf-8", "backslashreplace")).hexdigest()[:16]
+
+
+class Asking:
+    """Follows the tests as they run. Registered once a test uses the plugin.
+
+    Args:
+        forget: told the tag of each test that is over.
+        each: tells this process's tests from the same ones of another.
+    """
+
+    def __init__(self, forget: Callable[[str], None], each: str = "") -> None:
+        self._forget = forget
+        self._each = each
         self._item: pytest.Item | None = None
         self._wider = 0
         self.asked: list[Asked] = []
@@ -40,7 +57,7 @@ class Asking:
     @property
     def tag(self) -> str:
         """Names the asking test to an emulator, without telling its name; empty for a wider fixture."""
-        return hashlib.sha256(self.test.nodeid.encode()).hexdigest()[:16] if self.test is not None else ""
+        return tag_of(self.test, self._each) if self.test is not None else ""
 
     @property
     def declaration(self) -> Declared:
@@ -71,11 +88,19 @@ class Asking:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
         """One test after the other."""
         self._item = item
-        self.asked = []
         try:
             return (yield)
         finally:
             self._item = None
+            self.asked = []
+            self._forget(tag_of(item, self._each))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self) -> Generator[None, Any, Any]:
+        """A test that is run again asks anew: what it asked for the last time is no part of this execution."""
+        __tracebackhide__ = True
+        self.asked = []
+        return (yield)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:

@@ -8,41 +8,25 @@ import pytest
 
 from ..errors import ConfigurationError
 from ..settings import Credential, Settings
-from .session import session_of
-from .xdist import is_worker, tell
+from .owner import Owner
 
 
-def header(config: pytest.Config) -> list[str]:
-    """The lines; none with ``-q``. A worker of xdist prints nothing: it leaves them for its controller.
+def header(config: pytest.Config, owner: Owner) -> list[str]:
+    """The lines; none with ``-q``.
 
     Raises:
-        pytest.UsageError: the settings are wrong; pytest ends with the message, before any test. A worker cannot end
-            the session: there, each test that needs the settings fails with it.
+        pytest.UsageError: the settings are wrong; pytest ends with the message, before any test.
     """
     try:
-        lines = settings_lines(config)
+        settings = owner.settings
     except ConfigurationError as error:
-        if is_worker(config):
-            return []
         raise pytest.UsageError(str(error)) from None
-    if is_worker(config):
-        tell(config, lines)
+    if config.get_verbosity() < 0:
         return []
-    return lines if config.get_verbosity() >= 0 else []
+    return [f"wisebot: {line}" for line in _lines(settings, both=config.option.wisebot_api == "both")]
 
 
-def settings_lines(config: pytest.Config) -> list[str]:
-    """What is in force, line by line.
-
-    Raises:
-        ConfigurationError: the settings are wrong.
-    """
-    settings = session_of(config).settings
-    both = config.option.wisebot_api == "both"
-    return [f"wisebot: {line}" for line in _lines(settings, both=both, in_worker=is_worker(config))]
-
-
-def _lines(settings: Settings, *, both: bool, in_worker: bool) -> Iterator[str]:
+def _lines(settings: Settings, *, both: bool) -> Iterator[str]:
     if settings.environment is not None:
         protected = ", protected" if settings.protected else ""
         yield f"environment {settings.environment}{protected} ({settings.source('environment')})"
@@ -55,8 +39,9 @@ def _lines(settings: Settings, *, both: bool, in_worker: bool) -> Iterator[str]:
             yield _no_host(settings)
     api = "both APIs" if both else f"the {settings.api} API"
     yield f"{api} for tests that name none ({'--wisebot-api' if both else settings.source('api')})"
-    workers = " in each worker" if in_worker else ""
-    yield f"{settings.concurrency} runs at once{workers} ({settings.source('concurrency')})"
+    yield f"{settings.concurrency} runs at once ({settings.source('concurrency')})"
+    if settings.max_runs is not None:
+        yield f"at most {settings.max_runs} runs in all ({settings.source('max-runs')})"
 
 
 def _no_host(settings: Settings) -> str:

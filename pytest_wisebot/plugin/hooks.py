@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from . import hookspecs, markers, xdist
+from . import hookspecs, markers, outcomes, xdist
 from .options import hide_credentials
 
 OURS = frozenset({"trigger_workflow", "wisebot_emulator", "wisebot_settings", "workflow_run"})
@@ -16,12 +16,17 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     pluginmanager.add_hookspecs(hookspecs)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Declares the marker, and hides credentials that were given as values."""
     config.addinivalue_line("markers", markers.LINE)
     hide_credentials(config)
+    if config.option.wisebot_plan:
+        xdist.keep_to_one_process(config)
     if xdist.is_controller(config):
-        config.pluginmanager.register(xdist.Controller(), "wisebot-controller")
+        from .controller import Controller
+
+        config.pluginmanager.register(Controller(config), "wisebot-controller")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -38,13 +43,31 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if any(OURS.intersection(getattr(item, "fixturenames", ())) for item in session.items):
         from .session import session_of
 
-        session_of(session.config)
+        session_of(session.config, collected=True)
 
 
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
-    """Says where the runs will go, before the first one."""
-    if not config.pluginmanager.has_plugin("wisebot-session"):
+    """Says where the runs will go, before the first one. Under xdist the controller does."""
+    if not config.pluginmanager.has_plugin("wisebot-session") or xdist.is_worker(config):
         return []
     from .header import header
+    from .owner import owner_of
 
-    return header(config)
+    return header(config, owner_of(config))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """With ``--wisebot-plan`` the loop over the tests is a look at them."""
+    if not session.config.option.wisebot_plan:
+        return None
+    from .plan import show_plan
+
+    show_plan(session)
+    return True
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
+    """Letters and words of the outcomes that only tests with runs have."""
+    return outcomes.shown(report)

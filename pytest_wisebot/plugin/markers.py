@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 LINE = (
-    "wisebot(workflow=None, inputs=None, *, api=None, timeout=None, max_seconds=None): "
+    "wisebot(workflow=None, inputs=None, *, api=None, timeout=None, max_seconds=None, share=False): "
     "the run that the workflow_run fixture gives: workflow name, input bag (default: the test's parameter 'inputs'), "
-    "api 'webhook', 'dashboard' or 'both', seconds for the whole run, seconds that the run itself may take. "
+    "api 'webhook', 'dashboard' or 'both', seconds for the whole run, seconds that the run itself may take, whether "
+    "equal requests of the session use one run. "
     "Without a workflow the rest holds for the runs that the test starts by trigger_workflow."
 )
 
@@ -27,6 +28,7 @@ class Declared:
     api: str | None = None
     timeout: float | None = None
     max_seconds: float | None = None
+    share: bool = False
 
 
 def wisebot(
@@ -36,6 +38,7 @@ def wisebot(
     api: str | None = None,
     timeout: float | None = None,
     max_seconds: float | None = None,
+    share: bool = False,
 ) -> Declared:
     """The marker's arguments, checked.
 
@@ -49,7 +52,9 @@ def wisebot(
     for name, seconds in (("timeout", timeout), ("max_seconds", max_seconds)):
         if seconds is not None and not (isinstance(seconds, int | float) and 0 < seconds < float("inf")):
             raise ValueError(f"{name}: expected a number of seconds above 0, got {seconds!r}")
-    return Declared(workflow, inputs, api, timeout, max_seconds)
+    if not isinstance(share, bool):
+        raise TypeError(f"share: expected True or False, got {share!r}")
+    return Declared(workflow, inputs, api, timeout, max_seconds, share)
 
 
 def declared(item: pytest.Item) -> Declared:

@@ -25,6 +25,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--wisebot-timeout", type=_seconds, metavar="SECONDS", help="for a whole run, its retries included (300)")
     add("--wisebot-concurrency", type=_whole, metavar="N", help="how many runs may be in flight at once (8)")
     add("--wisebot-retries", type=_whole, metavar="N", help="how often to retry a run that provably did not start (2)")
+    add("--wisebot-max-runs", type=_whole, metavar="N", help="send at most N requests for runs, retries included")
+    add("--wisebot-no-ahead", action="store_true", help="start no declared run before its test asks for it")
+    add("--wisebot-plan", action="store_true", help="say what the session would run, and run nothing")
 
 
 def _seconds(text: str) -> float:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ..errors import WisebotError
+from ..errors import NotRun, WisebotError
 from ..runs import WorkflowRun
+from . import outcomes
 from .cleaning import clean_report, clean_text, clean_value
 from .section import SECTION, TracebackOf, described
 
@@ -30,9 +31,9 @@ class Reports:
     def pytest_runtest_call(self) -> Generator[None, Any, Any]:
         """A test whose run took longer than ``max_seconds`` fails, if nothing else failed it."""
         result = yield
-        slow = [line for asked in self._asking.asked if (line := _too_slow(asked)) is not None]
-        if slow:
-            pytest.fail("\n".join(slow), pytrace=False)
+        slow = [asked for asked in self._asking.asked if _too_slow(asked)]
+        if failed := [_in_words(asked) for asked in slow if not _within_lag(asked)]:
+            pytest.fail("\n".join(failed), pytrace=False)
         return result
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -43,6 +44,13 @@ class Reports:
         report = yield
         _keep_from_xfail(item, call, report)
         asked = self._asking.asked
+        if report.failed and call.excinfo is not None and isinstance(call.excinfo.value, NotRun):
+            outcomes.call_not_run(report, self._redactor.clean(str(call.excinfo.value)))
+        if report.when == "call" and report.passed:
+            for one in filter(_too_slow, asked):
+                outcomes.add_note(
+                    report, f"{item.nodeid}: {_in_words(one)}; the engine itself was up to {one.pending.lag:.2f} s late"
+                )
         if report.failed and (text := described(asked, self._traceback_of, whole=item.config.get_verbosity() >= 2)):
             report.sections.append((SECTION, text))
         clean_report(report, self._redactor)
@@ -64,10 +72,22 @@ class Reports:
             warning_message.message = cleaned
 
 
-def _too_slow(asked: Asked) -> str | None:
+def _too_slow(asked: Asked) -> bool:
     run = asked.pending.outcome
-    if asked.max_seconds is None or not isinstance(run, WorkflowRun) or run.elapsed <= asked.max_seconds:
-        return None
+    return asked.max_seconds is not None and isinstance(run, WorkflowRun) and run.elapsed > asked.max_seconds
+
+
+def _within_lag(asked: Asked) -> bool:
+    """Whether a limit was missed by less than the engine itself was late: then nobody can say who was too slow."""
+    run = asked.pending.outcome
+    assert isinstance(run, WorkflowRun)
+    assert asked.max_seconds is not None
+    return run.elapsed - asked.max_seconds < asked.pending.lag
+
+
+def _in_words(asked: Asked) -> str:
+    run = asked.pending.outcome
+    assert isinstance(run, WorkflowRun)
     took = f"took {run.elapsed:.2f} s, more than max_seconds={asked.max_seconds:g}"
     return f"{run.workflow} ({run.api}) {took}, runId {run.run_id or 'none'}"
 

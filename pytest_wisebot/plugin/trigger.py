@@ -13,7 +13,7 @@ from ..runs import Api, RunRequest, WorkflowRun, brief, json_inputs
 from .markers import Declared
 
 if TYPE_CHECKING:
-    from ..engine import PendingRun
+    from ..engine.pending import PendingRun
     from .session import WisebotSession
 
 Inputs = Mapping[str, Any]
@@ -127,6 +127,7 @@ class TriggerWorkflow:
             secret=credential.secret if credential else None,
             secret_reference=credential.reference if credential else None,
             test=session.asking.tag,
+            share=declaration.share,
         )
         bags = [declaration.inputs if bag is None else bag for bag in bags]
         return [replace(common, inputs=json_inputs(bag)) for bag in bags], declaration.max_seconds
@@ -149,17 +150,28 @@ def run_declared(session: WisebotSession, request: pytest.FixtureRequest, api: A
     if bag is None and "inputs" in request.fixturenames:
         bag = request.getfixturevalue("inputs")
     try:
-        run = RunRequest(
-            declaration.workflow,
-            json_inputs(bag),
-            _api(api) or Api.WEBHOOK,
-            declaration.timeout,
-            test=session.asking.tag,
+        pending = session.start_declared(
+            declared_request(declaration, bag, api, session.asking.tag), declaration.max_seconds
         )
-        (pending,) = session.start([run], declaration.max_seconds)
     except WisebotError as error:
         raise error.with_traceback(None) from None
     return pending.wait()
+
+
+def declared_request(declaration: Declared, bag: Any, api: Api, tag: str) -> RunRequest:
+    """The request of a test that declares its run.
+
+    Raises:
+        ConfigurationError: the input bag is no JSON.
+    """
+    return RunRequest(
+        workflow=_name(declaration.workflow),
+        inputs=json_inputs(bag),
+        api=_api(api) or Api.WEBHOOK,
+        timeout=declaration.timeout,
+        test=tag,
+        share=declaration.share,
+    )
 
 
 def _all(pending: list[PendingRun]) -> list[WorkflowRun]:

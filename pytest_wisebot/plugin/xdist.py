@@ -1,4 +1,4 @@
-"""Under xdist: only the workers know whether a test uses the plugin, so they tell the controller where runs went."""
+"""Which role this process has under xdist, and what the controller leaves for its workers."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
-KEY = "wisebot_lines"
+KEY = "wisebot_door"
+"""Where in ``workerinput`` the controller says how to reach its engine: on no command line, and in no variable."""
 
 
 def is_controller(config: pytest.Config) -> bool:
     """Whether this process hands the tests to workers."""
-    return config.getoption("dist", "no") != "no" and not is_worker(config)
+    distributes = config.getoption("dist", "no") != "no" and bool(config.getoption("tx", None))
+    return distributes and not is_worker(config) and not config.getoption("collectonly", False)
 
 
 def is_worker(config: pytest.Config) -> bool:
@@ -20,31 +22,23 @@ def is_worker(config: pytest.Config) -> bool:
     return hasattr(config, "workerinput")
 
 
-def share_of(concurrency: int, config: pytest.Config) -> int:
-    """This process's part of the cap: each worker runs what its own tests ask for, and may always run one."""
-    workers = int(getattr(config, "workerinput", {}).get("workercount", 1))
-    return max(1, concurrency // workers)
+def worker_name(config: Any) -> str:
+    """What xdist calls this worker, such as ``gw0``."""
+    return str(config.workerinput["workerid"])
 
 
-def tell(config: Any, lines: list[str]) -> None:
-    """In a worker: leaves the lines for the controller, as text that any channel carries."""
-    config.workeroutput[KEY] = json.dumps(lines)
+def leave_door(workerinput: dict[str, Any], door: dict[str, Any]) -> None:
+    """In the controller: says to a worker that is about to start how to reach the engine."""
+    workerinput[KEY] = json.dumps(door)
 
 
-class Controller:
-    """Prints once what the workers tell. Registered only where xdist distributes."""
+def door(config: Any) -> dict[str, Any]:
+    """In a worker: what the controller said."""
+    found: dict[str, Any] = json.loads(config.workerinput[KEY])
+    return found
 
-    def __init__(self) -> None:
-        self._lines: list[str] = []
 
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: Any) -> None:
-        """A worker has ended; one that was killed has told nothing."""
-        told = getattr(node, "workeroutput", {}).get(KEY)
-        if told is not None and not self._lines:
-            self._lines = json.loads(told)
-
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """After the tests, since nobody knew before them."""
-        for line in self._lines if terminalreporter.verbosity >= 0 else ():
-            terminalreporter.write_line(line)
+def keep_to_one_process(config: pytest.Config) -> None:
+    """Has xdist distribute nothing. To be asked for before xdist is configured."""
+    if hasattr(config.option, "tx"):
+        config.option.dist, config.option.tx, config.option.numprocesses = "no", [], None

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pytest_wisebot.emulator import EmulatorHandle
-from pytest_wisebot.engine import Engine
+from pytest_wisebot.engine.engine import Engine
 from pytest_wisebot.redaction import Redactor
 from pytest_wisebot.runs import Api, RunRequest, WorkflowRun
 from pytest_wisebot.settings import Settings, Workflow

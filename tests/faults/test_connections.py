@@ -127,7 +127,7 @@ def test_an_answer_that_comes_packed_is_refused(ask: Any) -> None:
 
 def test_a_token_check_that_hangs_does_not_use_up_the_run(settings: Any, emulator: EmulatorHandle) -> None:
     """The run waits for the check half of its own time at most, and then finds out by itself."""
-    from pytest_wisebot.engine import Engine
+    from pytest_wisebot.engine.engine import Engine
     from pytest_wisebot.redaction import Redactor
 
     silent = socket.create_server(("127.0.0.1", 0))
@@ -144,7 +144,7 @@ def test_a_token_check_that_hangs_does_not_use_up_the_run(settings: Any, emulato
 def test_a_run_that_is_given_up_names_its_host(settings: Any, emulator: EmulatorHandle) -> None:
     """What is known of a run that was given up in flight is told: host, attempts, and how to repeat it."""
     from pytest_wisebot.emulator import Fault
-    from pytest_wisebot.engine import Engine
+    from pytest_wisebot.engine.engine import Engine
     from pytest_wisebot.redaction import Redactor
 
     emulator.fail_next(Fault.delay(20))
@@ -165,7 +165,7 @@ def test_a_run_that_is_given_up_names_its_host(settings: Any, emulator: Emulator
 
 def test_a_name_server_that_is_slow_holds_nothing_back(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The deadline ends the run, and the engine's end does not wait for the look-up either."""
-    from pytest_wisebot.engine import Engine
+    from pytest_wisebot.engine.engine import Engine
     from pytest_wisebot.redaction import Redactor
 
     asked = threading.Event()
@@ -191,7 +191,7 @@ def test_a_name_server_that_is_slow_holds_nothing_back(settings: Any, monkeypatc
 @pytest.mark.parametrize("workflow", ["id:" + "x" * 70_000])
 def test_what_can_never_be_sent_is_the_users_to_mend(ask: Any, settings: Any, workflow: str) -> None:
     """An id that no URL holds is not called a failed connection, and is not tried again."""
-    from pytest_wisebot.engine import Engine
+    from pytest_wisebot.engine.engine import Engine
     from pytest_wisebot.redaction import Redactor
 
     engine = Engine(settings, Redactor())

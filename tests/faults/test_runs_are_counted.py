@@ -206,7 +206,7 @@ def test_a_plain_server_where_tls_is_asked_for(emulator: EmulatorHandle, ask: An
 
 def test_the_status_check_is_made_once_and_only_for_the_dashboard(emulator: EmulatorHandle, settings: Any) -> None:
     """Ten runs over the dashboard API: one check of the token; over the webhook API: none."""
-    from pytest_wisebot.engine import Engine
+    from pytest_wisebot.engine.engine import Engine
     from pytest_wisebot.redaction import Redactor
     from pytest_wisebot.runs import RunRequest
 

@@ -58,18 +58,21 @@ def test_it_works_when_nothing_else_is_loaded(project: Any, monkeypatch: pytest.
     project.run_apart("-p", "pytest_wisebot.plugin").assert_outcomes(passed=9)
 
 
-def test_wrong_settings_under_xdist_fail_the_tests_that_need_them(project: Any) -> None:
-    """A worker cannot end the session: every test that needs the settings says what is wrong, and no other fails."""
+def test_wrong_settings_end_the_session_under_xdist_too(project: Any) -> None:
+    """The controller looks at them before the first test: one message, pytest's exit code for a wrong call, no test."""
     project.write("wisebot.toml", 'default-environment = "nowhere"')
     project.test(SUITE + "\n    def test_other(): pass")
     result = project.run_apart("-n", "2")
-    result.assert_outcomes(errors=9, passed=1)
-    message = 'wisebot.toml: default-environment: unknown environment "nowhere", known: none'
-    assert result.stdout.str().count(f"ConfigurationError: {message}") >= 9
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert result.errlines == [
+        'ERROR: wisebot.toml: default-environment: unknown environment "nowhere", known: none',
+        "",
+    ]
+    assert result.parseoutcomes() == {}
 
 
 def test_the_lines_are_there_under_xdist_too(project: Any) -> None:
-    """Where the runs went is told at the end: only the workers know whether a test asks."""
+    """Where the runs will go is told once, by the controller, before the first test."""
     project.test(SUITE)
     result = project.run_apart("-n", "2")
     assert [line for line in result.outlines if line.startswith("wisebot: environment")] == [
@@ -78,16 +81,16 @@ def test_the_lines_are_there_under_xdist_too(project: Any) -> None:
 
 
 def test_the_workers_share_the_cap(project: Any) -> None:
-    """Two workers with a cap of four keep two runs each in flight, and the lines say so."""
+    """Two workers with a cap of four keep four runs in flight between them, and the lines say so."""
     project.test("""
         @pytest.mark.parametrize("n", range(2))
         def test_it(trigger_workflow, wisebot_emulator, n):
             assert len(trigger_workflow.map("slow", [{}] * 8)) == 8
-            assert wisebot_emulator.peak() == 2
+            assert wisebot_emulator.peak() == 4
     """)
     result = project.run_apart("-n", "2", "--wisebot-concurrency", "4")
     result.assert_outcomes(passed=2)
-    assert "wisebot: 2 runs at once in each worker (--wisebot-concurrency)" in result.outlines
+    assert "wisebot: 4 runs at once (--wisebot-concurrency)" in result.outlines
 
 
 def test_setup_plan_and_collect_only_run_nothing(project: Any) -> None:

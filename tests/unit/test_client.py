@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from pytest_wisebot import ConnectionFailed, NotStarted, RateLimited
-from pytest_wisebot.client import Client, Flight, _retry_after
+from pytest_wisebot.client import AtOnce, Client, Flight, _retry_after
 from pytest_wisebot.errors import Answer, Attempted, ConnectionLost, InfrastructureError
 from pytest_wisebot.redaction import Redactor
 from pytest_wisebot.runs import RunRequest, WorkflowRun
@@ -29,10 +29,7 @@ class Scripted(Client):
         workflows = {"echo": Workflow("echo", "echo", idempotent=changes.pop("idempotent", False))}
         settings = Settings(workflows=workflows, **changes).replace(origin="https://wisebot.example")
         settings = settings.replace(secret="FAKE-secret")
-        super().__init__(settings, Redactor(), sleep=self._note, jitter=lambda: jitter)
-
-    async def _note(self, seconds: float) -> None:
-        self.pauses.append(seconds)
+        super().__init__(settings, Redactor(), jitter=lambda: jitter)
 
     async def _attempt(self, prepared: Any, flight: Flight) -> WorkflowRun:
         if self.script:
@@ -40,7 +37,17 @@ class Scripted(Client):
         return WorkflowRun(ok=True, workflow="echo", api=prepared.request.api, attempts=flight.attempts)
 
     def outcome(self) -> WorkflowRun:
-        return asyncio.run(self.run(RunRequest("echo"), Flight()))
+        return asyncio.run(self.run(RunRequest("echo"), Flight(Noted(self.pauses))))
+
+
+class Noted(AtOnce):
+    """Turns that come at once; the pauses before them are only noted."""
+
+    def __init__(self, pauses: list[float]) -> None:
+        self.pauses = pauses
+
+    async def again(self, seconds: float) -> None:
+        self.pauses.append(seconds)
 
 
 def limited(seconds: float | None) -> RateLimited:

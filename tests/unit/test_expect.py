@@ -14,7 +14,7 @@ from dirty_equals import IsInt, IsList, IsPartialDict, IsPositiveInt, IsStr
 from pydantic import BaseModel, ConfigDict
 from typing_extensions import TypedDict
 
-from pytest_wisebot.engine.pending import PendingRun
+from pytest_wisebot.engine.pending import PendingRun, Strings
 from pytest_wisebot.errors import ConfigurationError
 from pytest_wisebot.expect import assert_envelope, assert_failed, assert_ok, assert_result
 from pytest_wisebot.runs import Api, RunRequest, WorkflowRun
@@ -509,7 +509,7 @@ CHECKS = [assert_ok, assert_failed, lambda run: assert_result(run, {}), assert_e
 @pytest.mark.parametrize("check", CHECKS, ids=["ok", "failed", "result", "envelope"])
 def test_a_pending_run_is_to_be_waited_for(check: Any) -> None:
     """Who forgets to wait is told so, and gets no verdict."""
-    pending = PendingRun(RunRequest("triage"), Future(), lambda: None)
+    pending = PendingRun(RunRequest("triage"), Future(), Strings(lambda: None, lambda: None))
 
     with pytest.raises(TypeError) as caught:
         check(pending)

@@ -11,8 +11,9 @@ import pytest
 
 from pytest_wisebot import Cancelled, ConnectionLost, WorkflowRun
 from pytest_wisebot.client import Flight
-from pytest_wisebot.engine import Engine, engine
-from pytest_wisebot.engine.engine import EngineError
+from pytest_wisebot.engine import engine
+from pytest_wisebot.engine.engine import Engine
+from pytest_wisebot.engine.runner import EngineError
 from pytest_wisebot.redaction import Redactor, Secret
 from pytest_wisebot.runs import RunRequest
 from pytest_wisebot.settings import Settings
@@ -39,6 +40,7 @@ class FakeClient:
         name = request.workflow
         flight.begin()
         flight.sent_at = 0.0
+        flight.turns.sent()
         self._note(name, begins=True)
         try:
             await self.gates.setdefault(name, asyncio.Event()).wait()

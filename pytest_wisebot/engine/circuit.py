@@ -1,0 +1,83 @@
+"""Stops trying what is refused again and again: the rest of a session's runs would only be refused, too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from ..client import Target
+from ..errors import AuthenticationFailed, CircuitOpen, ConnectionFailed, NotRun, WisebotError
+from ..runs import Api, WorkflowRun
+
+MOST_REFUSALS: Final = 5
+"""Runs in a row that may be refused for one reason."""
+
+
+@dataclass(slots=True)
+class _Row:
+    """Refusals of one kind in a row."""
+
+    kind: str = ""
+    refusals: int = 0
+
+
+class Circuit:
+    """Counts the runs in a row that were refused for one reason, each with all its retries, and says when it is enough.
+
+    What is refused is a host (not found, nobody listening) or a credential. A webhook secret is a workflow's own, and
+    so is a 403: neither stops the runs of other workflows.
+    """
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[str, ...], _Row] = {}
+
+    def check(self, target: Target) -> None:
+        """Lets a run pass.
+
+        Raises:
+            CircuitOpen: too many like it were refused in a row.
+        """
+        for about in _all_about(target):
+            row = self._rows.get(about)
+            if row is not None and row.refusals >= MOST_REFUSALS:
+                raise CircuitOpen(f"not tried: {MOST_REFUSALS} runs in a row had failed at {target.host}: {row.kind}")
+
+    def ended(self, target: Target, outcome: WorkflowRun | WisebotError) -> None:
+        """Learns how a run ended. Whatever is no refusal breaks the row."""
+        if isinstance(outcome, NotRun):
+            return
+        about, kind = _refused(target, outcome)
+        for other in _all_about(target):
+            if other != about:
+                self._rows.pop(other, None)
+        if about is not None:
+            row = self._rows.get(about)
+            if row is None or row.kind != kind:
+                row = self._rows[about] = _Row(kind)
+            row.refusals += 1
+
+
+def _refused(target: Target, outcome: WorkflowRun | WisebotError) -> tuple[tuple[str, ...] | None, str]:
+    """What an outcome says is refused, and in which words."""
+    if isinstance(outcome, ConnectionFailed):
+        return _the_host(target), outcome.reason
+    if isinstance(outcome, AuthenticationFailed):
+        for_one_workflow = target.api is Api.WEBHOOK or outcome.status_code == 403
+        return (_the_pair(target) if for_one_workflow else _the_credential(target)), outcome.reason
+    return None, ""
+
+
+def _all_about(target: Target) -> list[tuple[str, ...]]:
+    return [_the_host(target), _the_credential(target), _the_pair(target)]
+
+
+def _the_host(target: Target) -> tuple[str, ...]:
+    return ("host", target.host)
+
+
+def _the_credential(target: Target) -> tuple[str, ...]:
+    return ("credential", target.host, target.credential)
+
+
+def _the_pair(target: Target) -> tuple[str, ...]:
+    return ("pair", target.host, target.credential, target.workflow)

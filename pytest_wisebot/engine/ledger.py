@@ -1,0 +1,133 @@
+"""The numbers of a session: what its runs took and cost, and how many of them nobody waited for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Final
+
+from ..errors import Cancelled, ConfigurationError, NotRun
+from ..runs import WorkflowRun
+from .jobs import Ended, Job, Mark
+
+GIVEN_UP: Final = "given up before they were sent"
+"""Why runs were not run that nobody waited for any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """What the end of a session says of its runs.
+
+    Attributes:
+        seconds: of each workflow's runs that ended with a verdict, how long each took.
+        durations: by the key of a declared test, its workflow and how long its run took.
+        wall: seconds from the first request to the last outcome.
+        without_verdict: runs that ended with an infrastructure error.
+        retries: attempts beyond the first of each run.
+        back_off: seconds that runs waited between their attempts, all added.
+        not_run: how many were stopped before they were sent, by the reason.
+        not_awaited: runs that were sent and that no test waited for to their end. They may have happened.
+    """
+
+    seconds: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    durations: Mapping[str, tuple[str, float]] = field(default_factory=dict)
+    wall: float = 0.0
+    without_verdict: int = 0
+    retries: int = 0
+    back_off: float = 0.0
+    not_run: Mapping[str, int] = field(default_factory=dict)
+    not_awaited: int = 0
+
+    @property
+    def runs(self) -> int:
+        """Runs that ended with a verdict."""
+        return sum(map(len, self.seconds.values()))
+
+    @property
+    def run_time(self) -> float:
+        """Seconds that all runs took, added."""
+        return sum(chain.from_iterable(self.seconds.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How far a session's runs are at one moment.
+
+    Attributes:
+        done: runs that have ended, in whatever way.
+        running: runs under way, those between two attempts included.
+        waiting: runs that have not begun.
+        cap: how many attempts may be under way at once, just now.
+        resumes_in: seconds until back-off lets the next one begin; None when it does not hold anybody.
+        oldest: workflow of the run that has been under way longest.
+        age: seconds since that run began.
+        awaited: how many unfinished runs a test waits for.
+    """
+
+    done: int = 0
+    running: int = 0
+    waiting: int = 0
+    cap: int = 0
+    resumes_in: float | None = None
+    oldest: str | None = None
+    age: float = 0.0
+    awaited: int = 0
+
+
+class Ledger:
+    """Writes down how runs end, and keeps no result."""
+
+    def __init__(self) -> None:
+        self.done = 0
+        self.back_off = 0.0
+        self._first: float | None = None
+        self._last = 0.0
+        self._seconds: dict[str, list[float]] = {}
+        self._durations: dict[str, tuple[str, float]] = {}
+        self._without_verdict = 0
+        self._retries = 0
+        self._not_run: Counter[str] = Counter()
+        self._marks: list[Mark] = []
+
+    def begin(self, now: float) -> None:
+        """A request came in."""
+        if self._first is None:
+            self._first = self._last = now
+
+    def sent(self, job: Job) -> None:
+        """A request has begun to go out."""
+        if not job.mark.sent:
+            job.mark.sent = True
+            self._marks.append(job.mark)
+
+    def end(self, job: Job, ended: Ended, now: float, *, given_up: bool) -> None:
+        """A run ended."""
+        self._last = now
+        self.done += 1
+        self._retries += max(0, job.flight.attempts - 1)
+        job.mark.ended = not given_up
+        outcome = ended.outcome
+        if isinstance(outcome, WorkflowRun):
+            self._seconds.setdefault(outcome.workflow, []).append(outcome.elapsed)
+            if job.key:
+                self._durations[job.key] = (outcome.workflow, outcome.elapsed)
+        elif isinstance(outcome, NotRun):
+            self._not_run[GIVEN_UP if isinstance(outcome, Cancelled) else str(outcome)] += 1
+        elif not isinstance(outcome, ConfigurationError):
+            self._without_verdict += 1
+
+    @property
+    def numbers(self) -> Numbers:
+        """All of it, as it stands."""
+        return Numbers(
+            seconds=dict(self._seconds),
+            durations=dict(self._durations),
+            wall=self._last - self._first if self._first is not None else 0.0,
+            without_verdict=self._without_verdict,
+            retries=self._retries,
+            back_off=self.back_off,
+            not_run=dict(self._not_run),
+            not_awaited=sum(mark.sent and not (mark.awaited and mark.ended) for mark in self._marks),
+        )

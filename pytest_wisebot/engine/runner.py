@@ -1,0 +1,274 @@
+"""The engine's inside: what happens in the event loop, one step at a time, so that nothing here needs a lock."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
+from typing import Protocol
+
+from ..client import Flight, Target
+from ..errors import (
+    Attempted,
+    BudgetExhausted,
+    Cancelled,
+    ConnectionLost,
+    InfrastructureError,
+    OutcomeUnknown,
+    RateLimited,
+    ServiceUnavailable,
+    WisebotError,
+)
+from ..redaction import Redactor
+from ..runs import RunRequest, WorkflowRun
+from .circuit import Circuit
+from .jobs import Ended, Job, Outcome
+from .lag import LagMeter
+from .ledger import Ledger, Status
+from .window import Place, Ticket, Urgency, Window
+
+
+class EngineError(WisebotError):
+    """A defect of this package, not of the workflow, the settings or the network; please report it."""
+
+
+class RunsOne(Protocol):
+    """The client, as the engine sees it."""
+
+    async def run(self, request: RunRequest, flight: Flight) -> WorkflowRun:
+        """Runs one request and waits for its end."""
+        ...
+
+
+class Runner:
+    """Takes jobs to their outcomes: as many at once as the window lets in, the rest in the queue.
+
+    Args:
+        client: runs one request.
+        window: says whose turn it is.
+        redactor: cleans what a defect of this package shows.
+    """
+
+    def __init__(self, client: RunsOne, window: Window, redactor: Redactor) -> None:
+        self.ledger = Ledger()
+        self._client = client
+        self._window = window
+        self._redactor = redactor
+        self._loop = asyncio.get_running_loop()
+        self._circuit = Circuit()
+        self._lag = LagMeter(lambda: bool(self._window.flying))
+        self._queued: dict[Ticket, Job] = {}
+        """Jobs that have not begun."""
+        self._again: dict[Ticket, asyncio.Future[None]] = {}
+        """Runs that wait for their next attempt."""
+        self._begun: dict[Job, None] = {}
+        """Runs under way, the oldest first."""
+        self._awaited: set[Job] = set()
+        self._alarm: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    def take(self, jobs: Iterable[Job]) -> None:
+        """Starts these as soon as there is room for them."""
+        self.ledger.begin(self._loop.time())
+        for job in jobs:
+            if self._closed:
+                self._settle(job, _given_up(job), given_up=True)
+                continue
+            self._queued[job.ticket] = job
+            self._window.join(job.ticket)
+        self._pump()
+
+    def hurry(self, job: Job) -> None:
+        """A test waits for this one."""
+        if not job.future.done():
+            self._awaited.add(job)
+            self._window.hurry(job.ticket)
+
+    def drop(self, job: Job) -> None:
+        """Nobody wants this one any more: it ends if it has not begun. What has been sent is let come to its end."""
+        self._awaited.discard(job)
+        if self._queued.pop(job.ticket, None) is not None:
+            self._window.leave(job.ticket)
+            job.future.set_result(Ended(_given_up(job)))
+            self._pump()
+
+    def give_up(self, job: Job) -> None:
+        """Ends this one, wherever it is."""
+        if self._queued.pop(job.ticket, None) is not None:
+            self._window.leave(job.ticket)
+            self._settle(job, _given_up(job), given_up=True)
+            self._pump()
+        elif job.task is not None:
+            job.task.cancel()
+
+    def give_up_all(self) -> None:
+        """Ends everything that waits and that flies."""
+        for job in [*self._queued.values(), *self._begun]:
+            self.give_up(job)
+
+    def close(self) -> None:
+        """Ends everything, and lets nothing begin any more."""
+        self._closed = True
+        self.give_up_all()
+        if self._alarm is not None:
+            self._alarm.cancel()
+
+    async def ended(self) -> None:
+        """Returns when no run is under way any more."""
+        while self._begun:
+            await asyncio.wait([job.task for job in self._begun if job.task is not None])
+            await asyncio.sleep(0)  # the last ones' `_done` comes after this waiter's own call
+
+    def status(self) -> Status:
+        """How far the runs are."""
+        now = self._loop.time()
+        window = self._window
+        oldest = next(iter(self._begun), None)
+        held = (self._queued or self._again) and now < window.resumes_at
+        return Status(
+            done=self.ledger.done,
+            running=len(self._begun),
+            waiting=len(self._queued),
+            cap=window.cap,
+            resumes_in=window.resumes_at - now if held else None,
+            oldest=oldest.request.workflow if oldest else None,
+            age=now - oldest.begun_at if oldest and oldest.begun_at is not None else 0.0,
+            awaited=len(self._awaited),
+        )
+
+    # --- whose turn it is
+
+    def _pump(self) -> None:
+        """Lets in whoever may go now, and sets the alarm for when time alone will let in the next."""
+        if self._closed:
+            return
+        now = self._loop.time()
+        admitted, refused = self._window.admit(now)
+        for ticket in refused:
+            self._refuse(ticket)
+        for ticket in admitted:
+            self._let_go(ticket)
+        if admitted:
+            self._lag.start()
+        if self._alarm is not None:
+            self._alarm.cancel()
+        wakes_at = self._window.wakes_at(now)
+        self._alarm = self._loop.call_at(wakes_at, self._pump) if wakes_at is not None else None
+
+    def _refuse(self, ticket: Ticket) -> None:
+        error = BudgetExhausted(f"the session may start {self._window.budget} runs (--wisebot-max-runs)")
+        again = self._again.pop(ticket, None)
+        if again is not None:
+            again.set_exception(error)
+        else:
+            self._settle(self._queued.pop(ticket), error)
+
+    def _let_go(self, ticket: Ticket) -> None:
+        again = self._again.pop(ticket, None)
+        if again is not None:
+            again.set_result(None)
+            return
+        job = self._queued.pop(ticket)
+        job.begun_at = self._loop.time()
+        job.flight.turns = _Turns(self, job)
+        job.task = self._loop.create_task(self._outcome_of(job))
+        self._begun[job] = None
+        job.task.add_done_callback(partial(self._done, job))
+
+    # --- one run
+
+    def _done(self, job: Job, task: asyncio.Task[Outcome]) -> None:
+        """A run has ended, in whatever way: nobody waits for it any more."""
+        outcome = None if task.cancelled() else task.result()
+        self._begun.pop(job)
+        self._window.leave(job.ticket)
+        if job.target is not None and outcome is not None:
+            self._circuit.ended(job.target, outcome)
+        self._settle(job, outcome or _given_up(job), given_up=outcome is None)
+        self._pump()
+
+    async def _outcome_of(self, job: Job) -> Outcome:
+        try:
+            return await self._client.run(job.request, job.flight)
+        except WisebotError as error:
+            return error
+        except Exception as error:  # noqa: BLE001 - a defect of ours must reach the test that waits, and not the loop
+            frames = "".join(traceback.format_exception(error))  # text: the frames themselves hold headers
+            return EngineError(f"pytest-wisebot failed inside; please report this:\n{self._redactor.clean(frames)}")
+
+    def _settle(self, job: Job, outcome: Outcome, *, given_up: bool = False) -> None:
+        lag = self._lag.since(job.sent_at) if job.sent_at is not None and isinstance(outcome, WorkflowRun) else 0.0
+        ended = Ended(outcome, lag)
+        self._awaited.discard(job)
+        self.ledger.end(job, ended, self._loop.time(), given_up=given_up)
+        job.future.set_result(ended)
+
+    # --- what a run's attempts ask (see `client.Turns`)
+
+    def begin(self, job: Job, target: Target) -> None:
+        """Raises `CircuitOpen` where runs like this one were refused too often."""
+        job.target = target
+        self._circuit.check(target)
+
+    def sent(self, job: Job) -> None:
+        """Its attempt has begun to go out."""
+        job.sent_at = self._loop.time()
+        self._window.sent(job.ticket)
+        self.ledger.sent(job)
+
+    def failed(self, job: Job, error: InfrastructureError) -> None:
+        """Its attempt failed: where Wisebot asks for less, it gets less."""
+        if isinstance(error, RateLimited | ServiceUnavailable):
+            self._window.limited(job.ticket, error.retry_after, self._loop.time())
+
+    async def again(self, job: Job, seconds: float) -> None:
+        """Leaves its place to others, and comes back for another one."""
+        job.sent_at = None
+        self._window.leave(job.ticket)
+        self._pump()
+        self.ledger.back_off += seconds
+        await asyncio.sleep(seconds)
+        assert job.target is not None
+        self._circuit.check(job.target)
+        turn = self._again[job.ticket] = self._loop.create_future()
+        job.ticket.urgency = Urgency.AGAIN
+        self._window.join(job.ticket)
+        self._pump()
+        try:
+            await turn
+        finally:
+            self._again.pop(job.ticket, None)
+            if job.ticket.place is Place.WAITING:  # given up, or out of time, before its turn came
+                self._window.leave(job.ticket)
+
+
+class _Turns:
+    """The turns of one job."""
+
+    def __init__(self, runner: Runner, job: Job) -> None:
+        self._runner = runner
+        self._job = job
+
+    def begin(self, target: Target) -> None:
+        self._runner.begin(self._job, target)
+
+    def sent(self) -> None:
+        self._runner.sent(self._job)
+
+    def failed(self, error: InfrastructureError) -> None:
+        self._runner.failed(self._job, error)
+
+    async def again(self, seconds: float) -> None:
+        await self._runner.again(self._job, seconds)
+
+
+def _given_up(job: Job) -> WisebotError:
+    request, flight = job.request, job.flight
+    if isinstance(flight.failure, OutcomeUnknown):
+        return flight.failure
+    if not flight.sent:
+        return Cancelled(f'the run of workflow "{request.workflow}" was given up before it was sent')
+    asked = replace(flight.asked or Attempted(request.workflow, str(request.api), "its host"), attempts=flight.attempts)
+    return ConnectionLost("the run was given up after it had been sent", asked)

@@ -1,0 +1,123 @@
+"""Which runs may start before their tests ask for them: those that a marker declares and nothing can yet forbid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from ..engine.jobs import Ahead
+from ..errors import WisebotError
+from ..runs import Api, RunRequest
+from ..settings import Settings
+from .asking import tag_of
+from .durations import Durations
+from .markers import declared
+from .trigger import declared_request
+
+_UNKNOWN: Any = object()
+
+
+def refusal(config: pytest.Config) -> str | None:
+    """Which option keeps every run until its test asks; None without one.
+
+    A session that may stop at any failure would have paid for runs that nobody looks at.
+    """
+    option = config.option
+    given = {
+        "--wisebot-no-ahead": option.wisebot_no_ahead,
+        "--maxfail": getattr(option, "maxfail", 0),
+        "--stepwise": getattr(option, "stepwise", False),
+        "--setup-only": getattr(option, "setuponly", False),
+    }
+    return next((name for name, value in given.items() if value), None)
+
+
+def runs_ahead(
+    items: Iterable[pytest.Item], settings: Settings, durations: Durations, each: str = ""
+) -> Iterator[Ahead]:
+    """The declared runs that may start now, in test order.
+
+    Args:
+        items: the selected tests.
+        settings: for the API of tests that name none.
+        durations: of the last session, by the tests' tags.
+        each: tells this process's tests from the same ones of another.
+    """
+    for item in items:
+        if "wisebot_emulator" in item.fixturenames or will_be_skipped(item):  # type: ignore[attr-defined]
+            continue
+        request = known_request(item, settings, each)
+        if request is not None:
+            _, seconds = durations.get(request.test, ("", None))
+            yield Ahead(request.test, request, seconds)
+
+
+def known_request(item: pytest.Item, settings: Settings, each: str = "") -> RunRequest | None:
+    """What the test's ``workflow_run`` will run; None without one, or when only its fixtures will know."""
+    if not _uses_ours(item, "workflow_run"):
+        return None
+    try:
+        declaration = declared(item)
+        api = _api(item, declaration.api, settings)
+        bag = declaration.inputs if declaration.inputs is not None else _inputs(item)
+        if declaration.workflow is None or api is None or bag is _UNKNOWN:
+            return None
+        return declared_request(declaration, bag, api, tag_of(item, each))
+    except WisebotError:  # the test will be told
+        return None
+
+
+def _api(item: pytest.Item, named: str | None, settings: Settings) -> Api | None:
+    if not _uses_ours(item, "wisebot_api") and not _is_parameter(item, "wisebot_api"):
+        return None
+    chosen = _parameters(item).get("wisebot_api") or named or settings.api
+    return Api(chosen) if chosen in (Api.WEBHOOK, Api.DASHBOARD) else None
+
+
+def _inputs(item: pytest.Item) -> Any:
+    """The input bag that the parameter ``inputs`` gives; None without one; unknown where a fixture makes it."""
+    if "inputs" not in getattr(item, "fixturenames", ()):
+        return None
+    return _parameters(item).get("inputs", _UNKNOWN) if _is_parameter(item, "inputs") else _UNKNOWN
+
+
+def _is_parameter(item: pytest.Item, name: str) -> bool:
+    """Whether an argument is a parameter's value as it stands, and not what a fixture makes of it (``indirect``)."""
+    definition = _definition(item, name)
+    return definition is None or definition.func.__module__.startswith("_pytest.")
+
+
+def _parameters(item: pytest.Item) -> Mapping[str, Any]:
+    parameters: Mapping[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
+    return parameters
+
+
+def _uses_ours(item: pytest.Item, name: str) -> bool:
+    """Whether a test uses this plugin's fixture of that name, and none that a project put in its place."""
+    definition = _definition(item, name)
+    return definition is not None and definition.func.__module__ == f"{__package__}.fixtures"
+
+
+def _definition(item: pytest.Item, name: str) -> Any:
+    """The definition of a fixture that holds for a test, where pytest tells."""
+    if name not in getattr(item, "fixturenames", ()):
+        return None
+    definitions = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
+    return next(iter(definitions.get(name, ())[-1:]), None)
+
+
+def will_be_skipped(item: pytest.Item) -> bool:
+    """Whether its marks say already that a test will not run its body."""
+    if getattr(getattr(item, "obj", None), "__unittest_skip__", False):
+        return True
+    try:
+        from _pytest.skipping import evaluate_skip_marks, evaluate_xfail_marks
+
+        if evaluate_skip_marks(item) is not None:
+            return True
+        expected = evaluate_xfail_marks(item)
+        return expected is not None and not expected.run and not item.config.getoption("runxfail", False)
+    except (Exception, pytest.fail.Exception):  # noqa: BLE001 - a broken condition: the test itself will say so
+        return True

@@ -1,0 +1,125 @@
+"""On xdist's controller: the door for the workers, and the owner that begins when the first one needs it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ..engine.door import HOST, Door, Visitor
+from . import xdist
+
+if TYPE_CHECKING:
+    from ..engine.engine import Engine
+    from ..redaction import Secret
+    from .closing import Closing
+    from .owner import Owner
+
+SETTLED_SECONDS = 60.0
+"""How long a worker's question waits for the main thread to have looked at the settings."""
+
+
+class Controller:
+    """Lets workers in. Registered only where xdist distributes; nothing heavy is loaded before one comes."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._door = Door(self._enter)
+        self._lock = threading.Lock()
+        self._closing: Closing | None = None
+        self._owner: Owner | None = None
+        self._expected = False
+        self._settled = threading.Event()
+        config.add_cleanup(self._door.close)
+
+    # --- hooks
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """A worker is about to start."""
+        each = self._config.getoption("dist") == "each"
+        xdist.leave_door(node.workerinput, {"host": HOST, "port": self._door.port, "key": self._door.key, "each": each})
+
+    @pytest.hookimpl(optionalhook=True, tryfirst=True)
+    def pytest_xdist_node_collection_finished(self) -> None:
+        """A worker has collected; if its tests use Wisebot, it has come in by now.
+
+        The settings are looked at here, in the main thread and before any test, where a mistake ends the session as it
+        does without xdist.
+        """
+        if not self._expected or self._settled.is_set():
+            return
+        from .header import header
+
+        try:
+            lines = header(self._config, self._owned())
+        finally:
+            self._settled.set()
+        reporter: Any = self._config.pluginmanager.get_plugin("terminalreporter")
+        for line in lines if reporter is not None else ():
+            reporter.ensure_newline()
+            reporter.write_line(line)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtestloop(self) -> Generator[None, object, object]:
+        """However the loop ends: no worker starts a run after it, and none is waited for."""
+        try:
+            return (yield)
+        finally:
+            self._settled.set()
+            if self._closing is not None:
+                self._closing.live.stop()
+            if self._owner is not None and self._owner.begun is not None:
+                self._owner.begun.close()
+            self._door.close()
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True, optionalhook=True)
+    def pytest_testnodedown(self) -> Generator[None, Any, Any]:
+        """Xdist is about to say that a worker has gone: the line gives way."""
+        if self._closing is None:
+            return (yield)
+        with self._closing.live.hidden():
+            return (yield)
+
+    # --- what the workers ask (see `engine.broker.Host`), in their threads
+
+    @property
+    def engine(self) -> Engine:
+        """The session's engine."""
+        return self._owned().engine
+
+    def described(self, *, collected: bool) -> dict[str, Any]:
+        """What a worker must know: settings, emulator, and whether anything may start ahead."""
+        from ..engine.wire import settings_to_dict
+
+        if collected:
+            self._settled.wait(SETTLED_SECONDS)
+        owner = self._owned()
+        settings = settings_to_dict(owner.target)
+        emulator = owner.emulator.to_dict() if owner.emulator is not None else None
+        return {"settings": settings, "emulator": emulator, "no_ahead": owner.no_ahead}
+
+    def mask(self, secret: Secret) -> None:
+        """Masks this credential from now on."""
+        self._owned().redactor.add(secret)
+
+    def _enter(self, visitor: Visitor) -> None:
+        if visitor.collected:
+            self._expected = True
+        from ..engine.broker import serve
+
+        serve(self, visitor)
+
+    def _owned(self) -> Owner:
+        with self._lock:
+            if self._owner is None:
+                from .closing import Closing
+                from .owner import owner_of
+
+                self._owner = owner_of(self._config)
+                self._closing = Closing(self._config, self._owner)
+                self._config.pluginmanager.register(self._closing, "wisebot-closing")
+                self._closing.live.start()
+            return self._owner
