@@ -1,7 +1,7 @@
 """The session's end of an emulator: starts its process, ends it, and asks it questions.
 
-The process is a Python of its own, so that its server shares no interpreter lock with the tests. Under xdist each
-worker starts one of its own.
+The process is a Python of its own, so that its server shares no interpreter lock with the tests. Under xdist the
+controller starts it, for all workers.
 """
 
 from __future__ import annotations

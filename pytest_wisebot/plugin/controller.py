@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ..engine.door import HOST, Door, Visitor
+from ..errors import ConfigurationError
 from . import xdist
 
 if TYPE_CHECKING:
@@ -58,8 +59,11 @@ class Controller:
         finally:
             self._settled.set()
         reporter: Any = self._config.pluginmanager.get_plugin("terminalreporter")
-        for line in lines if reporter is not None else ():
-            reporter.ensure_newline()
+        if reporter is None or not lines:
+            return
+        if reporter.isatty:
+            reporter.write_line("")  # xdist's own line about its workers is one that it rewrites
+        for line in lines:
             reporter.write_line(line)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -97,7 +101,10 @@ class Controller:
         if collected:
             self._settled.wait(SETTLED_SECONDS)
         owner = self._owned()
-        settings = settings_to_dict(owner.target)
+        try:
+            settings = settings_to_dict(owner.target)
+        except (pytest.UsageError, pytest.exit.Exception) as error:  # the project's hook ends the session
+            raise ConfigurationError(str(error)) from None
         emulator = owner.emulator.to_dict() if owner.emulator is not None else None
         return {"settings": settings, "emulator": emulator, "no_ahead": owner.no_ahead}
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 def pytest_wisebot_settings(config: pytest.Config, settings: Settings) -> Settings | None:
     """Changes the settings before anything runs: a preview deployment's address, a credential from a vault.
 
-    Runs once in each process that starts runs (under xdist: each worker), and only when a selected
-    test uses this plugin. Returns ``settings.replace(…)``, or None to leave them as they are.
+    Runs once in a session, and only when a selected test uses this plugin. Under xdist it runs on the controller, which
+    knows the ``conftest.py`` files of the folders that pytest was given, and not those further down. Returns
+    ``settings.replace(…)``, or None to leave them as they are.
     """

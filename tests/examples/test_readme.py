@@ -28,6 +28,7 @@ PLACES = [
     ("console", "test_the_same_tests_against_staging"),
     ("console", "test_an_origin_and_a_secret_are_enough"),
     ("text", "test_the_same_tests_against_staging"),
+    ("text", "test_the_numbers_at_the_end"),
     ("python", "test_the_hook"),
     ("console", "test_the_emulator_by_hand"),
 ]
@@ -97,6 +98,38 @@ def test_the_same_tests_against_staging(first: Any, monkeypatch: pytest.MonkeyPa
     shown = [line for line in result.outlines if line.startswith("wisebot: ")]
     assert shown == block("text", "test_the_same_tests_against_staging").splitlines()
     assert first.run("test_where.py", "--wisebot-env", "production").ret == pytest.ExitCode.USAGE_ERROR
+
+
+def test_the_numbers_at_the_end(first: Any) -> None:
+    """The block is what the end of such a session looks like, but for its numbers."""
+    first.test(
+        """
+        import time
+
+        @pytest.fixture
+        def unlucky(request):
+            if request.node.callspec.params["inputs"]["n"] < 2:
+                time.sleep(0.5)  # until its run has been sent
+                pytest.skip("the test does not need its run after all")
+
+        @pytest.mark.wisebot("triage")
+        @pytest.mark.parametrize("inputs", [{"ticketId": "T-1", "n": n} for n in range(30)])
+        def test_triage(unlucky, workflow_run, inputs):
+            assert not workflow_run.ok
+        """,
+        "test_triage.py",
+    )
+    flows = (first.path / "flows.py").read_text("utf-8").replace('"triage", ', '"triage", latency=0.05, ')
+    first.write("flows.py", flows)
+    result = first.run()
+    result.assert_outcomes(passed=28, skipped=2)
+    start = next(index for index, line in enumerate(result.outlines) if re.fullmatch("=+ wisebot =+", line))
+    shown = block("text", "test_the_numbers_at_the_end").splitlines()
+    assert without_numbers(result.outlines[start : start + len(shown)]) == without_numbers(shown)
+
+
+def without_numbers(lines: list[str]) -> list[str]:
+    return [re.sub(r"[\d.]+", "N", line) for line in lines]
 
 
 def test_an_origin_and_a_secret_are_enough(
