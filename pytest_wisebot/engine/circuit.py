@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..client import Target
-from ..errors import AuthenticationFailed, CircuitOpen, ConnectionFailed, NotRun, WisebotError
-from ..runs import Api, WorkflowRun
+from ..errors import AuthenticationFailed, CircuitOpen, ConnectionFailed, NotRun
+from ..runs import Api
+from .jobs import Outcome
 
 MOST_REFUSALS: Final = 5
 """Runs in a row that may be refused for one reason."""
@@ -32,7 +33,7 @@ class Circuit:
         self._rows: dict[tuple[str, ...], _Row] = {}
 
     def check(self, target: Target) -> None:
-        """Lets a run pass.
+        """Lets an attempt pass.
 
         Raises:
             CircuitOpen: too many like it were refused in a row.
@@ -40,24 +41,34 @@ class Circuit:
         for about in _all_about(target):
             row = self._rows.get(about)
             if row is not None and row.refusals >= MOST_REFUSALS:
-                raise CircuitOpen(f"not tried: {MOST_REFUSALS} runs in a row had failed at {target.host}: {row.kind}")
+                raise _open(target, row)
 
-    def ended(self, target: Target, outcome: WorkflowRun | WisebotError) -> None:
-        """Learns how a run ended. Whatever is no refusal breaks the row."""
+    def judge(self, target: Target, outcome: Outcome) -> Outcome:
+        """Learns how a run ended, and gives what to tell of it. Whatever is no refusal breaks the row.
+
+        Those that were under way when the row became too long are refused like those before them: they belong to the
+        rest, for which one message is enough.
+        """
         if isinstance(outcome, NotRun):
-            return
+            return outcome
         about, kind = _refused(target, outcome)
         for other in _all_about(target):
             if other != about:
                 self._rows.pop(other, None)
-        if about is not None:
-            row = self._rows.get(about)
-            if row is None or row.kind != kind:
-                row = self._rows[about] = _Row(kind)
-            row.refusals += 1
+        if about is None:
+            return outcome
+        row = self._rows.get(about)
+        if row is None or row.kind != kind:
+            row = self._rows[about] = _Row(kind)
+        row.refusals += 1
+        return _open(target, row) if row.refusals > MOST_REFUSALS else outcome
 
 
-def _refused(target: Target, outcome: WorkflowRun | WisebotError) -> tuple[tuple[str, ...] | None, str]:
+def _open(target: Target, row: _Row) -> CircuitOpen:
+    return CircuitOpen(f"the {MOST_REFUSALS} runs before had all failed at {target.host}: {row.kind}")
+
+
+def _refused(target: Target, outcome: Outcome) -> tuple[tuple[str, ...] | None, str]:
     """What an outcome says is refused, and in which words."""
     if isinstance(outcome, ConnectionFailed):
         return _the_host(target), outcome.reason

@@ -27,6 +27,9 @@ LONGEST_HELLO: Final = 4096
 HELLO_SECONDS: Final = 10.0
 """How long a stranger may take to show the key."""
 
+FAREWELL_SECONDS: Final = 1.0
+"""How long whoever is sent away may take to go."""
+
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
@@ -56,7 +59,7 @@ class Door:
 
     def __init__(self, enter: Callable[[Visitor], None]) -> None:
         self._enter = enter
-        self._open: set[socket.socket] = set()
+        self._inside: dict[socket.socket, threading.Thread] = {}
         self._closed = False
         self.key = secrets.token_urlsafe(32)
         self._listener = socket.create_server((HOST, 0), backlog=128)
@@ -66,10 +69,13 @@ class Door:
     def close(self) -> None:
         """Lets nobody in any more, and sends away who is inside."""
         self._closed = True
-        for one in (self._listener, *list(self._open)):
+        inside = dict(self._inside)
+        for one in (self._listener, *inside):
             with suppress(OSError):  # wakes the thread that waits for it: closing alone does not
                 one.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        for thread in inside.values():
+            thread.join(FAREWELL_SECONDS)
 
     def _listen(self) -> None:
         while not self._closed:
@@ -84,11 +90,12 @@ class Door:
             visitor = self._let_in(connection)
             if visitor is None:
                 return
-            self._open.add(connection)
+            self._inside[connection] = threading.current_thread()
             try:
-                self._enter(visitor)
+                with visitor.lines:  # while it is open the connection is, too, closed or not
+                    self._enter(visitor)
             finally:
-                self._open.discard(connection)
+                del self._inside[connection]
 
     def _let_in(self, connection: socket.socket) -> Visitor | None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -98,8 +105,10 @@ class Door:
             hello = json.loads(lines.readline(LONGEST_HELLO))
             key, collected = str(hello["key"]), bool(hello["collected"])
         except (ValueError, TypeError, KeyError):
+            lines.close()
             return None
         if not hmac.compare_digest(key.encode("utf-8", "replace"), self.key.encode()):
+            lines.close()
             return None
         connection.settimeout(None)
         return Visitor(connection, lines, collected)

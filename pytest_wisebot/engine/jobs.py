@@ -68,6 +68,7 @@ class Job:
         flight: how far it has come.
         task: what runs it, once it has begun.
         target: whom it asks, once that is known.
+        yields: its last attempt was told to come back later: until then its place is free for others.
     """
 
     request: RunRequest
@@ -79,5 +80,6 @@ class Job:
     mark: Mark = field(default_factory=Mark)
     task: asyncio.Task[Outcome] | None = None
     target: Target | None = None
+    yields: bool = False
     begun_at: float | None = None
     sent_at: float | None = None

@@ -115,7 +115,7 @@ class Ledger:
                 self._durations[job.key] = (outcome.workflow, outcome.elapsed)
         elif isinstance(outcome, NotRun):
             self._not_run[GIVEN_UP if isinstance(outcome, Cancelled) else str(outcome)] += 1
-        elif not isinstance(outcome, ConfigurationError):
+        elif not isinstance(outcome, ConfigurationError) and not given_up:
             self._without_verdict += 1
 
     @property

@@ -16,7 +16,7 @@ from typing import Any, Final
 from ..errors import Cancelled, ConfigurationError, ConnectionLost, WisebotError
 from ..runs import RunRequest
 from . import wire
-from .door import WELCOME
+from .door import FAREWELL_SECONDS, WELCOME
 from .jobs import Ahead, Ended
 from .pending import PendingRun, Strings
 
@@ -45,7 +45,8 @@ class RemoteEngine:
         self._lock = threading.Lock()
         self._over = False
         self._connection = self._connected(address, {"key": key, "collected": collected})
-        threading.Thread(target=self._listen, name="wisebot-remote", daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, name="wisebot-remote", daemon=True)
+        self._listener.start()
 
     def describe(self) -> dict[str, Any]:
         """What the controller says of the session. Asked once; waits for the answer.
@@ -86,23 +87,25 @@ class RemoteEngine:
         """Leaves."""
         with suppress(OSError):
             self._connection.shutdown(socket.SHUT_RDWR)
+        self._listener.join(FAREWELL_SECONDS)
         self._connection.close()
 
     def _connected(self, address: tuple[str, int], hello: Mapping[str, Any]) -> socket.socket:
         problem: object = "something else answers there"
         try:
             connection = socket.create_connection(address, timeout=CONNECT_SECONDS)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection.sendall(wire.line(hello))
-            self._lines = connection.makefile("rb")
-            if json.loads(self._lines.readline(4096)).get("welcome") == WELCOME:
-                connection.settimeout(None)
-                return connection
-            connection.close()
         except OSError as error:
             problem = error.strerror or type(error).__name__
-        except (ValueError, AttributeError):
-            pass
+        else:
+            with suppress(OSError, ValueError, AttributeError):
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                connection.sendall(wire.line(hello))
+                self._lines = connection.makefile("rb")
+                if json.loads(self._lines.readline(4096)).get("welcome") == WELCOME:
+                    connection.settimeout(None)
+                    return connection
+                self._lines.close()
+            connection.close()
         raise ConfigurationError(
             f"worker {self._worker} on {platform.node()} cannot reach the controller's engine at "
             f"{address[0]}:{address[1]} ({problem}). Runs are started by the controller, and only workers on its own "
@@ -121,7 +124,7 @@ class RemoteEngine:
         return None
 
     def _listen(self) -> None:
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError), self._lines:
             for line in self._lines:
                 self._hear(json.loads(line))
         with self._lock:

@@ -185,7 +185,7 @@ class Runner:
         self._begun.pop(job)
         self._window.leave(job.ticket)
         if job.target is not None and outcome is not None:
-            self._circuit.ended(job.target, outcome)
+            outcome = self._circuit.judge(job.target, outcome)
         self._settle(job, outcome or _given_up(job), given_up=outcome is None)
         self._pump()
 
@@ -220,18 +220,25 @@ class Runner:
 
     def failed(self, job: Job, error: InfrastructureError) -> None:
         """Its attempt failed: where Wisebot asks for less, it gets less."""
-        if isinstance(error, RateLimited | ServiceUnavailable):
+        job.yields = isinstance(error, RateLimited | ServiceUnavailable)
+        if job.yields:
             self._window.limited(job.ticket, error.retry_after, self._loop.time())
 
     async def again(self, job: Job, seconds: float) -> None:
-        """Leaves its place to others, and comes back for another one."""
+        """Comes back for another attempt, before all that have not begun.
+
+        Where Wisebot asks for less, its place is free for others meanwhile, of which the cap lets in fewer. Else it
+        keeps the place: while a host does not answer, nobody else is sent after those who find that out.
+        """
+        assert job.target is not None
         job.sent_at = None
-        self._window.leave(job.ticket)
-        self._pump()
+        if job.yields:
+            self._window.leave(job.ticket)
+            self._pump()
         self.ledger.back_off += seconds
         await asyncio.sleep(seconds)
-        assert job.target is not None
         self._circuit.check(job.target)
+        self._window.leave(job.ticket)
         turn = self._again[job.ticket] = self._loop.create_future()
         job.ticket.urgency = Urgency.AGAIN
         self._window.join(job.ticket)

@@ -32,11 +32,10 @@ class Summary:
 
     def _took(self) -> Iterator[str]:
         numbers = self._numbers
-        if not numbers.runs and not numbers.without_verdict:
-            return
         saved = numbers.run_time - numbers.wall
         together = f", {saved:.1f} s saved" if saved >= 0.05 else ""
-        yield f"{_runs(numbers.runs)}, {numbers.run_time:.1f} s of run time in {numbers.wall:.1f} s{together}"
+        if numbers.runs:
+            yield f"{_runs(numbers.runs)}, {numbers.run_time:.1f} s of run time in {numbers.wall:.1f} s{together}"
         width = max(map(len, numbers.seconds), default=0)
         for workflow, seconds in sorted(numbers.seconds.items()):
             p50, p95 = percentile(seconds, 0.5), percentile(seconds, 0.95)

@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from pytest_wisebot import ConnectionFailed, NotStarted, RateLimited
-from pytest_wisebot.client import AtOnce, Client, Flight, _retry_after
+from pytest_wisebot.client import AtOnce, Client, Flight
+from pytest_wisebot.client.verdict import retry_after
 from pytest_wisebot.errors import Answer, Attempted, ConnectionLost, InfrastructureError
 from pytest_wisebot.redaction import Redactor
 from pytest_wisebot.runs import RunRequest, WorkflowRun
@@ -104,9 +105,9 @@ def test_seconds_and_dates_are_both_understood() -> None:
     """``Retry-After`` comes in seconds or as an HTTP date; what cannot be read asks for nothing."""
     soon = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
     past = format_datetime(datetime.now(UTC) - timedelta(seconds=30), usegmt=True)
-    found = [_retry_after(httpx.Headers({"retry-after": text})) for text in ("7", " 2.5 ", past, "soon", "-3", "")]
+    found = [retry_after(httpx.Headers({"retry-after": text})) for text in ("7", " 2.5 ", past, "soon", "-3", "")]
     assert found == [7.0, 2.5, 0.0, None, None, None]
-    until = _retry_after(httpx.Headers({"Retry-After": soon}))
+    until = retry_after(httpx.Headers({"Retry-After": soon}))
     assert until is not None
     assert 28 < until <= 30
-    assert _retry_after(httpx.Headers({})) is None
+    assert retry_after(httpx.Headers({})) is None

@@ -1,0 +1,246 @@
+"""Runs one workflow over HTTP and says what became of it: a `WorkflowRun`, or the error that names who must act.
+
+One step, one worry: `Client.run` holds the deadline, then the retries, then one attempt, which is one exchange of bytes
+(`exchange`) and the reading of its answer (`verdict`). The client never starts a run again that may have happened,
+unless the settings call the workflow idempotent. The one deadline is ours: httpx's own limits are per read, and a slow
+drip passes them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final, Self
+
+import httpx
+
+from ..apis import Prepared, prepare, status_check
+from ..envelope import Envelope
+from ..errors import (
+    Answer,
+    Attempted,
+    AuthenticationFailed,
+    ConfigurationError,
+    ConnectionFailed,
+    ConnectionLost,
+    InfrastructureError,
+    NotRun,
+    NotStarted,
+    OutcomeUnknown,
+    RunTimedOut,
+)
+from ..redaction import Redactor
+from ..runs import Api, RunRequest, WorkflowRun, brief
+from ..settings import Settings
+from .exchange import Exchanger, Received, is_of_the_network
+from .flight import Flight, Target
+from .verdict import AnswerReader
+
+LONGEST_PAUSE: Final = 60.0
+"""Seconds that a ``Retry-After`` makes one wait at most."""
+
+STATUS_LIMIT: Final = 10.0
+"""Seconds that checking a dashboard token may take; after them the run itself finds out."""
+
+
+class Client:
+    """Asks Wisebot. For use within one event loop.
+
+    Args:
+        settings: the hosts, credentials and limits.
+        redactor: cleans what errors quote of answers.
+        jitter: a number from 0 to 1, by which pauses differ; for tests.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        redactor: Redactor,
+        *,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._settings = settings
+        self._jitter = jitter
+        self._exchanger = Exchanger(settings, redactor)
+        self._reader = AnswerReader(redactor)
+        self._token_check: asyncio.Task[Answer | None] | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._token_check is not None:
+            self._token_check.cancel()
+            await asyncio.wait([self._token_check])  # and not its result, whose error each run was told
+            if not self._token_check.cancelled():
+                self._token_check.exception()  # seen, so that asyncio does not complain
+
+    async def run(self, request: RunRequest, flight: Flight) -> WorkflowRun:
+        """Runs a workflow and waits for its end; ``flight`` shows how far it is.
+
+        Raises:
+            ConfigurationError: nothing can be sent.
+            InfrastructureError: no verdict is possible, and why.
+            NotRun: ``flight.turns`` did not let it be sent.
+        """
+        prepared = prepare(request, self._settings)
+        flight.asked = self._attempted(prepared, flight)
+        flight.turns.begin(Target(request.api, prepared.outgoing.host, prepared.workflow.id, prepared.credential))
+        seconds = request.timeout if request.timeout is not None else self._settings.timeout
+        try:
+            async with asyncio.timeout(seconds) as deadline:
+                await self._check_token(prepared)
+                return await self._attempts(prepared, flight, deadline)
+        except TimeoutError:
+            raise self._overdue(prepared, flight, seconds) from None
+
+    # --- the deadline
+
+    def _overdue(self, prepared: Prepared, flight: Flight, seconds: float) -> InfrastructureError:
+        if isinstance(flight.failure, OutcomeUnknown):
+            return flight.failure
+        asked = self._attempted(prepared, flight)
+        if flight.sent:
+            return RunTimedOut(f"no whole answer within {seconds:g} s", asked)
+        return flight.failure or ConnectionFailed(f"no connection within the run's {seconds:g} s", asked)
+
+    # --- the retries
+
+    async def _attempts(self, prepared: Prepared, flight: Flight, deadline: asyncio.Timeout) -> WorkflowRun:
+        while True:
+            flight.begin()
+            try:
+                return await self._attempt(prepared, flight)
+            except InfrastructureError as error:
+                flight.keep(error)
+                flight.turns.failed(error)
+                pause = self._pause(error, prepared, flight, deadline)
+            assert flight.failure is not None
+            if pause is None:
+                raise flight.failure
+            await self._next_turn(pause, flight, flight.failure)
+
+    async def _next_turn(self, pause: float, flight: Flight, failure: InfrastructureError) -> None:
+        try:
+            await flight.turns.again(pause)
+        except NotRun as stopped:
+            # What provably did not start, and may not be tried again, was not run. What may have happened stays so.
+            if isinstance(failure, NotStarted):
+                raise stopped from None
+            raise failure from None
+
+    def _pause(
+        self, error: InfrastructureError, prepared: Prepared, flight: Flight, deadline: asyncio.Timeout
+    ) -> float | None:
+        """Seconds until the next attempt; None when there must not be one."""
+        may_repeat = isinstance(error, NotStarted) or (
+            isinstance(error, OutcomeUnknown) and prepared.workflow.idempotent
+        )
+        if not may_repeat or flight.attempts > self._settings.retries:
+            return None
+        pause = self._back_off(error, flight.attempts)
+        ends_at = deadline.when()
+        in_time = ends_at is None or asyncio.get_running_loop().time() + pause < ends_at
+        return pause if in_time else None
+
+    def _back_off(self, error: InfrastructureError, attempts: int) -> float:
+        asked = error.answer.retry_after if error.answer else None
+        if asked is not None:
+            return min(asked, LONGEST_PAUSE)
+        return float(min(0.5 * 2 ** (attempts - 1), 8.0) * (0.5 + self._jitter() / 2))
+
+    # --- one attempt
+
+    async def _attempt(self, prepared: Prepared, flight: Flight) -> WorkflowRun:
+        try:
+            received = await self._exchanger.exchange(prepared.outgoing, flight)
+        except (httpx.InvalidURL, UnicodeError) as error:  # an id that is too long, a host that no DNS name can be
+            raise ConfigurationError(
+                f"workflow {brief(prepared.request.workflow)}: no request can be made for {prepared.outgoing.host} "
+                f"({type(error).__name__})"
+            ) from None
+        except Exception as error:
+            if not is_of_the_network(error):
+                raise
+            raise self._broken(error, prepared, flight) from None
+        elapsed = time.perf_counter() - (flight.sent_at or time.perf_counter())
+        verdict = await self._reader.read(received, prepared.credential, self._attempted(prepared, flight))
+        if isinstance(verdict, InfrastructureError):
+            raise verdict
+        return self._run(verdict, received, prepared, flight, elapsed)
+
+    def _broken(self, error: Exception, prepared: Prepared, flight: Flight) -> InfrastructureError:
+        """What an exchange that did not end means: whether the request had begun to go out decides."""
+        asked = self._attempted(prepared, flight)
+        if not flight.sent:
+            return ConnectionFailed(self._exchanger.why_no_connection(error), asked)
+        return ConnectionLost(f"the connection ended before the answer was whole ({type(error).__name__})", asked)
+
+    def _run(
+        self, envelope: Envelope, received: Received, prepared: Prepared, flight: Flight, elapsed: float
+    ) -> WorkflowRun:
+        settings = self._settings
+        return WorkflowRun(
+            ok=envelope.ok,
+            run_id=envelope.run_id,
+            result=envelope.result,
+            has_result=envelope.has_result,
+            error=envelope.error,
+            extra=envelope.extra,
+            workflow=prepared.request.workflow,
+            workflow_id=prepared.workflow.id,
+            api=prepared.request.api,
+            inputs=prepared.request.inputs,
+            status_code=received.status_code,
+            started_at=flight.started_at or datetime.now(UTC),
+            elapsed=elapsed,
+            attempts=flight.attempts,
+            source="emulator" if settings.emulated_fallback is not None else "live",
+            environment=settings.environment_of(prepared.request.api),
+            commands=prepared.commands,
+        )
+
+    def _attempted(self, prepared: Prepared, flight: Flight) -> Attempted:
+        request = prepared.request
+        return Attempted(
+            workflow=request.workflow,
+            api=str(request.api),
+            host=prepared.outgoing.host,
+            attempts=flight.attempts,
+            environment=self._settings.environment_of(request.api),
+            commands=prepared.commands,
+        )
+
+    # --- the dashboard token, checked once before the first run
+
+    async def _check_token(self, prepared: Prepared) -> None:
+        if prepared.request.api is not Api.DASHBOARD:
+            return
+        if self._token_check is None:
+            self._token_check = asyncio.create_task(self._refused_token())
+        # Waited for with a limit, and without cancelling it: the check belongs to all runs, and a server that leaves it
+        # hanging must not use up the time of a run that it may answer.
+        seconds = prepared.request.timeout if prepared.request.timeout is not None else self._settings.timeout
+        done, _ = await asyncio.wait([self._token_check], timeout=min(STATUS_LIMIT, seconds / 2))
+        answer = self._token_check.result() if done else None
+        if answer is not None:
+            asked = self._attempted(prepared, Flight())
+            reason = f"{prepared.credential} was refused by GET /api/v1/status; no run was started"
+            raise AuthenticationFailed(reason, asked, answer)
+
+    async def _refused_token(self) -> Answer | None:
+        """The answer that refuses the token; None when it is good, or when nobody can say: then the run finds out."""
+        outgoing = status_check(self._settings)
+        if outgoing is None:
+            return None
+        try:
+            async with asyncio.timeout(STATUS_LIMIT):
+                received = await self._exchanger.exchange(outgoing, Flight())
+        except Exception as error:
+            if not is_of_the_network(error):
+                raise
+            return None
+        return self._reader.answer(received) if received.status_code in (401, 403) else None
