@@ -27,21 +27,28 @@ class Controller:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._door = Door(self._enter)
+        self._door: Door | None = None
+        self._problem = ""
+        try:
+            self._door = Door(self._enter)
+            config.add_cleanup(self._door.close)
+        except OSError as error:  # told to those who want in: a session without Wisebot does not need a door
+            self._problem = error.strerror or type(error).__name__
         self._lock = threading.Lock()
         self._closing: Closing | None = None
         self._owner: Owner | None = None
         self._expected = False
         self._settled = threading.Event()
-        config.add_cleanup(self._door.close)
 
     # --- hooks
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """A worker is about to start."""
-        each = self._config.getoption("dist") == "each"
-        xdist.leave_door(node.workerinput, {"host": HOST, "port": self._door.port, "key": self._door.key, "each": each})
+        door: dict[str, Any] = {"host": HOST, "port": 0, "key": "", "problem": self._problem}
+        if self._door is not None:
+            door |= {"port": self._door.port, "key": self._door.key}
+        xdist.leave_door(node.workerinput, {**door, "each": self._config.getoption("dist") == "each"})
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_xdist_node_collection_finished(self) -> None:
@@ -77,7 +84,8 @@ class Controller:
                 self._closing.live.stop()
             if self._owner is not None and self._owner.begun is not None:
                 self._owner.begun.close()
-            self._door.close()
+            if self._door is not None:
+                self._door.close()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True, optionalhook=True)
     def pytest_testnodedown(self) -> Generator[None, Any, Any]:
@@ -97,6 +105,7 @@ class Controller:
     def described(self, *, collected: bool) -> dict[str, Any]:
         """What a worker must know: settings, emulator, and whether anything may start ahead."""
         from ..engine.wire import settings_to_dict
+        from .owner import settings_hooks
 
         if collected:
             self._settled.wait(SETTLED_SECONDS)
@@ -106,7 +115,12 @@ class Controller:
         except (pytest.UsageError, pytest.exit.Exception) as error:  # the project's hook ends the session
             raise ConfigurationError(str(error)) from None
         emulator = owner.emulator.to_dict() if owner.emulator is not None else None
-        return {"settings": settings, "emulator": emulator, "no_ahead": owner.no_ahead}
+        return {
+            "settings": settings,
+            "emulator": emulator,
+            "no_ahead": owner.no_ahead,
+            "hooks": settings_hooks(self._config),
+        }
 
     def mask(self, secret: Secret) -> None:
         """Masks this credential from now on."""

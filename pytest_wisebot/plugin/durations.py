@@ -10,6 +10,9 @@ import pytest
 Durations = Mapping[str, tuple[str, float]]
 """By a test's tag: its workflow, and the seconds that its run took."""
 
+MOST_KEPT = 20_000
+"""Tests whose durations are kept; those that have not run for longest go first."""
+
 _WHERE = "wisebot/durations"
 
 
@@ -27,4 +30,6 @@ def write(config: pytest.Config, durations: Durations) -> None:
     """Keeps these; what tests that did not run took before stays."""
     cache = getattr(config, "cache", None)
     if cache is not None and durations:
-        cache.set(_WHERE, {tag: list(one) for tag, one in {**read(config), **durations}.items()})
+        before = {tag: one for tag, one in read(config).items() if tag not in durations}
+        newest_last = [*before.items(), *durations.items()]
+        cache.set(_WHERE, {tag: list(one) for tag, one in newest_last[-MOST_KEPT:]})

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from ..errors import ConfigurationError, WisebotError
 from ..redaction import Redactor
 from ..settings import Settings
+from . import xdist
+from .owner import settings_hooks
 
 if TYPE_CHECKING:
     from ..emulator.handle import Ready
@@ -17,20 +21,23 @@ class Guest:
     """Settings, emulator and engine of the controller, as one of its workers sees them.
 
     Args:
-        door: what the controller left in ``workerinput``.
-        worker: this worker's name.
+        config: this worker's.
         collected: tests are being collected, and none runs yet.
     """
 
-    def __init__(self, door: dict[str, Any], worker: str, *, collected: bool) -> None:
+    def __init__(self, config: pytest.Config, *, collected: bool) -> None:
         from ..engine.remote import RemoteEngine
 
+        door, worker = xdist.door(config), xdist.worker_name(config)
+        self._config = config
         self.redactor = Redactor()
         self.each = f"{worker}:" if door["each"] else ""
         self._known: dict[str, Any] | WisebotError | None = None
         self._settings: Settings | None = None
         self._remote: RemoteEngine | ConfigurationError
         try:
+            if door["problem"]:
+                raise ConfigurationError(f"the controller could not listen for its workers: {door['problem']}")
             self._remote = RemoteEngine((door["host"], door["port"]), door["key"], worker, collected=collected)
         except ConfigurationError as error:
             self._remote = error
@@ -101,8 +108,23 @@ class Guest:
         if self._known is None:
             try:
                 self._known = self.engine.describe()
+                self._check_hooks(self._known["hooks"])
             except WisebotError as error:
                 self._known = error
         if isinstance(self._known, WisebotError):
             raise self._known.with_traceback(None) from None
         return self._known
+
+    def _check_hooks(self, known: list[str]) -> None:
+        """The controller must know every settings hook: runs would go, in silence, where the project did not want them.
+
+        Raises:
+            ConfigurationError: it does not know one that this worker has found while it collected tests.
+        """
+        unknown = [file for file in settings_hooks(self._config) if file not in known]
+        if unknown:
+            raise ConfigurationError(
+                f"pytest_wisebot_settings in {', '.join(unknown)} is not known to xdist's controller, which starts the "
+                "runs and collects no tests: put it into the conftest.py of the rootdir, or of a folder that pytest is "
+                "given"
+            )

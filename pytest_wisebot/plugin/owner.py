@@ -39,6 +39,12 @@ def owner_of(config: pytest.Config) -> Owner:
     return owner
 
 
+def settings_hooks(config: pytest.Config) -> list[str]:
+    """The files whose ``pytest_wisebot_settings`` this process knows."""
+    found = (getattr(one.plugin, "__file__", None) for one in config.hook.pytest_wisebot_settings.get_hookimpls())
+    return sorted(file for file in found if file is not None)
+
+
 class Owner:
     """Settings, emulator and engine, each made when it is first needed. Its threads may ask it at once."""
 

@@ -99,7 +99,7 @@ def session_of(config: pytest.Config, *, collected: bool = False) -> WisebotSess
 
 def _home_of(config: pytest.Config, *, collected: bool) -> Home:
     if xdist.is_worker(config):
-        guest = Guest(xdist.door(config), xdist.worker_name(config), collected=collected)
+        guest = Guest(config, collected=collected)
         clean_logs(config, guest.redactor)
         config.add_cleanup(guest.close)
         return guest
