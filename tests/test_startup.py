@@ -48,7 +48,16 @@ SUITE = """
 
 
 @pytest.mark.parametrize(
-    "args", [["-k", "not deselected"], ["--collect-only"], ["--markers"], ["--fixtures"], ["--help"]]
+    "args",
+    [
+        ["-k", "not deselected"],
+        ["-p", "xdist", "-n", "1", "-k", "not deselected"],
+        ["--collect-only"],
+        ["--markers"],
+        ["--fixtures"],
+        ["--help"],
+    ],
+    ids=" ".join,
 )
 def test_a_session_without_our_fixtures_stays_light_to_the_end(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, args: list[str]

@@ -136,3 +136,39 @@ def test_it_may_end_the_session_in_pytests_own_ways(project: Any) -> None:
     project.write("conftest.py", "import pytest\ndef pytest_wisebot_settings(): raise pytest.UsageError('no vault')")
     result = project.run()
     assert (result.ret, result.errlines[-2:-1]) == (pytest.ExitCode.USAGE_ERROR, ["ERROR: no vault"])
+
+
+def test_under_xdist_the_controller_must_know_the_hook(project: Any) -> None:
+    """A hook that only workers find would be passed over in silence: each test that asks is told where to put it."""
+    project.write("deep/conftest.py", "def pytest_wisebot_settings(settings): return settings")
+    project.test("def test_it(trigger_workflow): assert trigger_workflow('echo').ok", "deep/test_it.py")
+    result = project.run_apart("-n", "1")
+    result.assert_outcomes(failed=1)
+    message = (
+        f"pytest_wisebot_settings in {project.path / 'deep/conftest.py'} is not known to xdist's controller, which starts "
+        "the runs and collects no tests: put it into the conftest.py of the rootdir, or of a folder that pytest is given"
+    )
+    assert f"E   pytest_wisebot.errors.ConfigurationError: {message}" in result.outlines
+    project.run_apart("-n", "1", "deep").assert_outcomes(passed=1)
+
+
+def test_under_xdist_the_hook_runs_once(project: Any) -> None:
+    """It runs on the controller, before the first test, and all workers see what it changed."""
+    project.write(
+        "conftest.py",
+        """
+        import pathlib
+
+        def pytest_wisebot_settings(config, settings):
+            with open(config.rootpath / "asked", "a") as file:
+                file.write("worker " if hasattr(config, "workerinput") else "controller ")
+            return settings.replace(timeout=77.0)
+        """,
+    )
+    project.test("""
+        @pytest.mark.parametrize("n", range(4))
+        def test_it(wisebot_settings, n):
+            assert wisebot_settings.timeout == 77.0
+    """)
+    project.run_apart("-n", "2").assert_outcomes(passed=4)
+    assert (project.path / "asked").read_text("utf-8") == "controller "
