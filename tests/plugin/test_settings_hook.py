@@ -145,8 +145,9 @@ def test_under_xdist_the_controller_must_know_the_hook(project: Any) -> None:
     result = project.run_apart("-n", "1")
     result.assert_outcomes(failed=1)
     message = (
-        f"pytest_wisebot_settings in {project.path / 'deep/conftest.py'} is not known to xdist's controller, which starts "
-        "the runs and collects no tests: put it into the conftest.py of the rootdir, or of a folder that pytest is given"
+        f"pytest_wisebot_settings in {project.path / 'deep/conftest.py'} is not known to xdist's controller, which "
+        "starts the runs and collects no tests: put it into the conftest.py of the rootdir, or of a folder that pytest "
+        "is given"
     )
     assert f"E   pytest_wisebot.errors.ConfigurationError: {message}" in result.outlines
     project.run_apart("-n", "1", "deep").assert_outcomes(passed=1)
