@@ -252,6 +252,11 @@ class UnexpectedResponse(InfrastructureError):
 class NotRun(WisebotError):
     """The run was stopped before it was sent."""
 
+    @property
+    def reason(self) -> str:
+        """Why, in words that all runs have in common that were stopped for it."""
+        return str(self)
+
 
 class BudgetExhausted(NotRun):
     """The session has started as many runs as ``--wisebot-max-runs`` allows."""
@@ -263,6 +268,11 @@ class CircuitOpen(NotRun):
 
 class Cancelled(NotRun):
     """The run was given up: by `PendingRun.cancel`, or because the session ended."""
+
+    @property
+    def reason(self) -> str:
+        """Why, in words that all runs have in common that were stopped for it."""
+        return "given up before being sent"
 
 
 class RecordingNotFound(WisebotError):

@@ -88,7 +88,7 @@ class Client:
         """
         prepared = prepare(request, self._settings)
         flight.asked = self._attempted(prepared, flight)
-        flight.turns.begin(Target(request.api, prepared.outgoing.host, prepared.workflow.id, prepared.credential))
+        flight.turns.begin(_target(prepared))
         seconds = request.timeout if request.timeout is not None else self._settings.timeout
         try:
             async with asyncio.timeout(seconds) as deadline:
@@ -244,3 +244,8 @@ class Client:
                 raise
             return None
         return self._reader.answer(received) if received.status_code in (401, 403) else None
+
+
+def _target(prepared: Prepared) -> Target:
+    outgoing = prepared.outgoing
+    return Target(prepared.request.api, outgoing.host, prepared.workflow.id, prepared.credential, outgoing.secret)

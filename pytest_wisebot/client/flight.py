@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from ..errors import Attempted, InfrastructureError, OutcomeUnknown
+from ..redaction import Secret
 from ..runs import Api
 
 
@@ -20,13 +21,15 @@ class Target:
     Attributes:
         host: the origin.
         workflow: the workflow's id.
-        credential: what an error calls the credential; never the credential itself.
+        credential: what an error calls the credential.
+        secret: the credential itself, closed: by it two are told apart that are called the same.
     """
 
     api: Api
     host: str
     workflow: str
     credential: str
+    secret: Secret | None = None
 
 
 class Turns(Protocol):

@@ -20,8 +20,8 @@ from ..redaction import Secret
 from . import wire
 from .door import WELCOME, Visitor
 from .engine import Engine
-from .jobs import Ahead, Ended
 from .pending import PendingRun
+from .values import Ahead, Ended
 
 
 class Host(Protocol):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Final
 
 from ..client import Target
 from ..errors import AuthenticationFailed, CircuitOpen, ConnectionFailed, NotRun
 from ..runs import Api
-from .jobs import Outcome
+from .values import Outcome
+
+_About = tuple[Hashable, ...]
 
 MOST_REFUSALS: Final = 5
 """Runs in a row that may be refused for one reason."""
@@ -30,7 +33,7 @@ class Circuit:
     """
 
     def __init__(self) -> None:
-        self._rows: dict[tuple[str, ...], _Row] = {}
+        self._rows: dict[_About, _Row] = {}
 
     def check(self, target: Target) -> None:
         """Lets an attempt pass.
@@ -65,10 +68,10 @@ class Circuit:
 
 
 def _open(target: Target, row: _Row) -> CircuitOpen:
-    return CircuitOpen(f"the {MOST_REFUSALS} runs before had all failed at {target.host}: {row.kind}")
+    return CircuitOpen(f"{MOST_REFUSALS} runs in a row had failed at {target.host}: {row.kind}")
 
 
-def _refused(target: Target, outcome: Outcome) -> tuple[tuple[str, ...] | None, str]:
+def _refused(target: Target, outcome: Outcome) -> tuple[_About | None, str]:
     """What an outcome says is refused, and in which words."""
     if isinstance(outcome, ConnectionFailed):
         return _the_host(target), outcome.reason
@@ -78,17 +81,17 @@ def _refused(target: Target, outcome: Outcome) -> tuple[tuple[str, ...] | None, 
     return None, ""
 
 
-def _all_about(target: Target) -> list[tuple[str, ...]]:
+def _all_about(target: Target) -> list[_About]:
     return [_the_host(target), _the_credential(target), _the_pair(target)]
 
 
-def _the_host(target: Target) -> tuple[str, ...]:
+def _the_host(target: Target) -> _About:
     return ("host", target.host)
 
 
-def _the_credential(target: Target) -> tuple[str, ...]:
-    return ("credential", target.host, target.credential)
+def _the_credential(target: Target) -> _About:
+    return ("credential", target.host, target.secret or target.credential)
 
 
-def _the_pair(target: Target) -> tuple[str, ...]:
-    return ("pair", target.host, target.credential, target.workflow)
+def _the_pair(target: Target) -> _About:
+    return ("pair", target.host, target.secret or target.credential, target.workflow)

@@ -17,11 +17,12 @@ from ..errors import Cancelled, WisebotError
 from ..redaction import Redactor
 from ..runs import RunRequest
 from ..settings import Settings
-from .jobs import Ahead, Job
+from .jobs import Job
 from .ledger import Numbers, Status
 from .pending import PendingRun, Strings
 from .runner import Runner
 from .threads import DaemonThreads
+from .values import Ahead
 from .window import Ticket, Urgency, Window
 
 T = TypeVar("T")
@@ -196,7 +197,7 @@ class Engine:
         self._loop.set_default_executor(DaemonThreads())
         window = Window(self._settings.concurrency, self._settings.max_runs)
         async with Client(self._settings, self._redactor) as client:
-            self._runner = Runner(client, window, self._redactor)
+            self._runner = Runner(client, window, self._redactor, _over_budget(self._settings))
             try:
                 yield
             finally:
@@ -218,3 +219,7 @@ class Engine:
             return self._portal.call(function)
         except RuntimeError:
             return otherwise
+
+
+def _over_budget(settings: Settings) -> str:
+    return f"as many requests for runs as allowed have been sent: {settings.max_runs} ({settings.source('max-runs')})"

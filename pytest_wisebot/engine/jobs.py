@@ -7,39 +7,9 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from ..client import Flight, Target
-from ..errors import WisebotError
-from ..runs import RunRequest, WorkflowRun
+from ..runs import RunRequest
+from .values import Ended, Outcome
 from .window import Ticket
-
-Outcome = WorkflowRun | WisebotError
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How a run ended.
-
-    Attributes:
-        outcome: the run, or why there is none.
-        lag: seconds that the engine itself may have added to the run's ``elapsed``.
-    """
-
-    outcome: Outcome
-    lag: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Ahead:
-    """A declared run that may start before its test asks for it.
-
-    Attributes:
-        key: by which the test will ask; one for each execution.
-        request: what to run.
-        seconds: how long it took in the last session; None when nobody knows.
-    """
-
-    key: str
-    request: RunRequest
-    seconds: float | None = None
 
 
 @dataclass(slots=True)
@@ -47,7 +17,7 @@ class Mark:
     """What remains of a run in the session's numbers once its result is gone.
 
     Attributes:
-        sent: a request has begun to go out.
+        sent: a request has begun to go out, and it is not known that no run came of it.
         ended: it ended by itself, and was not given up.
         awaited: a test waited for it.
     """
@@ -68,6 +38,7 @@ class Job:
         flight: how far it has come.
         task: what runs it, once it has begun.
         target: whom it asks, once that is known.
+        resting: it waits for its next attempt, and none is under way.
         yields: its last attempt was told to come back later: until then its place is free for others.
     """
 
@@ -80,6 +51,7 @@ class Job:
     mark: Mark = field(default_factory=Mark)
     task: asyncio.Task[Outcome] | None = None
     target: Target | None = None
+    resting: bool = False
     yields: bool = False
     begun_at: float | None = None
     sent_at: float | None = None

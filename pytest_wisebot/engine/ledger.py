@@ -6,14 +6,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Final
 
-from ..errors import Cancelled, ConfigurationError, NotRun
+from ..errors import ConfigurationError, NotRun, NotStarted, Rejected
 from ..runs import WorkflowRun
-from .jobs import Ended, Job, Mark
-
-GIVEN_UP: Final = "given up before they were sent"
-"""Why runs were not run that nobody waited for any more."""
+from .jobs import Job, Mark
+from .values import Ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +106,14 @@ class Ledger:
         self._retries += max(0, job.flight.attempts - 1)
         job.mark.ended = not given_up
         outcome = ended.outcome
+        if isinstance(outcome, NotStarted | Rejected | NotRun):
+            job.mark.sent = False  # it provably came to no run
         if isinstance(outcome, WorkflowRun):
             self._seconds.setdefault(outcome.workflow, []).append(outcome.elapsed)
             if job.key:
                 self._durations[job.key] = (outcome.workflow, outcome.elapsed)
         elif isinstance(outcome, NotRun):
-            self._not_run[GIVEN_UP if isinstance(outcome, Cancelled) else str(outcome)] += 1
+            self._not_run[outcome.reason] += 1
         elif not isinstance(outcome, ConfigurationError) and not given_up:
             self._without_verdict += 1
 

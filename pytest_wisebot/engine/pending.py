@@ -14,7 +14,7 @@ import anyio.to_thread
 
 from ..errors import WisebotError
 from ..runs import RunRequest, WorkflowRun
-from .jobs import Ended, Outcome
+from .values import Ended, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +155,11 @@ class PendingRun:
         return outcome
 
     def _mine(self, outcome: Outcome) -> Outcome:
-        """A copy where the run is shared: what one test changes in its result is no other test's business."""
-        if not self.request.share or not isinstance(outcome, WorkflowRun):
+        """A copy where the run is shared: what one test does to its result or error is no other test's business."""
+        if not self.request.share:
             return outcome
+        if isinstance(outcome, WisebotError):
+            return WisebotError.from_dict(outcome.to_dict())
         return replace(
             outcome,
             result=copy.deepcopy(outcome.result),

@@ -17,8 +17,8 @@ from ..errors import Cancelled, ConfigurationError, ConnectionLost, WisebotError
 from ..runs import RunRequest
 from . import wire
 from .door import FAREWELL_SECONDS, WELCOME
-from .jobs import Ahead, Ended
 from .pending import PendingRun, Strings
+from .values import Ahead, Ended
 
 CONNECT_SECONDS: Final = 10.0
 """How long the controller may take to answer at its door."""

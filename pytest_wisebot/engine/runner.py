@@ -24,9 +24,10 @@ from ..errors import (
 from ..redaction import Redactor
 from ..runs import RunRequest, WorkflowRun
 from .circuit import Circuit
-from .jobs import Ended, Job, Outcome
+from .jobs import Job
 from .lag import LagMeter
 from .ledger import Ledger, Status
+from .values import Ended, Outcome
 from .window import Place, Ticket, Urgency, Window
 
 
@@ -49,13 +50,15 @@ class Runner:
         client: runs one request.
         window: says whose turn it is.
         redactor: cleans what a defect of this package shows.
+        over_budget: what is told of the runs that the window's budget does not let in.
     """
 
-    def __init__(self, client: RunsOne, window: Window, redactor: Redactor) -> None:
+    def __init__(self, client: RunsOne, window: Window, redactor: Redactor, over_budget: str = "") -> None:
         self.ledger = Ledger()
         self._client = client
         self._window = window
         self._redactor = redactor
+        self._over_budget = over_budget
         self._loop = asyncio.get_running_loop()
         self._circuit = Circuit()
         self._lag = LagMeter(lambda: bool(self._window.flying))
@@ -87,12 +90,14 @@ class Runner:
             self._window.hurry(job.ticket)
 
     def drop(self, job: Job) -> None:
-        """Nobody wants this one any more: it ends if it has not begun. What has been sent is let come to its end."""
+        """Nobody wants this one any more: what may have happened is let come to its end, all else ends here."""
         self._awaited.discard(job)
         if self._queued.pop(job.ticket, None) is not None:
             self._window.leave(job.ticket)
             job.future.set_result(Ended(_given_up(job)))
             self._pump()
+        elif job.resting and job.task is not None and not isinstance(job.flight.failure, OutcomeUnknown):
+            job.task.cancel()
 
     def give_up(self, job: Job) -> None:
         """Ends this one, wherever it is."""
@@ -158,7 +163,7 @@ class Runner:
         self._alarm = self._loop.call_at(wakes_at, self._pump) if wakes_at is not None else None
 
     def _refuse(self, ticket: Ticket) -> None:
-        error = BudgetExhausted(f"the session may start {self._window.budget} runs (--wisebot-max-runs)")
+        error = BudgetExhausted(self._over_budget)
         again = self._again.pop(ticket, None)
         if again is not None:
             again.set_exception(error)
@@ -230,6 +235,13 @@ class Runner:
         Where Wisebot asks for less, its place is free for others meanwhile, of which the cap lets in fewer. Else it
         keeps the place: while a host does not answer, nobody else is sent after those who find that out.
         """
+        job.resting = True
+        try:
+            await self._rested(job, seconds)
+        finally:
+            job.resting = False
+
+    async def _rested(self, job: Job, seconds: float) -> None:
         assert job.target is not None
         job.sent_at = None
         if job.yields:

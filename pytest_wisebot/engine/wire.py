@@ -17,7 +17,7 @@ from ..errors import WisebotError
 from ..redaction import Secret
 from ..runs import Api, RunRequest, WorkflowRun
 from ..settings import Credential, Settings, Workflow
-from .jobs import Ended
+from .values import Ended
 
 TAG = "$"
 """The key that tells what an object was, in what is no JSON of itself."""

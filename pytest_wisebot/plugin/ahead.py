@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from ..engine.jobs import Ahead
+from ..engine.values import Ahead
 from ..errors import WisebotError
 from ..runs import Api, RunRequest
 from ..settings import Settings
 from .asking import tag_of
 from .durations import Durations
 from .markers import declared
-from .trigger import declared_request
+from .trigger import declared_request, no_workflow
 
 _UNKNOWN: Any = object()
 
@@ -27,7 +27,7 @@ def refusal(config: pytest.Config) -> str | None:
     option = config.option
     given = {
         "--wisebot-no-ahead": option.wisebot_no_ahead,
-        "--maxfail": getattr(option, "maxfail", 0),
+        "-x or --maxfail": getattr(option, "maxfail", 0),
         "--stepwise": getattr(option, "stepwise", False),
         "--setup-only": getattr(option, "setuponly", False),
     }
@@ -46,27 +46,39 @@ def runs_ahead(
         each: tells this process's tests from the same ones of another.
     """
     for item in items:
-        if "wisebot_emulator" in item.fixturenames or will_be_skipped(item):  # type: ignore[attr-defined]
+        if needs_emulator(item) or will_be_skipped(item):
             continue
-        request = known_request(item, settings, each)
+        try:
+            request = known_request(item, settings, each)
+        except WisebotError:  # the test will be told
+            continue
         if request is not None:
             _, seconds = durations.get(request.test, ("", None))
             yield Ahead(request.test, request, seconds)
 
 
 def known_request(item: pytest.Item, settings: Settings, each: str = "") -> RunRequest | None:
-    """What the test's ``workflow_run`` will run; None without one, or when only its fixtures will know."""
+    """What the test's ``workflow_run`` will run; None without one, or when only its fixtures will know.
+
+    Raises:
+        ConfigurationError: the marker is wrong, or what it says cannot be run.
+    """
     if not _uses_ours(item, "workflow_run"):
         return None
-    try:
-        declaration = declared(item)
-        api = _api(item, declaration.api, settings)
-        bag = declaration.inputs if declaration.inputs is not None else _inputs(item)
-        if declaration.workflow is None or api is None or bag is _UNKNOWN:
-            return None
-        return declared_request(declaration, bag, api, tag_of(item, each))
-    except WisebotError:  # the test will be told
+    declaration = declared(item)
+    api = _api(item, declaration.api, settings)
+    bag = declaration.inputs if declaration.inputs is not None else _inputs(item)
+    if api is None or bag is _UNKNOWN:
         return None
+    if declaration.workflow is None:
+        raise no_workflow(item)
+    settings.workflow(declaration.workflow)
+    return declared_request(declaration, bag, api, tag_of(item, each))
+
+
+def needs_emulator(item: pytest.Item) -> bool:
+    """Whether a test uses ``wisebot_emulator``: its faults must be there before its runs are."""
+    return "wisebot_emulator" in getattr(item, "fixturenames", ())
 
 
 def _api(item: pytest.Item, named: str | None, settings: Settings) -> Api | None:
@@ -110,7 +122,7 @@ def _definition(item: pytest.Item, name: str) -> Any:
 
 def will_be_skipped(item: pytest.Item) -> bool:
     """Whether its marks say already that a test will not run its body."""
-    if getattr(getattr(item, "obj", None), "__unittest_skip__", False):
+    if any(getattr(getattr(item, name, None), "__unittest_skip__", False) for name in ("obj", "cls")):
         return True
     try:
         from _pytest.skipping import evaluate_skip_marks, evaluate_xfail_marks

@@ -20,6 +20,7 @@ class Closing:
         self._config = config
         self._owner = owner
         self.live = Live(config, owner.status)
+        self._told = False
         owner.on_wait = self.live.waits
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -47,10 +48,21 @@ class Closing:
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Says what the runs took, and what became of those that nobody waited for."""
+        self._tell(terminalreporter)
+
+    def pytest_unconfigure(self) -> None:
+        """Where pytest gives no summary, as after an internal error or an exit code of one's own, it is told here."""
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if not self._told and reporter is not None:
+            self._tell(reporter)
+
+    def _tell(self, reporter: Any) -> None:
+        self._told = True
         if self._owner.begun is None:
             return
-        text = Summary(self._owner.begun.numbers(), terminalreporter).text()
-        if text and terminalreporter.verbosity >= 0:
-            terminalreporter.write_sep("=", "wisebot")
-        for line in text:
-            terminalreporter.write_line(self._owner.redactor.clean(line))
+        lines = Summary(self._owner.begun.numbers(), reporter).lines()
+        quiet = reporter.verbosity < 0
+        if lines and not quiet:
+            reporter.write_sep("=", "wisebot")
+        for line in lines:
+            reporter.write_line(self._owner.redactor.clean(f"wisebot: {line}" if quiet else line))

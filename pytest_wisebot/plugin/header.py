@@ -9,6 +9,7 @@ import pytest
 from ..errors import ConfigurationError
 from ..settings import Credential, Settings
 from .owner import Owner
+from .words import counted
 
 
 def header(config: pytest.Config, owner: Owner) -> list[str]:
@@ -39,9 +40,9 @@ def _lines(settings: Settings, *, both: bool) -> Iterator[str]:
             yield _no_host(settings)
     api = "both APIs" if both else f"the {settings.api} API"
     yield f"{api} for tests that name none ({'--wisebot-api' if both else settings.source('api')})"
-    yield f"{settings.concurrency} runs at once ({settings.source('concurrency')})"
+    yield f"{counted(settings.concurrency, 'run')} at once ({settings.source('concurrency')})"
     if settings.max_runs is not None:
-        yield f"at most {settings.max_runs} runs in all ({settings.source('max-runs')})"
+        yield f"at most {counted(settings.max_runs, 'request')} for runs in all ({settings.source('max-runs')})"
 
 
 def _no_host(settings: Settings) -> str:

@@ -59,7 +59,8 @@ def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> bool | None:
     """With ``--wisebot-plan`` the loop over the tests is a look at them."""
-    if not session.config.option.wisebot_plan:
+    broken = session.testsfailed and not session.config.option.continue_on_collection_errors
+    if not session.config.option.wisebot_plan or broken:  # half a collection makes no plan: pytest says so
         return None
     from .plan import show_plan
 

@@ -50,7 +50,8 @@ def wisebot(
     if api is not None and api not in APIS:
         raise ValueError(f"api: expected one of {', '.join(map(repr, APIS))}, got {api!r}")
     for name, seconds in (("timeout", timeout), ("max_seconds", max_seconds)):
-        if seconds is not None and not (isinstance(seconds, int | float) and 0 < seconds < float("inf")):
+        is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+        if seconds is not None and not (is_number and 0 < seconds < float("inf")):
             raise ValueError(f"{name}: expected a number of seconds above 0, got {seconds!r}")
     if not isinstance(share, bool):
         raise TypeError(f"share: expected True or False, got {share!r}")

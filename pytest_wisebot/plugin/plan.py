@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
+from ..errors import ConfigurationError, WisebotError
 from ..runs import RunRequest
 from ..settings import Settings
 from . import durations as kept
-from .ahead import known_request, refusal, runs_ahead, will_be_skipped
+from .ahead import known_request, needs_emulator, refusal, runs_ahead, will_be_skipped
 from .durations import Durations
 from .owner import owner_of
+from .words import counted
 
 MOST_NAMED = 20
 """Tests that are named one by one; ``-v`` names all."""
@@ -35,8 +37,13 @@ class Plan:
 
     rows: dict[tuple[str, str], Row] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
-    """Tests that start runs themselves, or by fixtures that nobody can look into."""
+    """Tests that start runs by ``trigger_workflow``, or by fixtures that nobody can look into."""
+    wrong: list[tuple[str, str]] = field(default_factory=list)
+    """Tests whose runs cannot be, and why."""
     skipped: int = 0
+    """Tests that their marks keep from running."""
+    emulated: int = 0
+    """Declared runs that wait for their tests because these use ``wisebot_emulator``."""
 
     @property
     def runs(self) -> int:
@@ -55,61 +62,90 @@ class Plan:
 
 
 def show_plan(session: pytest.Session) -> None:
-    """Prints what the session would run."""
-    owner = owner_of(session.config)
-    reporter: Any = session.config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is None:
-        return
-    plan = plan_of(session.items, owner.settings, kept.read(session.config), refusal(session.config))
-    whole = session.config.get_verbosity() > 0
-    reporter.ensure_newline()
-    for line in plan_lines(plan, owner.settings, refusal(session.config), whole=whole):
-        reporter.write_line(f"wisebot plan: {line}")
+    """Prints what the session would run.
+
+    Raises:
+        pytest.UsageError: the settings are wrong, and a selected test needs them.
+    """
+    config = session.config
+    items = [item for item in session.items if _starts_runs(item)]
+    lines = ["no selected test runs a workflow"]
+    if items:
+        try:
+            settings = owner_of(config).settings
+        except ConfigurationError as error:
+            raise pytest.UsageError(str(error)) from None
+        held = refusal(config)
+        plan = plan_of(items, settings, kept.read(config), held)
+        lines = list(plan_lines(plan, settings, held, whole=config.get_verbosity() > 0))
+    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+    for line in lines if reporter is not None else ():
+        reporter.write_line(f"wisebot plan: {owner_of(config).redactor.clean(line)}")
 
 
-def plan_of(items: list[pytest.Item], settings: Settings, known: Durations, held: str | None) -> Plan:
+def plan_of(items: Iterable[pytest.Item], settings: Settings, known: Durations, held: str | None) -> Plan:
     """What these tests would run.
 
     Args:
-        items: the selected tests.
+        items: the selected tests that start runs.
         settings: for the API of tests that name none.
         known: durations of the last session.
         held: why nothing would start ahead; None when it may.
     """
-    plan = Plan()
-    ahead = set() if held else {one.key for one in runs_ahead(items, settings, known)}
-    typical = _typical(known)
-    shared: set[str] = set()
+    items = list(items)
+    ahead = [] if held else list(runs_ahead(items, settings, known))
+    planning = _Planning(settings, known, {one.key for one in ahead}, {one.request.key for one in ahead})
     for item in items:
-        names = set(getattr(item, "fixturenames", ()))
-        if not names & {"workflow_run", "trigger_workflow"}:
-            continue
+        planning.add(item)
+    return planning.plan
+
+
+class _Planning:
+    """Adds up a plan, test by test."""
+
+    def __init__(self, settings: Settings, known: Durations, ahead: set[str], shared_ahead: set[str]) -> None:
+        self.plan = Plan()
+        self._settings = settings
+        self._known = known
+        self._typical = _typical(known)
+        self._ahead = ahead
+        self._shared_ahead = shared_ahead
+        self._shared: set[str] = set()
+
+    def add(self, item: pytest.Item) -> None:
+        """One test."""
         if will_be_skipped(item):
-            plan.skipped += 1
-            continue
-        request = known_request(item, settings)
-        if request is None or "trigger_workflow" in names:
-            plan.unknown.append(item.nodeid)
-        if request is None or (request.share and request.key in shared):
-            continue
-        shared |= {request.key} if request.share else set()
-        _count(plan, request, ahead=request.test in ahead, seconds=_expected(request, known, typical))
-    return plan
+            self.plan.skipped += 1
+            return
+        try:
+            request = known_request(item, self._settings)
+        except WisebotError as error:
+            self.plan.wrong.append((item.nodeid, str(error).removeprefix(f"{item.nodeid}: ")))
+            return
+        if request is None or "trigger_workflow" in getattr(item, "fixturenames", ()):
+            self.plan.unknown.append(item.nodeid)
+        if request is not None and not (request.share and request.key in self._shared):
+            self._shared |= {request.key} if request.share else set()
+            self._count(request)
+            self.plan.emulated += needs_emulator(item) and not self._is_ahead(request)
+
+    def _count(self, request: RunRequest) -> None:
+        row = self.plan.rows.setdefault((request.workflow, str(request.api)), Row())
+        row.runs += 1
+        row.ahead += self._is_ahead(request)
+        seconds = self._known[request.test][1] if request.test in self._known else self._typical.get(request.workflow)
+        row.seconds += [seconds] if seconds is not None else []
+
+    def _is_ahead(self, request: RunRequest) -> bool:
+        return request.test in self._ahead or (request.share and request.key in self._shared_ahead)
 
 
-def _count(plan: Plan, request: RunRequest, *, ahead: bool, seconds: float | None) -> None:
-    row = plan.rows.setdefault((request.workflow, str(request.api)), Row())
-    row.runs += 1
-    row.ahead += ahead
-    row.seconds += [seconds] if seconds is not None else []
-
-
-def _expected(request: RunRequest, known: Durations, typical: Mapping[str, float]) -> float | None:
-    """How long a run took last time; else how long the runs of its workflow took on average."""
-    return known[request.test][1] if request.test in known else typical.get(request.workflow)
+def _starts_runs(item: pytest.Item) -> bool:
+    return not {"workflow_run", "trigger_workflow"}.isdisjoint(getattr(item, "fixturenames", ()))
 
 
 def _typical(known: Durations) -> dict[str, float]:
+    """How long the runs of each workflow took on average, for tests that are new."""
     seconds: dict[str, list[float]] = {}
     for workflow, one in known.values():
         seconds.setdefault(workflow, []).append(one)
@@ -125,39 +161,49 @@ def plan_lines(plan: Plan, settings: Settings, held: str | None, *, whole: bool)
         held: why nothing would start ahead.
         whole: name every test whose runs cannot be known.
     """
-    yield f"{plan.runs} runs known, {plan.ahead} of them ahead of their tests" + (f" ({held})" if held else "")
-    width = max((len(workflow) for workflow, _ in plan.rows), default=0)
-    for (workflow, api), row in sorted(plan.rows.items()):
-        counts = f"{row.runs:>5} runs, {row.ahead:>5} ahead"
-        yield f"  {workflow:<{width}}  {api:<9}  {counts}, {_estimated(row.seconds, row.runs)}"
+    reason = f" ({held})" if held else ""
+    yield f"{counted(plan.runs, 'run')} known, {plan.ahead} of them ahead of their tests{reason}"
+    yield from _rows(plan)
     if plan.seconds:
-        yield f"in all {_estimated(plan.seconds, plan.runs)} of run time, {_wall(plan, settings)}"
+        yield f"together {_estimated(plan.seconds, plan.runs)}; {_wall(plan, settings)}"
+    if plan.emulated and not held:
+        yield f"{counted(plan.emulated, 'run')} not ahead because of wisebot_emulator"
     if settings.max_runs is not None and plan.runs > settings.max_runs:
         over = plan.runs - settings.max_runs
-        yield f"--wisebot-max-runs {settings.max_runs} would leave at least {over} of them not run"
+        yield f"at least {counted(over, 'run')} over max-runs {settings.max_runs} ({settings.source('max-runs')})"
     if plan.skipped:
-        yield f"{plan.skipped} tests would be skipped by their marks"
-    yield from _unknown_lines(plan.unknown, whole=whole)
+        yield f"{counted(plan.skipped, 'test')} skipped by marks"
+    if plan.wrong:
+        yield f"{counted(len(plan.wrong), 'test')} with nothing that can be run:"
+        yield from _named([f"{nodeid}: {problem}" for nodeid, problem in plan.wrong], whole=whole)
+    if plan.unknown:
+        tests = counted(len(plan.unknown), "test")
+        yield f"not known: what {tests} run by trigger_workflow, or by fixtures of the project:"
+        yield from _named(plan.unknown, whole=whole)
+
+
+def _rows(plan: Plan) -> Iterator[str]:
+    width = max((len(workflow) for workflow, _ in plan.rows), default=0)
+    for (workflow, api), row in sorted(plan.rows.items()):
+        counts = f"{row.runs:>5} known, {row.ahead:>5} ahead"
+        yield f"  {workflow:<{width}}  {api:<9}  {counts}, {_estimated(row.seconds, row.runs)}"
 
 
 def _estimated(seconds: list[float], runs: int) -> str:
     if not seconds:
         return "no duration known yet"
     unknown = runs - len(seconds)
-    return f"about {sum(seconds):.1f} s" + (f" and {unknown} of unknown duration" if unknown else "")
+    return f"about {sum(seconds):.1f} s" + (f", and {unknown} of unknown duration" if unknown else "")
 
 
 def _wall(plan: Plan, settings: Settings) -> str:
     """How long all that is known takes at best: no schedule beats the longest run, nor the cap."""
     cap = settings.concurrency if plan.ahead else 1
-    return f"at least {max(max(plan.seconds), sum(plan.seconds) / cap):.1f} s at {cap} at once"
+    return f"at least {max(max(plan.seconds), sum(plan.seconds) / cap):.1f} s with {counted(cap, 'run')} at once"
 
 
-def _unknown_lines(unknown: list[str], *, whole: bool) -> Iterator[str]:
-    if not unknown:
-        return
-    yield f"not known: what {len(unknown)} tests run, because they start runs themselves or by fixtures of their own"
-    shown = unknown if whole else unknown[:MOST_NAMED]
-    yield from (f"  {nodeid}" for nodeid in shown)
-    if len(shown) < len(unknown):
-        yield f"  and {len(unknown) - len(shown)} more, shown by -v"
+def _named(texts: list[str], *, whole: bool) -> Iterator[str]:
+    shown = texts if whole else texts[:MOST_NAMED]
+    yield from (f"  {text}" for text in shown)
+    if len(shown) < len(texts):
+        yield f"  and {len(texts) - len(shown)} more, shown by -v"

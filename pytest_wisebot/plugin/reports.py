@@ -44,8 +44,8 @@ class Reports:
         report = yield
         _keep_from_xfail(item, call, report)
         asked = self._asking.asked
-        if report.failed and call.excinfo is not None and isinstance(call.excinfo.value, NotRun):
-            outcomes.call_not_run(report, self._redactor.clean(str(call.excinfo.value)))
+        if report.failed and (stopped := _not_run(call)):
+            outcomes.call_not_run(report, self._redactor.clean(stopped[0].reason))
         if report.when == "call" and report.passed:
             for one in filter(_too_slow, asked):
                 outcomes.add_note(
@@ -95,8 +95,28 @@ def _in_words(asked: Asked) -> str:
 def _keep_from_xfail(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
     """That there is no verdict is no expected failure, unless the mark names the error by ``raises``."""
     expected = hasattr(report, "wasxfail") and report.skipped
-    if not expected or call.excinfo is None or not isinstance(call.excinfo.value, WisebotError):
+    if not expected or not any(isinstance(error, WisebotError) for error in _errors(call)):
         return
     if not any("raises" in mark.kwargs for mark in item.iter_markers("xfail")):
         report.outcome = "failed"
         del report.wasxfail
+
+
+def _not_run(call: pytest.CallInfo[None]) -> list[NotRun]:
+    """The errors that a test ended with, if all of them say that a run was stopped before it was sent."""
+    errors = _errors(call)
+    stopped = [error for error in errors if isinstance(error, NotRun)]
+    return stopped if len(stopped) == len(errors) else []
+
+
+def _errors(call: pytest.CallInfo[None]) -> list[BaseException]:
+    """What a test ended with; each one of a group, as tests get it that wait for several runs at once."""
+    found: list[BaseException] = []
+    todo = [call.excinfo.value] if call.excinfo is not None else []
+    while todo:
+        error = todo.pop()
+        if isinstance(error, BaseExceptionGroup):
+            todo += error.exceptions
+        else:
+            found.append(error)
+    return found

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..engine.ledger import Numbers
 from .outcomes import not_run_by_reason, notes_of
+from .words import counted
 
 MOST_NAMED = 10
 """Tests not run that are named for one reason; ``-v`` names all."""
@@ -25,7 +26,7 @@ class Summary:
         self._numbers = numbers
         self._reporter = terminalreporter
 
-    def text(self) -> list[str]:
+    def lines(self) -> list[str]:
         """The lines; with ``-q`` only those that say what is missing."""
         lines = list(self._took()) if self._reporter.verbosity >= 0 else []
         return [*lines, *self._missing(), *(f"not judged: {note}" for note in notes_of(self._reporter))]
@@ -35,11 +36,12 @@ class Summary:
         saved = numbers.run_time - numbers.wall
         together = f", {saved:.1f} s saved" if saved >= 0.05 else ""
         if numbers.runs:
-            yield f"{_runs(numbers.runs)}, {numbers.run_time:.1f} s of run time in {numbers.wall:.1f} s{together}"
+            took = f"{numbers.run_time:.1f} s of run time in {numbers.wall:.1f} s of wall time"
+            yield f"{counted(numbers.runs, 'run')}, {took}{together}"
         width = max(map(len, numbers.seconds), default=0)
         for workflow, seconds in sorted(numbers.seconds.items()):
             p50, p95 = percentile(seconds, 0.5), percentile(seconds, 0.95)
-            yield f"  {workflow:<{width}}  {_runs(len(seconds))}, p50 {p50:.2f} s, p95 {p95:.2f} s"
+            yield f"  {workflow:<{width}}  {counted(len(seconds), 'run')}, p50 {p50:.2f} s, p95 {p95:.2f} s"
         if numbers.retries:
             retries = f"{numbers.retries} {'retry' if numbers.retries == 1 else 'retries'}"
             yield f"{retries}, {numbers.back_off:.1f} s of back-off"
@@ -47,11 +49,11 @@ class Summary:
     def _missing(self) -> Iterator[str]:
         numbers = self._numbers
         if numbers.without_verdict:
-            yield f"{_runs(numbers.without_verdict)} without a verdict"
+            yield f"{counted(numbers.without_verdict, 'run')} without a verdict"
         tests = not_run_by_reason(self._reporter)
         for reason in {**numbers.not_run, **tests}:
             count = numbers.not_run.get(reason, 0) or len(tests[reason])
-            yield f"{_runs(count)} not run: {reason}"
+            yield f"{counted(count, 'run')} not run: {reason}"
             yield from self._named(tests.get(reason, []))
         if numbers.not_awaited == 1:
             yield "1 run was sent and not awaited: it may have happened"
@@ -62,13 +64,9 @@ class Summary:
         shown = tests if self._reporter.verbosity > 0 else tests[:MOST_NAMED]
         yield from (f"  {nodeid}" for nodeid in shown)
         if len(shown) < len(tests):
-            yield f"  and {len(tests) - len(shown)} more tests, shown by -v"
+            yield f"  and {counted(len(tests) - len(shown), 'more test')}, shown by -v"
 
 
 def percentile(seconds: Sequence[float], share: float) -> float:
     """The smallest of the values that so large a share of them does not exceed."""
     return sorted(seconds)[max(0, math.ceil(share * len(seconds)) - 1)]
-
-
-def _runs(count: int) -> str:
-    return "1 run" if count == 1 else f"{count} runs"

@@ -142,10 +142,7 @@ def run_declared(session: WisebotSession, request: pytest.FixtureRequest, api: A
     __tracebackhide__ = True
     declaration = session.asking.declaration
     if declaration.workflow is None:
-        raise ConfigurationError(
-            f"{request.node.nodeid}: workflow_run needs a marker that names a workflow: "
-            '@pytest.mark.wisebot("NAME", {...})'
-        )
+        raise no_workflow(request.node)
     bag = declaration.inputs
     if bag is None and "inputs" in request.fixturenames:
         bag = request.getfixturevalue("inputs")
@@ -156,6 +153,13 @@ def run_declared(session: WisebotSession, request: pytest.FixtureRequest, api: A
     except WisebotError as error:
         raise error.with_traceback(None) from None
     return pending.wait()
+
+
+def no_workflow(item: pytest.Item) -> ConfigurationError:
+    """The error for a test that uses ``workflow_run`` and declares no run."""
+    return ConfigurationError(
+        f'{item.nodeid}: workflow_run needs a marker that names a workflow: @pytest.mark.wisebot("NAME", {{...}})'
+    )
 
 
 def declared_request(declaration: Declared, bag: Any, api: Api, tag: str) -> RunRequest:

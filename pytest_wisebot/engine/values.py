@@ -1,0 +1,38 @@
+"""What goes into the engine ahead of a test, and what comes out of it. Nothing heavy: workers hold these, too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import WisebotError
+from ..runs import RunRequest, WorkflowRun
+
+Outcome = WorkflowRun | WisebotError
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a run ended.
+
+    Attributes:
+        outcome: the run, or why there is none.
+        lag: seconds that the engine itself may have added to the run's ``elapsed``.
+    """
+
+    outcome: Outcome
+    lag: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """A declared run that may start before its test asks for it.
+
+    Attributes:
+        key: by which the test will ask; one for each execution.
+        request: what to run.
+        seconds: how long it took in the last session; None when nobody knows.
+    """
+
+    key: str
+    request: RunRequest
+    seconds: float | None = None

@@ -1,0 +1,120 @@
+"""A fixture that fails before ``workflow_run`` is asked for: what that costs, and what the summary says of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+NOT_AWAITED = "1 run was sent and not awaited: it may have happened"
+
+
+def test_what_had_been_sent_is_paid_for_and_counted(outside: Any, numbers: Any) -> None:
+    """The run comes to its end, nobody reads its result, and the summary says that it may have happened."""
+    outside.test("""
+        @pytest.fixture
+        def broken():
+            until(lambda: answered() == ["sent"])
+            raise OSError("no database")
+
+        @pytest.mark.wisebot("echo", {"n": "sent"})
+        def test_it(broken, workflow_run):
+            pass
+    """)
+    result = outside.run()
+    result.assert_outcomes(errors=1)
+    assert outside.arrived == ["sent"]
+    assert numbers(result) == [
+        "1 run, S s of run time in S s of wall time",
+        "  echo  1 run, p50 S s, p95 S s",
+        NOT_AWAITED,
+    ]
+    result.stdout.fnmatch_lines(["E       OSError: no database"])
+    result.stdout.no_fnmatch_line("*wisebot runs*")
+
+
+def test_what_had_not_been_sent_costs_nothing(outside: Any) -> None:
+    """Once its test is over, a run that waits for its place is taken out of the queue; the others are not held up."""
+    outside.test("""
+        @pytest.fixture
+        def broken():
+            until(lambda: arrived() == ["flying"])
+            raise OSError("no database")
+
+        @pytest.fixture
+        def opened():
+            open_gate()
+
+        @pytest.mark.wisebot("gate", {"n": "flying", "until": GATE})
+        def test_flying(broken, workflow_run):
+            pass
+
+        @pytest.mark.wisebot("echo")
+        @pytest.mark.parametrize("inputs", [{"n": "queued"}, {"n": "queued, too"}])
+        def test_queued(broken, workflow_run, inputs):
+            pass
+
+        @pytest.mark.wisebot("echo", {"n": "right"})
+        def test_right(opened, workflow_run):
+            assert workflow_run.result == {"n": "right"}
+    """)
+    result = outside.run("--wisebot-concurrency", "1")
+    result.assert_outcomes(passed=1, errors=3)
+    assert outside.arrived == ["flying", "right"]
+    assert NOT_AWAITED in result.outlines
+
+
+def test_a_wider_fixture_that_fails_costs_what_had_been_sent(outside: Any) -> None:
+    """One broken fixture of a module, five tests: of what was ahead of them, no more is sent."""
+    outside.test("""
+        @pytest.fixture(scope="module")
+        def broken():
+            until(lambda: arrived() == [0, 1])
+            raise OSError("no database")
+
+        @pytest.mark.wisebot("nap")
+        @pytest.mark.parametrize("inputs", [{"n": n, "seconds": 0.3} for n in range(5)])
+        def test_it(broken, workflow_run, inputs):
+            pass
+    """)
+    result = outside.run("--wisebot-concurrency", "2")
+    result.assert_outcomes(errors=5)
+    assert outside.arrived == [0, 1]
+    assert "2 runs were sent and not awaited: they may have happened" in result.outlines
+
+
+def test_a_fixture_that_fails_after_the_run_has_its_run(outside: Any) -> None:
+    """The run was awaited: it stands in the test's section, and nothing is said of it at the end."""
+    outside.test("""
+        @pytest.fixture
+        def broken(workflow_run):
+            raise OSError("no database")
+
+        @pytest.mark.wisebot("echo", {"n": 1})
+        def test_it(broken):
+            pass
+    """)
+    result = outside.run()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*- wisebot runs -*", "echo over the webhook API, environment outside: ok (live)"])
+    result.stdout.no_fnmatch_line("*not awaited*")
+
+
+@pytest.mark.parametrize("setup", ["setup_method(self)", "setup_class(cls)"])
+def test_setup_in_the_style_of_unittest_is_a_fixture_like_others(outside: Any, setup: str) -> None:
+    """It fails before anything is asked for, whatever its name."""
+    outside.test(f"""
+        class TestIt:
+            {"@classmethod" if "cls" in setup else ""}
+            def {setup}:
+                until(lambda: answered() == [1])
+                raise OSError("no database")
+
+            @pytest.mark.wisebot("echo", {{"n": 1}})
+            def test_it(self, workflow_run):
+                pass
+    """)
+    result = outside.run()
+    result.assert_outcomes(errors=1)
+    assert outside.arrived == [1]
+    assert NOT_AWAITED in result.outlines

@@ -1,0 +1,238 @@
+"""``--wisebot-plan``: says what a session would run, and runs nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+SUITE = """
+    @pytest.mark.wisebot("nap")
+    @pytest.mark.parametrize("inputs", [{"n": n, "seconds": 0} for n in range(4)])
+    def test_naps(workflow_run, inputs):
+        pass
+
+    @pytest.mark.wisebot("echo", {"n": "both"}, api="both")
+    def test_both(workflow_run):
+        pass
+
+    @pytest.mark.wisebot("echo", {"n": "shared"}, share=True)
+    @pytest.mark.parametrize("number", [1, 2, 3])
+    def test_shared(workflow_run, number):
+        pass
+
+    @pytest.mark.skip
+    @pytest.mark.wisebot("nap")
+    def test_skipped(workflow_run):
+        pass
+
+    def test_called(trigger_workflow):
+        trigger_workflow("echo")
+
+    @pytest.fixture(scope="module")
+    def wide(trigger_workflow):
+        return trigger_workflow("echo")
+
+    def test_wide(wide):
+        pass
+
+    @pytest.mark.wisebot("echo")
+    @pytest.mark.parametrize("inputs", ["x"], indirect=True)
+    def test_indirect(workflow_run, inputs):
+        pass
+
+    @pytest.fixture
+    def inputs(request):
+        return {"n": request.param}
+
+    @pytest.mark.wisebot("nap")
+    def test_marked():
+        pass
+
+    def test_unrelated():
+        pass
+"""
+
+DURATIONS = ".pytest_cache/v/wisebot/durations"
+
+UNKNOWN = [
+    "not known: what 3 tests run by trigger_workflow, or by fixtures of the project:",
+    "  test_it.py::test_called",
+    "  test_it.py::test_wide",
+    "  test_it.py::test_indirect[x]",
+]
+
+
+def plan(result: pytest.RunResult, start: str = "wisebot plan: ") -> list[str]:
+    """The plan's lines, each seen to start as all of them do."""
+    return [line.removeprefix(start) for line in result.outlines if line.startswith(start)]
+
+
+@pytest.fixture
+def suite(outside: Any) -> Any:
+    """A suite with something of everything."""
+    outside.test(SUITE)
+    return outside
+
+
+def test_the_whole_plan(suite: Any) -> None:
+    """Runs by workflow and API, which are ahead, what is skipped, what nobody can know; and exit code 0."""
+    result = suite.run("--wisebot-plan")
+    assert result.ret == pytest.ExitCode.OK
+    assert plan(result) == [
+        "7 runs known, 7 of them ahead of their tests",
+        "  echo  dashboard      1 known,     1 ahead, no duration known yet",
+        "  echo  webhook        2 known,     2 ahead, no duration known yet",
+        "  nap   webhook        4 known,     4 ahead, no duration known yet",
+        "1 test skipped by marks",
+        *UNKNOWN,
+    ]
+    lines = result.outlines
+    assert lines[lines.index("collected 15 items") + 1].startswith("wisebot: environment outside")
+    assert re.fullmatch(r"=+ no tests ran in \d+\.\d\ds =+", lines[-1])
+    assert suite.calls == []
+    assert suite.handle.status_checks() == 0
+
+
+def test_the_plan_keeps_its_word(suite: Any) -> None:
+    """The session sends what was planned, and one run each for the three tests that could not be known."""
+    suite.run().assert_outcomes(passed=14, skipped=1)
+    assert len(suite.calls) == 7 + 3
+
+
+def test_no_emulator_starts_for_a_plan(project: Any) -> None:
+    """The module that declares the workflows is not even loaded."""
+    project.write("flows.py", "raise AssertionError('loaded')")
+    project.test("""
+        @pytest.mark.wisebot("echo")
+        def test_it(workflow_run):
+            pass
+
+        @pytest.mark.wisebot("echo")
+        def test_with_the_emulator(workflow_run, wisebot_emulator):
+            pass
+    """)
+    result = project.run("--wisebot-plan")
+    assert result.ret == pytest.ExitCode.OK
+    assert plan(result) == [
+        "2 runs known, 1 of them ahead of their tests",
+        "  echo  webhook        2 known,     1 ahead, no duration known yet",
+        "1 run not ahead because of wisebot_emulator",
+    ]
+
+
+def last_session(suite: Any, *, took: float) -> None:
+    """Runs three of the naps, and lets the cache say that each took so many seconds."""
+    suite.run_with_cache("-k", "test_naps and not inputs3").assert_outcomes(passed=3, deselected=12)
+    path = suite.project.path / DURATIONS
+    known = json.loads(path.read_text("utf-8"))
+    assert [workflow for workflow, _ in known.values()] == ["nap"] * 3
+    path.write_text(json.dumps({tag: [workflow, took] for tag, (workflow, _) in known.items()}), "utf-8")
+
+
+def test_the_last_session_gives_the_durations(suite: Any) -> None:
+    """Seconds of each workflow, of all together, and the least that the cap allows; a new run counts as its fellows."""
+    last_session(suite, took=1.5)
+    before = (suite.project.path / DURATIONS).read_text("utf-8")
+    result = suite.run_with_cache("--wisebot-plan", "--wisebot-concurrency", "2", "-k", "test_naps or test_both")
+    assert plan(result) == [
+        "6 runs known, 6 of them ahead of their tests",
+        "  echo  dashboard      1 known,     1 ahead, no duration known yet",
+        "  echo  webhook        1 known,     1 ahead, no duration known yet",
+        "  nap   webhook        4 known,     4 ahead, about 6.0 s",
+        "together about 6.0 s, and 2 of unknown duration; at least 3.0 s with 2 runs at once",
+    ]
+    assert (suite.project.path / DURATIONS).read_text("utf-8") == before
+    roomy = suite.run_with_cache("--wisebot-plan", "-k", "test_naps")
+    assert plan(roomy)[-1] == "together about 6.0 s; at least 1.5 s with 8 runs at once"
+
+
+@pytest.mark.parametrize("damaged", ["[1, 2]", '{"x": 1}', '{"x": ["nap", "long"]}', "no JSON"])
+def test_durations_that_something_else_wrote_are_none(suite: Any, damaged: str) -> None:
+    """They give an order and an estimate: nothing is lost with them."""
+    suite.run_with_cache("-k", "test_both and webhook")
+    (suite.project.path / DURATIONS).write_text(damaged, "utf-8")
+    result = suite.run_with_cache("--wisebot-plan", "-k", "test_both and webhook")
+    assert plan(result)[1:] == ["  echo  webhook        1 known,     1 ahead, no duration known yet"]
+
+
+def test_what_keeps_runs_from_being_ahead_is_named(suite: Any) -> None:
+    """Under ``-x`` and its like nothing is ahead, and the estimate is that of one run after the other."""
+    last_session(suite, took=2)
+    held_by = {"-x": "-x or --maxfail", "--maxfail=3": "-x or --maxfail", "--stepwise": "--stepwise"}
+    for option, because in {**held_by, "--wisebot-no-ahead": "--wisebot-no-ahead"}.items():
+        assert plan(suite.run_with_cache("--wisebot-plan", option, "-k", "test_naps")) == [
+            f"4 runs known, 0 of them ahead of their tests ({because})",
+            "  nap  webhook        4 known,     0 ahead, about 8.0 s",
+            "together about 8.0 s; at least 8.0 s with 1 run at once",
+        ]
+
+
+def test_a_limit_that_is_too_low_is_foreseen(suite: Any) -> None:
+    """With ``--wisebot-max-runs`` the plan says how many would be left, and nothing where it suffices."""
+    left = "at least 2 runs over max-runs 5 (--wisebot-max-runs)"
+    assert left in plan(suite.run("--wisebot-plan", "--wisebot-max-runs", "5"))
+    assert not any("not run" in line for line in plan(suite.run("--wisebot-plan", "--wisebot-max-runs", "7")))
+
+
+def test_only_what_is_selected_is_planned(suite: Any) -> None:
+    """By ``-k`` as by all else; with nothing selected there is nothing to run, and pytest's exit code says so."""
+    result = suite.run("--wisebot-plan", "-k", "test_both and webhook")
+    assert result.ret == pytest.ExitCode.OK
+    assert plan(result) == [
+        "1 run known, 1 of them ahead of their tests",
+        "  echo  webhook        1 known,     1 ahead, no duration known yet",
+    ]
+    result = suite.run("--wisebot-plan", "-k", "nothing")
+    assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
+    assert plan(result) == ["no selected test runs a workflow"]
+    result = suite.run("--wisebot-plan", "-k", "test_unrelated or test_marked")
+    assert result.ret == pytest.ExitCode.OK
+    assert plan(result) == ["no selected test runs a workflow"]
+
+
+@pytest.mark.parametrize("args", [["-n", "2"], ["-n", "2", "--dist", "loadscope"], ["-d", "--tx", "2*popen"]], ids=str)
+def test_under_xdist_the_plan_is_made_once_and_without_workers(suite: Any, args: list[str]) -> None:
+    """Nobody needs two processes to look at tests."""
+    result = suite.run("--wisebot-plan", *args)
+    assert result.ret == pytest.ExitCode.OK
+    assert plan(result)[0] == "7 runs known, 7 of them ahead of their tests"
+    assert plan(result)[5:] == UNKNOWN
+    result.stdout.no_re_match_line(r"(created: )?\d+(/\d+)? workers.*|.*\[gw\d\].*")
+
+
+def test_long_lists_are_cut_and_v_shows_them_whole(outside: Any) -> None:
+    """Twenty tests whose runs nobody can know are named, and the rest counted."""
+    outside.test("""
+        @pytest.mark.parametrize("n", range(23))
+        def test_it(trigger_workflow, n):
+            pass
+    """)
+    first = "not known: what 23 tests run by trigger_workflow, or by fixtures of the project:"
+    names = [f"  test_it.py::test_it[{number}]" for number in range(23)]
+    nothing = "0 runs known, 0 of them ahead of their tests"
+    short = [nothing, first, *names[:20], "  and 3 more, shown by -v"]
+    assert plan(outside.run("--wisebot-plan")) == plan(outside.run("--wisebot-plan", "-q")) == short
+    assert plan(outside.run("--wisebot-plan", "-v")) == [nothing, first, *names]
+
+
+def test_both_apis_by_option_are_planned(outside: Any) -> None:
+    """``--wisebot-api`` says over which API a test runs that names none, and so does the plan."""
+    outside.test("""
+        @pytest.mark.wisebot("echo")
+        def test_it(workflow_run):
+            pass
+    """)
+    for api, apis in {"both": ["dashboard", "webhook"], "dashboard": ["dashboard"]}.items():
+        lines = plan(outside.run("--wisebot-plan", "--wisebot-api", api))
+        assert lines[1:] == [f"  echo  {one:<9}      1 known,     1 ahead, no duration known yet" for one in apis]
+
+
+def test_wrong_settings_are_told_as_before_any_session(suite: Any) -> None:
+    """A plan against an environment that there is not is no plan."""
+    result = suite.run("--wisebot-plan", "--wisebot-env", "nowhere")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert 'ERROR: --wisebot-env: unknown environment "nowhere", known: outside' in result.errlines
+    assert plan(result) == []

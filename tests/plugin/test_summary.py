@@ -1,0 +1,165 @@
+"""The block "wisebot" at a session's end: what the runs took, and what became of those that nobody waited for."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from pytest_wisebot.emulator import Fault
+
+SUITE = """
+    @pytest.mark.wisebot("nap")
+    @pytest.mark.parametrize("inputs", [{"n": n, "seconds": 0.3} for n in range(7)])
+    def test_nap(workflow_run, inputs):
+        pass
+
+    @pytest.mark.wisebot("refund")
+    def test_refund(workflow_run):
+        assert_failed(workflow_run)
+
+    def test_calls(trigger_workflow):
+        trigger_workflow("echo"), trigger_workflow("echo", api="dashboard")
+
+    def test_without_a_verdict(trigger_workflow):
+        with pytest.raises(RunTimedOut):
+            trigger_workflow("gate", {"until": GATE}, timeout=0.2)
+
+    def test_forgetful(trigger_workflow):
+        pending = [trigger_workflow.start("echo"), trigger_workflow.start("echo")]
+        until(lambda: all(one.done for one in pending))
+"""
+
+TOOK = [
+    "12 runs, S s of run time in S s of wall time, S s saved",
+    "  echo    4 runs, p50 S s, p95 S s",
+    "  nap     7 runs, p50 S s, p95 S s",
+    "  refund  1 run, p50 S s, p95 S s",
+    "1 retry, S s of back-off",
+]
+
+MISSING = [
+    "1 run without a verdict",
+    "2 runs were sent and not awaited: they may have happened",
+]
+
+
+@pytest.fixture
+def suite(outside: Any) -> Any:
+    """Thirteen runs: one is refused for a moment, one has no verdict, and two are forgotten."""
+    outside.handle.fail_next(Fault.rate_limited(retry_after=0.05), everywhere=True, workflow="refund")
+    outside.test(SUITE)
+    return outside
+
+
+@pytest.mark.parametrize("args", [[], ["-v"], ["-vv"]], ids=str)
+def test_the_whole_block(suite: Any, numbers: Any, args: list[str]) -> None:
+    """Runs, seconds, percentiles by workflow, retries; then what has no verdict and what nobody waited for."""
+    result = suite.run(*args)
+    result.assert_outcomes(passed=11)
+    assert numbers(result) == TOOK + MISSING
+
+
+def test_quiet_is_what_is_missing_alone(suite: Any) -> None:
+    """With ``-q`` there is no block, and a run that may have happened is told all the same."""
+    lines = suite.run("-q").outlines
+    start = next(index for index, line in enumerate(lines) if line.startswith("..........."))
+    assert lines[start + 1 :][: len(MISSING) + 1] == [*(f"wisebot: {line}" for line in MISSING), lines[-1]]
+    assert re.fullmatch(r"11 passed in \d+\.\d\ds", lines[-1])
+
+
+def test_the_block_stands_before_pytests_own_summary(outside: Any) -> None:
+    """Failures first, then the numbers, then what pytest counts."""
+    outside.test("""
+        @pytest.mark.wisebot("echo")
+        def test_it(workflow_run):
+            assert not workflow_run.ok
+    """)
+    heads = [match[1] for line in outside.run().outlines if (match := re.fullmatch(r"=+ ([^=]+?) =+", line))]
+    assert heads[1:4] == ["FAILURES", "wisebot", "short test summary info"]
+
+
+def test_the_seconds_are_those_of_the_runs(outside: Any) -> None:
+    """Four runs of a fifth of a second at once: their time is added, and what is saved is what was not waited for."""
+    outside.test("""
+        @pytest.mark.wisebot("nap")
+        @pytest.mark.parametrize("inputs", [{"n": n, "seconds": 0.2} for n in range(4)])
+        def test_nap(workflow_run, inputs):
+            pass
+    """)
+    text = outside.run().stdout.str()
+    line = r"^4 runs, (.+?) s of run time in (.+?) s of wall time(?:, (.+?) s saved)?$"
+    ((run_time, wall, saved),) = re.findall(line, text, re.MULTILINE)
+    assert float(run_time) >= 0.8
+    assert float(wall) >= 0.2
+    assert float(saved or 0) == pytest.approx(max(0, float(run_time) - float(wall)), abs=0.11)
+    p50, p95 = map(float, re.findall(r"p50 (.+?) s, p95 (.+?) s", text)[0])
+    assert 0.2 <= p50 <= p95 <= float(run_time)
+
+
+def test_one_after_the_other_nothing_is_saved(outside: Any, numbers: Any) -> None:
+    """Then the line says nothing of it."""
+    outside.test("""
+        @pytest.mark.wisebot("echo")
+        @pytest.mark.parametrize("number", range(3))
+        def test_it(workflow_run, number):
+            pass
+    """)
+    result = outside.run("--wisebot-no-ahead")
+    assert numbers(result) == ["3 runs, S s of run time in S s of wall time", "  echo  3 runs, p50 S s, p95 S s"]
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "def test_it(): pass",
+        "def test_it(trigger_workflow, wisebot_settings): assert wisebot_settings.concurrency == 8",
+        "def test_it(trigger_workflow): assert trigger_workflow.map('echo', []) == []",
+        "def test_it(trigger_workflow):\n    with pytest.raises(ConfigurationError): trigger_workflow('..')",
+        "@pytest.mark.skip\n@pytest.mark.wisebot('echo')\ndef test_it(workflow_run): pass",
+    ],
+    ids=["unrelated", "settings", "an empty map", "a request that cannot be made", "skipped"],
+)
+@pytest.mark.parametrize("verbose", ["-q", "-v"])
+def test_without_a_run_nothing_is_said(outside: Any, numbers: Any, test: str, verbose: str) -> None:
+    """No block, no line: a session in which nothing was sent ends as pytest ends it."""
+    outside.test(test)
+    result = outside.run(verbose)
+    assert result.ret == pytest.ExitCode.OK
+    assert numbers(result) == []
+    result.stdout.no_re_match_line(r"\d+ runs?\b.*")
+
+
+def test_infrastructure_errors_are_counted_apart_from_failures(outside: Any, numbers: Any) -> None:
+    """A gate can tell "the workflow is wrong" from "Wisebot did not answer"."""
+    outside.handle.fail_next(Fault.html(502), times=2, everywhere=True)
+    outside.handle.fail_next(Fault.reset_after(), everywhere=True)
+    outside.handle.fail_next(Fault.raw("no envelope"), everywhere=True)
+    outside.test("""
+        @pytest.mark.wisebot("echo")
+        @pytest.mark.parametrize("number", range(4))
+        def test_infrastructure(workflow_run, number):
+            pass
+
+        @pytest.mark.wisebot("refund")
+        def test_wrong(workflow_run):
+            assert_ok(workflow_run)
+    """)
+    result = outside.run("--wisebot-no-ahead")
+    result.assert_outcomes(failed=1, errors=4)
+    assert numbers(result) == [
+        "1 run, S s of run time in S s of wall time",
+        "  refund  1 run, p50 S s, p95 S s",
+        "4 runs without a verdict",
+    ]
+
+
+def test_one_that_nobody_waits_for_is_one(outside: Any, numbers: Any) -> None:
+    """A run that is started and left alone is named as such, whether it has ended or not when the session ends."""
+    outside.test("""
+        def test_it(trigger_workflow):
+            trigger_workflow.start("gate", {"n": 1, "until": GATE})
+            until(lambda: arrived() == [1])
+    """)
+    assert numbers(outside.run()) == ["1 run was sent and not awaited: it may have happened"]
