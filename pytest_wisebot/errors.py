@@ -263,7 +263,10 @@ class BudgetExhausted(NotRun):
 
 
 class CircuitOpen(NotRun):
-    """So many runs in a row were refused, all for one reason, that the rest was not tried."""
+    """So many runs in a row were refused, all for one reason, that the rest was not tried.
+
+    Those that were under way by then, and were refused like the others, belong to the rest.
+    """
 
 
 class Cancelled(NotRun):

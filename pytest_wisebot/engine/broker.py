@@ -50,7 +50,7 @@ def serve(host: Host, visitor: Visitor) -> None:
     worker = _Worker(host, visitor)
     worker.tell({"welcome": WELCOME})
     try:
-        with suppress(OSError):
+        with suppress(OSError, ValueError):  # gone, in the middle of a line perhaps
             for line in visitor.lines:
                 worker.hear(json.loads(line))
     finally:

@@ -76,7 +76,8 @@ def _refused(target: Target, outcome: Outcome) -> tuple[_About | None, str]:
     if isinstance(outcome, ConnectionFailed):
         return _the_host(target), outcome.reason
     if isinstance(outcome, AuthenticationFailed):
-        for_one_workflow = target.api is Api.WEBHOOK or outcome.status_code == 403
+        of_a_run = outcome.attempts > 0  # and not of the check of the token before the first one
+        for_one_workflow = target.api is Api.WEBHOOK or (outcome.status_code == 403 and of_a_run)
         return (_the_pair(target) if for_one_workflow else _the_credential(target)), outcome.reason
     return None, ""
 

@@ -11,6 +11,7 @@ import json
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -74,8 +75,9 @@ class Door:
             with suppress(OSError):  # wakes the thread that waits for it: closing alone does not
                 one.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        ends_at = time.monotonic() + FAREWELL_SECONDS
         for thread in inside.values():
-            thread.join(FAREWELL_SECONDS)
+            thread.join(max(0.0, ends_at - time.monotonic()))
 
     def _listen(self) -> None:
         while not self._closed:
@@ -86,29 +88,25 @@ class Door:
             threading.Thread(target=self._serve, args=[connection], name="wisebot-worker", daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        with connection, suppress(OSError):
-            visitor = self._let_in(connection)
-            if visitor is None:
-                return
-            self._inside[connection] = threading.current_thread()
-            try:
-                with visitor.lines:  # while it is open the connection is, too, closed or not
+        self._inside[connection] = threading.current_thread()
+        try:
+            # While its lines are open the connection is, too, closed or not.
+            with connection, suppress(OSError), connection.makefile("rb") as lines:
+                visitor = self._let_in(connection, lines)
+                if visitor is not None and not self._closed:
                     self._enter(visitor)
-            finally:
-                del self._inside[connection]
+        finally:
+            del self._inside[connection]
 
-    def _let_in(self, connection: socket.socket) -> Visitor | None:
+    def _let_in(self, connection: socket.socket, lines: IO[bytes]) -> Visitor | None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.settimeout(HELLO_SECONDS)
-        lines = connection.makefile("rb")
         try:
             hello = json.loads(lines.readline(LONGEST_HELLO))
             key, collected = str(hello["key"]), bool(hello["collected"])
-        except (ValueError, TypeError, KeyError):
-            lines.close()
+        except (ValueError, TypeError, KeyError, RecursionError):
             return None
         if not hmac.compare_digest(key.encode("utf-8", "replace"), self.key.encode()):
-            lines.close()
             return None
         connection.settimeout(None)
         return Visitor(connection, lines, collected)

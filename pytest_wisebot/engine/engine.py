@@ -90,18 +90,18 @@ class Engine:
 
     def status(self) -> Status:
         """How far the runs are."""
-        return self._asked(lambda: self._runner.status(), Status())
+        return self._asked(self._runner.status, Status)
 
     def numbers(self) -> Numbers:
         """What the runs took and cost so far."""
-        return self._asked(lambda: self._runner.ledger.numbers, self._runner.ledger.numbers)
+        return self._asked(lambda: self._runner.ledger.numbers, lambda: self._runner.ledger.numbers)
 
     def give_up_all(self) -> None:
         """Gives up what waits and what flies. New runs may still be started."""
         with self._lock:
             self._ahead.clear()
             self._shared.clear()
-        self._asked(self._runner.give_up_all, None)
+        self._told(self._runner.give_up_all)
 
     def close(self) -> None:
         """Gives up what waits and what flies, and ends the background thread."""
@@ -109,7 +109,7 @@ class Engine:
             if self._closed:
                 return
             self._closed = True
-        self._asked(self._runner.close, None)
+        self._told(self._runner.close)
         self._stack.close()
 
     # --- jobs, with the lock held
@@ -156,7 +156,8 @@ class Engine:
     def _drop(self, job: Job) -> None:
         job.claims -= 1
         if job.claims == 0:
-            self._unshare(job)
+            if job.begun_at is None or job.resting:  # else it comes home, for whoever may still ask
+                self._unshare(job)
             self._told(self._runner.drop, job)
 
     def _unshare(self, job: Job) -> None:
@@ -182,7 +183,7 @@ class Engine:
 
     def _let_go(self, job: Job) -> None:
         with self._lock:
-            job.mark.awaited = False
+            job.mark.awaited &= job.claims > 1
             self._drop(job)
 
     # --- the background thread
@@ -213,12 +214,12 @@ class Engine:
             return False
         return True
 
-    def _asked(self, function: Callable[[], T], otherwise: T) -> T:
-        """What the loop answers; ``otherwise`` when it has ended."""
+    def _asked(self, function: Callable[[], T], otherwise: Callable[[], T]) -> T:
+        """What the loop answers; when it has ended, what ``otherwise`` does."""
         try:
             return self._portal.call(function)
         except RuntimeError:
-            return otherwise
+            return otherwise()
 
 
 def _over_budget(settings: Settings) -> str:

@@ -121,7 +121,7 @@ class Ledger:
     def numbers(self) -> Numbers:
         """All of it, as it stands."""
         return Numbers(
-            seconds=dict(self._seconds),
+            seconds={workflow: tuple(seconds) for workflow, seconds in self._seconds.items()},
             durations=dict(self._durations),
             wall=self._last - self._first if self._first is not None else 0.0,
             without_verdict=self._without_verdict,

@@ -97,20 +97,25 @@ class RemoteEngine:
         except OSError as error:
             problem = error.strerror or type(error).__name__
         else:
-            with suppress(OSError, ValueError, AttributeError):
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                connection.sendall(wire.line(hello))
-                self._lines = connection.makefile("rb")
-                if json.loads(self._lines.readline(4096)).get("welcome") == WELCOME:
-                    connection.settimeout(None)
-                    return connection
-                self._lines.close()
+            if self._is_let_in(connection, hello):
+                return connection
             connection.close()
         raise ConfigurationError(
             f"worker {self._worker} on {platform.node()} cannot reach the controller's engine at "
             f"{address[0]}:{address[1]} ({problem}). Runs are started by the controller, and only workers on its own "
             "machine can ask it: use -n, and no --tx to other machines."
         )
+
+    def _is_let_in(self, connection: socket.socket, hello: Mapping[str, Any]) -> bool:
+        self._lines = connection.makefile("rb")
+        with suppress(OSError, ValueError, AttributeError, RecursionError):
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.sendall(wire.line(hello))
+            if json.loads(self._lines.readline(4096)).get("welcome") == WELCOME:
+                connection.settimeout(None)
+                return True
+        self._lines.close()
+        return False
 
     def _tell(self, message: Mapping[str, Any]) -> None:
         with self._lock, suppress(OSError):  # lost: the thread that listens settles what is open
@@ -124,9 +129,15 @@ class RemoteEngine:
         return None
 
     def _listen(self) -> None:
-        with suppress(OSError, ValueError), self._lines:
-            for line in self._lines:
-                self._hear(json.loads(line))
+        try:
+            with suppress(OSError, ValueError), self._lines:
+                for line in self._lines:
+                    self._hear(json.loads(line))
+        finally:
+            self._settle()
+
+    def _settle(self) -> None:
+        """The controller says nothing more: nobody waits for it."""
         with self._lock:
             self._over = True
         lost = ConnectionLost("the session ended before the run did; whether it was sent is not known here")
@@ -140,6 +151,8 @@ class RemoteEngine:
             future = self._futures.pop(message["ended"], None)
             if future is not None:
                 future.set_result(wire.ended_from_dict(message))
+        elif self._session.done():
+            return
         elif "session" in message:
             self._session.set_result(message["session"])
         elif "refused" in message:

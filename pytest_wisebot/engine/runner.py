@@ -27,12 +27,11 @@ from .circuit import Circuit
 from .jobs import Job
 from .lag import LagMeter
 from .ledger import Ledger, Status
-from .values import Ended, Outcome
+from .values import Ended, EngineError, Outcome
 from .window import Place, Ticket, Urgency, Window
 
-
-class EngineError(WisebotError):
-    """A defect of this package, not of the workflow, the settings or the network; please report it."""
+_GRAIN = 0.05
+"""Seconds that two readings of one moment may lie apart."""
 
 
 class RunsOne(Protocol):
@@ -149,6 +148,7 @@ class Runner:
         """Lets in whoever may go now, and sets the alarm for when time alone will let in the next."""
         if self._closed:
             return
+        self._sweep()
         now = self._loop.time()
         admitted, refused = self._window.admit(now)
         for ticket in refused:
@@ -161,6 +161,12 @@ class Runner:
             self._alarm.cancel()
         wakes_at = self._window.wakes_at(now)
         self._alarm = self._loop.call_at(wakes_at, self._pump) if wakes_at is not None else None
+
+    def _sweep(self) -> None:
+        """Takes those out of the queue that have been given up there, and have not got to say so themselves."""
+        for ticket in [ticket for ticket, turn in self._again.items() if turn.done()]:
+            del self._again[ticket]
+            self._window.leave(ticket)
 
     def _refuse(self, ticket: Ticket) -> None:
         error = BudgetExhausted(self._over_budget)
@@ -235,20 +241,28 @@ class Runner:
         Where Wisebot asks for less, its place is free for others meanwhile, of which the cap lets in fewer. Else it
         keeps the place: while a host does not answer, nobody else is sent after those who find that out.
         """
-        job.resting = True
-        try:
-            await self._rested(job, seconds)
-        finally:
-            job.resting = False
-
-    async def _rested(self, job: Job, seconds: float) -> None:
-        assert job.target is not None
+        begins = self._loop.time()
         job.sent_at = None
+        job.resting = True
         if job.yields:
             self._window.leave(job.ticket)
             self._pump()
-        self.ledger.back_off += seconds
-        await asyncio.sleep(seconds)
+        try:
+            await self._pause(job, begins + seconds)
+            await self._turn(job)
+        finally:
+            job.resting = False
+            self.ledger.back_off += self._loop.time() - begins
+
+    async def _pause(self, job: Job, until: float) -> None:
+        """Waits until then; in the queue and not before it, where the window itself lets nobody in before."""
+        shut_as_long = job.yields and self._window.resumes_at >= until - _GRAIN
+        if not shut_as_long:
+            await asyncio.sleep(until - self._loop.time())
+
+    async def _turn(self, job: Job) -> None:
+        """Stands in the queue for a place, before all that have not begun."""
+        assert job.target is not None
         self._circuit.check(job.target)
         self._window.leave(job.ticket)
         turn = self._again[job.ticket] = self._loop.create_future()
@@ -261,6 +275,7 @@ class Runner:
             self._again.pop(job.ticket, None)
             if job.ticket.place is Place.WAITING:  # given up, or out of time, before its turn came
                 self._window.leave(job.ticket)
+        self._circuit.check(job.target)
 
 
 class _Turns:

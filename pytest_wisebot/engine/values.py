@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from ..errors import WisebotError
 from ..runs import RunRequest, WorkflowRun
 
+
+class EngineError(WisebotError):
+    """A defect of this package, not of the workflow, the settings or the network; please report it."""
+
+
 Outcome = WorkflowRun | WisebotError
 
 

@@ -79,7 +79,7 @@ def _packed(value: Any) -> Any:
         return {TAG: "tuple", "value": [_packed(item) for item in value]}
     if isinstance(value, Mapping):
         return {TAG: "dict", "value": {key: _packed(item) for key, item in value.items()}}
-    return str(value) if isinstance(value, Api) else value
+    return {TAG: "Api", "value": str(value)} if isinstance(value, Api) else value
 
 
 def _unpacked(value: Any) -> Any:
@@ -90,6 +90,8 @@ def _unpacked(value: Any) -> Any:
             return Secret(value["value"])
         case "Path":
             return Path(value["value"])
+        case "Api":
+            return Api(value["value"])
         case "tuple":
             return tuple(map(_unpacked, value["value"]))
         case "dict":

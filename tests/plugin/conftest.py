@@ -13,7 +13,7 @@ import hypothesis  # noqa: F401  # its plugin loads it at the end of every sessi
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_wisebot.emulator import Call, EmulatorHandle
+    from pytest_wisebot.emulator import Call, EmulatorHandle, Fault
 
 COUNTED_FLOWS = """
     import time
@@ -109,6 +109,13 @@ class Outside:
         """The input ``n`` of every request for a run, oldest first; None where there was none."""
         bags = [json.loads(call.body or "{}") for call in self.calls]
         return [bag.get("inputs", bag).get("n") for bag in bags]
+
+    @staticmethod
+    def rate_limited(seconds: float) -> Fault:
+        """429, with so many seconds to wait."""
+        from pytest_wisebot.emulator import Fault
+
+        return Fault.rate_limited(seconds)
 
     def let_it_come_to_rest(self) -> None:
         """Ends what a session left behind in the emulator: the next project is to find it idle."""

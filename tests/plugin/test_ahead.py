@@ -414,3 +414,33 @@ def test_a_module_that_cannot_be_imported_ends_the_session_before_anything_is_se
     result = outside.run(*(["--continue-on-collection-errors"] if goes_on else []))
     result.assert_outcomes(passed=2 if goes_on else 0, errors=1)
     assert outside.arrived == ([1] if goes_on else [])
+
+
+@pytest.mark.parametrize("args", [[], ["--wisebot-plan"]], ids=["run", "plan"])
+def test_items_that_are_no_functions_are_passed_over(outside: Any, args: list[str]) -> None:
+    """A project may collect other things than Python tests."""
+    outside.project.write(
+        "conftest.py",
+        """
+        import pytest
+
+        class Item(pytest.Item):
+            def runtest(self):
+                pass
+
+        class File(pytest.File):
+            def collect(self):
+                yield Item.from_parent(self, name="one")
+
+        def pytest_collect_file(parent, file_path):
+            return File.from_parent(parent, path=file_path) if file_path.suffix == ".other" else None
+        """,
+    )
+    outside.project.write("test_it.other", "")
+    outside.test("""
+        @pytest.mark.wisebot("echo", {"n": 1})
+        def test_it(workflow_run):
+            pass
+    """)
+    assert outside.run(*args, ".").ret == 0
+    assert outside.arrived == ([] if args else [1])

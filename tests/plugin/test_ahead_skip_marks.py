@@ -222,3 +222,22 @@ def test_unittests_skip_is_heard(outside: Any) -> None:
                 pass
     """)
     outside.run("--wisebot-concurrency", "1", "-rs").assert_outcomes(passed=2, skipped=2)
+
+
+def test_a_skip_on_a_unittest_class_is_seen(outside: Any) -> None:
+    """Also where a fixture of the class would have asked for the run."""
+    outside.test("""
+        import unittest
+
+        @unittest.skip("not today")
+        @pytest.mark.wisebot("echo", {"n": "skipped"})
+        class TestOld(unittest.TestCase):
+            @pytest.fixture(autouse=True)
+            def asks(self, workflow_run):
+                pass
+
+            def test_old(self):
+                pass
+    """)
+    outside.run().assert_outcomes(skipped=1)
+    assert outside.arrived == []

@@ -204,3 +204,28 @@ def test_the_next_session_runs_what_was_not_run(outside: Any) -> None:
     result = outside.run("-x", "--wisebot-max-runs", "1")
     assert result.parseoutcomes() == {"passed": 1, "not": 1}
     assert outside.arrived == [0]
+
+
+@pytest.mark.parametrize("mark", ["", "@pytest.mark.xfail"], ids=["plain", "xfail"])
+def test_a_group_of_runs_that_were_not_run_is_not_run(outside: Any, mark: str) -> None:
+    """Several runs awaited at once end as a group of errors; neither that nor a plain xfail hides the budget."""
+    outside.test(f"""
+        import anyio
+
+        {mark}
+        @pytest.mark.anyio
+        async def test_it(trigger_workflow):
+            async def one(n):
+                await trigger_workflow.start("echo", {{"n": n}})
+
+            async with anyio.create_task_group() as tasks:
+                for n in range(3):
+                    tasks.start_soon(one, n)
+
+        @pytest.fixture
+        def anyio_backend():
+            return "asyncio"
+    """)
+    result = outside.run("--wisebot-max-runs", "0")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert result.parseoutcomes() == {"not": 1}

@@ -166,3 +166,17 @@ def test_one_success_in_between_begins_the_count_anew(outside: Any) -> None:
     """)
     outside.run().assert_outcomes(passed=3)
     assert len(outside.calls) == 15
+
+
+def test_each_secret_of_a_call_is_a_credential_of_its_own(outside: Any) -> None:
+    """Tests that try wrong secrets on purpose do not stop one another, nor the right one."""
+    outside.test("""
+        @pytest.mark.parametrize("n", range(7))
+        def test_wrong(trigger_workflow, n):
+            with pytest.raises(AuthenticationFailed):
+                trigger_workflow("locked", secret=f"FAKE-secret-number-{n}")
+
+        def test_right(trigger_workflow):
+            assert trigger_workflow("locked", secret="FAKE-secret-that-no-test-has").ok
+    """)
+    outside.run().assert_outcomes(passed=8)

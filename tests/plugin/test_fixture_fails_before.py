@@ -69,7 +69,7 @@ def test_a_wider_fixture_that_fails_costs_what_had_been_sent(outside: Any) -> No
     outside.test("""
         @pytest.fixture(scope="module")
         def broken():
-            until(lambda: arrived() == [0, 1])
+            until(lambda: sorted(arrived()) == [0, 1])
             raise OSError("no database")
 
         @pytest.mark.wisebot("nap")
@@ -79,7 +79,7 @@ def test_a_wider_fixture_that_fails_costs_what_had_been_sent(outside: Any) -> No
     """)
     result = outside.run("--wisebot-concurrency", "2")
     result.assert_outcomes(errors=5)
-    assert outside.arrived == [0, 1]
+    assert sorted(outside.arrived) == [0, 1]
     assert "2 runs were sent and not awaited: they may have happened" in result.outlines
 
 
@@ -118,3 +118,25 @@ def test_setup_in_the_style_of_unittest_is_a_fixture_like_others(outside: Any, s
     result.assert_outcomes(errors=1)
     assert outside.arrived == [1]
     assert NOT_AWAITED in result.outlines
+
+
+def test_what_was_told_to_come_back_later_does_not_come_back(outside: Any, numbers: Any) -> None:
+    """A run that Wisebot put off, and that no test wants any more, is not sent again, and has not happened."""
+    outside.handle.fail_next(outside.rate_limited(0.4), everywhere=True)
+    outside.test("""
+        @pytest.fixture
+        def broken():
+            until(lambda: len(arrived()) == 1)
+            raise OSError("no database")
+
+        @pytest.mark.wisebot("echo", {"n": "put off"})
+        def test_it(broken, workflow_run):
+            pass
+
+        def test_meanwhile():
+            time.sleep(0.8)
+    """)
+    result = outside.run()
+    result.assert_outcomes(passed=1, errors=1)
+    assert outside.arrived == ["put off"]
+    assert numbers(result)[-1] == "1 run not run: given up before being sent"

@@ -236,3 +236,47 @@ def test_wrong_settings_are_told_as_before_any_session(suite: Any) -> None:
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert 'ERROR: --wisebot-env: unknown environment "nowhere", known: outside' in result.errlines
     assert plan(result) == []
+
+
+def test_a_test_that_cannot_run_is_told_before(outside: Any) -> None:
+    """A wrong marker, a workflow that the environment does not list, inputs that are no JSON."""
+    outside.setting("workflows = { echo = {} }")
+    outside.test("""
+        @pytest.mark.wisebot("ecko")
+        def test_misspelt(workflow_run):
+            pass
+
+        def test_undeclared(workflow_run):
+            pass
+
+        @pytest.mark.wisebot("echo", {"n": object})
+        def test_inputs(workflow_run):
+            pass
+    """)
+    assert plan(outside.run("--wisebot-plan")) == [
+        "0 runs known, 0 of them ahead of their tests",
+        "3 tests with nothing that can be run:",
+        '  test_it.py::test_misspelt: unknown workflow "ecko" in environment "outside", did you mean "echo"? known: '
+        'echo (write "id:ecko" for an id that is not listed)',
+        "  test_it.py::test_undeclared: workflow_run needs a marker that names a workflow: "
+        '@pytest.mark.wisebot("NAME", {...})',
+        "  test_it.py::test_inputs: inputs.n: type is no JSON value: <class 'object'>",
+    ]
+
+
+def test_wrong_settings_are_told_as_ever(outside: Any) -> None:
+    """By the plan, too, and where no selected test needs them they are not looked at."""
+    outside.test(SUITE)
+    wrong = outside.run("--wisebot-plan", "--wisebot-env", "nope")
+    assert wrong.ret == pytest.ExitCode.USAGE_ERROR
+    fine = outside.run("--wisebot-plan", "--wisebot-env", "nope", "-k", "test_unrelated")
+    assert fine.ret == pytest.ExitCode.OK
+
+
+def test_half_a_collection_makes_no_plan(outside: Any) -> None:
+    """A module that cannot be imported ends the session as it does without a plan."""
+    outside.test(SUITE)
+    outside.project.write("test_broken.py", "import nowhere")
+    result = outside.run("--wisebot-plan", ".")
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    assert plan(result) == []

@@ -168,3 +168,16 @@ def test_a_test_that_ends_early_leaves_the_shared_run_to_the_others(outside: Any
     result.assert_outcomes(passed=2, errors=1)
     assert outside.arrived == [1]
     result.stdout.no_fnmatch_line("*not awaited*")
+
+
+def test_the_error_of_a_shared_run_is_each_tests_own(outside: Any) -> None:
+    """What one test's error is annotated with does not show in another's."""
+    outside.test("""
+        @pytest.mark.wisebot(share=True)
+        @pytest.mark.parametrize("n", range(2))
+        def test_it(trigger_workflow, n):
+            with pytest.raises(AuthenticationFailed) as caught:
+                trigger_workflow.map("locked", [{}] * 3)
+            assert caught.value.__notes__ == ["3 of 3 runs have no verdict; this is the first of them."]
+    """)
+    outside.run().assert_outcomes(passed=2)

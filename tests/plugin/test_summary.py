@@ -163,3 +163,54 @@ def test_one_that_nobody_waits_for_is_one(outside: Any, numbers: Any) -> None:
             until(lambda: arrived() == [1])
     """)
     assert numbers(outside.run()) == ["1 run was sent and not awaited: it may have happened"]
+
+
+@pytest.mark.parametrize("end", ["an exit code of one's own", "a broken hook"])
+def test_runs_that_were_cut_off_are_told_whatever_the_exit_code(outside: Any, end: str) -> None:
+    """Pytest gives no summary then; what may have happened at Wisebot is said all the same."""
+    outside.test("""
+        def test_it(trigger_workflow):
+            trigger_workflow.start("gate", {"n": 1, "until": GATE})
+            until(lambda: arrived() == [1])
+            BROKEN or pytest.exit("enough", returncode=7)
+
+        BROKEN = pathlib.Path("conftest.py").exists()
+    """)
+    if end == "a broken hook":
+        outside.project.write("conftest.py", "def pytest_runtest_logreport(report): assert report.when != 'call'")
+    result = outside.run()
+    assert result.ret == (3 if end == "a broken hook" else 7)
+    assert "1 run was sent and not awaited: it may have happened" in result.outlines
+
+
+def test_what_wisebot_refused_has_not_happened(outside: Any, numbers: Any) -> None:
+    """A run that was refused before its test could ask for it is without a verdict, and nothing more."""
+    outside.test("""
+        @pytest.fixture
+        def late():
+            until(lambda: len(arrived()) == 1)
+            time.sleep(0.2)
+            raise OSError("no database")
+
+        @pytest.mark.wisebot("locked")
+        def test_it(late, workflow_run):
+            pass
+    """)
+    assert numbers(outside.run()) == ["1 run without a verdict"]
+
+
+def test_a_run_that_a_test_cancelled_is_counted_once(outside: Any, numbers: Any) -> None:
+    """Whether the test looks at it afterwards or not."""
+    outside.test("""
+        def test_it(trigger_workflow):
+            flying = trigger_workflow.start("gate", {"until": GATE})
+            queued = trigger_workflow.start("echo")
+            queued.cancel()
+            open_gate()
+            assert flying.wait().ok
+            queued.wait()
+    """)
+    assert numbers(outside.run("--wisebot-concurrency", "1"))[-2:] == [
+        "1 run not run: given up before being sent",
+        "  test_it.py::test_it",
+    ]

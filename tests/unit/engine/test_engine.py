@@ -5,80 +5,27 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import trio
 
-from pytest_wisebot import Cancelled, ConnectionLost, WorkflowRun
-from pytest_wisebot.client import Flight
-from pytest_wisebot.engine import engine
+from pytest_wisebot import Api, Cancelled, ConnectionLost, RateLimited, WorkflowRun
 from pytest_wisebot.engine.engine import Engine
-from pytest_wisebot.engine.runner import EngineError
+from pytest_wisebot.engine.ledger import Numbers, Status
+from pytest_wisebot.engine.values import Ahead, EngineError
 from pytest_wisebot.redaction import Redactor, Secret
 from pytest_wisebot.runs import RunRequest
 from pytest_wisebot.settings import Settings
 
-
-class FakeClient:
-    """Runs nothing: each run ends when the test opens its gate."""
-
-    def __init__(self, *_: object) -> None:
-        self.gates: dict[str, asyncio.Event] = {}
-        self.running: list[str] = []
-        self.order: list[str] = []
-        self.peak = 0
-        self.changed = threading.Condition()
-
-    async def __aenter__(self) -> FakeClient:
-        self.loop = asyncio.get_running_loop()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        pass
-
-    async def run(self, request: RunRequest, flight: Flight) -> WorkflowRun:
-        name = request.workflow
-        flight.begin()
-        flight.sent_at = 0.0
-        flight.turns.sent()
-        self._note(name, begins=True)
-        try:
-            await self.gates.setdefault(name, asyncio.Event()).wait()
-        finally:
-            self._note(name, begins=False)
-        if name == "broken":
-            raise ZeroDivisionError("a defect with FAKE-credential in it")
-        return WorkflowRun(ok=True, workflow=name, api=request.api)
-
-    def _note(self, name: str, *, begins: bool) -> None:
-        with self.changed:
-            if begins:
-                self.running.append(name)
-                self.order.append(name)
-            else:
-                self.running.remove(name)
-            self.peak = max(self.peak, len(self.running))
-            self.changed.notify_all()
-
-    def wait_for(self, *names: str) -> None:
-        """Waits until exactly these runs are under way."""
-        with self.changed:
-            assert self.changed.wait_for(lambda: sorted(self.running) == sorted(names), 10), self.running
-
-    def open(self, *names: str) -> None:
-        """Lets these runs end."""
-        for name in names:
-            self.loop.call_soon_threadsafe(self._open, name)
-
-    def _open(self, name: str) -> None:
-        self.gates.setdefault(name, asyncio.Event()).set()
+if TYPE_CHECKING:
+    from tests.unit.engine.conftest import FakeClient
 
 
 @pytest.fixture
-def made(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Engine, FakeClient]]:
+def made(client: FakeClient) -> Iterator[tuple[Engine, FakeClient]]:
     """An engine with room for two runs, and its client."""
-    client = FakeClient()
-    monkeypatch.setattr(engine, "Client", lambda *_: client)
     one = Engine(Settings(concurrency=2), Redactor([Secret("FAKE-credential")]))
     yield one, client
     one.close()
@@ -180,3 +127,362 @@ def test_it_can_be_asked_from_many_threads(made: tuple[Engine, FakeClient]) -> N
         thread.join(20)
     assert results == {name: name for name in names}
     assert client.peak <= 2
+
+
+# --- ahead of the tests
+
+
+def test_a_run_that_was_started_ahead_is_the_one_that_its_test_gets(made: tuple[Engine, FakeClient]) -> None:
+    """It is under way before the test asks, and is not started again."""
+    one, client = made
+    one.ahead([Ahead("test-a", RunRequest("a")), Ahead("test-b", RunRequest("b"))])
+    client.wait_for("a", "b")
+    client.open("a", "b")
+    assert one.submit(RunRequest("b"), "test-b").wait(10).workflow == "b"
+    assert one.submit(RunRequest("a"), "test-a").wait(10).workflow == "a"
+    assert sorted(client.order) == ["a", "b"]
+
+
+def test_each_key_is_started_ahead_once(made: tuple[Engine, FakeClient]) -> None:
+    """However many workers name it, and whether its test has asked by then or not."""
+    one, client = made
+    one.ahead([Ahead("test-a", RunRequest("a")), Ahead("test-a", RunRequest("a"))])
+    one.ahead([Ahead("test-a", RunRequest("a")), Ahead("test-b", RunRequest("b"))])
+    client.open("a", "b")
+    assert one.submit(RunRequest("a"), "test-a").wait(10).ok
+    one.ahead([Ahead("test-a", RunRequest("a"))])
+    assert one.submit(RunRequest("b"), "test-b").wait(10).ok
+    assert sorted(client.order) == ["a", "b"]
+    assert one.status().waiting == 0
+
+
+def test_a_test_that_asks_a_second_time_gets_a_new_run(made: tuple[Engine, FakeClient]) -> None:
+    """As one does that is run again."""
+    one, client = made
+    client.open("a")
+    one.ahead([Ahead("test-a", RunRequest("a"))])
+    runs = [one.submit(RunRequest("a"), "test-a").wait(10).run_id for _ in range(3)]
+    assert runs == ["run-1", "run-2", "run-3"]
+
+
+def test_a_test_that_asks_for_something_else_gets_what_it_asks_for(made: tuple[Engine, FakeClient]) -> None:
+    """The run that was foreseen for it is not begun any more; one that has begun is let come to its end."""
+    one, client = made
+    foreseen = [RunRequest("a"), RunRequest("b"), RunRequest("c")]
+    one.ahead(Ahead(request.workflow, request) for request in foreseen)
+    client.wait_for("a", "b")
+    wanted = [one.submit(RunRequest("d", {"instead": "of c"}), "c"), one.submit(RunRequest("e"), "a")]
+    client.open("a", "b", "d", "e")
+    assert [run.wait(10).workflow for run in wanted] == ["d", "e"]
+    assert one.submit(RunRequest("b"), "b").wait(10).ok
+    assert sorted(client.order) == ["a", "b", "d", "e"]
+    assert one.numbers().not_awaited == 1
+
+
+def test_what_a_test_waits_for_goes_before_what_is_ahead(made: tuple[Engine, FakeClient]) -> None:
+    """What it asks for anew does, and so does its own run that was ahead of it, from when it waits."""
+    one, client = made
+    one.ahead(Ahead(name, RunRequest(name), seconds) for name, seconds in zip("abcde", (9, 8, 7, 6, None), strict=True))
+    client.wait_for("a", "b")
+    asked = one.submit(RunRequest("asked"))
+    last = one.submit(RunRequest("e"), "e")
+    last.awaited()
+    client.open("a")
+    client.wait_for("b", "asked")
+    client.open("b")
+    client.wait_for("asked", "e")
+    client.open("asked")
+    client.wait_for("c", "e")
+    client.open("c", "d", "e")
+    assert asked.wait(10).ok
+    assert last.wait(10).ok
+
+
+def test_the_run_of_a_test_that_is_over_is_not_begun_any_more(made: tuple[Engine, FakeClient]) -> None:
+    """One that has begun is let come to its end, and counted as one that nobody waited for."""
+    one, client = made
+    one.ahead(Ahead(name, RunRequest(name)) for name in "abc")
+    client.wait_for("a", "b")
+    for key in ("a", "c", "unknown", "c"):
+        one.forget(key)
+    status = one.status()
+    assert (status.running, status.waiting) == (2, 0)
+    client.open("a", "b", "c")
+    assert one.submit(RunRequest("b"), "b").wait(10).ok
+    assert one.submit(RunRequest("a"), "a").wait(10).run_id == "run-3"  # its first run was forgotten
+    assert client.order == ["a", "b", "a"]
+    assert one.numbers().not_awaited == 1
+
+
+# --- sharing
+
+
+SHARED = RunRequest("a", {"list": [1, 2]}, share=True)
+
+
+def test_equal_requests_share_one_run_where_they_ask_to(made: tuple[Engine, FakeClient]) -> None:
+    """While it waits, while it flies and after its end; whoever asks."""
+    one, client = made
+    early = one.submit(SHARED)
+    client.wait_for("a")
+    also = one.submit(replace(SHARED, test="another"), "another test")
+    client.open("a")
+    first = early.wait(10)
+    late = one.submit(SHARED)
+    assert late.done
+    assert {first.run_id, also.wait(10).run_id, late.wait(10).run_id} == {"run-1"}
+    assert client.order == ["a"]
+    assert one.numbers().runs == 1
+
+
+def test_what_differs_is_not_shared(made: tuple[Engine, FakeClient]) -> None:
+    """Inputs, API, timeout or the call's own secret; nor does who does not ask to share."""
+    one, client = made
+    client.open("a")
+    others = [
+        SHARED,
+        replace(SHARED, share=False),
+        replace(SHARED, inputs={"list": [2, 1]}),
+        replace(SHARED, api=Api.DASHBOARD),
+        replace(SHARED, timeout=7.0),
+        replace(SHARED, secret=Secret("FAKE-secret-1")),
+        replace(SHARED, secret=Secret("FAKE-secret-2")),
+    ]
+    runs = {run.wait(10).run_id for run in one.submit_all([*others, others[-1]])}
+    assert len(runs) == len(client.order) == len(others)
+
+
+def test_each_test_has_its_own_copy_of_a_shared_result(made: tuple[Engine, FakeClient]) -> None:
+    """What one changes in it, no other sees; asking one and the same pending run twice gives one and the same."""
+    one, client = made
+    client.open("a")
+    pending = one.submit_all([SHARED, SHARED])
+    first, second = (run.wait(10) for run in pending)
+    assert first == second
+    assert pending[0].wait(10) is first
+    first.result["inputs"][0]["list"].append(3)
+    first.inputs["list"].append(4)
+    assert second.result == {"inputs": [{"list": [1, 2]}]}
+    assert second.inputs == {"list": [1, 2]}
+    assert one.submit(SHARED).wait(10) == second
+
+
+def test_an_error_is_shared_too(made: tuple[Engine, FakeClient]) -> None:
+    """What one run met, it met for all who share it; what one adds to it, no other sees."""
+    one, client = made
+    client.errors["a"] = RateLimited("too many requests")
+    client.open("a")
+    for pending in one.submit_all([SHARED, SHARED]):
+        with pytest.raises(RateLimited, match=r"^too many requests$") as caught:
+            pending.wait(10)
+        assert not hasattr(caught.value, "__notes__")
+        caught.value.add_note("of this test")
+    assert client.order == ["a"]
+
+
+def test_tests_that_share_are_ahead_with_one_run(made: tuple[Engine, FakeClient]) -> None:
+    """It is begun as long as one of them may still ask for it."""
+    one, client = made
+    busy = one.submit_all(requests("x", "y"))
+    one.ahead(Ahead(key, SHARED) for key in ("test-1", "test-2"))
+    assert one.status().waiting == 1
+    one.forget("test-1")
+    client.open("x", "y", "a")
+    assert one.submit(SHARED, "test-2").wait(10).ok
+    assert [run.wait(10).ok for run in busy] == [True, True]
+    assert client.order == ["x", "y", "a"]
+
+
+def test_who_gives_up_a_shared_run_gives_up_its_part_alone(made: tuple[Engine, FakeClient]) -> None:
+    """The others get the run; giving up again changes nothing for them."""
+    one, client = made
+    mine, other = one.submit_all([SHARED, SHARED])
+    client.wait_for("a")
+    assert mine.cancel() is True
+    assert mine.done
+    assert mine.cancel() is False
+    with pytest.raises(Cancelled, match=r'^the shared run of workflow "a" was given up by this test alone$'):
+        mine.wait(10)
+    assert not other.done
+    client.open("a")
+    assert other.wait(10).ok
+    with pytest.raises(Cancelled, match="by this test alone"):
+        mine.wait(10)
+
+
+def test_a_shared_run_that_all_give_up_is_given_up(made: tuple[Engine, FakeClient]) -> None:
+    """Whoever asks after that gets a new one."""
+    one, client = made
+    pending = one.submit_all([SHARED, SHARED])
+    client.wait_for("a")
+    assert [run.cancel() for run in pending] == [True, True]
+    with pytest.raises(ConnectionLost, match=r"^the run was given up after it had been sent"):
+        pending[1].wait(10)
+    client.open("a")
+    assert one.submit(SHARED).wait(10).run_id == "run-2"
+
+
+def test_what_nobody_will_wait_for_is_let_go(made: tuple[Engine, FakeClient]) -> None:
+    """What has not been sent is not sent; what flies comes to its end, and one who shares it still gets it."""
+    one, client = made
+    a, b, c = one.submit_all(requests("a", "b", "c"))
+    shared = one.submit_all([replace(SHARED, workflow="s")] * 2)
+    client.wait_for("a", "b")
+    for pending in (a, c, shared[0]):
+        pending.let_go()
+    client.open("a", "b", "c", "s")
+    assert b.wait(10).ok
+    assert shared[1].wait(10).ok
+    with pytest.raises(Cancelled, match=r'^the run of workflow "c" was given up before it was sent$'):
+        c.wait(10)
+    assert client.order == ["a", "b", "s"]
+
+
+# --- waiting
+
+
+def test_waiting_has_a_limit_that_the_run_does_not_share(made: tuple[Engine, FakeClient]) -> None:
+    """The message says so, and one may wait again."""
+    one, client = made
+    (pending,) = one.submit_all(requests("a"))
+    with pytest.raises(
+        TimeoutError, match=r"^<PendingRun a \(webhook\) not ended yet> after 0\.01 s of waiting; the run goes on$"
+    ):
+        pending.wait(0.01)
+    client.open("a")
+    assert pending.wait(10).ok
+    assert repr(pending) == "<PendingRun a (webhook) ended>"
+    assert pending.lag >= 0.0
+
+
+def test_a_run_can_be_awaited_under_asyncio_and_trio(made: tuple[Engine, FakeClient]) -> None:
+    """By many at once, without holding the loop."""
+    one, client = made
+    client.open(*"abcd")
+
+    async def awaited(name: str) -> WorkflowRun:
+        return await one.submit(RunRequest(name))
+
+    async def under_asyncio() -> list[WorkflowRun]:
+        return list(await asyncio.gather(awaited("a"), awaited("b")))
+
+    async def under_trio() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(awaited, "c")
+            nursery.start_soon(awaited, "d")
+
+    assert [run.workflow for run in asyncio.run(under_asyncio())] == ["a", "b"]
+    trio.run(under_trio)
+    assert sorted(client.order) == ["a", "b", "c", "d"]
+    assert one.numbers().not_awaited == 0
+
+
+def test_who_stops_awaiting_does_not_give_the_run_up(made: tuple[Engine, FakeClient]) -> None:
+    """It goes on, under its own deadline."""
+    one, client = made
+    (pending,) = one.submit_all(requests("a"))
+
+    async def impatient() -> None:
+        async with asyncio.timeout(0.01):
+            await pending
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(impatient())
+    client.open("a")
+    assert pending.wait(10).ok
+
+
+def test_somebody_is_told_when_tests_begin_and_end_to_wait(client: FakeClient) -> None:
+    """Not for what has ended by then."""
+    told: list[bool] = []
+
+    def tell(begins: bool) -> None:
+        told.append(begins)
+        if begins:
+            client.open("a")
+
+    one = Engine(Settings(concurrency=2), Redactor(), tell)
+    try:
+        (pending,) = one.submit_all(requests("a"))
+        client.wait_for("a")
+        assert told == []
+        assert pending.wait(10).ok
+        assert told == [True, False]
+        assert pending.wait(10).ok
+        assert told == [True, False]
+    finally:
+        one.close()
+
+
+# --- the end
+
+
+def test_after_all_was_given_up_everything_can_be_asked_for_anew(made: tuple[Engine, FakeClient]) -> None:
+    """What was ahead or shared before is not what a test gets then."""
+    one, client = made
+    one.ahead([Ahead("test-b", RunRequest("b"))])
+    shared = one.submit(SHARED)
+    waiting = one.submit(RunRequest("c"))
+    client.wait_for("a", "b")
+    one.give_up_all()
+    for pending, error in ((shared, ConnectionLost), (waiting, Cancelled)):
+        with pytest.raises(error):
+            pending.wait(10)
+    client.open("a", "b", "c")
+    fresh = [one.submit(SHARED), one.submit(RunRequest("b"), "test-b"), one.submit(RunRequest("c"))]
+    assert sorted(str(run.wait(10).run_id) for run in fresh) == ["run-3", "run-4", "run-5"]
+
+
+def test_a_closed_engine_still_tells_its_numbers(made: tuple[Engine, FakeClient]) -> None:
+    """How far it is, it does not tell any more; what is forgotten or let go then does no harm."""
+    one, client = made
+    one.ahead([Ahead("test-b", RunRequest("b"))])
+    client.open("a")
+    assert one.submit(RunRequest("a"), "test-a").wait(10).ok
+    waiting = one.submit_all(requests("x", "c"))
+    client.wait_for("b", "x")
+    before = one.status()
+    assert (before.done, before.running, before.waiting, before.cap) == (1, 2, 1, 2)
+    one.close()
+    numbers = one.numbers()
+    assert numbers == Numbers(
+        seconds={"a": (2.0,)},
+        durations={"test-a": ("a", 2.0)},
+        wall=numbers.wall,
+        not_run={"given up before being sent": 1},
+        not_awaited=2,
+    )
+    assert numbers.wall >= 0.0
+    assert one.status() == Status()
+    one.forget("test-b")
+    waiting[0].let_go()
+    one.give_up_all()
+    with pytest.raises(Cancelled, match=r"^the session has ended: no run is started any more$"):
+        one.ahead([Ahead("test-d", RunRequest("d"))])
+    assert "d" not in client.order
+
+
+def test_one_sharer_that_goes_does_not_take_the_run_from_the_other(made: tuple[Engine, FakeClient]) -> None:
+    """The run was awaited by one of them: it is not counted as one that nobody waited for."""
+    one, client = made
+    first, second = one.submit_all([RunRequest("a", share=True)] * 2)
+    client.wait_for("a")
+    first.awaited()
+    second.let_go()
+    client.open("a")
+    assert first.wait(10).ok
+    assert one.numbers().not_awaited == 0
+
+
+def test_a_shared_run_that_flies_is_there_for_who_comes_later(made: tuple[Engine, FakeClient]) -> None:
+    """Its first asker has gone; an equal request takes it in the place of a second run."""
+    one, client = made
+    pending = one.submit(RunRequest("b"))
+    flying = one.submit(RunRequest("c", share=True))
+    client.wait_for("b", "c")
+    flying.let_go()
+    again = one.submit(RunRequest("c", share=True))
+    client.open("b", "c")
+    assert again.wait(10).ok
+    assert pending.wait(10).ok
+    assert client.order.count("c") == 1
