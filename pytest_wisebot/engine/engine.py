@@ -153,12 +153,12 @@ class Engine:
         )
         return PendingRun(request, job.future, strings)
 
-    def _drop(self, job: Job) -> None:
+    def _drop(self, job: Job, *, counts: bool = False) -> None:
         job.claims -= 1
         if job.claims == 0:
             if job.begun_at is None or job.resting:  # else it comes home, for whoever may still ask
                 self._unshare(job)
-            self._told(self._runner.drop, job)
+            self._told(partial(self._runner.drop, job, counts=counts))
 
     def _unshare(self, job: Job) -> None:
         if not job.future.done():
@@ -184,7 +184,7 @@ class Engine:
     def _let_go(self, job: Job) -> None:
         with self._lock:
             job.mark.awaited &= job.claims > 1
-            self._drop(job)
+            self._drop(job, counts=True)
 
     # --- the background thread
 

@@ -88,12 +88,20 @@ class Runner:
             self._awaited.add(job)
             self._window.hurry(job.ticket)
 
-    def drop(self, job: Job) -> None:
-        """Nobody wants this one any more: what may have happened is let come to its end, all else ends here."""
+    def drop(self, job: Job, *, counts: bool = False) -> None:
+        """Nobody wants this one any more: what may have happened is let come to its end, all else ends here.
+
+        Args:
+            job: the one.
+            counts: whether it is one of those that were not run. A run that was ahead and not needed is none.
+        """
         self._awaited.discard(job)
         if self._queued.pop(job.ticket, None) is not None:
             self._window.leave(job.ticket)
-            job.future.set_result(Ended(_given_up(job)))
+            if counts:
+                self._settle(job, _given_up(job), given_up=True)
+            else:
+                job.future.set_result(Ended(_given_up(job)))
             self._pump()
         elif job.resting and job.task is not None and not isinstance(job.flight.failure, OutcomeUnknown):
             job.task.cancel()

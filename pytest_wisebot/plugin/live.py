@@ -66,7 +66,8 @@ class Live:
             with suppress(OSError, ValueError, AttributeError):
                 self._fd = os.dup(sys.stdout.fileno())
         if self._fd is not None:
-            self._is_terminal = os.isatty(self._fd) and os.environ.get("TERM", "dumb") != "dumb"
+            rewrites = os.isatty(self._fd) and os.environ.get("TERM", "dumb") != "dumb"
+            self._is_terminal = rewrites and not _logs_live(self._config)
             self._thread = threading.Thread(target=self._go_on, name="wisebot-live", daemon=True)
             self._thread.start()
 
@@ -139,6 +140,12 @@ class Live:
             if self._fd is not None:
                 return os.get_terminal_size(self._fd).columns
         return 80
+
+
+def _logs_live(config: pytest.Config) -> bool:
+    """Whether pytest writes log records to the terminal as they come: they would be written over the line."""
+    can = config.pluginmanager.has_plugin("logging-plugin")
+    return can and (config.getoption("--log-cli-level") is not None or bool(config.getini("log_cli")))
 
 
 def line_of(status: Status) -> str:
