@@ -98,8 +98,10 @@ class Project:
 
 
 @pytest.fixture
-def empty_project(pytester: pytest.Pytester) -> Project:
+def empty_project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project without a ``wisebot.toml``."""
+    # Plugins that change what every test does, or warn in every session: the tests that are about them say so.
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:randomly -p no:asyncio")
     return Project(pytester)
 
 

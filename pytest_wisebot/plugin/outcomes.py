@@ -43,6 +43,7 @@ def notes_of(terminalreporter: Any) -> Iterator[str]:
 
 def shown(report: pytest.TestReport) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
     """Category, letter and word of a report that this plugin has its own for."""
-    if getattr(report, _OUTCOME, None) == NOT_RUN:
+    # Failed still: a plugin that runs the test again makes another outcome of it.
+    if report.failed and getattr(report, _OUTCOME, None) == NOT_RUN:
         return NOT_RUN, "n", ("NOT RUN", {"yellow": True})
     return None

@@ -8,40 +8,34 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import tempfile
 import time
 from pathlib import Path
 
+from common import emulator
+
 from pytest_wisebot.emulator import EmulatorHandle
-from pytest_wisebot.emulator.handle import EmulatorProcess, Ready
-
-FLOWS = """
-from pytest_wisebot.emulator import Emulator
-
-emulator = Emulator()
-
-@emulator.workflow("wait", latency={seconds})
-def wait(inputs):
-    return inputs
-"""
+from pytest_wisebot.emulator.handle import Ready
 
 
-async def one(ready: Ready) -> None:
+async def one(ready: Ready, seconds: float) -> None:
     """One run on a connection of its own."""
+    body = json.dumps({"seconds": seconds})
     host, _, port = ready.origin.removeprefix("http://").partition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     head = ["POST /workflows/trigger?workflowId=wait HTTP/1.1", f"Host: {host}", "Connection: close"]
-    head += [f"Authorization: Bearer {ready.secrets['wait']}", "Content-Length: 2"]
-    writer.write("\r\n".join([*head, "", "{}"]).encode())
+    head += [f"Authorization: Bearer {ready.secrets['wait']}", f"Content-Length: {len(body)}"]
+    writer.write("\r\n".join([*head, "", body]).encode())
     answer = await reader.read()
     writer.close()
     assert answer.startswith(b"HTTP/1.1 200 "), answer[:200]
 
 
-async def all_at_once(ready: Ready, runs: int) -> float:
+async def all_at_once(ready: Ready, runs: int, seconds: float) -> float:
     """Seconds until the last run has ended."""
     start = time.perf_counter()
-    await asyncio.gather(*(one(ready) for _ in range(runs)))
+    await asyncio.gather(*(one(ready, seconds) for _ in range(runs)))
     return time.perf_counter() - start
 
 
@@ -53,14 +47,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     size = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        (Path(name) / "flows.py").write_text(FLOWS.format(seconds=size.seconds), "utf-8")
         for number in range(size.rounds):
-            process = EmulatorProcess.start("flows:emulator", Path(name))
-            try:
-                took = asyncio.run(all_at_once(process.ready, size.runs))
-                peak = EmulatorHandle(process.ready).peak()
-            finally:
-                process.stop()
+            with emulator(Path(name)) as ready:
+                took = asyncio.run(all_at_once(ready, size.runs, size.seconds))
+                peak = EmulatorHandle(ready).peak()
             print(f"round {number + 1}: {size.runs} runs of {size.seconds:g} s took {took:.2f} s, {peak} at once")
 
 

@@ -8,35 +8,21 @@ emulator, in a process of its own; they take turns, so that a busy machine slows
 from __future__ import annotations
 
 import argparse
-import asyncio
-import os
 import re
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-import httpx
-
-from pytest_wisebot.emulator.handle import EmulatorProcess, Ready
-
-FLOWS = """
-from pytest_wisebot.emulator import Emulator
-
-emulator = Emulator()
-
-@emulator.workflow("wait", latency={seconds})
-def wait(inputs):
-    return inputs
-"""
+from bare_gather import warm
+from common import FLOWS, emulator, environment
 
 TEST = """
 import time
 
 def test_map(trigger_workflow):
-    bags = [{{"n": n}} for n in range({runs})]
+    bags = [{{"n": n, "seconds": {seconds}}} for n in range({runs})]
     if {warm}:
         trigger_workflow("wait")  # loads what a session loads once: the emulator, httpx, the engine's thread
     start = time.perf_counter()
@@ -55,29 +41,11 @@ emulator = "flows:emulator"
 def inside_a_test(folder: Path, runs: int) -> float:
     """Seconds that ``map`` takes in a session of its own."""
     command = [sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", f"--wisebot-concurrency={runs}"]
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment())
     found = re.search(r"inside: ([\d.]+) s", done.stdout)
     if done.returncode != 0 or found is None:
         raise SystemExit(done.stdout + done.stderr)
     return float(found[1])
-
-
-async def bare(ready: Ready, runs: int) -> float:
-    """Seconds that the same requests take with one connection each and nothing around them."""
-    context = httpx.create_ssl_context()
-    url = f"{ready.origin}/workflows/trigger?workflowId=wait"
-    headers = {"Authorization": f"Bearer {ready.secrets['wait']}"}
-
-    async def one(number: int) -> None:
-        async with httpx.AsyncClient(verify=context, timeout=60, trust_env=False) as client:
-            answer = await client.post(url, json={"n": number}, headers=headers)
-        assert answer.json()["ok"]
-
-    await one(-1)
-    start = time.perf_counter()
-    await asyncio.gather(*(one(number) for number in range(runs)))
-    return time.perf_counter() - start
 
 
 def main() -> None:
@@ -89,18 +57,16 @@ def main() -> None:
     parser.add_argument("--warm", action="store_true", help="start the emulator and the engine before the clock")
     size = parser.parse_args()
     pairs = []
+    bags = [{"n": number, "seconds": size.seconds} for number in range(size.runs)]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "flows.py").write_text(FLOWS.format(seconds=size.seconds), "utf-8")
+        (folder / "flows.py").write_text(FLOWS, "utf-8")
         (folder / "wisebot.toml").write_text(CONFIG, "utf-8")
-        (folder / "test_map.py").write_text(TEST.format(runs=size.runs, warm=size.warm), "utf-8")
+        (folder / "test_map.py").write_text(TEST.format(runs=size.runs, seconds=size.seconds, warm=size.warm), "utf-8")
         for number in range(size.rounds):
             ours = inside_a_test(folder, size.runs)
-            process = EmulatorProcess.start("flows:emulator", folder)
-            try:
-                limit = asyncio.run(bare(process.ready, size.runs))
-            finally:
-                process.stop()
+            with emulator(folder) as ready:
+                limit = warm(ready.origin, ready.secrets["wait"], bags, size.runs)
             pairs.append((ours, limit))
             print(f"round {number + 1}: map {ours:.2f} s, bare gather {limit:.2f} s, ratio {ours / limit:.2f}")
     ours, limit = (statistics.median(side) for side in zip(*pairs, strict=True))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -47,9 +46,7 @@ def _no_other_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def run(outside: Any) -> Callable[..., pytest.RunResult]:
-    """Runs pytest on the project of `outside` in a process of its own, with no run of an earlier test left."""
-    while outside.handle.reset(everywhere=True) or outside.handle.peak():
-        time.sleep(0.05)
+    """Runs pytest on the project of `outside` in a process of its own."""
     return lambda *args: outside.project.run_apart(*ALONE, *args)
 
 

@@ -1,0 +1,250 @@
+"""While a test waits, a terminal shows how far the runs are, in one line that leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_wisebot.emulator import Fault
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo terminal")
+
+QUICK = """
+    import pytest_wisebot.plugin.live as live
+
+    live.REFRESH_SECONDS, live.PATIENCE_SECONDS = 0.05, 0.1
+"""
+
+OFTEN = f"""{QUICK}
+    live.PLAIN_SECONDS = 0.2
+"""
+
+WAITING = """
+    def test_first():
+        pass
+
+    def test_wait(trigger_workflow):
+        assert len(trigger_workflow.map("nap", [{"seconds": 1.3}] * 3)) == 3
+
+    def test_last():
+        pass
+"""
+
+LINE = re.compile(
+    r"wisebot: \d+ done, \d+ running(, \d+ waiting \((cap \d+|back-off until \d\d:\d\d:\d\d)\))?(, oldest \d+ s: \S+)?"
+)
+
+
+@dataclass
+class Screens:
+    """What a person sees of a session: each screen that stood for a moment, and the last one."""
+
+    seen: list[list[str]] = field(default_factory=list)
+    code: int = -1
+
+    @property
+    def last(self) -> list[str]:
+        """The screen at the end, its numbers told by a letter."""
+        return [re.sub(r"\d", "N", line) for line in self.seen[-1]]
+
+    @property
+    def lines(self) -> list[str]:
+        """What the line said, each text once, in its order."""
+        found = [line for screen in self.seen for line in screen if re.match(r"wisebot: \d+ done", line)]
+        return list(dict.fromkeys(found))
+
+    @property
+    def above(self) -> set[str]:
+        """What stood right above the line."""
+        return {screen[i - 1] for screen in self.seen for i, line in enumerate(screen) if line in self.lines}
+
+
+def watched(folder: Path, *args: str, rows: int = 40, columns: int = 100, term: str = "xterm") -> Screens:
+    """Runs pytest on a terminal of that size."""
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    import pyte
+
+    screens = Screens()
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--color=no", *args],
+        cwd=folder,
+        env={**os.environ, "TERM": term},
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+    )
+    os.close(slave)
+    screen = pyte.Screen(columns, rows)
+    stream = pyte.ByteStream(screen)
+    ends_at = time.monotonic() + 60
+    ended = False
+    while not ended and time.monotonic() < ends_at:
+        if select.select([master], [], [], 0.03)[0]:
+            try:
+                data = os.read(master, 65536)
+            except OSError:  # nobody has the other end any more
+                data = b""
+            stream.feed(data)
+            ended = not data
+        shown = [line.rstrip() for line in screen.display]
+        if not screens.seen or screens.seen[-1] != shown:
+            screens.seen.append(shown)
+    os.close(master)
+    screens.code = process.wait(10)
+    return screens
+
+
+@pytest.fixture(autouse=True)
+def _no_other_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+
+
+@pytest.fixture
+def watch(outside: Any) -> Callable[..., Screens]:
+    """Runs pytest on the project of `outside`, two runs at once, on a terminal."""
+    return lambda *args, **how: watched(
+        outside.project.path, "-p", "wisebot", "--wisebot-concurrency", "2", *args, **how
+    )
+
+
+def test_it_stands_below_the_dots_while_a_test_waits_and_leaves_nothing(outside: Any, watch: Any) -> None:
+    """Done, running, waiting and why, the oldest; written anew in its place; gone with the wait."""
+    outside.test(WAITING)
+    screens = watch()
+    assert screens.code == 0
+    assert [line for line in screens.lines if not LINE.fullmatch(line)] == []
+    assert "wisebot: 0 done, 2 running, 1 waiting (cap 2), oldest 1 s: nap" in screens.lines
+    assert "wisebot: 2 done, 1 running, oldest 1 s: nap" in screens.lines
+    assert screens.above == {"test_it.py ."}
+    assert max(sum(line in screens.lines for line in screen) for screen in screens.seen) == 1
+    assert [line for line in screens.seen[-1] if line in screens.lines] == []
+
+
+@pytest.mark.parametrize(
+    ("args", "how", "above"),
+    [
+        (["-v"], {"columns": 41}, {"test_it.py::test_wait"}),
+        ([], {"rows": 6}, {"test_it.py ."}),
+        (["-s"], {}, {"test_it.py .before"}),
+        (["-p", "xdist", "-n", "2"], {}, {".", ".."}),
+    ],
+    ids=["-v on a narrow terminal", "at the bottom of the screen", "-s", "xdist"],
+)
+def test_whatever_stands_there_stays(
+    outside: Any, watch: Any, args: list[str], how: dict[str, Any], above: set[str]
+) -> None:
+    """However pytest writes, and wherever its cursor is: the final screen is that of a session without the line."""
+    outside.test("""
+        def test_first():
+            pass
+
+        def test_wait(trigger_workflow):
+            print("before", end="", flush=True)
+            assert len(trigger_workflow.map("nap", [{"seconds": 0.4}] * 3)) == 3
+            print(" after")
+
+        def test_last():
+            pass
+    """)
+    outside.project.write("conftest.py", QUICK)
+    screens = watch(*args, **how)
+    assert screens.code == 0
+    assert screens.lines
+    assert screens.above <= above
+    assert screens.last == watch(*args, **how, term="dumb").last
+
+
+def test_it_tells_of_back_off(outside: Any, watch: Any) -> None:
+    """Where Wisebot asked for less, the line says until when nobody is let in."""
+    outside.project.write("conftest.py", QUICK)
+    outside.handle.fail_next(Fault.rate_limited(1), times=2, everywhere=True)
+    outside.test(WAITING.replace("1.3", "0.1"))
+    lines = watch().lines
+    assert [line for line in lines if not LINE.fullmatch(line)] == []
+    assert re.match(r"wisebot: 0 done, 2 running, 1 waiting \(back-off until \d\d:\d\d:\d\d\), oldest", lines[0])
+
+
+def test_it_is_off_where_pytest_is_quiet(outside: Any, watch: Any) -> None:
+    """With ``-q`` nothing is said while a test waits."""
+    outside.project.write("conftest.py", QUICK)
+    outside.test(WAITING.replace("1.3", "0.4"))
+    screens = watch("-q")
+    assert screens.code == 0
+    assert screens.lines == []
+
+
+def test_live_logs_are_not_written_over(outside: Any, watch: Any) -> None:
+    """Where pytest shows log records as they come, the line would be in their way: it is not rewritten in place."""
+    outside.project.write("conftest.py", QUICK)
+    outside.test(WAITING.replace("1.3", "0.4"))
+    screens = watch("-o", "log_cli=true", "-o", "log_cli_level=INFO")
+    assert screens.code == 0
+    assert any("live log call" in line for line in screens.seen[-1])
+    assert screens.lines == []
+
+
+CAPTURED = """
+    import pytest
+
+    @pytest.mark.parametrize("capture", ["capsys", "capfd"])
+    def test_wait(trigger_workflow, request, capture):
+        captured = request.getfixturevalue(capture)
+        print("mine")
+        trigger_workflow.map("nap", [{"seconds": 0.5}] * 2)
+        assert captured.readouterr() == ("mine\\n", "")
+
+    def test_fail(trigger_workflow):
+        trigger_workflow("nap", {"seconds": 0.5})
+        pytest.fail("now")
+"""
+
+
+def test_no_test_finds_it_in_its_output(outside: Any, watch: Any) -> None:
+    """On a terminal the line is there, and yet in nothing that a test captured, nor in a failure's sections."""
+    outside.project.write("conftest.py", QUICK)
+    outside.test(CAPTURED)
+    screens = watch()
+    assert screens.lines
+    assert "1 failed, 2 passed" in "".join(screens.seen[-1])
+    assert [line for line in screens.seen[-1] if line in screens.lines or "Captured" in line] == []
+
+
+@pytest.mark.parametrize("args", [[], ["-p", "xdist", "-n", "2"]], ids=["one process", "xdist"])
+def test_without_a_terminal_it_is_a_plain_line_now_and_then(outside: Any, args: list[str]) -> None:
+    """In a CI log: a line of its own every so many seconds of waiting, and still in nothing that a test captured."""
+    outside.project.write("conftest.py", OFTEN)
+    outside.test(CAPTURED)
+    result = outside.project.run_apart("-p", "wisebot", *args)
+    assert result.parseoutcomes() == {"passed": 2, "failed": 1}
+    said = [line for line in result.outlines if "done," in line]
+    assert 2 <= len(said) <= 8
+    assert [line for line in said if not LINE.fullmatch(line)] == []
+    assert "\x1b" not in result.stdout.str()
+    assert result.stderr.str() == ""
+    quiet = outside.project.run_apart("-p", "wisebot", "-q", *args)
+    assert [line for line in quiet.outlines if "done," in line] == []
+
+
+def test_without_a_terminal_nothing_is_said_for_half_a_minute(outside: Any) -> None:
+    """A wait of seconds leaves a CI log as it is."""
+    outside.test(WAITING.replace("1.3", "0.6"))
+    result = outside.project.run_apart("-p", "wisebot")
+    assert result.parseoutcomes() == {"passed": 3}
+    assert [line for line in result.outlines if "done," in line] == []
