@@ -93,8 +93,11 @@ def run(outside: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 FAILED = "refund over the webhook API, environment outside: failed (live)"
 
 
-@pytest.mark.parametrize("args", [[], ["-n", "2"]], ids=["one process", "xdist"])
-@pytest.mark.parametrize(("mode", "marks"), [("strict", "@pytest.mark.asyncio"), ("auto", "")])
+@pytest.mark.parametrize(
+    ("mode", "marks", "args"),
+    [("strict", "@pytest.mark.asyncio", []), ("auto", "", ["-n", "2"])],
+    ids=["strict, one process", "auto, xdist"],
+)
 def test_pytest_asyncio(outside: Any, run: Any, mode: str, marks: str, args: list[str]) -> None:
     """In both its modes: at once, beside the test's own tasks, with the errors and sections that other tests have."""
     outside.test(AWAITING.format(marks=marks))

@@ -54,8 +54,9 @@ class Screens:
 
     @property
     def last(self) -> list[str]:
-        """The screen at the end, its numbers told by a letter."""
-        return [re.sub(r"\d", "N", line) for line in self.seen[-1]]
+        """The screen at the end, its numbers told by a letter, however many digits they have."""
+        numbers = [re.sub(r"\d+", "N", line) for line in self.seen[-1]]
+        return [re.sub(r"=+|, N.N s saved", "", line).strip() for line in numbers]
 
     @property
     def lines(self) -> list[str]:
