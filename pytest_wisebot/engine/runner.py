@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
-from ..client import Flight, Target
+from ..client import AtOnce, Flight, Target
 from ..errors import (
     Attempted,
     BudgetExhausted,
@@ -206,6 +206,7 @@ class Runner:
         if job.target is not None and outcome is not None:
             outcome = self._circuit.judge(job.target, outcome)
         self._settle(job, outcome or _given_up(job), given_up=outcome is None)
+        job.flight.turns, job.task = AtOnce(), None  # no ring of references: its result goes when its test lets go
         self._pump()
 
     async def _outcome_of(self, job: Job) -> Outcome:
@@ -249,6 +250,8 @@ class Runner:
         Where Wisebot asks for less, its place is free for others meanwhile, of which the cap lets in fewer. Else it
         keeps the place: while a host does not answer, nobody else is sent after those who find that out.
         """
+        if job.claims <= 0:
+            raise Cancelled(f'the run of workflow "{job.request.workflow}" is wanted by nobody any more')
         begins = self._loop.time()
         job.sent_at = None
         job.resting = True

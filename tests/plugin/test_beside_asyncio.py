@@ -11,10 +11,9 @@ AWAITING = """
 
     {marks}
     async def test_many_at_once(trigger_workflow):
-        before = time.monotonic()
         runs = await asyncio.gather(*(trigger_workflow.start("nap", {{"n": n, "seconds": 0.5}}) for n in range(4)))
         assert [run.result["n"] for run in runs] == [0, 1, 2, 3]
-        assert time.monotonic() - before < 1.5
+        assert emulator.peak() >= 4
 
     {marks}
     async def test_the_loop_goes_on_meanwhile(trigger_workflow):
@@ -38,7 +37,7 @@ AWAITING = """
     {marks}
     async def test_errors_come_as_they_are(trigger_workflow):
         with pytest.raises(RunTimedOut):
-            await trigger_workflow.start("nap", {{"n": 6, "seconds": 2}}, timeout=0.2)
+            await trigger_workflow.start("nap", {{"n": 6, "seconds": 2}}, timeout=1.0)
 
     {marks}
     @pytest.mark.wisebot("nap", {{"n": 7}})

@@ -61,16 +61,16 @@ def test_a_run_that_was_too_slow_does_not_fail_the_next_execution(outside: Any, 
         """
         @pytest.fixture
         def inputs():
-            return {"n": 1, "seconds": 0.6 if executions() < 3 else 0}
+            return {"n": 1, "seconds": 0.9 if executions() < 3 else 0}
 
-        @pytest.mark.wisebot("nap", max_seconds=0.3)
+        @pytest.mark.wisebot("nap", max_seconds=0.6)
         def test_declared(inputs, workflow_run):
             assert workflow_run.ok
 
-        @pytest.mark.wisebot(max_seconds=0.3)
+        @pytest.mark.wisebot(max_seconds=0.6)
         def test_called(trigger_workflow, seen=[]):
             seen.append(1)
-            trigger_workflow("nap", {"n": 2, "seconds": 0.6 if len(seen) < 3 else 0})
+            trigger_workflow("nap", {"n": 2, "seconds": 0.9 if len(seen) < 3 else 0})
         """,
     )
     assert rerun().parseoutcomes() == {"passed": 2, "rerun": 4}
@@ -114,7 +114,7 @@ def test_only_what_is_no_verdict_may_be_rerun(outside: Any, rerun: Any) -> None:
             assert_ok(trigger_workflow("refund", {"n": "wrong"}))
 
         def test_late(trigger_workflow):
-            trigger_workflow("nap", {"n": "late", "seconds": 1}, timeout=0.2)
+            trigger_workflow("nap", {"n": "late", "seconds": 2}, timeout=0.7)
     """)
     result = rerun("--only-rerun", "RunTimedOut")
     assert result.parseoutcomes() == {"failed": 2, "rerun": 2}

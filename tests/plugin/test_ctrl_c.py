@@ -15,7 +15,7 @@ import pytest
 
 RUNS = 200
 
-SECONDS = 4.0
+SECONDS = 10.0
 """Allowed until the prompt is back. The promise is 2 s; the rest is for a machine that does other things besides."""
 
 FLOWS = """
@@ -61,7 +61,10 @@ UNWANTED = ("Warning", "never retrieved", "was destroyed", "INTERNALERROR", "Exc
 
 ALL = f"{RUNS} runs were sent and not awaited: they may have happened"
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs POSIX signals")
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs POSIX signals"),
+    pytest.mark.slow,
+]
 
 
 class Session:
@@ -229,7 +232,6 @@ ASLEEP = """
 """
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("to", ["the whole group", "pytest alone"])
 def test_ctrl_c_under_xdist_takes_no_longer_than_without_us(begin: Any, empty_project: Any, to: str) -> None:
     """With 200 runs in flight, at most 1 s later than tests that sleep; with the same exit code, and our last line."""

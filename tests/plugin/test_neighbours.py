@@ -62,7 +62,7 @@ def test_wrong_settings_end_the_session_under_xdist_too(project: Any) -> None:
     """The controller looks at them before the first test: one message, pytest's exit code for a wrong call, no test."""
     project.write("wisebot.toml", 'default-environment = "nowhere"')
     project.test(SUITE + "\n    def test_other(): pass")
-    result = project.run_apart("-n", "2")
+    result = project.run_apart("-n", "2", "-p", "no:syrupy")  # which warns of workers that ended early
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert result.errlines == [
         'ERROR: wisebot.toml: default-environment: unknown environment "nowhere", known: none',

@@ -219,7 +219,7 @@ def test_an_error_is_the_same_as_in_one_process(outside: Any, run: Any) -> None:
 
         def test_other(trigger_workflow):
             with pytest.raises(RunTimedOut) as caught:
-                trigger_workflow("nap", {"n": 1, "seconds": 1}, timeout=0.2)
+                trigger_workflow("nap", {"n": 1, "seconds": 3}, timeout=1.0)
             print("told:", caught.value)
 
         def test_failed(trigger_workflow):
