@@ -79,7 +79,7 @@ class _Worker:
             case "describe":
                 self._describe()
             case "ahead":
-                self._start_ahead(message["runs"])
+                self._start_ahead(message["runs"], message["voices"])
             case "submit":
                 self._submit(message["id"], wire.request_from_dict(message["request"]), message["key"])
             case "awaited":
@@ -102,11 +102,10 @@ class _Worker:
         except WisebotError as error:
             self.tell({"refused": error.to_dict()})
 
-    def _start_ahead(self, runs: list[Any]) -> None:
+    def _start_ahead(self, runs: list[Any], voices: int) -> None:
         with suppress(WisebotError):  # each test that asks will be told
-            self._host.engine.ahead(
-                Ahead(key, wire.request_from_dict(request), seconds) for key, request, seconds in runs
-            )
+            named = [Ahead(key, wire.request_from_dict(request), seconds) for key, request, seconds in runs]
+            self._host.engine.ahead(named, voices=voices)
 
     def _submit(self, number: int, request: Any, key: str) -> None:
         if request.secret is not None:

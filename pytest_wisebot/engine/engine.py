@@ -47,6 +47,8 @@ class Engine:
         self._lock = threading.Lock()
         self._named: set[str] = set()
         """Every key that was ever handed over ahead, by whichever process."""
+        self._heard: dict[str, str] = {}
+        """What one process alone has said so far that a key stands for."""
         self._ahead: dict[str, Job] = {}
         self._shared: dict[str, list[Job]] = {}
         self._closed = False
@@ -54,22 +56,36 @@ class Engine:
         self._portal: BlockingPortal = self._stack.enter_context(start_blocking_portal("asyncio"))
         self._stack.enter_context(self._opened())
 
-    def ahead(self, runs: Iterable[Ahead]) -> None:
+    def ahead(self, runs: Iterable[Ahead], *, voices: int = 1) -> None:
         """Starts declared runs before their tests ask, all handed over at once; a key that is known is left out.
 
         What a test asks for goes before them; among them the longest of the last session goes first.
+
+        Args:
+            runs: the runs, in test order.
+            voices: how many processes must say the same of a key. Where each of several collects the tests for itself,
+                two of them tell whether an input bag is the same in all: one with a fresh id in it is not, and what is
+                started for one process would be no use to another.
         """
         with self._lock:
             fresh: list[Job] = []
             for one in runs:
-                if one.key not in self._named:
-                    self._named.add(one.key)
+                if one.key in self._named:
+                    continue
+                digest = one.request.key
+                heard = digest if voices == 1 else self._heard.get(one.key)
+                if heard is None:
+                    self._heard[one.key] = digest
+                    continue
+                self._named.add(one.key)
+                if heard == digest:
                     self._ahead[one.key] = self._job(one.request, one.key, fresh, Urgency.AHEAD, one.seconds)
             self._take(fresh)
 
     def submit(self, request: RunRequest, key: str = "") -> PendingRun:
         """Starts a run as soon as there is room for it; the one that was started ahead for this key, if it is equal."""
         with self._lock:
+            self._named.add(key)  # whoever names it from now on comes too late
             job = self._ahead.pop(key, None)
             if job is not None and job.request.equals(request):
                 return self._pending(job, request)

@@ -32,13 +32,15 @@ class RemoteEngine:
         key: what it wants to be shown.
         worker: the worker's name, for messages.
         collected: it is made while tests are collected, and not in the middle of one.
+        voices: how many workers must declare a run alike before it starts ahead of its test.
 
     Raises:
         ConfigurationError: the controller cannot be reached from here.
     """
 
-    def __init__(self, address: tuple[str, int], key: str, worker: str, *, collected: bool) -> None:
+    def __init__(self, address: tuple[str, int], key: str, worker: str, *, collected: bool, voices: int = 1) -> None:
         self._worker = worker
+        self._voices = voices
         self._numbers = itertools.count(1)
         self._futures: dict[int, Future[Ended]] = {}
         self._session: Future[dict[str, Any]] = Future()
@@ -60,7 +62,7 @@ class RemoteEngine:
     def ahead(self, runs: Iterable[Ahead]) -> None:
         """Starts declared runs before their tests ask; those that another worker has named are left out."""
         named = [[one.key, wire.request_to_dict(one.request), one.seconds] for one in runs]
-        self._tell({"do": "ahead", "runs": named})
+        self._tell({"do": "ahead", "runs": named, "voices": self._voices})
 
     def submit(self, request: RunRequest, key: str = "") -> PendingRun:
         """Starts a run, or takes the one that was started ahead for this key."""

@@ -38,7 +38,10 @@ class Guest:
         try:
             if door["problem"]:
                 raise ConfigurationError(f"the controller could not listen for its workers: {door['problem']}")
-            self._remote = RemoteEngine((door["host"], door["port"]), door["key"], worker, collected=collected)
+            # In every mode but "each" any worker may get any test.
+            voices = 1 if door["each"] or xdist.worker_count(config) == 1 else 2
+            address = (door["host"], door["port"])
+            self._remote = RemoteEngine(address, door["key"], worker, collected=collected, voices=voices)
         except ConfigurationError as error:
             self._remote = error
 

@@ -27,6 +27,11 @@ def worker_name(config: Any) -> str:
     return str(config.workerinput["workerid"])
 
 
+def worker_count(config: Any) -> int:
+    """How many workers the session began with."""
+    return int(config.workerinput["workercount"])
+
+
 def leave_door(workerinput: dict[str, Any], door: dict[str, Any]) -> None:
     """In the controller: says to a worker that is about to start how to reach the engine."""
     workerinput[KEY] = json.dumps(door)

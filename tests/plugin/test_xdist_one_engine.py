@@ -278,3 +278,18 @@ def test_a_session_without_our_fixtures_stays_light_on_controller_and_workers(em
     assert result.parseoutcomes() == {"passed": 2}
     found = {file.name.partition("-")[0]: file.read_text("utf-8") for file in empty_project.path.glob("*er-*")}
     assert found == {"controller": "[]", "worker": "[]"}
+
+
+def test_inputs_that_each_worker_makes_anew_cost_no_second_run(outside: Any) -> None:
+    """Fresh ids differ from worker to worker: nothing is ahead of such tests, and each has one run."""
+    outside.test("""
+        import uuid
+
+        @pytest.mark.wisebot("echo")
+        @pytest.mark.parametrize("inputs", [{"id": str(uuid.uuid4())} for _ in range(12)], ids=range(12))
+        def test_it(workflow_run, inputs):
+            assert workflow_run.result == inputs
+    """)
+    result = outside.project.run_apart("-n", "3", "-p", "no:randomly", "-p", "no:asyncio")
+    result.assert_outcomes(passed=12)
+    assert len(outside.calls) == 12
