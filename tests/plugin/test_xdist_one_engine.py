@@ -280,7 +280,7 @@ def test_a_session_without_our_fixtures_stays_light_on_controller_and_workers(em
     assert found == {"controller": "[]", "worker": "[]"}
 
 
-def test_inputs_that_each_worker_makes_anew_cost_no_second_run(outside: Any) -> None:
+def test_inputs_that_each_worker_makes_anew_cost_no_second_run(outside: Any, run: Any) -> None:
     """Fresh ids differ from worker to worker: nothing is ahead of such tests, and each has one run."""
     outside.test("""
         import uuid
@@ -290,6 +290,5 @@ def test_inputs_that_each_worker_makes_anew_cost_no_second_run(outside: Any) -> 
         def test_it(workflow_run, inputs):
             assert workflow_run.result == inputs
     """)
-    result = outside.project.run_apart("-n", "3", "-p", "no:randomly", "-p", "no:asyncio")
-    result.assert_outcomes(passed=12)
+    run("-n", "3").assert_outcomes(passed=12)
     assert len(outside.calls) == 12
