@@ -12,7 +12,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "pytest_wisebot"
 
 EVERY_ROOM = {
-    "errors", "runs", "redaction", "settings", "envelope", "apis", "client", "expect", "engine", "emulator", "plugin",
+    "errors", "runs", "redaction", "settings", "envelope", "apis", "client", "expect", "engine", "emulator", "snapshots", "plugin",
 }  # fmt: skip
 
 # room -> (own rooms it may import, third-party packages it may import)
@@ -26,6 +26,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "client": ({"errors", "runs", "settings", "redaction", "envelope", "apis"}, {"httpx"}),
     "expect": ({"errors", "runs"}, {"pydantic"}),
     "engine": ({"errors", "runs", "settings", "redaction", "client"}, {"anyio"}),
+    "snapshots": ({"runs", "redaction"}, {"syrupy"}),
     "emulator": ({"runs", "errors"}, set()),
     "plugin": (EVERY_ROOM, {"pytest", "_pytest"}),  # _pytest: whether marks skip a test, which nothing public tells
 }

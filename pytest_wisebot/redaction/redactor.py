@@ -1,20 +1,15 @@
-"""Credentials that do not show, and text without them.
-
-A `Secret` holds a credential and shows it to nobody who does not ask; a `Redactor` knows the credentials of a session
-and takes them out of text and JSON, in each of the forms that a header, a URL, a log line or a traceback gives them.
-"""
+"""Text and JSON without the credentials of a session, in whatever form a header, a URL or a log line gives them."""
 
 from __future__ import annotations
 
 import base64
-import hmac
 import json
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NoReturn
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
-MASK = "<secret>"
+from .secret import MASK, Secret
 
 SHORTEST_SECRET = 8
 """Characters that a credential has at least: a shorter one would mask ordinary words wherever they stand."""
@@ -23,42 +18,6 @@ _SHAPES = (
     r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}",  # a JWT
     r"wb_live_[A-Za-z0-9_-]{8,}",  # an organisation key
 )
-
-
-class Secret:
-    """A credential that no `repr`, format, comparison, pickle or copy shows; only `reveal` does."""
-
-    __slots__ = ("_reveal",)
-
-    def __init__(self, value: str) -> None:
-        self._reveal: Callable[[], str] = lambda: value  # in a closure, where no debugger's listing of fields looks
-
-    def reveal(self) -> str:
-        """The credential itself. Ask as late as possible and let go at once."""
-        return self._reveal()
-
-    def __repr__(self) -> str:
-        return f"Secret({MASK})"
-
-    def __str__(self) -> str:
-        return MASK
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Secret):
-            return NotImplemented
-        return hmac.compare_digest(self.reveal().encode(), other.reveal().encode())
-
-    def __hash__(self) -> int:
-        return hash(self.reveal())
-
-    def __copy__(self) -> Secret:
-        return self
-
-    def __deepcopy__(self, memo: object) -> Secret:
-        return self
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a Secret is not pickled: it would leave the process readable")
 
 
 class Redactor:

@@ -1,0 +1,1 @@
+"""Results compared without noise: volatile values, rules, differences, and the files that syrupy keeps."""
