@@ -12,7 +12,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "pytest_wisebot"
 
 EVERY_ROOM = {
-    "errors", "runs", "redaction", "settings", "envelope", "apis", "client", "expect", "engine", "emulator", "snapshots", "plugin",
+    "errors", "runs", "redaction", "settings", "envelope", "apis", "client", "expect", "engine", "emulator",
+    "snapshots", "plugin",
 }  # fmt: skip
 
 # room -> (own rooms it may import, third-party packages it may import)
