@@ -1,0 +1,210 @@
+"""The grammar of JSON paths: how a place inside of a JSON value is written down, shown and looked up.
+
+``items[0].score`` is the key ``score`` of the first element of ``items``; ``customer["e-mail (work)"]`` a key with
+characters of its own; ``$`` or nothing the whole value. A pattern may also say ``[*]`` for any index, ``*`` for any key
+and ``**`` for any number of keys and indices, none included, so that ``**.email`` finds the key at every depth.
+It lives here because redaction, settings and snapshots share it, and redaction may import nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+Path = tuple[str | int, ...]
+"""Where a value stands: keys of objects and indices of lists, outermost first. The whole value is ``()``."""
+
+
+class Wild(Enum):
+    """What stands in a pattern for more than one key or index."""
+
+    KEY = "*"
+    INDEX = "[*]"
+    DEPTH = "**"
+
+
+_BARE = re.compile(r"[\w-]+")
+_PART = re.compile(
+    r"""
+      (?P<dot> \. )? (?: (?P<depth> \*\* ) | (?P<star> \* ) | (?P<name> [^\s.\[\]*"']+ ) ) (?= [.\[] | \Z )
+    | \[ (?: (?P<any> \* ) | (?P<index> 0 | [1-9][0-9]{0,8} ) | (?P<quoted> "(?:[^"\\]|\\.)*" | '(?:[^'\\]|\\.)*' ) ) \]
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_GRAMMAR = 'keys and indices as in items[0].score, odd keys as in a["odd key"], [*], * and ** for any of them'
+
+
+def show(path: Path) -> str:
+    """A path as people write it: ``items[0].score``, ``a["odd key"].b``, and ``$`` for the whole value."""
+    text = "".join(map(_shown, path))
+    return text.removeprefix(".") or "$"
+
+
+def _shown(step: str | int) -> str:
+    if isinstance(step, int):
+        return f"[{step}]"
+    if _BARE.fullmatch(step):
+        return f".{step}"
+    quoted = json.dumps(step, ensure_ascii=False)
+    return f"[{''.join(char if char.isprintable() else json.dumps(char)[1:-1] for char in quoted)}]"
+
+
+def all_paths(value: Any) -> Iterator[Path]:
+    """The path of each value there is, the whole one first, in the order of the sorted text of the JSON."""
+    yield from Pattern.parse("**").found_in(value)
+
+
+def leaves(value: Any) -> Iterator[Path]:
+    """The path of each value that holds no other: texts, numbers, true, false, null, empty objects and lists."""
+    # A stack of its own, not recursion: the values of a test may be nested deeper than Python calls.
+    waiting: list[tuple[Path, Any]] = [((), value)]
+    while waiting:
+        path, item = waiting.pop()
+        steps = _children(item)
+        if not steps:
+            yield path
+        waiting += [((*path, step), child) for step, child in reversed(steps)]
+
+
+def _children(value: Any) -> list[tuple[str | int, Any]]:
+    """The keys or indices of a value and what stands there, in the order of sorted JSON text."""
+    if isinstance(value, Mapping):
+        # What is no text is no key of JSON, and no path leads there.
+        return sorted(((key, item) for key, item in value.items() if isinstance(key, str)), key=_first)
+    if isinstance(value, list | tuple):
+        return list(enumerate(value))
+    return []
+
+
+def _first(pair: tuple[Any, Any]) -> Any:
+    return pair[0]
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """One or many places in a JSON value. Made by `parse`; equal patterns mean the same places.
+
+    Attributes:
+        steps: the keys and indices, or what stands for any of them.
+    """
+
+    steps: tuple[str | int | Wild, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Pattern:
+        """The pattern that a text says; a leading ``$.`` or ``$`` may stand for the whole value.
+
+        Raises:
+            ValueError: the text is no path; the message says where it stops to be one, and what a path looks like.
+        """
+        if not isinstance(text, str):
+            raise ValueError(f"a JSON path is a text, got {type(text).__name__}: {text!r}")
+        steps: list[str | int | Wild] = []
+        at = 1 if text[:2] in ("$", "$.", "$[") else 0
+        while at < len(text):
+            part = _PART.match(text, at)
+            if not part or not _well_dotted(part, at):
+                raise ValueError(f"{text!r} is no JSON path: not understood from {text[at:]!r} on; expected {_GRAMMAR}")
+            steps.append(_step(part))
+            at = part.end()
+        return cls(tuple(_without_repeats(steps)))
+
+    def matches(self, path: Path) -> bool:
+        """Whether the value at this path is meant."""
+        at = self._closed({0})
+        for step in path:
+            at = self._after(at, step)
+        return len(self.steps) in at
+
+    def found_in(self, value: Any) -> list[Path]:
+        """Every path in the value that is meant, in the order of the sorted text of the JSON."""
+        return list(self._found(value))
+
+    def _found(self, value: Any) -> Iterator[Path]:
+        waiting: list[tuple[Path, Any, frozenset[int]]] = [((), value, self._closed({0}))]
+        known: dict[tuple[frozenset[int], str | int], frozenset[int]] = {}  # thousands of rows ask the same again
+        while waiting:
+            path, item, at = waiting.pop()
+            if len(self.steps) in at:
+                yield path
+            for step, child in reversed(self._candidates(item, at)):
+                asked = (at, step if isinstance(step, str) or step in self.steps else -1)
+                if asked not in known:
+                    known[asked] = self._after(at, step)
+                if known[asked]:
+                    waiting.append(((*path, step), child, known[asked]))
+
+    def _candidates(self, value: Any, at: frozenset[int]) -> list[tuple[str | int, Any]]:
+        """The children that may be meant: looked up where one key is asked for, since objects may be wide."""
+        asked = [self.steps[place] for place in at if place < len(self.steps)]
+        if len(asked) != 1 or isinstance(asked[0], Wild):
+            return _children(value) if asked else []
+        step = asked[0]
+        if isinstance(step, str):
+            return [(step, value[step])] if isinstance(value, Mapping) and step in value else []
+        return [(step, value[step])] if isinstance(value, list | tuple) and step < len(value) else []
+
+    def _after(self, at: frozenset[int], step: str | int) -> frozenset[int]:
+        """Where in the pattern one may be, having been at one of these places, after one more key or index."""
+        reached: set[int] = set()
+        for place in at:
+            if place == len(self.steps):
+                continue
+            asked = self.steps[place]
+            if asked is Wild.DEPTH:
+                reached.add(place)
+            elif asked is (Wild.KEY if isinstance(step, str) else Wild.INDEX) or _same(asked, step):
+                reached.add(place + 1)
+        return self._closed(reached)
+
+    def _closed(self, places: Iterable[int]) -> frozenset[int]:
+        """These places, and those behind a ``**`` that stands for nothing."""
+        reached = set(places)
+        skipped = {place + 1 for place in reached if place < len(self.steps) and self.steps[place] is Wild.DEPTH}
+        return frozenset(reached | skipped)
+
+
+def _same(asked: str | int | Wild, step: str | int) -> bool:
+    return type(asked) is type(step) and asked == step
+
+
+def _well_dotted(part: re.Match[str], at: int) -> bool:
+    """Whether a dot stands where one is due: before each bare key but the first of all, and before no bracket."""
+    return part[0].startswith("[") or bool(part["dot"]) is (at > 0)
+
+
+def _step(part: re.Match[str]) -> str | int | Wild:
+    if part["depth"]:
+        return Wild.DEPTH
+    if part["star"]:
+        return Wild.KEY
+    if part["any"]:
+        return Wild.INDEX
+    if part["index"]:
+        return int(part["index"])
+    return part["name"] or _unquoted(part["quoted"])
+
+
+def _unquoted(quoted: str) -> str:
+    """The key in quotes; single ones as in Python, with JSON's escapes in both."""
+    if quoted[0] == "'":
+        quoted = '"' + re.sub(r'\\.|"', _requoted, quoted[1:-1], flags=re.DOTALL) + '"'
+    try:
+        return str(json.loads(quoted, strict=False))
+    except ValueError:
+        raise ValueError(f"{quoted} is no key of a JSON path: its escapes are not those of JSON") from None
+
+
+def _requoted(found: re.Match[str]) -> str:
+    return {"\\'": "'", '"': '\\"'}.get(found[0], found[0])
+
+
+def _without_repeats(steps: list[str | int | Wild]) -> Iterator[str | int | Wild]:
+    """``**.**`` says no more than ``**``; once each, a place has one way to be reached."""
+    for index, step in enumerate(steps):
+        if step is not Wild.DEPTH or steps[index - 1 : index] != [Wild.DEPTH]:
+            yield step
