@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Final, Self
 
@@ -35,8 +35,9 @@ from ..errors import (
 from ..redaction import Redactor
 from ..runs import Api, RunRequest, WorkflowRun, brief
 from ..settings import Settings
-from .exchange import Exchanger, Received, is_of_the_network
+from .exchange import Exchanger, MockedError, Received, is_of_the_network
 from .flight import Flight, Target
+from .routes import Routes
 from .verdict import AnswerReader
 
 LONGEST_PAUSE: Final = 60.0
@@ -52,6 +53,7 @@ class Client:
     Args:
         settings: the hosts, credentials and limits.
         redactor: cleans what errors quote of answers.
+        variables: the environment variables of the session's beginning, for proxies and certificates.
         jitter: a number from 0 to 1, by which pauses differ; for tests.
     """
 
@@ -59,12 +61,13 @@ class Client:
         self,
         settings: Settings,
         redactor: Redactor,
+        variables: Mapping[str, str],
         *,
-        jitter: Callable[[], float] = random.random,
+        jitter: Callable[[], float] | None = None,
     ) -> None:
         self._settings = settings
-        self._jitter = jitter
-        self._exchanger = Exchanger(settings, redactor)
+        self._jitter = jitter or random.Random().random  # and not the shared one, whose numbers a test may count on
+        self._exchanger = Exchanger(settings, redactor, Routes(variables))
         self._reader = AnswerReader(redactor)
         self._token_check: asyncio.Task[Answer | None] | None = None
 
@@ -162,11 +165,18 @@ class Client:
                 f"workflow {brief(prepared.request.workflow)}: no request can be made for {prepared.outgoing.host} "
                 f"({type(error).__name__})"
             ) from None
+        except MockedError:
+            raise ConfigurationError(
+                f"workflow {brief(prepared.request.workflow)}: no request was sent to {prepared.outgoing.host}, and "
+                "yet an answer came: something in this process, such as a mock of httpx or httpcore, answers in the "
+                "network's place"
+            ) from None
         except Exception as error:
             if not is_of_the_network(error):
                 raise
             raise self._broken(error, prepared, flight) from None
-        elapsed = time.perf_counter() - (flight.sent_at or time.perf_counter())
+        assert flight.sent_at is not None
+        elapsed = time.perf_counter() - flight.sent_at
         verdict = await self._reader.read(received, prepared.credential, self._attempted(prepared, flight))
         if isinstance(verdict, InfrastructureError):
             raise verdict
@@ -239,6 +249,8 @@ class Client:
         try:
             async with asyncio.timeout(STATUS_LIMIT):
                 received = await self._exchanger.exchange(outgoing, Flight())
+        except MockedError:
+            return None
         except Exception as error:
             if not is_of_the_network(error):
                 raise

@@ -1,8 +1,8 @@
 """One exchange of bytes with a host, and what it means when it breaks.
 
-Of httpx little is used, on purpose. Each attempt has a connection of its own: of a reused one nobody could tell whether
-it was stale or the run was lost. Credentials are on the request and never on a client, redirects are not followed (one
-would carry ``X-Workflow-Secret`` to another host), answers are asked for unpacked and read in pieces up to a limit.
+Of httpx its transport alone is used, on purpose. Each attempt has a connection of its own: of a reused one nobody could
+tell whether it was stale or the run was lost. Nothing follows redirects (one would carry ``X-Workflow-Secret`` to
+another host), reads ``.netrc`` or keeps cookies; answers are asked for unpacked and read in pieces up to a limit.
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ from typing import Final
 import httpx
 
 from ..apis import Outgoing
-from ..errors import ConfigurationError
 from ..redaction import Redactor
 from ..settings import Settings
-from ..settings.checks import is_loopback
 from .flight import Flight
+from .routes import Routes
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +32,12 @@ class Received:
     body: bytes
     flaw: str | None = None
 
+
+class MockedError(Exception):
+    """An answer came although nothing was sent: something in this process answers in the network's place."""
+
+
+_OF_EVERY_REQUEST: Final = {"User-Agent": f"pytest-wisebot httpx/{httpx.__version__}", "Connection": "close"}
 
 EXCERPT: Final = 300
 """Characters of an answer that an error shows."""
@@ -51,32 +56,41 @@ class Exchanger:
     Args:
         settings: the limits.
         redactor: cleans what a flaw quotes of an answer.
+        routes: opens the connections.
     """
 
-    def __init__(self, settings: Settings, redactor: Redactor) -> None:
+    def __init__(self, settings: Settings, redactor: Redactor, routes: Routes) -> None:
         self._settings = settings
         self._redactor = redactor
-        self._contexts: dict[bool, ssl.SSLContext] = {}
+        self._routes = routes
+        self._timeout = httpx.Timeout(None, connect=settings.connect_timeout).as_dict()
 
     async def exchange(self, outgoing: Outgoing, flight: Flight) -> Received:
         """Sends a request, on a connection of its own, and reads the answer up to the limit.
 
         Raises:
             ConfigurationError: a proxy or certificates that the environment names cannot be used.
+            MockedError: nothing went over the network.
             Exception: what the network did; see `is_of_the_network`.
         """
-        async with (
-            self._http(outgoing.host) as http,
-            http.stream(
-                outgoing.method,
-                outgoing.url,
-                headers=outgoing.open_headers(),
-                content=outgoing.body,
-                extensions={"trace": flight.trace},
-            ) as response,
-        ):
-            body, flaw = await self._read(response)
+        async with self._routes.transport(outgoing.host) as transport:
+            response = await transport.handle_async_request(self._request(outgoing, flight))
+            if not flight.sent:
+                raise MockedError
+            try:
+                body, flaw = await self._read(response)
+            finally:
+                await response.aclose()
             return Received(response.status_code, response.headers, body, flaw)
+
+    def _request(self, outgoing: Outgoing, flight: Flight) -> httpx.Request:
+        return httpx.Request(
+            outgoing.method,
+            outgoing.url,
+            headers=outgoing.open_headers() | _OF_EVERY_REQUEST,
+            content=outgoing.body,
+            extensions={"trace": flight.trace, "timeout": self._timeout},
+        )
 
     async def _read(self, response: httpx.Response) -> tuple[bytes, str | None]:
         """The body, and why it cannot be an envelope, if it cannot."""
@@ -90,33 +104,6 @@ class Exchanger:
             if len(body) > limit:
                 return bytes(body[:limit]), f"is larger than {self._settings.max_response_mib} MiB"
         return bytes(body), None
-
-    def _http(self, host: str) -> httpx.AsyncClient:
-        local = is_loopback(host)
-        try:
-            return httpx.AsyncClient(
-                verify=self._context(secure=host.startswith("https:")),
-                trust_env=not local,  # loopback never uses a proxy
-                timeout=httpx.Timeout(None, connect=self._settings.connect_timeout),
-                limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
-                follow_redirects=False,
-            )
-        except (ImportError, ValueError, httpx.InvalidURL):  # not shown: a proxy's URL may hold its password
-            raise ConfigurationError(
-                "the proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names cannot be used: write http://HOST:PORT"
-            ) from None
-
-    def _context(self, *, secure: bool) -> ssl.SSLContext:
-        """One TLS context for all connections: each that httpx made by itself would cost tens of milliseconds."""
-        if secure not in self._contexts:
-            try:
-                made = httpx.create_ssl_context() if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            except OSError as error:
-                raise ConfigurationError(
-                    f"the certificates that SSL_CERT_FILE or SSL_CERT_DIR names cannot be read: {error.strerror}"
-                ) from None
-            self._contexts[secure] = made
-        return self._contexts[secure]
 
     def why_no_connection(self, error: Exception) -> str:
         """Why nothing could be sent, in a few words."""

@@ -28,6 +28,9 @@ from ..errors import (
 from ..redaction import Redactor
 from .exchange import Received, excerpt
 
+_A_YEAR: Final = 365 * 86_400.0
+"""Seconds. A server that says more says "never", and what says so must stay a finite number."""
+
 LARGE: Final = 256 * 1024
 """Bytes of an answer from which on it is read in a thread of its own."""
 
@@ -111,8 +114,8 @@ def _refusal(status: int, answer: Answer, credential: str) -> tuple[type[Infrast
 def retry_after(headers: httpx.Headers) -> float | None:
     """Seconds that ``Retry-After`` asks for, in seconds or as a date; None when it asks nothing that can be read."""
     text = headers.get("retry-after", "").strip()
-    if re.fullmatch(r"\d{1,9}(\.\d+)?", text):
-        return float(text)
+    if re.fullmatch(r"\d+(\.\d+)?", text, re.ASCII):
+        return min(float(text), _A_YEAR)
     try:
         moment = email.utils.parsedate_to_datetime(text)
     except (ValueError, OverflowError):  # of a year or an offset that no date can hold, the latter

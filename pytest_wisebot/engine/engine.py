@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import os
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
 from functools import partial
 from typing import TypeVar
@@ -20,6 +21,7 @@ from ..settings import Settings
 from .jobs import Job
 from .ledger import Numbers, Status
 from .pending import PendingRun, Strings
+from .quiet import quiet
 from .runner import Runner
 from .threads import DaemonThreads
 from .values import Ahead
@@ -38,9 +40,17 @@ class Engine:
         settings: hosts, credentials and limits.
         redactor: cleans what errors quote of answers.
         on_wait: told when somebody begins to wait for a run of this process, and when they have ended to.
+        variables: the environment variables of the session's beginning; those of this moment if none are given.
     """
 
-    def __init__(self, settings: Settings, redactor: Redactor, on_wait: Callable[[bool], None] | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        redactor: Redactor,
+        on_wait: Callable[[bool], None] | None = None,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
+        self._variables = dict(os.environ) if variables is None else variables
         self._settings = settings
         self._redactor = redactor
         self._on_wait = on_wait
@@ -110,7 +120,7 @@ class Engine:
 
     def numbers(self) -> Numbers:
         """What the runs took and cost so far."""
-        return self._asked(lambda: self._runner.ledger.numbers, lambda: self._runner.ledger.numbers)
+        return self._asked(self._runner.numbers, self._runner.numbers)
 
     def give_up_all(self) -> None:
         """Gives up what waits and what flies. New runs may still be started."""
@@ -213,13 +223,14 @@ class Engine:
         self._context = contextvars.copy_context()
         self._loop.set_default_executor(DaemonThreads())
         window = Window(self._settings.concurrency, self._settings.max_runs)
-        async with Client(self._settings, self._redactor) as client:
-            self._runner = Runner(client, window, self._redactor, _over_budget(self._settings))
-            try:
-                yield
-            finally:
-                self._runner.close()
-                await self._runner.ended()
+        with quiet():
+            async with Client(self._settings, self._redactor, self._variables) as client:
+                self._runner = Runner(client, window, self._redactor, _over_budget(self._settings))
+                try:
+                    yield
+                finally:
+                    self._runner.close()
+                    await self._runner.ended()
 
     def _told(self, function: Callable[..., None], *args: object) -> bool:
         """Has the loop call this soon, and does not wait for it: a hop and back costs milliseconds under load."""

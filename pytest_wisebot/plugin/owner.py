@@ -9,7 +9,7 @@ import dataclasses
 import os
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +53,7 @@ class Owner:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
+        self._variables = dict(os.environ)  # of the session's beginning: what a test sets is its own
         self._lock = threading.RLock()
         self._emulator: EmulatorProcess | None = None
         self._engine: Engine | None = None
@@ -70,6 +71,16 @@ class Owner:
         """
         __tracebackhide__ = True
         return self._once("settings", self._made_settings)
+
+    @property
+    def unguarded(self) -> Settings:
+        """The settings to look at, and not to run by: they may name a protected environment.
+
+        Raises:
+            ConfigurationError: something in them is wrong.
+        """
+        __tracebackhide__ = True
+        return self._once("unguarded", self._made_unguarded)
 
     @property
     def target(self) -> Settings:
@@ -98,7 +109,7 @@ class Owner:
             if self._engine is None:
                 from ..engine.engine import Engine
 
-                self._engine = Engine(self.target, self.redactor, self.on_wait)
+                self._engine = Engine(self.target, self.redactor, self.on_wait, self._variables)
             return self._engine
 
     @property
@@ -141,12 +152,16 @@ class Owner:
         return made
 
     def _made_settings(self) -> Settings:
-        settings = _resolved(self._config)
+        settings = self.unguarded
+        if (refusal := settings.refusal()) is not None:
+            raise ConfigurationError(refusal)
+        return settings
+
+    def _made_unguarded(self) -> Settings:
+        settings = _resolved(self._config, self._variables)
         self.redactor.add(*settings.credentials())
         settings = self._after_hook(settings)
         self.redactor.add(*settings.credentials())
-        if (refusal := settings.refusal()) is not None:
-            raise ConfigurationError(refusal)
         return settings
 
     def _after_hook(self, settings: Settings) -> Settings:
@@ -185,7 +200,7 @@ def _nobody_minds(begins: bool) -> None:
     del begins
 
 
-def _resolved(config: pytest.Config) -> Settings:
+def _resolved(config: pytest.Config, variables: Mapping[str, str]) -> Settings:
     option, cwd = config.option, config.invocation_params.dir
     given = Given(
         env=option.wisebot_env,
@@ -201,7 +216,7 @@ def _resolved(config: pytest.Config) -> Settings:
         retries=option.wisebot_retries,
         max_runs=option.wisebot_max_runs,
     )
-    return resolve(given, start=_common_folder(config), root=config.rootpath, cwd=cwd, variables=os.environ)
+    return resolve(given, start=_common_folder(config), root=config.rootpath, cwd=cwd, variables=variables)
 
 
 def _common_folder(config: pytest.Config) -> Path:

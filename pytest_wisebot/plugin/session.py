@@ -124,6 +124,7 @@ class WisebotSession:
     def __init__(self, config: pytest.Config, home: Home) -> None:
         self._config = config
         self._home = home
+        self._process = os.getpid()
         self._ahead: set[str] = set()
         self.redactor = home.redactor
         self.asking = Asking(self._forget, home.each)
@@ -169,7 +170,7 @@ class WisebotSession:
     def start(self, requests: list[RunRequest], max_seconds: float | None = None) -> list[PendingRun]:
         """Hands runs to the engine, and remembers them for what the test's failure will show."""
         __tracebackhide__ = True
-        started = self._home.engine.submit_all(requests)
+        started = self._engine.submit_all(requests)
         self.asking.remember(started, max_seconds)
         return started
 
@@ -177,7 +178,7 @@ class WisebotSession:
         """The run that the asking test declares: the one that was started ahead, or one that starts now."""
         __tracebackhide__ = True
         self._ahead.discard(request.test)
-        pending = self._home.engine.submit(request, key=request.test)
+        pending = self._engine.submit(request, key=request.test)
         self.asking.remember([pending], max_seconds)
         return pending
 
@@ -217,6 +218,20 @@ class WisebotSession:
             raise ConfigurationError(f"secret=: {found.problem if found else 'is none'}")
         self.redactor.add(found.secret)
         return found
+
+    @property
+    def _engine(self) -> Starts:
+        """The engine, for this process alone: a forked child has its memory and not its thread, and waited for ever.
+
+        Raises:
+            ConfigurationError: this is a forked child; or as for `target`.
+        """
+        __tracebackhide__ = True
+        if os.getpid() != self._process:
+            raise ConfigurationError(
+                "a process that a test has forked cannot start runs: start them in the test itself"
+            )
+        return self._home.engine
 
     def _forget(self, tag: str) -> None:
         """A test is over: what was started ahead for it, and what it never asked for, is not begun any more."""

@@ -111,8 +111,8 @@ class Outside:
         return [bag.get("inputs", bag).get("n") for bag in bags]
 
     @staticmethod
-    def rate_limited(seconds: float) -> Fault:
-        """429, with so many seconds to wait."""
+    def rate_limited(seconds: float | None) -> Fault:
+        """429, with so many seconds to wait; with None it does not say how many."""
         from pytest_wisebot.emulator import Fault
 
         return Fault.rate_limited(seconds)

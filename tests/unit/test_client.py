@@ -30,7 +30,7 @@ class Scripted(Client):
         workflows = {"echo": Workflow("echo", "echo", idempotent=changes.pop("idempotent", False))}
         settings = Settings(workflows=workflows, **changes).replace(origin="https://wisebot.example")
         settings = settings.replace(secret="FAKE-secret")
-        super().__init__(settings, Redactor(), jitter=lambda: jitter)
+        super().__init__(settings, Redactor(), {}, jitter=lambda: jitter)
 
     async def _attempt(self, prepared: Any, flight: Flight) -> WorkflowRun:
         if self.script:
@@ -107,6 +107,7 @@ def test_seconds_and_dates_are_both_understood() -> None:
     past = format_datetime(datetime.now(UTC) - timedelta(seconds=30), usegmt=True)
     found = [retry_after(httpx.Headers({"retry-after": text})) for text in ("7", " 2.5 ", past, "soon", "-3", "")]
     assert found == [7.0, 2.5, 0.0, None, None, None]
+    assert retry_after(httpx.Headers({"Retry-After": "9" * 400})) == 365 * 86400  # a finite number of seconds
     until = retry_after(httpx.Headers({"Retry-After": soon}))
     assert until is not None
     assert 28 < until <= 30
