@@ -20,7 +20,7 @@ class Numbers:
     Attributes:
         seconds: of each workflow's runs that ended with a verdict, how long each took.
         durations: by the key of a declared test, its workflow and how long its run took.
-        wall: seconds from the first request to the last outcome.
+        wall: seconds in which at least one run was asked for and had not ended.
         without_verdict: runs that ended with an infrastructure error.
         retries: attempts beyond the first of each run.
         back_off: seconds that runs waited between their attempts, all added.
@@ -54,8 +54,8 @@ class Status:
 
     Attributes:
         done: runs that have ended, in whatever way.
-        running: runs under way, those between two attempts included.
-        waiting: runs that have not begun.
+        running: runs of which an attempt is under way.
+        waiting: runs that have not begun, and those between two attempts.
         cap: how many attempts may be under way at once, just now.
         resumes_in: seconds until back-off lets the next one begin; None when it does not hold anybody.
         oldest: workflow of the run that has been under way longest.
@@ -79,8 +79,9 @@ class Ledger:
     def __init__(self) -> None:
         self.done = 0
         self.back_off = 0.0
-        self._first: float | None = None
-        self._last = 0.0
+        self._open = 0
+        self._since = 0.0
+        self._wall = 0.0
         self._seconds: dict[str, list[float]] = {}
         self._durations: dict[str, tuple[str, float]] = {}
         self._without_verdict = 0
@@ -88,10 +89,17 @@ class Ledger:
         self._not_run: Counter[str] = Counter()
         self._marks: list[Mark] = []
 
-    def begin(self, now: float) -> None:
-        """A request came in."""
-        if self._first is None:
-            self._first = self._last = now
+    def begin(self, now: float, runs: int = 1) -> None:
+        """So many runs are asked for."""
+        if not self._open:
+            self._since = now
+        self._open += runs
+
+    def leave(self, now: float) -> None:
+        """One of them is not asked for any more, or has ended: time in which none is open is nobody's waiting."""
+        self._open -= 1
+        if not self._open:
+            self._wall += now - self._since
 
     def sent(self, job: Job) -> None:
         """A request has begun to go out."""
@@ -101,7 +109,7 @@ class Ledger:
 
     def end(self, job: Job, ended: Ended, now: float, *, given_up: bool) -> None:
         """A run ended."""
-        self._last = now
+        self.leave(now)
         self.done += 1
         self._retries += max(0, job.flight.attempts - 1)
         job.mark.ended = not given_up
@@ -117,13 +125,12 @@ class Ledger:
         elif not isinstance(outcome, ConfigurationError) and not given_up:
             self._without_verdict += 1
 
-    @property
-    def numbers(self) -> Numbers:
-        """All of it, as it stands."""
+    def numbers(self, now: float) -> Numbers:
+        """All of it, as it stands at this moment."""
         return Numbers(
             seconds={workflow: tuple(seconds) for workflow, seconds in self._seconds.items()},
             durations=dict(self._durations),
-            wall=self._last - self._first if self._first is not None else 0.0,
+            wall=self._wall + (now - self._since if self._open else 0.0),
             without_verdict=self._without_verdict,
             retries=self._retries,
             back_off=self.back_off,

@@ -47,6 +47,7 @@ class PendingRun:
         self.future = future
         self._strings = strings
         self._told = False
+        self._cancelled = False
         self._own: Outcome | None = None
         """What this test alone gets: its copy of a run that is shared, or that it gave up its part in one."""
 
@@ -101,13 +102,14 @@ class PendingRun:
             self._strings.let_go()
 
     def cancel(self) -> bool:
-        """Gives the run up; False when it had ended already.
+        """Gives the run up; False when it had ended or been given up already.
 
         What has been sent may still run at Wisebot: waiting for it then raises `ConnectionLost`, which says that the
         outcome is unknown. What had not been sent raises `Cancelled`.
         """
-        if self.done:
+        if self.done or self._cancelled:
             return False
+        self._cancelled = True
         self._own = self._strings.cancel()
         return True
 

@@ -26,7 +26,7 @@ from ..runs import RunRequest, WorkflowRun
 from .circuit import Circuit
 from .jobs import Job
 from .lag import LagMeter
-from .ledger import Ledger, Status
+from .ledger import Ledger, Numbers, Status
 from .values import Ended, EngineError, Outcome
 from .window import Place, Ticket, Urgency, Window
 
@@ -73,7 +73,8 @@ class Runner:
 
     def take(self, jobs: Iterable[Job]) -> None:
         """Starts these as soon as there is room for them."""
-        self.ledger.begin(self._loop.time())
+        jobs = list(jobs)
+        self.ledger.begin(self._loop.time(), len(jobs))
         for job in jobs:
             if self._closed:
                 self._settle(job, _given_up(job), given_up=True)
@@ -101,6 +102,7 @@ class Runner:
             if counts:
                 self._settle(job, _given_up(job), given_up=True)
             else:
+                self.ledger.leave(self._loop.time())
                 job.future.set_result(Ended(_given_up(job)))
             self._pump()
         elif job.resting and job.task is not None and not isinstance(job.flight.failure, OutcomeUnknown):
@@ -133,16 +135,21 @@ class Runner:
             await asyncio.wait([job.task for job in self._begun if job.task is not None])
             await asyncio.sleep(0)  # the last ones' `_done` comes after this waiter's own call
 
+    def numbers(self) -> Numbers:
+        """What the runs took and cost so far."""
+        return self.ledger.numbers(self._loop.time())
+
     def status(self) -> Status:
         """How far the runs are."""
         now = self._loop.time()
         window = self._window
         oldest = next(iter(self._begun), None)
-        held = (self._queued or self._again) and now < window.resumes_at
+        resting = sum(job.resting for job in self._begun)
+        held = (self._queued or resting) and now < window.resumes_at
         return Status(
             done=self.ledger.done,
-            running=len(self._begun),
-            waiting=len(self._queued),
+            running=len(self._begun) - resting,
+            waiting=len(self._queued) + resting,
             cap=window.cap,
             resumes_in=window.resumes_at - now if held else None,
             oldest=oldest.request.workflow if oldest else None,

@@ -19,7 +19,7 @@ class Closing:
     def __init__(self, config: pytest.Config, owner: Owner) -> None:
         self._config = config
         self._owner = owner
-        self.live = Live(config, owner.status)
+        self.live = Live(config, owner.status, owner.redactor)
         self._told = False
         owner.on_wait = self.live.waits
 
@@ -44,7 +44,9 @@ class Closing:
     def pytest_sessionfinish(self) -> None:
         """Keeps for the next session how long the runs took."""
         if (engine := self._owner.begun) is not None:
-            durations.write(self._config, engine.numbers().durations)
+            clean = self._owner.redactor.clean
+            took = engine.numbers().durations
+            durations.write(self._config, {tag: (clean(name), seconds) for tag, (name, seconds) in took.items()})
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Says what the runs took, and what became of those that nobody waited for."""

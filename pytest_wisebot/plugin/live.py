@@ -17,8 +17,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .words import readable
+
 if TYPE_CHECKING:
     from ..engine.ledger import Status
+    from ..redaction import Redactor
 
 REFRESH_SECONDS = 0.2
 """How often the line is written anew."""
@@ -44,10 +47,12 @@ class Live:
     Args:
         config: whose session.
         status: how far they are; None while there is nothing to tell.
+        redactor: cleans what is shown: a workflow's name may be its id, and that anything.
     """
 
-    def __init__(self, config: pytest.Config, status: Callable[[], Status | None]) -> None:
+    def __init__(self, config: pytest.Config, status: Callable[[], Status | None], redactor: Redactor) -> None:
         self._config = config
+        self._redactor = redactor
         self._status = status
         self._fd: int | None = None
         self._is_terminal = False
@@ -115,11 +120,14 @@ class Live:
                 since = now if since is None else since
                 self._waited += REFRESH_SECONDS
                 if self._is_terminal and now - since >= PATIENCE_SECONDS and now >= self._hidden_until:
-                    self._write(f"{_BELOW}{_fitting(line_of(status), self._columns())}{_BACK}")
+                    self._write(f"{_BELOW}{_fitting(self._line(status), self._columns())}{_BACK}")
                     self._shown = True
                 elif not self._is_terminal and self._waited >= PLAIN_SECONDS:
                     self._waited = 0.0
-                    self._write(f"\n{line_of(status)}\n")
+                    self._write(f"\n{self._line(status)}\n")
+
+    def _line(self, status: Status) -> str:
+        return readable(self._redactor.clean(line_of(status)))
 
     def _may_wait(self) -> bool:
         """Whether a test may be waiting: one of this process, or, on a controller, one that only the engine knows."""
@@ -162,11 +170,9 @@ def line_of(status: Status) -> str:
 
 
 def _fitting(text: str, columns: int) -> str:
-    """As much of a text as fits into one line; what does not print is left out."""
+    """As much of a text as fits into one line."""
     fitting, width = "", 0
     for char in text:
-        if not char.isprintable():
-            continue
         width += 2 if unicodedata.east_asian_width(char) in "WF" else 1
         if width >= columns:
             break

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..engine.ledger import Numbers
 from .outcomes import not_run_by_reason, notes_of
-from .words import counted
+from .words import column, counted
 
 MOST_NAMED = 10
 """Tests not run that are named for one reason; ``-v`` names all."""
@@ -38,10 +38,10 @@ class Summary:
         if numbers.runs:
             took = f"{numbers.run_time:.1f} s of run time in {numbers.wall:.1f} s of wall time"
             yield f"{counted(numbers.runs, 'run')}, {took}{together}"
-        width = max(map(len, numbers.seconds), default=0)
+        width = max((len(column(workflow)) for workflow in numbers.seconds), default=0)
         for workflow, seconds in sorted(numbers.seconds.items()):
             p50, p95 = percentile(seconds, 0.5), percentile(seconds, 0.95)
-            yield f"  {workflow:<{width}}  {counted(len(seconds), 'run')}, p50 {p50:.2f} s, p95 {p95:.2f} s"
+            yield f"  {column(workflow):<{width}}  {counted(len(seconds), 'run')}, p50 {p50:.2f} s, p95 {p95:.2f} s"
         if numbers.retries:
             retries = f"{numbers.retries} {'retry' if numbers.retries == 1 else 'retries'}"
             yield f"{retries}, {numbers.back_off:.1f} s of back-off"

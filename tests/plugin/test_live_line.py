@@ -7,6 +7,7 @@ import re
 import select
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -179,7 +180,7 @@ def test_it_tells_of_back_off(outside: Any, watch: Any) -> None:
     outside.test(WAITING.replace("1.3", "0.1"))
     lines = watch().lines
     assert [line for line in lines if not LINE.fullmatch(line)] == []
-    assert re.match(r"wisebot: 0 done, 2 running, 1 waiting \(back-off until \d\d:\d\d:\d\d\), oldest", lines[0])
+    assert re.match(r"wisebot: 0 done, 0 running, 3 waiting \(back-off until \d\d:\d\d:\d\d\), oldest", lines[0])
 
 
 def test_it_is_off_where_pytest_is_quiet(outside: Any, watch: Any) -> None:
@@ -191,10 +192,17 @@ def test_it_is_off_where_pytest_is_quiet(outside: Any, watch: Any) -> None:
     assert screens.lines == []
 
 
+LOGGING = """
+    def test_wait(trigger_workflow):
+        logging.info("now")
+        trigger_workflow("nap", {"seconds": 0.4})
+"""
+
+
 def test_live_logs_are_not_written_over(outside: Any, watch: Any) -> None:
     """Where pytest shows log records as they come, the line would be in their way: it is not rewritten in place."""
     outside.project.write("conftest.py", QUICK)
-    outside.test(WAITING.replace("1.3", "0.4"))
+    outside.test("import logging\n\nlogging.getLogger().setLevel('INFO')\n" + textwrap.dedent(LOGGING))
     screens = watch("-o", "log_cli=true", "-o", "log_cli_level=INFO")
     assert screens.code == 0
     assert any("live log call" in line for line in screens.seen[-1])

@@ -25,7 +25,17 @@ def run(workflow: str, elapsed: float) -> WorkflowRun:
     return WorkflowRun(ok=True, workflow=workflow, elapsed=elapsed)
 
 
-def end(ledger: Ledger, outcome: Outcome, *, job: Job | None = None, now: float = 0.0, given_up: bool = False) -> None:
+def end(
+    ledger: Ledger,
+    outcome: Outcome,
+    *,
+    job: Job | None = None,
+    now: float = 0.0,
+    given_up: bool = False,
+    begun: bool = False,
+) -> None:
+    if not begun:
+        ledger.begin(now)
     ledger.end(job or Job(RunRequest("a")), Ended(outcome), now, given_up=given_up)
 
 
@@ -39,7 +49,7 @@ def sent(ledger: Ledger, *, awaited: bool = False) -> Job:
 
 def test_a_session_without_runs_has_no_numbers() -> None:
     """All of them are nothing."""
-    numbers = Ledger().numbers
+    numbers = Ledger().numbers(0.0)
     assert numbers == Numbers()
     assert (numbers.runs, numbers.run_time) == (0, 0)
 
@@ -50,7 +60,7 @@ def test_runs_with_a_verdict_are_counted_by_workflow() -> None:
     end(ledger, run("a", 2.0))
     end(ledger, run("b", 0.5))
     end(ledger, WorkflowRun(ok=False, workflow="a", elapsed=1.0))
-    numbers = ledger.numbers
+    numbers = ledger.numbers(0.0)
     assert numbers.seconds == {"a": (2.0, 1.0), "b": (0.5,)}
     assert (numbers.runs, numbers.run_time) == (3, 3.5)
 
@@ -61,19 +71,22 @@ def test_durations_are_those_of_declared_tests() -> None:
     end(ledger, run("a", 2.0), job=Job(RunRequest("a"), "test-1"))
     end(ledger, run("a", 3.0), job=Job(RunRequest("a")))
     end(ledger, ConnectionLost("x"), job=Job(RunRequest("b"), "test-2"))
-    assert ledger.numbers.durations == {"test-1": ("a", 2.0)}
+    assert ledger.numbers(0.0).durations == {"test-1": ("a", 2.0)}
 
 
-def test_wall_time_is_from_the_first_request_to_the_last_end() -> None:
-    """Not from when the session began, and not to now."""
+def test_wall_time_is_the_time_in_which_a_run_is_asked_for() -> None:
+    """Neither the session's beginning, nor what tests do between their runs, nor now."""
     ledger = Ledger()
-    ledger.begin(10.0)
-    assert ledger.numbers.wall == 0.0
-    ledger.begin(20.0)
-    end(ledger, run("a", 5.0), now=15.0)
-    end(ledger, run("a", 5.0), now=42.0)
-    ledger.begin(50.0)
-    assert ledger.numbers.wall == 32.0
+    ledger.begin(10.0, runs=2)
+    assert ledger.numbers(11.0).wall == 1.0
+    end(ledger, run("a", 5.0), now=15.0, begun=True)
+    end(ledger, run("a", 5.0), now=20.0, begun=True)
+    assert ledger.numbers(30.0).wall == 10.0
+    ledger.begin(42.0)
+    ledger.begin(43.0)
+    ledger.leave(44.0)
+    end(ledger, run("a", 2.0), now=45.0, begun=True)
+    assert ledger.numbers(50.0).wall == 13.0
 
 
 def test_retries_are_the_attempts_beyond_each_run_s_first() -> None:
@@ -83,7 +96,7 @@ def test_retries_are_the_attempts_beyond_each_run_s_first() -> None:
         job = Job(RunRequest("a"))
         job.flight.attempts = attempts
         end(ledger, run("a", 1.0), job=job)
-    assert ledger.numbers.retries == 3
+    assert ledger.numbers(0.0).retries == 3
 
 
 def test_what_was_not_run_is_counted_by_its_reason() -> None:
@@ -93,7 +106,7 @@ def test_what_was_not_run_is_counted_by_its_reason() -> None:
         end(ledger, error)
     end(ledger, Cancelled('the run of workflow "a" was given up'), given_up=True)
     end(ledger, Cancelled('the run of workflow "b" was given up'), given_up=True)
-    numbers = ledger.numbers
+    numbers = ledger.numbers(0.0)
     assert numbers.not_run == {"3 runs": 2, "all failed": 1, "given up before being sent": 2}
     assert (numbers.runs, numbers.without_verdict, ledger.done) == (0, 0, 5)
 
@@ -105,7 +118,7 @@ def test_without_verdict_are_those_that_the_infrastructure_failed() -> None:
     end(ledger, ConnectionLost("x"))
     end(ledger, ConfigurationError("no host"))
     end(ledger, ConnectionLost("the run was given up after it had been sent"), given_up=True)
-    assert ledger.numbers.without_verdict == 2
+    assert ledger.numbers(0.0).without_verdict == 2
     assert ledger.done == 4
 
 
@@ -113,13 +126,13 @@ def test_not_awaited_are_runs_that_were_sent_and_whose_end_no_test_saw() -> None
     """Those that a test waited for to their end are seen; those given up are not, even while a test waited."""
     ledger = Ledger()
     seen, unseen, given_up = sent(ledger, awaited=True), sent(ledger), sent(ledger, awaited=True)
-    assert ledger.numbers.not_awaited == 3
+    assert ledger.numbers(0.0).not_awaited == 3
     end(ledger, run("a", 1.0), job=seen)
     end(ledger, run("a", 1.0), job=unseen)
     end(ledger, ConnectionLost("x"), job=given_up, given_up=True)
-    assert ledger.numbers.not_awaited == 2
+    assert ledger.numbers(0.0).not_awaited == 2
     unseen.mark.awaited = True  # its test asks late
-    assert ledger.numbers.not_awaited == 1
+    assert ledger.numbers(0.0).not_awaited == 1
 
 
 def test_what_was_never_sent_was_not_missed() -> None:
@@ -127,7 +140,7 @@ def test_what_was_never_sent_was_not_missed() -> None:
     ledger = Ledger()
     end(ledger, Cancelled("x"), given_up=True)
     end(ledger, ConnectionFailed("x"))
-    assert ledger.numbers.not_awaited == 0
+    assert ledger.numbers(0.0).not_awaited == 0
 
 
 @pytest.mark.parametrize("outcome", [RateLimited("x"), AuthenticationFailed("x"), BudgetExhausted("x"), Cancelled("x")])
@@ -135,7 +148,7 @@ def test_what_was_sent_and_came_to_no_run_was_not_missed(outcome: Outcome) -> No
     """It provably did not happen."""
     ledger = Ledger()
     end(ledger, outcome, job=sent(ledger))
-    assert ledger.numbers.not_awaited == 0
+    assert ledger.numbers(0.0).not_awaited == 0
 
 
 def test_a_run_with_several_attempts_counts_once() -> None:
@@ -143,4 +156,4 @@ def test_a_run_with_several_attempts_counts_once() -> None:
     ledger = Ledger()
     job = sent(ledger)
     ledger.sent(job)
-    assert ledger.numbers.not_awaited == 1
+    assert ledger.numbers(0.0).not_awaited == 1
