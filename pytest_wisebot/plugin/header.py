@@ -19,7 +19,7 @@ def header(config: pytest.Config, owner: Owner) -> list[str]:
         pytest.UsageError: the settings are wrong; pytest ends with the message, before any test.
     """
     try:
-        settings = owner.settings
+        settings = owner.unguarded if config.option.wisebot_plan else owner.settings  # a plan runs nothing
     except ConfigurationError as error:
         raise pytest.UsageError(str(error)) from None
     if config.get_verbosity() < 0:

@@ -12,10 +12,12 @@ from ..errors import ConfigurationError, WisebotError
 from ..runs import RunRequest
 from ..settings import Settings
 from . import durations as kept
-from .ahead import known_request, needs_emulator, refusal, runs_ahead, will_be_skipped
+from . import xdist
+from .ahead import known_request, needs_emulator, runs_ahead, will_be_skipped
+from .ahead import refusal as held_by
 from .durations import Durations
 from .owner import owner_of
-from .words import counted
+from .words import column, counted
 
 MOST_NAMED = 20
 """Tests that are named one by one; ``-v`` names all."""
@@ -40,6 +42,8 @@ class Plan:
     """Tests that start runs by ``trigger_workflow``, or by fixtures that nobody can look into."""
     wrong: list[tuple[str, str]] = field(default_factory=list)
     """Tests whose runs cannot be, and why."""
+    each: int = 1
+    """How many workers run every test (``--dist each``)."""
     skipped: int = 0
     """Tests that their marks keep from running."""
     emulated: int = 0
@@ -72,18 +76,21 @@ def show_plan(session: pytest.Session) -> None:
     lines = ["no selected test runs a workflow"]
     if items:
         try:
-            settings = owner_of(config).settings
+            settings = owner_of(config).unguarded
         except ConfigurationError as error:
             raise pytest.UsageError(str(error)) from None
-        held = refusal(config)
-        plan = plan_of(items, settings, kept.read(config), held)
+        held = held_by(config)
+        plan = plan_of(items, settings, kept.read(config), held, xdist.workers_that_run_each(config))
         lines = list(plan_lines(plan, settings, held, whole=config.get_verbosity() > 0))
+        lines += [f"and now nothing at all would be run: {refusal}"] if (refusal := settings.refusal()) else []
     reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
     for line in lines if reporter is not None else ():
         reporter.write_line(f"wisebot plan: {owner_of(config).redactor.clean(line)}")
 
 
-def plan_of(items: Iterable[pytest.Item], settings: Settings, known: Durations, held: str | None) -> Plan:
+def plan_of(
+    items: Iterable[pytest.Item], settings: Settings, known: Durations, held: str | None, each: int = 1
+) -> Plan:
     """What these tests would run.
 
     Args:
@@ -91,10 +98,12 @@ def plan_of(items: Iterable[pytest.Item], settings: Settings, known: Durations, 
         settings: for the API of tests that name none.
         known: durations of the last session.
         held: why nothing would start ahead; None when it may.
+        each: how many workers run every test.
     """
     items = list(items)
     ahead = [] if held else list(runs_ahead(items, settings, known))
     planning = _Planning(settings, known, {one.key for one in ahead}, {one.request.key for one in ahead})
+    planning.plan.each = each
     for item in items:
         planning.add(item)
     return planning.plan
@@ -131,10 +140,11 @@ class _Planning:
 
     def _count(self, request: RunRequest) -> None:
         row = self.plan.rows.setdefault((request.workflow, str(request.api)), Row())
-        row.runs += 1
-        row.ahead += self._is_ahead(request)
+        times = 1 if request.share else self.plan.each
+        row.runs += times
+        row.ahead += times * self._is_ahead(request)
         seconds = self._known[request.test][1] if request.test in self._known else self._typical.get(request.workflow)
-        row.seconds += [seconds] if seconds is not None else []
+        row.seconds += [seconds] * times if seconds is not None else []
 
     def _is_ahead(self, request: RunRequest) -> bool:
         return request.test in self._ahead or (request.share and request.key in self._shared_ahead)
@@ -164,6 +174,8 @@ def plan_lines(plan: Plan, settings: Settings, held: str | None, *, whole: bool)
     reason = f" ({held})" if held else ""
     yield f"{counted(plan.runs, 'run')} known, {plan.ahead} of them ahead of their tests{reason}"
     yield from _rows(plan)
+    if plan.each > 1:
+        yield f"each of {plan.each} workers runs every test (--dist each)"
     if plan.seconds:
         yield f"together {_estimated(plan.seconds, plan.runs)}; {_wall(plan, settings)}"
     if plan.emulated and not held:
@@ -178,15 +190,15 @@ def plan_lines(plan: Plan, settings: Settings, held: str | None, *, whole: bool)
         yield from _named([f"{nodeid}: {problem}" for nodeid, problem in plan.wrong], whole=whole)
     if plan.unknown:
         tests = counted(len(plan.unknown), "test")
-        yield f"not known: what {tests} run by trigger_workflow, or by fixtures of the project:"
+        yield f"not known: the runs of {tests}, which trigger_workflow or fixtures of the project start:"
         yield from _named(plan.unknown, whole=whole)
 
 
 def _rows(plan: Plan) -> Iterator[str]:
-    width = max((len(workflow) for workflow, _ in plan.rows), default=0)
+    width = max((len(column(workflow)) for workflow, _ in plan.rows), default=0)
     for (workflow, api), row in sorted(plan.rows.items()):
         counts = f"{row.runs:>5} known, {row.ahead:>5} ahead"
-        yield f"  {workflow:<{width}}  {api:<9}  {counts}, {_estimated(row.seconds, row.runs)}"
+        yield f"  {column(workflow):<{width}}  {api:<9}  {counts}, {_estimated(row.seconds, row.runs)}"
 
 
 def _estimated(seconds: list[float], runs: int) -> str:

@@ -10,6 +10,8 @@ import pytest
 KEY = "wisebot_door"
 """Where in ``workerinput`` the controller says how to reach its engine: on no command line, and in no variable."""
 
+_EACH = pytest.StashKey[int]()
+
 
 def is_controller(config: pytest.Config) -> bool:
     """Whether this process hands the tests to workers."""
@@ -46,4 +48,10 @@ def door(config: Any) -> dict[str, Any]:
 def keep_to_one_process(config: pytest.Config) -> None:
     """Has xdist distribute nothing. To be asked for before xdist is configured."""
     if hasattr(config.option, "tx"):
+        config.stash[_EACH] = len(config.option.tx) if config.option.dist == "each" else 1
         config.option.dist, config.option.tx, config.option.numprocesses = "no", [], None
+
+
+def workers_that_run_each(config: pytest.Config) -> int:
+    """How many workers would have run every test, had they not been kept back."""
+    return max(1, config.stash.get(_EACH, 1))

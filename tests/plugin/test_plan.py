@@ -58,7 +58,7 @@ SUITE = """
 DURATIONS = ".pytest_cache/v/wisebot/durations"
 
 UNKNOWN = [
-    "not known: what 3 tests run by trigger_workflow, or by fixtures of the project:",
+    "not known: the runs of 3 tests, which trigger_workflow or fixtures of the project start:",
     "  test_it.py::test_called",
     "  test_it.py::test_wide",
     "  test_it.py::test_indirect[x]",
@@ -203,6 +203,46 @@ def test_under_xdist_the_plan_is_made_once_and_without_workers(suite: Any, args:
     result.stdout.no_re_match_line(r"(created: )?\d+(/\d+)? workers.*|.*\[gw\d\].*")
 
 
+def test_with_dist_each_every_worker_s_runs_are_planned(outside: Any) -> None:
+    """Each worker runs every test; what tests share is one run for all of them."""
+    outside.test("""
+        @pytest.mark.wisebot("echo")
+        @pytest.mark.parametrize("inputs", [{"n": 1}, {"n": 2}])
+        def test_it(workflow_run, inputs):
+            pass
+
+        @pytest.mark.wisebot("nap", share=True)
+        def test_shared(workflow_run):
+            pass
+    """)
+    result = outside.run("--wisebot-plan", "-n", "3", "--dist", "each")
+    assert plan(result) == [
+        "7 runs known, 7 of them ahead of their tests",
+        "  echo  webhook        6 known,     6 ahead, no duration known yet",
+        "  nap   webhook        1 known,     1 ahead, no duration known yet",
+        "each of 3 workers runs every test (--dist each)",
+    ]
+
+
+def test_a_protected_environment_can_be_looked_at(outside: Any) -> None:
+    """The plan runs nothing: it is shown, and says that without the option nothing would be run."""
+    outside.setting("protected = true")
+    outside.test("""
+        @pytest.mark.wisebot("echo")
+        def test_it(workflow_run):
+            pass
+    """)
+    result = outside.run("--wisebot-plan")
+    assert result.ret == pytest.ExitCode.OK
+    lines = plan(result)
+    assert lines[0] == "1 run known, 1 of them ahead of their tests"
+    assert lines[-1] == (
+        'and now nothing at all would be run: environment "outside" is protected: '
+        "add --wisebot-allow-protected to run against it"
+    )
+    assert plan(outside.run("--wisebot-plan", "--wisebot-allow-protected")) == lines[:-1]
+
+
 def test_long_lists_are_cut_and_v_shows_them_whole(outside: Any) -> None:
     """Twenty tests whose runs nobody can know are named, and the rest counted."""
     outside.test("""
@@ -210,7 +250,7 @@ def test_long_lists_are_cut_and_v_shows_them_whole(outside: Any) -> None:
         def test_it(trigger_workflow, n):
             pass
     """)
-    first = "not known: what 23 tests run by trigger_workflow, or by fixtures of the project:"
+    first = "not known: the runs of 23 tests, which trigger_workflow or fixtures of the project start:"
     names = [f"  test_it.py::test_it[{number}]" for number in range(23)]
     nothing = "0 runs known, 0 of them ahead of their tests"
     short = [nothing, first, *names[:20], "  and 3 more, shown by -v"]
