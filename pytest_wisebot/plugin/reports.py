@@ -53,6 +53,7 @@ class Reports:
                 )
         if report.failed and (text := described(asked, self._traceback_of, whole=item.config.get_verbosity() >= 2)):
             report.sections.append((SECTION, text))
+        _say_no_more_than_the_error(report, call)
         clean_report(report, self._redactor)
         return report
 
@@ -100,6 +101,15 @@ def _keep_from_xfail(item: pytest.Item, call: pytest.CallInfo[None], report: pyt
     if not any("raises" in mark.kwargs for mark in item.iter_markers("xfail")):
         report.outcome = "failed"
         del report.wasxfail
+
+
+def _say_no_more_than_the_error(report: pytest.TestReport, call: pytest.CallInfo[None]) -> None:
+    """Takes pytest's note about hidden entries from an error of ours, none of whose entries is worth showing."""
+    if call.excinfo is None or not isinstance(call.excinfo.value, WisebotError):
+        return
+    for traceback, *_ in getattr(report.longrepr, "chain", ()):
+        if not traceback.reprentries[1:] and str(traceback.extraline or "").startswith("All traceback entries are"):
+            traceback.extraline = None
 
 
 def _not_run(call: pytest.CallInfo[None]) -> list[NotRun]:

@@ -242,3 +242,23 @@ def test_an_outage_is_no_expected_failure(project: Any, mark: str, outcomes: dic
             assert_ok(trigger_workflow("refund"))
     """)
     project.run().assert_outcomes(**outcomes)
+
+
+def test_an_error_of_a_declared_run_is_shown_alone(project: Any) -> None:
+    """None of the frames between the test and the error is worth a line, nor is pytest's note that it hides them."""
+    project.test("""
+        from pytest_wisebot.emulator import Fault
+
+        @pytest.mark.wisebot("echo", timeout=2)
+        def test_declared(workflow_run, wisebot_emulator):
+            pass
+
+        @pytest.fixture(autouse=True)
+        def down(wisebot_emulator):
+            wisebot_emulator.fail_next(Fault.status(502))
+    """)
+    result = project.run()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["E   pytest_wisebot.errors.GatewayFailed: *"])
+    result.stdout.no_fnmatch_line("*entries are hidden*")
+    result.stdout.no_fnmatch_line("*.py:*: GatewayFailed*")

@@ -106,6 +106,7 @@ def test_a_run_that_is_given_up_says_whether_it_had_been_sent(project: Any) -> N
                 time.sleep(0.01)
             waiting = trigger_workflow.start("slow")
             assert waiting.cancel() and flying.cancel()
+            assert not waiting.cancel() and not flying.cancel()  # given up already
             with pytest.raises(Cancelled, match="given up before it was sent"):
                 waiting.wait()
             with pytest.raises(ConnectionLost, match="given up after it had been sent"):
