@@ -1,12 +1,14 @@
 """Credentials that do not show, and text without them.
 
-A `Secret` holds a credential and shows it to nobody who does not ask; a `Redactor` knows the credentials of a session
-and takes them out of text and JSON.
+A `Secret` holds a credential and shows it to nobody who does not ask; a `Redactor` knows the credentials of a session,
+and what a project redacts of its own (`Redact`), and takes them out of text and JSON; a scan looks for them in files.
 """
 
 from __future__ import annotations
 
-from .redactor import SHORTEST_SECRET, Redactor
-from .secret import MASK, Secret
+from .forms import SHORTEST_SECRET
+from .project import Redact
+from .redactor import Redactor
+from .secret import MASK, REDACTED, Secret
 
-__all__ = ["MASK", "SHORTEST_SECRET", "Redactor", "Secret"]
+__all__ = ["MASK", "REDACTED", "SHORTEST_SECRET", "Redact", "Redactor", "Secret"]

@@ -2,125 +2,212 @@
 
 from __future__ import annotations
 
-import base64
-import json
-import re
 import threading
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from typing import Any, Final
 
-from .secret import MASK, Secret
+from .forms import SHORTEST_SECRET, Form, Hay, Span, forms_of
+from .fragments import Fragments
+from .project import Project, Redact
+from .secret import MASK, REDACTED, Secret
+from .shapes import HEADERS, SHAPES, header_value
 
-SHORTEST_SECRET = 8
-"""Characters that a credential has at least: a shorter one would mask ordinary words wherever they stand."""
+__all__ = ["SHORTEST_SECRET", "Redactor"]
 
-_SHAPES = (
-    r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}",  # a JWT
-    r"wb_live_[A-Za-z0-9_-]{8,}",  # an organisation key
-)
+_Marked = tuple[int, int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Knowledge:
+    """All that is known at one moment; replaced as a whole, so that who cleans meanwhile needs no lock."""
+
+    values: frozenset[str]
+    forms: tuple[Form, ...]
+    fragments: Fragments
+    project: Project
+
+
+_NOTHING: Final = _Knowledge(frozenset(), (), Fragments(()), Project(Redact()))
 
 
 class Redactor:
     """Takes the credentials it knows, and whatever has a credential's shape, out of text and JSON.
 
-    Safe to use from several threads: credentials may be added while others clean.
+    What a project redacts of its own (see `Redact`) goes with them. Safe to use from several threads: credentials may
+    be added while others clean.
     """
 
-    def __init__(self, secrets: Iterable[Secret] = ()) -> None:
+    def __init__(self, secrets: Iterable[Secret] = (), redact: Redact | None = None) -> None:
         self._lock = threading.Lock()
-        self._forms: set[str] = set()
-        self._long: set[Secret] = set()
-        self._pattern = _compiled(self._forms)
+        self._known = _NOTHING
         self.add(*secrets)
+        if redact is not None:
+            self.follow(redact)
 
     def add(self, *secrets: Secret) -> None:
         """Masks these credentials from now on."""
         with self._lock:
-            self._long |= {secret for secret in secrets if len(secret.reveal()) > SHORTEST_SECRET}
-            fresh = {form for secret in secrets for form in _forms(secret.reveal())} - self._forms
+            values = {value for secret in secrets if len(value := secret.reveal()) >= SHORTEST_SECRET}
+            fresh = values - self._known.values
             if fresh:
-                self._forms |= fresh
-                self._pattern = _compiled(self._forms)
+                every = self._known.values | fresh
+                forms = (*self._known.forms, *(form for value in fresh for form in forms_of(value)))
+                self._known = replace(self._known, values=every, forms=forms, fragments=Fragments(every))
+
+    def follow(self, redact: Redact) -> None:
+        """Redacts what the project says from now on, and no longer what it said before."""
+        with self._lock:
+            self._known = replace(self._known, project=Project(redact))
 
     def clean(self, text: str) -> str:
-        """``text`` with `MASK` in the place of every credential."""
-        return self._pattern.sub(MASK, text)
+        """``text`` with `MASK` in the place of every credential, and `REDACTED` in that of the project's patterns."""
+        known = self._known
+        return _cleaned(text, _suspects(known, Hay.of(text), HEADERS), known.project)
 
     def clean_cut(self, text: str) -> str:
-        """Like `clean`, and without the head or tail of a credential that a `repr` has cut in the middle by ``...``."""
-        pieces = self.clean(text).split("...")
-        with self._lock:
-            known = [secret.reveal() for secret in self._long] if len(pieces) > 1 else []
-        for value in known:
-            for at in range(len(pieces) - 1):
-                pieces[at] = _without_end(pieces[at], value)
-                pieces[at + 1] = _without_start(pieces[at + 1], value)
-        return "...".join(pieces)
+        """Like `clean`, and without the heads and tails of credentials that a truncation has left.
+
+        Where ``...``, ``…`` or ``[12 chars]`` stands, a `repr`, pytest or a shortener has cut something out.
+        """
+        cleaned = self.clean(text)
+        return _replaced(cleaned, ((start, end, MASK) for start, end in self._known.fragments.spans(cleaned)))
 
     def clean_json(self, value: Any) -> Any:
-        """A copy of a JSON value whose texts, keys included, are clean."""
+        """A copy of a JSON value whose texts, keys included, are clean, and whose redacted keys hold `REDACTED`."""
+        return _Walk(self._known, value).copied(value)
+
+    def clean_answer(self, answer: Mapping[str, Any]) -> dict[str, Any]:
+        """What a run answered, cleaned as a whole; the project's paths are looked for in it and in its parts.
+
+        Args:
+            answer: ``result`` and ``error``, and what came beside them.
+        """
+        cleaned: dict[str, Any] = self.clean_json(self._known.project.without_paths(answer))
+        return cleaned
+
+    def credential_spans(self, text: str) -> list[Span]:
+        """Where credentials stand, by value or by their looks, in order; those that overlap are one."""
+        known = self._known
+        found = _found(text, _suspects(known, Hay.of(text)))
+        return [(start, end) for start, end, _ in _merged(found)]
+
+    def suspects(self, hay: Hay) -> bool:
+        """Whether a text may hold a credential, as a quick look tells; where it says no, there is none."""
+        return bool(_suspects(self._known, hay))
+
+    @property
+    def longest(self) -> int:
+        """Characters of the longest credential that is known."""
+        return max(map(len, self._known.values), default=0)
+
+
+def _suspects(known: _Knowledge, hay: Hay, more: tuple[Form, ...] = ()) -> list[Form]:
+    """The forms that may be in a text."""
+    return [form for form in (*known.forms, *SHAPES, *more) if form.may_be_in(hay)]
+
+
+def _cleaned(text: str, forms: Iterable[Form], project: Project) -> str:
+    found = _found(text, forms)
+    if project.patterns:
+        found += [(start, end, REDACTED) for start, end in project.spans(text)]
+    return _replaced(text, found) if found else text
+
+
+def _found(text: str, forms: Iterable[Form]) -> list[_Marked]:
+    return [(start, end, MASK) for form in forms for start, end in form.spans(text)]
+
+
+def _replaced(text: str, found: Iterable[_Marked]) -> str:
+    pieces: list[str] = []
+    at = 0
+    for start, end, mask in _merged(found):
+        pieces += (text[at:start], mask)
+        at = end
+    return "".join((*pieces, text[at:]))
+
+
+def _merged(found: Iterable[_Marked]) -> Iterator[_Marked]:
+    """In order, and those that overlap as one: of two credentials that share characters nothing may stay."""
+    current: _Marked | None = None
+    for start, end, mask in sorted(found):
+        if end <= start:
+            continue
+        if current is None:
+            current = (start, end, mask)
+        elif start < current[1]:
+            current = (current[0], max(end, current[1]), MASK if MASK in (mask, current[2]) else mask)
+        else:
+            yield current
+            current = (start, end, mask)
+    if current is not None:
+        yield current
+
+
+class _Walk:
+    """One way through a JSON value.
+
+    All its texts are cleaned before, each once and as one long text: pattern by pattern for each of a hundred thousand
+    short texts would take seconds.
+    """
+
+    def __init__(self, known: _Knowledge, value: Any) -> None:
+        texts: dict[str, None] = {}
+        _collect(value, texts)
+        self._clean, forms = _cleaned_texts(list(texts), known)
+        self._keys = known.project.keys
+        self._headers = any(form in forms for form in HEADERS)
+        self._by_key = bool(self._keys) or self._headers
+
+    def copied(self, value: Any) -> Any:
+        """A clean copy."""
         if isinstance(value, str):
-            return self.clean(value)
+            return self._clean.get(value, value)
         if isinstance(value, Mapping):
-            return {
-                self.clean(key) if isinstance(key, str) else key: self.clean_json(item) for key, item in value.items()
-            }
+            copied = self._under_key if self._by_key else self._under_any_key
+            clean = self._clean.get
+            return {clean(key, key): copied(key, item) for key, item in value.items()}
         if isinstance(value, list | tuple):
-            return [self.clean_json(item) for item in value]
+            return [self.copied(item) for item in value]
         return value
 
+    def _under_any_key(self, _: Any, item: Any) -> Any:
+        return self.copied(item)
 
-def _without_end(text: str, secret: str) -> str:
-    for size in range(min(len(text), len(secret)), SHORTEST_SECRET - 1, -1):
-        if text.endswith(secret[:size]):
-            return text[:-size] + MASK
-    return text
-
-
-def _without_start(text: str, secret: str) -> str:
-    for size in range(min(len(text), len(secret)), SHORTEST_SECRET - 1, -1):
-        if text.startswith(secret[-size:]):
-            return MASK + text[size:]
-    return text
+    def _under_key(self, key: Any, item: Any) -> Any:
+        if isinstance(key, str):
+            if key.casefold() in self._keys:
+                return REDACTED
+            if self._headers and isinstance(item, str) and (span := header_value(key, item)):
+                return self.copied(item[: span[0]]) + MASK + self.copied(item[span[1] :])
+        return self.copied(item)
 
 
-def _compiled(forms: set[str]) -> re.Pattern[str]:
-    # Longest first: a form that contains another must win, or the rest of it would stay.
-    known = sorted(forms, key=len, reverse=True)
-    return re.compile("|".join([*known, *_SHAPES]))
+_BETWEEN_TEXTS: Final = "\n\0\n"
+"""What no form of a credential goes across."""
 
 
-def _forms(value: str) -> Iterator[str]:
-    if len(value) < SHORTEST_SECRET:
-        return
-    yield "".join(map(_any_form_of, value))
-    yield from map(re.escape, _base64_forms(value.encode()))
+def _collect(value: Any, texts: dict[str, None]) -> None:
+    if isinstance(value, str):
+        texts[value] = None
+    elif isinstance(value, Mapping):
+        texts.update((key, None) for key in value if isinstance(key, str))
+        for item in value.values():
+            _collect(item, texts)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _collect(item, texts)
 
 
-def _any_form_of(char: str) -> str:
-    """A pattern of one character as it is, or escaped by a URL, JSON or `repr`: each caller escapes others."""
-    if char.isascii() and char.isalnum():
-        return char
-    forms = [rf"\\*{re.escape(char)}", *(f"(?i:{re.escape(form)})" for form in (_percent(char), *_unicode(char)))]
-    forms += [r"\+"] if char == " " else []
-    return f"(?:{'|'.join(forms)})"
-
-
-def _percent(char: str) -> str:
-    return "".join(f"%{byte:02x}" for byte in char.encode("utf-8", "surrogatepass"))
-
-
-def _unicode(char: str) -> list[str]:
-    return [json.dumps(char)[1:-1], repr(char)[1:-1], *([f"\\u{ord(char):04x}"] if ord(char) < 0x10000 else [])]
-
-
-def _base64_forms(value: bytes) -> Iterator[str]:
-    """The characters of a base64 text that the value alone decides, at each of the three places it can begin."""
-    for offset in range(3):
-        padded = base64.b64encode(b"\0" * offset + value).decode()
-        first = -(-offset * 8 // 6)  # the first characters hold bits of what stands before
-        last = (offset + len(value)) * 8 // 6  # and the last ones of what comes after
-        core = padded[first:last]
-        if len(core) >= SHORTEST_SECRET:
-            yield core
-            yield core.translate(str.maketrans("+/", "-_"))
+def _cleaned_texts(texts: list[str], known: _Knowledge) -> tuple[dict[str, str], list[Form]]:
+    """The texts that hold something, cleaned, and the forms that were looked for."""
+    joined = _BETWEEN_TEXTS.join(texts)
+    forms = _suspects(known, Hay.of(joined), HEADERS)
+    starts = list(accumulate((len(text) + len(_BETWEEN_TEXTS) for text in texts), initial=0))
+    hit = {bisect_right(starts, start) - 1 for form in forms for start, _ in form.spans(joined)}
+    if known.project.patterns:
+        hit.update(range(len(texts)))  # what says "^" or "$" means the ends of each text
+    changed = {texts[index]: _cleaned(texts[index], forms, known.project) for index in hit}
+    return {text: clean for text, clean in changed.items() if clean != text}, forms

@@ -7,6 +7,10 @@ from collections.abc import Callable
 from typing import NoReturn
 
 MASK = "<secret>"
+"""What stands in the place of a credential."""
+
+REDACTED = "<redacted>"
+"""What stands in the place of a value that the project redacts."""
 
 
 class Secret:

@@ -1,0 +1,215 @@
+r"""The forms that a credential takes on its way through headers, URLs, JSON, HTML, hexadecimal and base64.
+
+Each form is a pattern, and beside it the marks without which no text can hold it. Looking for marks costs a tenth of
+a millisecond in a megabyte, running the pattern a hundred times that: the patterns run where the marks are, which is
+almost nowhere. What escapes leave alone is ASCII letters and digits, so these are the marks.
+
+Every repetition in a pattern is bounded: a megabyte of backslashes in front of a quote must not take a minute.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+from typing import Final
+from urllib.parse import quote, quote_plus
+
+Span = tuple[int, int]
+"""Where something stands in a text: its first character, and the one after its last."""
+
+SHORTEST_SECRET: Final = 8
+"""Characters that a credential has at least: a shorter one would mask ordinary words wherever they stand."""
+
+_SHORTEST_MARK: Final = 2
+_MOST_MARKS: Final = 3
+
+
+class Lane(Enum):
+    """How a text is laid out for looking for marks."""
+
+    PLAIN = "as it is"
+    LOWER = "in lower case"
+    HEX = "in lower case, without what stands between the pairs of hexadecimal digits"
+
+
+class Hay:
+    """A text in which marks are looked for, laid out once for each lane."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    @classmethod
+    def of(cls, text: str) -> Hay:
+        """The hay of a text, lone surrogates included."""
+        return cls(text.encode("utf-8", "surrogatepass"))
+
+    @cached_property
+    def _lower(self) -> bytes:
+        return self.data.lower()
+
+    @cached_property
+    def _hex(self) -> bytes:
+        return self._lower.translate(None, b" :-%\\x")
+
+    def holds(self, marks: Iterable[bytes], lane: Lane) -> bool:
+        """Whether all the marks are there."""
+        data = {Lane.PLAIN: lambda: self.data, Lane.LOWER: lambda: self._lower, Lane.HEX: lambda: self._hex}[lane]()
+        return all(mark in data for mark in marks)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Form:
+    """One form of a credential.
+
+    Attributes:
+        marks: what a text that holds this form also holds; none where nothing is certain, and the pattern must run.
+        spans: where the form stands in a text.
+        lane: how the text is laid out for the marks.
+    """
+
+    marks: tuple[bytes, ...]
+    spans: Callable[[str], Iterator[Span]]
+    lane: Lane = Lane.PLAIN
+
+    def may_be_in(self, hay: Hay) -> bool:
+        """Whether the pattern must run."""
+        return hay.holds(self.marks, self.lane)
+
+
+def forms_of(credential: str) -> Iterator[Form]:
+    """Every form of a credential; none of one that is too short to be masked."""
+    if len(credential) < SHORTEST_SECRET:
+        return
+    for spelling in {credential, credential[::-1]}:
+        yield _form(spelling, _spelled(spelling))
+    # What is encoded whole may have been escaped before: a JSON body that holds a quote, for instance.
+    for written in {credential, json.dumps(credential)[1:-1], quote(credential, safe="")}:
+        for core in _base64_cores(_bytes(written)):
+            yield _form(core, "".join(_BASE64.get(char, char) for char in core))
+    digits = _bytes(credential).hex()
+    yield Form((digits.encode(),), _finder(_hexadecimal(digits)), Lane.HEX)
+
+
+def literal_forms(credential: str) -> set[str]:
+    """The commonest forms as texts, of which a truncation may leave the head or the tail."""
+    if len(credential) < SHORTEST_SECRET:
+        return set()
+    raw = _bytes(credential)
+    escaped = json.dumps(credential)[1:-1]
+    once = quote(credential, safe="")
+    found = {credential, credential[::-1], raw.hex(), raw.hex().upper()}
+    found |= {escaped, json.dumps(credential, ensure_ascii=False)[1:-1], json.dumps(escaped)[1:-1]}
+    found |= {repr(credential)[1:-1], repr(raw)[2:-1], html.escape(credential)}
+    found |= {once, quote(credential, errors="replace"), quote_plus(credential, errors="replace"), quote(once, safe="")}
+    for core in _base64_cores(raw):
+        found |= {core, core.translate(str.maketrans("+/", "-_"))}
+    return {form for form in found if len(form) >= SHORTEST_SECRET}
+
+
+def _form(text: str, pattern: str) -> Form:
+    """A form whose letters and digits stand as they are."""
+    runs = sorted(re.findall(rf"[A-Za-z0-9]{{{_SHORTEST_MARK},}}", text), key=len, reverse=True)
+    return Form(tuple(run.encode() for run in runs[:_MOST_MARKS]), _finder(pattern))
+
+
+def _finder(pattern: str) -> Callable[[str], Iterator[Span]]:
+    compiled = re.compile(pattern, re.DOTALL)
+
+    def spans(text: str) -> Iterator[Span]:
+        # From each beginning anew, and not behind the last end: of "ababab…" no end must stay.
+        found = compiled.search(text)
+        while found:
+            yield found.span()
+            found = compiled.search(text, found.start() + 1)
+
+    return spans
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+# --- letters and digits as they are, all else as it is or escaped -------------------------------------------------
+
+_BACKSLASH: Final = r"(?:\\|%(?:25){0,8}5[cC]|&#92;|&#[xX]5[cC];)"
+_ENTITIES: Final = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos", "\xa0": "nbsp"}
+_RAW: Final = {
+    " ": r"(?: |\+|&nbsp;)(?:b?['\"][\sE+?-]{1,60}b?['\"])?",  # pprint breaks long texts behind a space
+    "'": r"'(?:\"'\"'|\\'')?",  # as shells quote it
+    "&": r"&(?:amp;){0,5}",
+    "%": r"%(?:25){0,8}",
+}
+
+
+def _spelled(text: str) -> str:
+    """A pattern of a text as it is, or escaped, also twice, by URLs, JSON, `repr`, HTML: each escapes others."""
+    pieces: list[str] = []
+    for run in re.findall(r"\\+|[^\\]", text, re.DOTALL):
+        if run[0] == "\\":
+            pieces.append(f"{_BACKSLASH}{{{len(run)},{16 * len(run)}}}")
+        elif run.isascii() and run.isalnum():
+            pieces.append(run)
+        else:
+            pieces.append(_any_form_of(run, escapable=not pieces or not pieces[-1].startswith(_BACKSLASH)))
+    return "".join(pieces)
+
+
+def _any_form_of(char: str, *, escapable: bool) -> str:
+    forms = [_RAW.get(char, re.escape(char)), _percent(char), *_escapes(char), _entity(char)]
+    before = f"{_BACKSLASH}{{0,16}}" if escapable else ""
+    named = json.dumps(char)[2:-1]
+    short = rf"|\\{{1,16}}{named}" if named in {"b", "f", "n", "r", "t"} else ""
+    return f"(?:{before}(?:{'|'.join(forms)}){short})"
+
+
+def _percent(char: str) -> str:
+    return "".join(f"%(?:25){{0,8}}(?i:{byte:02x})" for byte in _bytes(char))
+
+
+def _escapes(char: str) -> Iterator[str]:
+    r"""``\u0026``, ``\x26`` and their like, behind their first backslash."""
+    code = ord(char)
+    if code < 0x10000:
+        yield f"u(?i:{code:04x})"
+    else:
+        high, low = (code - 0x10000 >> 10) + 0xD800, (code - 0x10000 & 0x3FF) + 0xDC00
+        yield rf"u(?i:{high:04x})\\{{1,16}}u(?i:{low:04x})"
+    yield f"U(?i:{code:08x})"
+    yield rf"u\{{0{{0,6}}(?i:{code:x})\}}"
+    if code < 0x100:
+        yield f"x(?i:{code:02x})"
+    yield r"\\{1,16}".join(f"x(?i:{byte:02x})" for byte in _bytes(char))
+
+
+def _entity(char: str) -> str:
+    code = ord(char)
+    named = f"|{_ENTITIES[char]};" if char in _ENTITIES else ""
+    return f"&(?:amp;){{0,4}}(?:#0{{0,6}}{code};|#[xX]0{{0,6}}(?i:{code:x});{named})"
+
+
+# --- base64 and hexadecimal ---------------------------------------------------------------------------------------
+
+_BASE64: Final = {
+    "+": r"(?:[+ -]|%(?:25){0,8}2[bB]|\\{1,16}u002[bB])",
+    "/": r"(?:\\{0,16}/|_|%(?:25){0,8}2[fF])",
+}
+
+
+def _base64_cores(value: bytes) -> Iterator[str]:
+    """The characters of a base64 text that the value alone decides, at each of the three places it can begin."""
+    for offset in range(3):
+        padded = base64.b64encode(b"\0" * offset + value).decode()
+        first = -(-offset * 8 // 6)  # the first characters hold bits of what stands before
+        last = (offset + len(value)) * 8 // 6  # and the last ones of what comes after
+        yield padded[first:last]
+
+
+def _hexadecimal(digits: str) -> str:
+    pairs = [f"(?i:{digits[at : at + 2]})" for at in range(0, len(digits), 2)]
+    return r"(?:[ :%-]|\\{1,16}x)?".join(pairs)
