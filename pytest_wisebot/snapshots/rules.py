@@ -1,0 +1,186 @@
+"""Rules for values that differ from run to run: any object with ``==`` says what must hold, and stands in the snapshot.
+
+A rule's text is taken before anything is compared, and each value meets a fresh copy, because dirty_equals shows the
+value that it matched in its `repr` from then on.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from ..redaction.paths import Path, Pattern, all_paths, show
+
+MOST_PATHS = 20
+"""How many paths an error lists."""
+
+_ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
+
+
+class RuleError(ValueError):
+    """A path of a rule or an exclusion that is none, or that matches nothing; the message lists the paths there are."""
+
+
+@dataclass(frozen=True)
+class Ruled:
+    """A value that was held to its rules.
+
+    Attributes:
+        value: a copy with the rule's text in the place of each value that satisfies it.
+        kept: the paths of these texts.
+        broken: the path of each value that breaks a rule, with that rule's text; such a value stands as it came, and so
+            does all around it.
+    """
+
+    value: Any
+    kept: frozenset[Path]
+    broken: Mapping[Path, str]
+
+
+def apply_rules(value: Any, rules: Mapping[str, object]) -> Ruled:
+    """Holds a value to rules by path.
+
+    Every rule is judged, against the value as it was received. Where several find one path, all must hold, and their
+    texts stand joined by ``&``. Where rules hold for a value and for what is inside of it, the outer one's text stands
+    for the whole; if something inside is broken, the value stays, so that it can be shown.
+
+    Args:
+        value: what was received.
+        rules: what must hold, by path or pattern of paths; compared by ``==`` alone, so that a type is no rule for its
+            instances.
+
+    Raises:
+        RuleError: a path is none, or matches nothing.
+    """
+    judged: dict[Path, list[_Verdict]] = {}
+    for text, rule in rules.items():
+        shown = _text_of(rule, text)
+        for path, item in _found(value, text, "rules"):
+            judged.setdefault(path, []).append(_judged(rule, shown, item))
+    broken = {path: _joined(v.text for v in verdicts if not v.holds) for path, verdicts in judged.items()}
+    broken = {path: text for path, text in broken.items() if text}
+    texts = {path: _joined(v.text for v in verdicts) for path, verdicts in judged.items()}
+    kept = _outermost(texts, broken)
+    return Ruled(replaced_at(value, {path: texts[path] for path in kept}), kept, broken)
+
+
+def exclude(value: Any, patterns: str | Iterable[str]) -> Any:
+    """A copy of a value without what stands at these paths; the elements behind an excluded one move up.
+
+    Raises:
+        RuleError: a path is none, matches nothing, or is the whole value.
+    """
+    paths = {path for text in _several(patterns) for path, _ in _found(value, text, "exclude")}
+    if () in paths:
+        raise RuleError("exclude: the whole value would be excluded, and nothing be compared")
+    return replaced_at(value, dict.fromkeys(paths, _GONE))
+
+
+def _several(patterns: str | Iterable[str]) -> Iterable[str]:
+    return [patterns] if isinstance(patterns, str) else patterns
+
+
+# --- one rule, one value
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    text: str
+    holds: bool
+
+
+def _text_of(rule: object, path: str) -> str:
+    """A rule's text, the same in each session: without the addresses that functions show."""
+    try:
+        return _ADDRESS.sub("", repr(rule))
+    except Exception as error:
+        raise RuleError(f"rules: the repr of the rule for {path!r} raised {type(error).__name__}: {error}") from error
+
+
+def _judged(rule: object, text: str, value: Any) -> _Verdict:
+    try:
+        return _Verdict(text, bool(_fresh(rule) == value))
+    except Exception as error:  # noqa: BLE001 - anyone's == may raise anything
+        return _Verdict(f"{text} (== raised {type(error).__name__}: {error!s:.200})", holds=False)
+
+
+def _fresh(rule: object) -> object:
+    try:
+        return copy.deepcopy(rule)
+    except Exception:  # noqa: BLE001 - some objects cannot be copied, for reasons of their own
+        return rule
+
+
+def _joined(texts: Iterable[str]) -> str:
+    return " & ".join(dict.fromkeys(texts))
+
+
+def _outermost(texts: Mapping[Path, str], broken: Mapping[Path, str]) -> frozenset[Path]:
+    """The paths whose text stands in the value: no text within another one, and none around what is broken."""
+    around = {path[:size] for path in broken for size in range(len(path) + 1)}
+    standing: set[Path] = set()
+    for path in sorted(texts, key=len):
+        if path not in around and not any(path[:size] in standing for size in range(len(path))):
+            standing.add(path)
+    return frozenset(standing)
+
+
+# --- paths
+
+
+def _found(value: Any, text: str, what: str) -> list[tuple[Path, Any]]:
+    try:
+        pattern = Pattern.parse(text)
+    except ValueError as error:
+        raise RuleError(f"{what}: {error}") from None
+    paths = pattern.found_in(value)
+    if not paths:
+        raise RuleError(_nothing_found(value, text, what))
+    return [(path, value_at(value, path)) for path in paths]
+
+
+def value_at(value: Any, path: Path) -> Any:
+    """What stands at a path that is there."""
+    for step in path:
+        value = value[step]
+    return value
+
+
+def _nothing_found(value: Any, text: str, what: str) -> str:
+    there = list(dict.fromkeys(map(_without_indices, all_paths(value))))
+    near = get_close_matches(text, there[:1000], n=1)
+    listed = "".join(f"\n  {path}" for path in there[:MOST_PATHS])
+    more = f"\n  … and {len(there) - MOST_PATHS} more" if len(there) > MOST_PATHS else ""
+    asked = f"; did you mean {near[0]!r}?" if near else "."
+    return f"{what}: {text!r} matches nothing{asked} The paths there are:{listed}{more}"
+
+
+def _without_indices(path: Path) -> str:
+    """A path that stands for the same place in all rows, so that a long list does not fill the error."""
+    shown = (show((step,)) if isinstance(step, str) else "[*]" for step in path)
+    return "".join(step if step.startswith("[") else f".{step}" for step in shown).removeprefix(".") or "$"
+
+
+_GONE = object()
+"""In the place of a value that is taken out."""
+
+
+def replaced_at(value: Any, new: Mapping[Path, Any]) -> Any:
+    """A value with others at these paths, none of which lies within another; what is on no path is not copied."""
+    if () in new:
+        return new[()]
+    within: dict[Any, dict[Path, Any]] = {}
+    for path, item in new.items():
+        within.setdefault(path[0], {})[path[1:]] = item
+    copied: Any = dict(value) if isinstance(value, Mapping) else list(value)
+    for step in sorted(within, reverse=True):  # from the end, so that what is taken out moves nothing still to come
+        item = replaced_at(copied[step], within[step])
+        if item is _GONE:
+            del copied[step]
+        else:
+            copied[step] = item
+    return copied
