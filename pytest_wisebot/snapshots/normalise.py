@@ -1,0 +1,259 @@
+"""Results without what differs from run to run: placeholders that keep identity in the place of volatile values.
+
+Equal values get equal numbers in order of appearance, in the order of the snapshot's own text (keys sorted, lists as
+they are), so that ``<uuid:1>`` in two places says "the same id" and ``<uuid:2>`` "another one". What is recognised is
+in `volatile` (by its shape) and `keynames` (by the key it stands under); everything else stays as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..redaction.paths import Path
+from .habits import Habits
+from .keynames import NOTHING, Says, says
+from .strict import MAX_DEPTH
+from .texts import SHORTEST_RUN_ID, Known, Texts
+
+__all__ = ["Habits", "normalise"]
+
+
+NO_HABITS = Habits()
+
+
+def normalise(
+    value: Any,
+    *,
+    inputs: Any = None,
+    run_id: str | None = None,
+    habits: Habits = NO_HABITS,
+    skip: frozenset[Path] = frozenset(),
+) -> Any:
+    """A copy of a JSON value with placeholders in the place of what differs from run to run.
+
+    What is normalised already stays as it is, and a text that only looks like a placeholder (``<uuid:1>``, written by
+    the workflow) keeps its number to itself: no other value gets it. A volatile key is replaced as well, unless another
+    key of its object would then have its name; of several such keys the one that came first has the lower number, since
+    the order of their sorted text would change with each run.
+
+    Args:
+        value: plain JSON.
+        inputs: what the run was asked. A text or number equal to one of them stays, and so does a volatile part of a
+            text that also stands in one of them.
+        run_id: the run's own id, which becomes ``<run-id>`` wherever it stands.
+        habits: what the project says of its own values.
+        skip: paths at which the value stays as it is, such as those that a rule has replaced.
+    """
+    compiled = habits.compiled
+    stays = {path for pattern in compiled.kept_paths for path in pattern.found_in(value)} | skip
+    if () in stays:
+        return value
+    texts = Texts(compiled, Known.of(inputs, compiled), run_id)
+    walk = _Walk(texts, _Numbers(_reserved(value, compiled.placeholder)))
+    return walk.value(value, _Key("", plain=walk.plain), _tree(stays), 0)
+
+
+# --- what stays where it is
+
+_Tree = dict[str | int, Any]
+"""Paths by their steps, one inside of the other; None where a path ends."""
+
+
+def _tree(paths: Iterable[Path]) -> _Tree:
+    root: _Tree = {}
+    for path in paths:
+        at: _Tree | None = root
+        for step in path[:-1]:
+            at = at.setdefault(step, {}) if at is not None else None
+        if at is not None:
+            at[path[-1]] = None
+    return root
+
+
+def _reserved(value: Any, placeholder: re.Pattern[str]) -> dict[str, set[int]]:
+    """The numbers of all placeholders that stand in a value already, by name."""
+    found: dict[str, set[int]] = {}
+    level = [value]
+    for _ in range(MAX_DEPTH + 2):  # level by level, and no deeper than a snapshot goes
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, str):
+                for name, number in placeholder.findall(item) if "<" in item else ():
+                    found.setdefault(name, set()).add(int(number or 0))
+            elif isinstance(item, dict | Mapping):
+                below += item
+                below += item.values()
+            elif isinstance(item, list | tuple):
+                below += item
+        level = below
+    return found
+
+
+# --- what takes the place of the rest
+
+
+class _Numbers:
+    """Gives each value its placeholder: the same for the same value, and to each other value the next number."""
+
+    def __init__(self, reserved: Mapping[str, set[int]]) -> None:
+        self._reserved = reserved
+        self._given: dict[tuple[str, str], str] = {}
+        self._last: dict[str, int] = {}
+
+    def placeholder(self, name: str, value: str) -> str:
+        given = self._given.get((name, value))
+        if given is None:
+            number = self._last.get(name, 0) + 1
+            while number in self._reserved.get(name, ()):
+                number += 1
+            self._last[name] = number
+            given = self._given[name, value] = f"<{name}:{number}>"
+        return given
+
+
+@dataclass(frozen=True)
+class _Key:
+    """What is known of a key, for all objects that have it."""
+
+    text: Any
+    order: str = ""
+    """The key as it stands in the snapshot, but for the numbers."""
+    volatile: bool = False
+    """It is replaced itself, in part or whole."""
+    stays: bool = False
+    name: str | None = None
+    """The placeholder that the project wants for all values under it."""
+    says: Says = NOTHING
+    runs: bool = False
+    """It names the run's own id."""
+    plain: bool = False
+    """It says nothing at all: the numbers under it stay, and the texts speak for themselves."""
+
+
+_NOTHING_STAYS: _Tree = {}
+_NUMBERS = (int, float)
+_RUN_ID_KEYS = ("runid", "run_id", "run-id")
+
+
+class _Walk:
+    """Copies a value, in the order of its text, and replaces on the way."""
+
+    def __init__(self, texts: Texts, numbers: _Numbers) -> None:
+        self._texts = texts
+        self._give = numbers.placeholder
+        self._seen: dict[str, str] = {}
+        self._layouts: dict[tuple[Any, ...], list[_Key]] = {}  # the rows of a table have the same keys
+        self.plain = not texts.run_id.isdecimal()  # else any number may be the run's id
+
+    def value(self, value: Any, key: _Key, stays: _Tree, depth: int) -> Any:
+        """The copy of a value that stands under a key; elements of a list stand under the list's."""
+        if key.plain and (type(value) is str or type(value) in _NUMBERS):
+            return value if type(value) is not str else self._seen.get(value) or self._text(value)
+        if key.name is not None:
+            return self._named(value, key.name)
+        if isinstance(value, str):
+            return self._text_under(value, key)
+        if value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, int | float):
+            return self._number(value, key)
+        if depth >= MAX_DEPTH:
+            return value  # no snapshot holds it: the writer says so
+        if isinstance(value, dict | Mapping):
+            return self._object(value, stays, depth)
+        if isinstance(value, list | tuple):
+            return self._list(value, key, stays, depth)
+        return value
+
+    def _object(self, value: Mapping[Any, Any], stays: _Tree, depth: int) -> dict[Any, Any]:
+        copied: dict[Any, Any] = {}
+        for key in self._layout(tuple(value)):
+            text = key.text
+            shown = self._volatile_key(text, value, copied) if key.volatile else text
+            inner = stays.get(text, _NOTHING_STAYS) if stays else stays
+            item = value[text]
+            copied[shown] = item if key.stays or inner is None else self.value(item, key, inner, depth + 1)
+        return copied
+
+    def _volatile_key(self, text: str, *taken: Mapping[Any, Any]) -> str:
+        """The key with placeholders, and no other key's name: one that differs by its case alone must not get lost."""
+        shown = self._text(text)
+        if any(shown in names for names in taken):
+            shown = self._texts.replaced(text, lambda name, value: self._give(name, f"{value} as {text}"))
+        return text if any(shown in names for names in taken) else shown
+
+    def _list(self, value: list[Any] | tuple[Any, ...], key: _Key, stays: _Tree, depth: int) -> list[Any]:
+        if not stays:
+            return [self.value(item, key, stays, depth + 1) for item in value]
+        copied = []
+        for index, item in enumerate(value):
+            inner = stays.get(index, _NOTHING_STAYS)
+            copied.append(item if inner is None else self.value(item, key, inner, depth + 1))
+        return copied
+
+    def _layout(self, keys: tuple[Any, ...]) -> list[_Key]:
+        layout = self._layouts.get(keys)
+        if layout is None:
+            layout = self._layouts[keys] = sorted(map(self._key, keys), key=lambda key: key.order)
+        return layout
+
+    def _key(self, text: Any) -> _Key:
+        if not isinstance(text, str):
+            return _Key(text, order=str(text))
+        compiled = self._texts.compiled
+        name, said, runs = compiled.keys.get(text.casefold()), says(text), text.lower() in _RUN_ID_KEYS
+        order = self._texts.replaced(text, lambda name, _: f"<{name}>")
+        return _Key(
+            text,
+            order=order,
+            volatile=order != text,
+            stays=text in compiled.kept_keys,
+            name=name,
+            says=said,
+            runs=runs,
+            plain=self.plain and name is None and said is NOTHING and not runs,
+        )
+
+    def _named(self, value: Any, name: str) -> Any:
+        """The placeholder for whatever stands under a key that the project named."""
+        if value is None or value == "" or self._is_told(value):
+            return value
+        if isinstance(value, str):
+            return value if self._texts.compiled.placeholder.fullmatch(value) else self._give(name, f"text {value}")
+        if isinstance(value, bool | int | float):
+            return self._give(name, repr(value))
+        return self._give(name, json.dumps(value, sort_keys=True, default=repr))
+
+    def _is_told(self, value: Any) -> bool:
+        if isinstance(value, str):
+            return value in self._texts.known.texts
+        return isinstance(value, int | float) and not isinstance(value, bool) and value in self._texts.known.numbers
+
+    def _text_under(self, text: str, key: _Key) -> str:
+        if key.runs and text == self._texts.run_id:
+            return "<run-id>"
+        if key.says.measured(text) and not self._is_told(text):
+            return "<duration>"
+        return self._text(text)
+
+    def _text(self, text: str) -> str:
+        seen = self._seen.get(text)
+        if seen is None:
+            seen = self._seen[text] = self._texts.replaced(text, self._give)
+        return seen
+
+    def _number(self, value: float, key: _Key) -> Any:
+        if self._is_told(value):
+            return value
+        kind = key.says.kind(value) if key.says is not NOTHING else None
+        if kind is None:
+            return "<run-id>" if self._is_run_id(value, key) else value
+        return "<duration>" if kind == "duration" else self._give(kind, repr(value))
+
+    def _is_run_id(self, value: float, key: _Key) -> bool:
+        run_id = self._texts.run_id
+        return run_id.isdecimal() and (key.runs or len(run_id) >= SHORTEST_RUN_ID) and str(value) == run_id

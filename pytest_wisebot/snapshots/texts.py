@@ -1,0 +1,121 @@
+"""Placeholders within texts: the run id, what the project's patterns find, and what is volatile by its shape."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from .habits import Compiled
+from .volatile import identity, is_volatile, may_hold, without_stop
+
+SHORTEST_RUN_ID = 6
+"""Characters that a run id needs to be known within texts: a shorter one ("42") would stand in prices too."""
+
+Give = Callable[[str, str], str]
+"""The placeholder for a value of a kind."""
+
+
+class Texts:
+    """Finds what is volatile within a text."""
+
+    def __init__(self, compiled: Compiled, known: Known, run_id: str | None) -> None:
+        self.compiled = compiled
+        self.known = known
+        self.run_id = run_id or ""
+
+    def replaced(self, text: str, give: Give) -> str:
+        """The text with placeholders for the run id, for what the project's patterns find, and for volatile shapes."""
+        if text in self.known.texts:
+            return text
+        if len(self.run_id) >= SHORTEST_RUN_ID and self.run_id in text:
+            own = re.compile(rf"(?<![0-9A-Za-z]){re.escape(self.run_id)}(?![0-9A-Za-z])")
+            text = self._outside_placeholders(own, text, lambda _: "<run-id>")
+        for name, pattern in self.compiled.patterns:
+            text = self._outside_placeholders(pattern, text, partial(self._given, give, name))
+        if may_hold(text):
+            pattern = self.compiled.with_urls if "://" in text else self.compiled.plain
+            text = pattern.sub(partial(self._shape, give), text)
+        return text
+
+    def _outside_placeholders(self, pattern: re.Pattern[str], text: str, replace: Callable[[str], str]) -> str:
+        """Replaces what a pattern finds, except for the empty text and where a placeholder stands already."""
+        taken = [found.span() for found in self.compiled.placeholder.finditer(text)] if "<" in text else []
+
+        def replaced(found: re.Match[str]) -> str:
+            start, end = found.span()
+            before = bisect_left(taken, (end, 0))  # how many begin before the end of what was found
+            if start == end or (before and taken[before - 1][1] > start):
+                return found[0]
+            return replace(found[0])
+
+        return pattern.sub(replaced, text)
+
+    def _shape(self, give: Give, found: re.Match[str]) -> str:
+        kind, text = found.lastgroup or "", found[0]
+        if kind == "url":
+            return self._url(give, text)
+        if kind == "placeholder" or not is_volatile(kind, text):
+            return text
+        return self._given(give, kind, text)
+
+    def _url(self, give: Give, text: str) -> str:
+        """A URL that is good for a time or a reader only is replaced; of any other one, the volatile parts."""
+        if is_volatile("url", text):
+            url = without_stop(text)
+            return self._given(give, "url", url) + text[len(url) :]
+        if not may_hold(text.partition("://")[2]):
+            return text
+        return self.compiled.plain.sub(partial(self._shape, give), text)
+
+    def _given(self, give: Give, name: str, text: str) -> str:
+        value = identity(name, text)
+        if text in self.known.texts or (name, value) in self.known.parts:
+            return text
+        if value == identity(name, self.run_id):
+            return "<run-id>"  # in another case
+        return give(name, value)
+
+
+# --- what the run was told
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the run was told, and may therefore say again."""
+
+    texts: frozenset[str] = frozenset()
+    numbers: frozenset[float] = frozenset()
+    parts: frozenset[tuple[str, str]] = frozenset()
+    """The volatile parts of the texts, by kind."""
+
+    @classmethod
+    def of(cls, inputs: Any, compiled: Compiled) -> Known:
+        """All scalars of the inputs, keys among them, and what is volatile within the texts."""
+        scalars = list(_scalars(inputs))
+        texts = [item for item in scalars if isinstance(item, str)]
+        numbers = [item for item in scalars if isinstance(item, int | float) and not isinstance(item, bool)]
+        parts: set[tuple[str, str]] = set()
+        for text in texts:
+            Texts(compiled, cls(), None).replaced(text, partial(_noted, parts))
+        return cls(frozenset(texts), frozenset(numbers), frozenset(parts))
+
+
+def _noted(parts: set[tuple[str, str]], name: str, value: str) -> str:
+    parts.add((name, value))
+    return f"<{name}>"
+
+
+def _scalars(value: Any) -> Iterator[Any]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield key
+            yield from _scalars(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _scalars(item)
+    else:
+        yield value

@@ -1,0 +1,133 @@
+"""What differs from run to run by its shape alone: UUIDs, ULIDs, timestamps and signed URLs, whole or within a text.
+
+A shape is taken only where hardly anything else can have it. Clock readings (ULIDs, timestamps, epochs) count from 2010
+to 2099 alone: what lies outside is a sentinel ("9999-12-31T23:59:59Z") or somebody's date of birth. A date without a
+time is business data, since no clock gives one and due dates, invoices and birthdays have no other form. So is a date
+with hours and minutes in prose ("2024-05-01 10:30"): clocks that write a space there write seconds too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from itertools import pairwise
+
+EARLIEST = 1_262_304_000
+"""2010-01-01 in seconds of the epoch, before which a number is no reading of a clock."""
+LATEST = 4_102_444_800
+"""2100-01-01, from which on it is none either."""
+
+BUILT_IN = ("uuid", "ulid", "timestamp", "url", "epoch", "epoch-ms", "epoch-us", "epoch-ns", "duration", "run-id")
+"""The names of placeholders that this package gives."""
+MASKS = ("secret", "redacted")
+"""The names that redaction leaves in the place of what it took out."""
+
+# --- the shapes
+
+_DAY = r"(?:0[1-9]|[12]\d|3[01])"
+_MONTH = r"(?:0[1-9]|1[0-2])"
+_HOUR_MINUTE = r"(?:[01]\d|2[0-3]):[0-5]\d"
+_SECOND = r":(?:[0-5]\d|60)(?:[.,]\d+)?"
+_YEAR = r"20[1-9]\d"
+_ZONE = r"(?:[Zz]|[+-]\d\d(?::?\d\d)?|[ ](?:UTC|GMT|[+-]\d\d:?\d\d))"
+_DAYNAME = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
+_MONTHNAME = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+_ZONENAME = r"(?:GMT|UTC?|Z|[ECMP][SD]T|BST|[CEW]ES?T|[+-]\d{4})"
+
+_TIMESTAMPS = (
+    rf"{_YEAR}-{_MONTH}-{_DAY}[Tt]{_HOUR_MINUTE}(?:{_SECOND})?{_ZONE}?",  # ISO 8601, RFC 3339
+    rf"{_YEAR}-{_MONTH}-{_DAY}[ ]{_HOUR_MINUTE}{_SECOND}{_ZONE}?",  # the same for people, and Python's str()
+    rf"{_YEAR}{_MONTH}{_DAY}T(?:[01]\d|2[0-3])[0-5]\d[0-6]\d(?:\.\d+)?(?:Z|[+-]\d{{4}})?",  # ISO 8601, basic
+    rf"(?:{_DAYNAME},[ ])?\d{{1,2}}[ ]{_MONTHNAME}[ ]{_YEAR}[ ]{_HOUR_MINUTE}"
+    rf"(?:{_SECOND}(?:[ ]{_ZONENAME})?|[ ]{_ZONENAME})",  # RFC 5322 (e-mail), RFC 9110 (HTTP)
+    rf"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day,[ ]\d\d-{_MONTHNAME}-\d\d[ ]{_HOUR_MINUTE}{_SECOND}[ ]GMT",  # RFC 850
+    rf"{_DAYNAME}[ ]{_MONTHNAME}[ ][ \d]\d[ ]{_HOUR_MINUTE}{_SECOND}[ ](?:{_ZONENAME}[ ])?{_YEAR}",  # asctime, date
+    rf"{_DAYNAME}[ ]{_MONTHNAME}[ ]\d\d[ ]{_YEAR}[ ]{_HOUR_MINUTE}{_SECOND}[ ]GMT[+-]\d{{4}}(?:[ ]\([\w ]+\))?",  # JS
+)
+_UUID = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+# The first ten characters are milliseconds in base 32, which in our years begin with 01, 02 or 03; a number of 26
+# digits may begin so too, and `is_volatile` sorts it out. In small letters only as a whole, or behind a prefix as in
+# TypeIDs.
+_ULID = r"0[1-3][0-9A-HJKMNP-TV-Z]{24}|(?<![^_])0[1-3][0-9a-hjkmnp-tv-z]{24}(?!.)"
+_AFTER_URL = ".,;:!?)]}"
+
+
+def scanner(names: tuple[str, ...], *, urls: bool) -> re.Pattern[str]:
+    """What finds placeholders of these names and volatile shapes in a text, each as a group of its kind's name.
+
+    Placeholders are the group ``placeholder``: found first, so that nothing inside of one is taken for something else.
+    URLs make the search slower, and most texts hold none.
+    """
+    known = rf"<(?:{'|'.join(map(re.escape, names))})(?::\d+)?>"
+    link = rf"""(?P<url>[A-Za-z][A-Za-z0-9+.-]{{0,15}}://(?>(?:[^\s"'`<>]++|{known})+))|"""
+    shapes = rf"(?P<uuid>{_UUID})|(?P<timestamp>{'|'.join(_TIMESTAMPS)})|(?P<ulid>{_ULID})"
+    return re.compile(
+        rf"(?P<placeholder>{known})|(?<![0-9A-Za-z])(?:{link if urls else ''}(?:{shapes})(?![0-9A-Za-z]))", re.DOTALL
+    )
+
+
+def may_hold(text: str) -> bool:
+    """Whether a text could hold a volatile shape: a cheap look that spares most texts the search."""
+    if len(text) < 15:  # a basic timestamp; all other shapes are longer
+        return False
+    return ":" in text or text.count("-") >= 4 or "T" in text or "0" in text
+
+
+def is_volatile(kind: str, text: str) -> bool:
+    """Whether a text of this kind's shape is what it looks like."""
+    check = _CHECKS.get(kind)
+    return check is None or check(text)
+
+
+def without_stop(url: str) -> str:
+    """A URL without the full stop, comma or bracket that ends the sentence around it."""
+    return url.rstrip(_AFTER_URL)
+
+
+def identity(kind: str, text: str) -> str:
+    """What two spellings of one value have in common: the case of UUIDs and ULIDs says nothing."""
+    return text.lower() if kind in ("uuid", "ulid") else text
+
+
+def _is_uuid(text: str) -> bool:
+    """The nil and the max UUID stand for no value, and are the same in each run."""
+    return text.strip("0-") != "" and text.strip("fF-") != ""
+
+
+_CROCKFORD = {char: value for value, char in enumerate("0123456789ABCDEFGHJKMNPQRSTVWXYZ")}
+
+
+def _is_ulid(text: str) -> bool:
+    milliseconds = 0
+    for char in text[:10].upper():
+        milliseconds = milliseconds * 32 + _CROCKFORD[char]
+    return EARLIEST <= milliseconds / 1000 < LATEST and not text.isdigit()
+
+
+# --- URLs that are good for a time or for one reader only
+
+_AUTHORITY = re.compile(r"[^:]+://(?P<user>[^\s/?#@:]*)(?P<password>:[^\s/?#@]*)?@")
+_PARAMETER = re.compile(r"[?#&;]([^=?#&;]{1,80})=(?=[^&#;])")
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_SIGNING = {"signature", "sig", "sign", "signed", "token", "jwt", "hmac", "nonce", "credential", "secret", "password"}
+_SIGNING |= {"apikey", "authkey", "accesskey", "accesstoken", "idtoken", "authtoken", "sas"}
+_SIGNING_PAIRS = {("api", "key"), ("access", "key"), ("auth", "key")}
+_LONG_USER = 20  # a token in the place of a user; git@ and the like are shorter
+
+
+def _is_signed(url: str) -> bool:
+    """Whether a URL carries a signature or a token in its user part, its query or its fragment."""
+    if not ("?" in url or "#" in url or "@" in url):
+        return False
+    user = _AUTHORITY.match(url)
+    if user and (user["password"] or len(user["user"]) >= _LONG_USER):
+        return True
+    return any(_signs(name) for name in _PARAMETER.findall(url))
+
+
+def _signs(parameter: str) -> bool:
+    words = [word.lower() for word in _WORDS.findall(parameter)]
+    return not _SIGNING.isdisjoint(words) or not _SIGNING_PAIRS.isdisjoint(pairwise(words))
+
+
+_CHECKS: dict[str, Callable[[str], bool]] = {"uuid": _is_uuid, "ulid": _is_ulid, "url": _is_signed}
