@@ -111,7 +111,7 @@ class Pattern:
                 raise ValueError(f"{text!r} is no JSON path: not understood from {text[at:]!r} on; expected {_GRAMMAR}")
             steps.append(_step(part))
             at = part.end()
-        return cls(tuple(_without_repeats(steps)))
+        return cls(tuple(steps))
 
     def matches(self, path: Path) -> bool:
         """Whether the value at this path is meant."""
@@ -163,9 +163,13 @@ class Pattern:
 
     def _closed(self, places: Iterable[int]) -> frozenset[int]:
         """These places, and those behind a ``**`` that stands for nothing."""
-        reached = set(places)
-        skipped = {place + 1 for place in reached if place < len(self.steps) and self.steps[place] is Wild.DEPTH}
-        return frozenset(reached | skipped)
+        reached: set[int] = set()
+        for place in places:
+            reached.add(place)
+            while place < len(self.steps) and self.steps[place] is Wild.DEPTH:
+                place += 1
+                reached.add(place)
+        return frozenset(reached)
 
 
 def _same(asked: str | int | Wild, step: str | int) -> bool:
@@ -201,10 +205,3 @@ def _unquoted(quoted: str) -> str:
 
 def _requoted(found: re.Match[str]) -> str:
     return {"\\'": "'", '"': '\\"'}.get(found[0], found[0])
-
-
-def _without_repeats(steps: list[str | int | Wild]) -> Iterator[str | int | Wild]:
-    """``**.**`` says no more than ``**``; once each, a place has one way to be reached."""
-    for index, step in enumerate(steps):
-        if step is not Wild.DEPTH or steps[index - 1 : index] != [Wild.DEPTH]:
-            yield step
