@@ -14,15 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import WisebotError
-from ..redaction import Secret
+from ..redaction import Redact, Secret
 from ..runs import Api, RunRequest, WorkflowRun
-from ..settings import Credential, Settings, Workflow
+from ..settings import Credential, Settings, Snapshots, Workflow
 from .values import Ended
 
 TAG = "$"
 """The key that tells what an object was, in what is no JSON of itself."""
 
-_DATACLASSES: dict[str, type[Any]] = {kind.__name__: kind for kind in (Credential, Settings, Workflow)}
+_KINDS: tuple[type[Any], ...] = (Credential, Redact, Settings, Snapshots, Workflow)
+_DATACLASSES = {kind.__name__: kind for kind in _KINDS}
 
 
 def line(message: Mapping[str, Any]) -> bytes:

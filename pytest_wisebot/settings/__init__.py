@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from ..redaction import Secret
+from ..redaction import Redact, Secret
 from .credentials import Credential, as_credential, read_credential
 from .file import FILE_NAME, json_schema
 from .resolve import Given, resolve
-from .values import Settings, Workflow
+from .values import Settings, Snapshots, Workflow
 
 __all__ = [
     "FILE_NAME",
     "Credential",
     "Given",
+    "Redact",
     "Secret",
     "Settings",
+    "Snapshots",
     "Workflow",
     "as_credential",
     "json_schema",

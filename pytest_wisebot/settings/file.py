@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationError, WithJsonSchema
 
 from ..errors import ConfigurationError
 from .checks import (
@@ -23,6 +23,7 @@ from .checks import (
     nearest_of_all,
     plain_http,
 )
+from .cleaning import checked_keys, checked_named_patterns, checked_paths, checked_patterns, checked_placeholders
 
 FILE_NAME: Final = "wisebot.toml"
 
@@ -90,11 +91,52 @@ class EnvironmentTable(_Table):
     )
 
 
+_TEXTS: Final = {"type": "array", "items": {"type": "string"}}
+_NAMED_TEXTS: Final = {"type": "object", "additionalProperties": {"type": "string"}}
+_EITHER: Final = {"anyOf": [_TEXTS, _NAMED_TEXTS]}
+
+
+class RedactTable(_Table):
+    """``[redact]``: what is redacted although it is no credential, such as customers' addresses in results."""
+
+    keys: Annotated[tuple[str, ...], PlainValidator(checked_keys), WithJsonSchema(_TEXTS)] = Field(
+        (), description='Names of keys, in any letter case: the value under them becomes "<redacted>".'
+    )
+    patterns: Annotated[tuple[str, ...], PlainValidator(checked_patterns), WithJsonSchema(_EITHER)] = Field(
+        (), description='Regular expressions, named or not: what they match becomes "<redacted>".'
+    )
+    paths: Annotated[tuple[str, ...], PlainValidator(checked_paths), WithJsonSchema(_TEXTS)] = Field(
+        (), description='JSON paths into result and error, such as "items[*].email".'
+    )
+
+
+class SnapshotsTable(_Table):
+    """``[snapshots]``: what differs from run to run in this project, and what does not."""
+
+    keys: Annotated[dict[str, str], PlainValidator(checked_placeholders), WithJsonSchema(_EITHER)] = Field(
+        default_factory=dict,
+        description="Names of keys, in any letter case, and the placeholder for the values under them. As a list, the "
+        "key's name is the placeholder's.",
+    )
+    patterns: Annotated[dict[str, str], PlainValidator(checked_named_patterns), WithJsonSchema(_NAMED_TEXTS)] = Field(
+        default_factory=dict, description="Placeholders, and the regular expression for what they stand for."
+    )
+    keep: Annotated[tuple[str, ...], PlainValidator(checked_paths), WithJsonSchema(_TEXTS)] = Field(
+        (), description="JSON paths, or names of keys, whose values stay as they are."
+    )
+
+
 class FileTable(_Table):
-    """``wisebot.toml``: the environments that a suite can run against."""
+    """``wisebot.toml``: the environments that a suite can run against, and what its results show."""
 
     default_environment: str | None = Field(None, description="The environment without --wisebot-env.")
     environments: dict[str, EnvironmentTable] = Field(default_factory=dict, description="The environments, by name.")
+    redact: RedactTable = Field(
+        default_factory=lambda: RedactTable.model_validate({}), description="What is redacted in results and texts."
+    )
+    snapshots: SnapshotsTable = Field(
+        default_factory=lambda: SnapshotsTable.model_validate({}), description="What snapshots leave out or keep."
+    )
 
 
 def json_schema() -> dict[str, Any]:
@@ -168,7 +210,9 @@ def _value_at(location: tuple[int | str, ...], data: Any) -> Any:
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:
     """The keys that the table of this location has."""
     tables: dict[int, type[_Table]] = {1: FileTable, 3: EnvironmentTable, 5: WorkflowTable}
-    return [str(item.alias) for item in tables[len(location)].model_fields.values()]
+    named: dict[int | str, type[_Table]] = {"redact": RedactTable, "snapshots": SnapshotsTable}
+    table = named[location[0]] if len(location) == 2 else tables[len(location)]
+    return [str(item.alias) for item in table.model_fields.values()]
 
 
 def _shown(location: tuple[int | str, ...], value: Any) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import ConfigurationError
-from ..redaction import Secret
+from ..redaction import Redact, Secret
 from ..runs import Api
 from .checks import nearest_of_all
 from .credentials import Credential, read_credential
@@ -24,6 +24,7 @@ from .values import (
     SECRET_VARIABLES,
     TOKEN_VARIABLES,
     Settings,
+    Snapshots,
     Workflow,
     hostname,
 )
@@ -118,6 +119,8 @@ class _Resolution:
             protected=table.protected,
             protected_hosts=_protected_hosts(self.file),
             allow_protected=given.allow_protected,
+            redact=Redact(**self.file.redact.model_dump()),
+            snapshots=Snapshots(**self.file.snapshots.model_dump()),
             sources=self.sources,
             **values,
         )

@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 from ..errors import ConfigurationError
-from ..redaction import Secret
+from ..redaction import Redact, Secret
 from ..runs import Api
 from .checks import (
     at_least,
@@ -25,6 +25,7 @@ from .checks import (
     plain_http,
     unless_none,
 )
+from .cleaning import checked_keys, checked_named_patterns, checked_paths, checked_patterns, checked_placeholders
 from .credentials import Credential, read_credential
 
 HOOK: Final = "the pytest_wisebot_settings hook"
@@ -43,6 +44,21 @@ class Workflow:
     id: str
     secret: Credential | None = None
     idempotent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshots:
+    """What differs from run to run in this project's results, and what stays.
+
+    Attributes:
+        keys: names of keys, in any letter case, and the placeholder for the values under them.
+        patterns: placeholders, and the regular expression for what they stand for.
+        keep: JSON paths, or names of keys, whose values stay as they are.
+    """
+
+    keys: Mapping[str, str] = field(default_factory=dict)
+    patterns: Mapping[str, str] = field(default_factory=dict)
+    keep: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +91,8 @@ class Settings:
         workflows: the workflows that the environment lists, by name. Where it lists none, a name is an id.
         emulated: the secrets of the running emulator's workflows, by id.
         emulated_fallback: what is sent to the emulator for a workflow that it does not have.
+        redact: what is redacted in results and texts although it is no credential.
+        snapshots: what snapshots leave out or keep.
         sources: where each value came from, by its name in ``wisebot.toml``.
     """
 
@@ -101,6 +119,8 @@ class Settings:
     workflows: Mapping[str, Workflow] = field(default_factory=dict)
     emulated: Mapping[str, Credential] = field(default_factory=dict)
     emulated_fallback: Credential | None = None
+    redact: Redact = field(default_factory=Redact)
+    snapshots: Snapshots = field(default_factory=Snapshots)
     sources: Mapping[str, str] = field(default_factory=dict)
 
     def replace(self, **changes: Any) -> Self:
@@ -143,7 +163,7 @@ class Settings:
             "api": self._checked_by(checked_api, "api", given_by, problems),
             "secret_header": self._checked_by(checked_header, "secret_header", given_by, problems),
         }
-        for name, check in _NUMBERS.items():
+        for name, check in _UNCHANGED.items():
             self._checked_by(check, name, given_by, problems)
         if problems:
             raise ConfigurationError("\n".join(problems))
@@ -282,7 +302,32 @@ class Settings:
         return [credential.secret for credential in found if credential and credential.secret]
 
 
-_NUMBERS: Final = {
+def _checked_redact(value: object) -> object:
+    if not isinstance(value, Redact):
+        raise ValueError(f"redact: expected a Redact, got {type(value).__name__}")
+    checks = {"keys": checked_keys, "patterns": checked_patterns, "paths": checked_paths}
+    return _checked_parts("redact", value, checks)
+
+
+def _checked_snapshots(value: object) -> object:
+    if not isinstance(value, Snapshots):
+        raise ValueError(f"snapshots: expected a Snapshots, got {type(value).__name__}")
+    checks = {"keys": checked_placeholders, "patterns": checked_named_patterns, "keep": checked_paths}
+    return _checked_parts("snapshots", value, checks)
+
+
+def _checked_parts(name: str, value: object, checks: Mapping[str, Callable[[Any], Any]]) -> object:
+    for part, check in checks.items():
+        try:
+            check(getattr(value, part))
+        except ValueError as error:
+            raise ValueError(f"{name}.{part}: {error}") from None
+    return value
+
+
+_UNCHANGED: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "redact": _checked_redact,
+    "snapshots": _checked_snapshots,
     "timeout": checked_seconds,
     "connect_timeout": checked_seconds,
     "concurrency": at_least(1),

@@ -10,9 +10,18 @@ from typing import Any
 import pytest
 
 from pytest_wisebot.errors import ConfigurationError
-from pytest_wisebot.redaction import Secret
+from pytest_wisebot.redaction import Redact, Secret
 from pytest_wisebot.runs import Api
-from pytest_wisebot.settings import Credential, Given, Settings, Workflow, as_credential, read_credential, resolve
+from pytest_wisebot.settings import (
+    Credential,
+    Given,
+    Settings,
+    Snapshots,
+    Workflow,
+    as_credential,
+    read_credential,
+    resolve,
+)
 
 HOOK = "the pytest_wisebot_settings hook"
 TOO_SHORT = "has 7 characters: at least 8 are needed, fewer cannot be masked"
@@ -172,7 +181,7 @@ def test_a_file_of_another_name_is_told_by_its_name(suite: Suite) -> None:
     suite.write("zzz = 1", "other.toml").write(STAGING)
 
     assert suite.told(config=suite.folder / "other.toml") == (
-        "other.toml: zzz: unknown key, known: default-environment, environments"
+        "other.toml: zzz: unknown key, known: default-environment, environments, redact, snapshots"
     )
 
 
@@ -834,6 +843,46 @@ def test_the_api_may_be_a_plain_text(staging: Suite) -> None:
 
     assert settings.api is Api.WEBHOOK
     assert settings.host(settings.api) == "https://hook.staging.test"
+
+
+def test_the_hook_may_say_what_is_redacted(staging: Suite) -> None:
+    """What the hook redacts, and what it leaves out of snapshots, is in force like what the file says."""
+    changed = staging.settings().replace(redact=Redact(keys=("email",)), snapshots=Snapshots(keep=("price",)))
+
+    assert changed.redact == Redact(keys=("email",))
+    assert changed.snapshots == Snapshots(keep=("price",))
+    assert changed.source("redact") == "the pytest_wisebot_settings hook"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"redact": {"keys": ["a"]}}, "redact: expected a Redact, got dict"),
+        ({"snapshots": None}, "snapshots: expected a Snapshots, got NoneType"),
+        ({"redact": Redact(patterns=("x*",))}, "redact.patterns: [0]: 'x*' matches the empty text, and so everywhere"),
+        (
+            {"snapshots": Snapshots(keys={"a": "<x>"})},
+            "snapshots.keys: a: '<x>' is no name of a placeholder: write letters, digits and hyphens, as in "
+            '"order-id"',
+        ),
+    ],
+)
+def test_a_wrong_redaction_from_the_hook_is_told(staging: Suite, changes: dict[str, Any], message: str) -> None:
+    """What the hook redacts is checked as the file is."""
+    with pytest.raises(ConfigurationError) as caught:
+        staging.settings().replace(**changes)
+
+    assert str(caught.value) == f"{HOOK}: {message}"
+
+
+def test_what_the_file_redacts_is_in_force_whatever_the_environment(suite: Suite) -> None:
+    """``[redact]`` and ``[snapshots]`` hold for every environment, and without one."""
+    suite.write('[redact]\nkeys = ["email"]\n[snapshots]\npatterns = { order = "ORD-[0-9]+" }\n')
+
+    settings = suite.settings()
+
+    assert settings.redact == Redact(keys=("email",))
+    assert settings.snapshots == Snapshots(patterns={"order": "ORD-[0-9]+"})
 
 
 def test_every_wrong_value_from_the_hook_is_told_at_once(staging: Suite) -> None:

@@ -9,7 +9,16 @@ from pydantic import ValidationError
 
 from pytest_wisebot.errors import ConfigurationError
 from pytest_wisebot.settings.checks import checked_origin, is_loopback
-from pytest_wisebot.settings.file import EnvironmentTable, FileTable, WorkflowTable, find_file, json_schema, read_file
+from pytest_wisebot.settings.file import (
+    EnvironmentTable,
+    FileTable,
+    RedactTable,
+    SnapshotsTable,
+    WorkflowTable,
+    find_file,
+    json_schema,
+    read_file,
+)
 
 
 def written(folder: Path, text: str) -> Path:
@@ -113,12 +122,45 @@ def test_the_schema_describes_every_key() -> None:
     schema = json_schema()
 
     assert schema["title"] == "wisebot.toml"
-    assert set(schema["properties"]) == {"default-environment", "environments"}
-    for name, table in (("EnvironmentTable", EnvironmentTable), ("WorkflowTable", WorkflowTable)):
+    assert set(schema["properties"]) == {"default-environment", "environments", "redact", "snapshots"}
+    for table in (EnvironmentTable, WorkflowTable, RedactTable, SnapshotsTable):
+        name = table.__name__
         properties = schema["$defs"][name]["properties"]
         assert set(properties) == {field.alias for field in table.model_fields.values()}
         assert all(item["description"] for item in properties.values())
         assert schema["$defs"][name]["additionalProperties"] is False
+
+
+def test_what_is_redacted_and_what_snapshots_leave_out(tmp_path: Path) -> None:
+    """Lists and tables say the same: names of patterns are for people, a key in a list names its own placeholder."""
+    text = """
+        [redact]
+        keys = ["email"]
+        patterns = { account = "ACC-[0-9]+", card = "[0-9]{16}" }
+        paths = ["result.customer.name", "items[*].phone"]
+
+        [snapshots]
+        keys = { traceId = "trace" }
+        patterns = { order = "ORD-[0-9]+" }
+        keep = ["result.createdAt", "price"]
+    """
+    table = read_file(written(tmp_path, text))
+    listed = read_file(
+        written(tmp_path, 'redact.patterns = ["ACC-[0-9]+", "[0-9]{16}"]\nsnapshots.keys = ["traceId", "2nd key", "_"]')
+    )
+
+    assert table.redact.model_dump() == {
+        "keys": ("email",),
+        "patterns": ("ACC-[0-9]+", "[0-9]{16}"),
+        "paths": ("result.customer.name", "items[*].phone"),
+    }
+    assert table.snapshots.model_dump() == {
+        "keys": {"traceId": "trace"},
+        "patterns": {"order": "ORD-[0-9]+"},
+        "keep": ("result.createdAt", "price"),
+    }
+    assert listed.redact.patterns == table.redact.patterns
+    assert listed.snapshots.keys == {"traceId": "traceId", "2nd key": "nd-key", "_": "value"}
 
 
 def test_what_was_read_cannot_be_changed(tmp_path: Path) -> None:
@@ -266,13 +308,62 @@ def test_a_mistake_in_an_environment_is_told_with_its_place(tmp_path: Path, line
     ("text", "message"),
     [
         ('default-enviroment = "x"', 'default-enviroment: unknown key, did you mean "default-environment"?'),
-        ("zzz = 1", "zzz: unknown key, known: default-environment, environments"),
+        ("zzz = 1", "zzz: unknown key, known: default-environment, environments, redact, snapshots"),
         ("default-environment = 1", "default-environment: expected a text, got 1"),
         ("environments = 1", "environments: expected a table, got 1"),
         ("environments.staging = 1", "environments.staging: expected a table, got 1"),
         ('environments."a b" = true', 'environments."a b": expected a table, got true'),
         ("environments.staging.workflows = 1", "environments.staging.workflows: expected a table, got 1"),
         ('default-environment = "x"', 'default-environment: unknown environment "x", known: none'),
+        ('redact.key = ["a"]', 'redact.key: unknown key, did you mean "keys"?'),
+        ("snapshots.zzz = 1", "snapshots.zzz: unknown key, known: keys, patterns, keep"),
+        ("redact = 1", "redact: expected a table, got 1"),
+        ('redact.keys = "email"', "redact.keys: expected a list of names of keys, got a text"),
+        (
+            'redact.keys = ["a", 1, ""]',
+            "redact.keys: [1]: expected the name of a key, got a number; [2]: expected the "
+            "name of a key, got an empty text",
+        ),
+        (
+            "redact.patterns = true",
+            "redact.patterns: expected a list of regular expressions, or a table that names them, got true or false",
+        ),
+        ('redact.patterns = ["a", "x*"]', "redact.patterns: [1]: 'x*' matches the empty text, and so everywhere"),
+        (
+            'redact.patterns = { digits = "[0-9" }',
+            "redact.patterns: digits: '[0-9' is no regular expression: unterminated character set at position 0",
+        ),
+        (
+            'redact.patterns = ["(a+)+b"]',
+            "redact.patterns: [0]: '(a+)+b' takes time beyond reason: a repetition inside "
+            "of a repetition matches in many ways",
+        ),
+        (
+            'redact.paths = ["a..b"]',
+            "redact.paths: [0]: 'a..b' is no JSON path: not understood from '..b' on; expected "
+            'keys and indices as in items[0].score, odd keys as in a["odd key"], [*], * and ** for any of them',
+        ),
+        ("redact.paths = [1]", "redact.paths: [0]: expected a JSON path, got a number"),
+        (
+            'snapshots.keys = { a = "order id" }',
+            "snapshots.keys: a: 'order id' is no name of a placeholder: write "
+            'letters, digits and hyphens, as in "order-id"',
+        ),
+        (
+            'snapshots.patterns = ["a"]',
+            "snapshots.patterns: expected a table of placeholders and regular expressions, "
+            'as in {order = "ORD-[0-9]+"}, got a list',
+        ),
+        (
+            'snapshots.patterns = { "a b" = "c" }',
+            "snapshots.patterns: 'a b' is no name of a placeholder: write "
+            'letters, digits and hyphens, as in "order-id"',
+        ),
+        ('snapshots.patterns = { a = "" }', "snapshots.patterns: a: '' matches the empty text, and so everywhere"),
+        (
+            "snapshots.keep = { a = 1 }",
+            'snapshots.keep: expected a list of JSON paths, as in ["items[*].email"], got a table',
+        ),
         (
             'default-environment = "stagin"\nenvironments = { local = {}, staging = {} }',
             'default-environment: unknown environment "stagin", did you mean "staging"? known: local, staging',

@@ -17,15 +17,16 @@ from pytest_wisebot import Api, ConfigurationError, ConnectionFailed, Infrastruc
 from pytest_wisebot.engine import wire
 from pytest_wisebot.engine.values import Ended
 from pytest_wisebot.errors import NOBODY, Answer, Attempted
-from pytest_wisebot.redaction import Secret
+from pytest_wisebot.redaction import Redact, Secret
 from pytest_wisebot.runs import MAX_DEPTH, RunRequest
-from pytest_wisebot.settings import Credential, Settings, Workflow
+from pytest_wisebot.settings import Credential, Settings, Snapshots, Workflow
 
 LONE = ["\ud800", "\udfff"]
 
 TEXTS = st.text(max_size=20) | st.builds(
     "{}{}{}".format, st.text(max_size=5), st.sampled_from(LONE), st.text(max_size=5)
 )
+MANY = st.lists(TEXTS, max_size=2).map(tuple)
 NUMBERS = st.integers() | st.sampled_from([-(2**31) - 1, -(2**63) - 1, -(10**400), 2**64, 10**400])
 NUMBERS_WITH_FRACTIONS = st.floats(allow_nan=False, allow_infinity=False)
 VALUES = st.recursive(
@@ -118,6 +119,13 @@ SETTINGS = st.builds(
     ),
     emulated=st.dictionaries(TEXTS, CREDENTIALS.filter(bool), max_size=2),
     emulated_fallback=CREDENTIALS,
+    redact=st.builds(Redact, keys=MANY, patterns=MANY, paths=MANY),
+    snapshots=st.builds(
+        Snapshots,
+        keys=st.dictionaries(TEXTS, TEXTS, max_size=2),
+        patterns=st.dictionaries(TEXTS, TEXTS, max_size=2),
+        keep=MANY,
+    ),
     sources=st.dictionaries(TEXTS, TEXTS, max_size=3),
 )
 
