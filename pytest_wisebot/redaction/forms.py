@@ -59,7 +59,7 @@ class Hay:
 
     def holds(self, marks: Iterable[bytes], lane: Lane) -> bool:
         """Whether all the marks are there."""
-        data = {Lane.PLAIN: lambda: self.data, Lane.LOWER: lambda: self._lower, Lane.HEX: lambda: self._hex}[lane]()
+        data = self.data if lane is Lane.PLAIN else self._lower if lane is Lane.LOWER else self._hex
         return all(mark in data for mark in marks)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from .forms import Span
-from .paths import Path, Pattern
+from .paths import Path, Pattern, Wild
 from .secret import REDACTED
 
 PARTS: Final = ("result", "error")
@@ -51,7 +51,8 @@ class Project:
         meant: set[Path] = set()
         for pattern in self._paths:
             meant |= {path for path in pattern.found_in(answer) if path}
-            meant |= {(part, *path) for part in PARTS if part in answer for path in pattern.found_in(answer[part])}
+            if pattern.steps[:1] != (Wild.DEPTH,):  # which looks into the parts already
+                meant |= {(part, *path) for part in PARTS if part in answer for path in pattern.found_in(answer[part])}
         redacted: dict[str, Any] = _redacted(answer, _tree(meant))
         return redacted
 
