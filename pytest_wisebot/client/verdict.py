@@ -6,7 +6,7 @@ import asyncio
 import email.utils
 import re
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx
@@ -39,7 +39,7 @@ class AnswerReader:
     """Reads answers.
 
     Args:
-        redactor: cleans what an error quotes of an answer.
+        redactor: cleans what a run holds of an answer, and what an error quotes of it.
     """
 
     def __init__(self, redactor: Redactor) -> None:
@@ -53,7 +53,7 @@ class AnswerReader:
             credential: what an error calls the credential.
             asked: what was asked of whom, for an error's words.
         """
-        envelope, flaw = await _opened(received)
+        envelope, flaw = await self._opened(received)
         status = received.status_code
         if envelope is not None and (200 <= status < 300 or (status >= 400 and envelope.run_id is not None)):
             return envelope
@@ -64,6 +64,30 @@ class AnswerReader:
         elif 200 <= status < 300:
             reason = f"the answer {flaw}"
         return kind(reason, asked, answer)
+
+    async def _opened(self, received: Received) -> tuple[Envelope | None, str]:
+        """The envelope, or why there is none. A large answer takes seconds, which other runs' deadlines do not pay."""
+        if received.flaw is not None:
+            return None, received.flaw
+        try:
+            if len(received.body) < LARGE:
+                return self._parsed(received.body), ""
+            return await asyncio.to_thread(self._parsed, received.body), ""
+        except NoEnvelopeError as error:
+            return None, str(error)
+
+    def _parsed(self, body: bytes) -> Envelope:
+        """The envelope, clean: here, once, so that every test sees the same, from whatever source its run comes."""
+        envelope = parse(body)
+        answer = dict(envelope.extra)
+        if envelope.has_result:
+            answer["result"] = envelope.result
+        if envelope.error is not None:
+            answer["error"] = envelope.error
+        clean = self._redactor.clean_answer(answer)
+        changed: dict[str, Any] = {name: clean.pop(name) for name in ("result", "error") if name in clean}
+        run_id = self._redactor.clean(envelope.run_id) if envelope.run_id is not None else None
+        return envelope.model_copy(update=changed | {"extra": clean, "run_id": run_id})
 
     def answer(self, received: Received) -> Answer:
         """As much of an answer as an error shows."""
@@ -79,18 +103,6 @@ class AnswerReader:
         except ValueError:
             host = None
         return excerpt(host, self._redactor) if host else "another place"
-
-
-async def _opened(received: Received) -> tuple[Envelope | None, str]:
-    """The envelope, or why there is none. A large answer takes seconds, which the other runs' deadlines do not pay."""
-    if received.flaw is not None:
-        return None, received.flaw
-    try:
-        if len(received.body) < LARGE:
-            return parse(received.body), ""
-        return await asyncio.to_thread(parse, received.body), ""
-    except NoEnvelopeError as error:
-        return None, str(error)
 
 
 def _refusal(status: int, answer: Answer, credential: str) -> tuple[type[InfrastructureError], str]:
