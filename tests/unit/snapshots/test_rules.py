@@ -20,6 +20,21 @@ RESULT: dict[str, Any] = {
 }
 
 
+class Remembers:
+    """A rule that pickle can copy, as those of dirty_equals are."""
+
+    met = ""
+
+    def __eq__(self, other: object) -> bool:
+        before, self.met = self.met, str(other)
+        return not before
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Remembers({self.met!r})"
+
+
 def broken(value: object, rules: Mapping[str, object]) -> dict[Any, str]:
     return dict(held(value, rules).broken)
 
@@ -194,6 +209,7 @@ def test_each_value_meets_a_fresh_copy() -> None:
             return f"Once({self.met})"
 
     assert held([1, 2, 3], {"[*]": Once()}).value == ["Once([])"] * 3
+    assert held(["a", "b"], {"[*]": Remembers()}).value == ["Remembers('')"] * 2
 
 
 def test_a_repr_that_raises_is_an_error_that_names_the_path() -> None:
