@@ -12,7 +12,8 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-_NUMBERED = re.compile(r"(<[a-z][a-z-]*:[0-9]+>)")
+# Projects name placeholders of their own, so that more than the normaliser's names counts.
+_NUMBERED = re.compile(r"(<\w[\w .-]*:[0-9]+>)")
 
 Names = list[tuple[str, str]]
 """The placeholders of a text, as expected and as received, one by one."""

@@ -213,6 +213,15 @@ def test_other_numbers_of_placeholders_are_no_changes() -> None:
     )
 
 
+def test_placeholders_of_the_project_are_placeholders() -> None:
+    """They have whatever name it gave them, and may stand inside of a text."""
+    assert shown([{"n": "order <Order No.:1>"}], [{"n": "new"}, {"n": "order <Order No.:2>"}]) == lines(
+        "$: 1 row added",
+        '  + [0] {"n": "new"}',
+        "1 value is the same but for the number of a placeholder: <Order No.:1> is now <Order No.:2>",
+    )
+
+
 def test_a_reference_to_another_row_is_a_change() -> None:
     """The numbers keep identity: one that stands for two others is shown."""
     ids = ["<uuid:1>", "<uuid:2>"]
