@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from .fixtures import trigger_workflow, wisebot_api, wisebot_emulator, wisebot_settings, workflow_run
+from .fixtures import (
+    trigger_workflow,
+    wisebot_api,
+    wisebot_emulator,
+    wisebot_settings,
+    workflow_run,
+)
 from .hooks import (
     pytest_addhooks,
+    pytest_cmdline_main,
     pytest_collection_finish,
     pytest_configure,
     pytest_generate_tests,
@@ -17,6 +24,7 @@ from .options import pytest_addoption
 __all__ = [
     "pytest_addhooks",
     "pytest_addoption",
+    "pytest_cmdline_main",
     "pytest_collection_finish",
     "pytest_configure",
     "pytest_generate_tests",

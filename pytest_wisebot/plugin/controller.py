@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from ..engine.door import HOST, Door, Visitor
 from ..errors import ConfigurationError
 from . import xdist
+from .outlets import without_given
 
 if TYPE_CHECKING:
     from ..engine.engine import Engine
@@ -48,10 +49,11 @@ class Controller:
         door: dict[str, Any] = {"host": HOST, "port": 0, "key": "", "problem": self._problem}
         if self._door is not None:
             door |= {"port": self._door.port, "key": self._door.key}
+        node.workerinput["mainargv"] = without_given(self._config, node.workerinput["mainargv"])
         xdist.leave_door(node.workerinput, {**door, "each": self._config.getoption("dist") == "each"})
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
-    def pytest_xdist_node_collection_finished(self) -> None:
+    def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
         """A worker has collected; if its tests use Wisebot, it has come in by now.
 
         The settings are looked at here, in the main thread and before any test, where a mistake ends the session as it
@@ -62,7 +64,8 @@ class Controller:
         from .header import header
 
         try:
-            lines = header(self._config, self._owned())
+            self._owned()
+            lines = header(self._config, ids)
         finally:
             self._settled.set()
         reporter: Any = self._config.pluginmanager.get_plugin("terminalreporter")

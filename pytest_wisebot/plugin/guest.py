@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ..errors import ConfigurationError, WisebotError
-from ..redaction import Redactor
 from ..settings import Settings
 from . import xdist
+from .outlets import redactor_of
 from .owner import settings_hooks
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Guest:
 
         door, worker = xdist.door(config), xdist.worker_name(config)
         self._config = config
-        self.redactor = Redactor()
+        self.redactor = redactor_of(config)
         self.each = f"{worker}:" if door["each"] else ""
         self._known: dict[str, Any] | WisebotError | None = None
         self._settings: Settings | None = None
@@ -68,6 +68,7 @@ class Guest:
 
             self._settings = settings_from_dict(self._described()["settings"])
             self.redactor.add(*self._settings.credentials())
+            self.redactor.follow(self._settings.redact)
         return self._settings
 
     @property

@@ -2,29 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 
 import pytest
 
 from ..errors import ConfigurationError
 from ..settings import Credential, Settings
-from .owner import Owner
+from .outlets import redactor_of, refuse_ids
+from .owner import owner_of, resolved
 from .words import counted
 
 
-def header(config: pytest.Config, owner: Owner) -> list[str]:
+def header(config: pytest.Config, ids: Sequence[str]) -> list[str]:
     """The lines; none with ``-q``.
 
+    Args:
+        config: of the process that owns the engine.
+        ids: of the tests that were collected.
+
     Raises:
-        pytest.UsageError: the settings are wrong; pytest ends with the message, before any test.
+        pytest.UsageError: the settings are wrong, or an id holds a credential; pytest ends with the message, before
+            any test.
     """
+    owner = owner_of(config)
     try:
         settings = owner.unguarded if config.option.wisebot_plan else owner.settings  # a plan runs nothing
     except ConfigurationError as error:
         raise pytest.UsageError(str(error)) from None
+    refuse_ids(ids, owner.redactor)
     if config.get_verbosity() < 0:
         return []
     return [f"wisebot: {line}" for line in _lines(settings, both=config.option.wisebot_api == "both")]
+
+
+def only_ids(config: pytest.Config, items: Iterable[pytest.Item]) -> list[str]:
+    """No line, where tests are only listed; but their ids are looked at, as far as credentials are known unasked.
+
+    Raises:
+        pytest.UsageError: an id holds a credential.
+    """
+    redactor = redactor_of(config)
+    with suppress(ConfigurationError):
+        redactor.add(*resolved(config, os.environ).credentials())
+    refuse_ids((item.nodeid for item in items), redactor)
+    return []
 
 
 def _lines(settings: Settings, *, both: bool) -> Iterator[str]:

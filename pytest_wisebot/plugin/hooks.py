@@ -29,6 +29,17 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Controller(config), "wisebot-controller")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> pytest.ExitCode | None:
+    """With ``--wisebot-scan`` a session is a look at files."""
+    if not config.option.wisebot_scan:
+        return None
+    hide_credentials(config)
+    from .lastlook import scan
+
+    return scan(config)
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Runs a test once over each API where both are asked for."""
     markers.parametrize_api(metafunc)
@@ -37,23 +48,29 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Wakes the plugin up when a selected test uses it, and tests are to run at all."""
-    looks_only = ("collectonly", "setupplan", "showfixtures", "show_fixtures_per_test")
-    if any(session.config.getoption(name, False) for name in looks_only):
-        return
-    if any(OURS.intersection(getattr(item, "fixturenames", ())) for item in session.items):
+    if _uses_ours(session.items) and not _only_looks(session.config):
         from .session import session_of
 
         session_of(session.config, collected=True)
 
 
-def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
+def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
     """Says where the runs will go, before the first one. Under xdist the controller does."""
-    if not config.pluginmanager.has_plugin("wisebot-session") or xdist.is_worker(config):
+    if xdist.is_worker(config) or not _uses_ours(items):
         return []
-    from .header import header
-    from .owner import owner_of
+    from .header import header, only_ids
 
-    return header(config, owner_of(config))
+    return only_ids(config, items) if _only_looks(config) else header(config, [item.nodeid for item in items])
+
+
+def _uses_ours(items: list[pytest.Item]) -> bool:
+    return any(OURS.intersection(getattr(item, "fixturenames", ())) for item in items)
+
+
+def _only_looks(config: pytest.Config) -> bool:
+    """Whether tests are only listed."""
+    looks_only = ("collectonly", "setupplan", "showfixtures", "show_fixtures_per_test")
+    return any(config.getoption(name, False) for name in looks_only)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -28,6 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--wisebot-max-runs", type=_whole, metavar="N", help="send at most N requests for runs, retries included")
     add("--wisebot-no-ahead", action="store_true", help="start no declared run before its test asks for it")
     add("--wisebot-plan", action="store_true", help="say what the session would run, and run nothing")
+    add("--wisebot-scan", action="append", metavar="PATH", help="look for credentials in PATH, and run no test")
 
 
 def _seconds(text: str) -> float:
@@ -45,10 +46,16 @@ def _whole(text: str) -> int:
 
 
 def hide_credentials(config: pytest.Config) -> None:
-    """Puts credentials that were given as values into objects that never show them."""
+    """Puts credentials that were given as values into objects that never show them, and out of what pytest stores."""
+    hidden = []
     for name in ("wisebot_secret", "wisebot_token"):
         given = getattr(config.option, name, None)
         if isinstance(given, str) and not given.startswith(("env:", "file:")):
             from ..redaction import Secret
 
-            setattr(config.option, name, Secret(given))
+            hidden.append(Secret(given))
+            setattr(config.option, name, hidden[-1])
+    if hidden or config.option.debug:
+        from .outlets import hide_given
+
+        hide_given(config, hidden)

@@ -9,17 +9,19 @@ import dataclasses
 import os
 import threading
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ..errors import ConfigurationError
-from ..redaction import Redactor, Secret
+from ..redaction import Secret
 from ..runs import Api
 from ..settings import Credential, Given, Settings, resolve
 from .cleaning import clean_logs
+from .lastlook import last_look_of
+from .outlets import clean_terminal, redactor_of
 
 if TYPE_CHECKING:
     from ..emulator.handle import EmulatorProcess, Ready
@@ -34,7 +36,9 @@ def owner_of(config: pytest.Config) -> Owner:
     owner = config.stash.get(_KEY, None)
     if owner is None:
         owner = config.stash[_KEY] = Owner(config)
-        clean_logs(config, owner.redactor)  # those of the engine's own libraries, too
+        clean_logs(config, owner.redactor)
+        clean_terminal(config, owner.redactor)
+        last_look_of(config)
         config.add_cleanup(owner.close)
     return owner
 
@@ -58,7 +62,7 @@ class Owner:
         self._emulator: EmulatorProcess | None = None
         self._engine: Engine | None = None
         self._made: dict[str, Settings | ConfigurationError] = {}
-        self.redactor = Redactor()
+        self.redactor = redactor_of(config)
         self.on_wait: Callable[[bool], None] = _nobody_minds
         """Told when a test of this process begins to wait for a run, and when it has ended to."""
 
@@ -158,10 +162,11 @@ class Owner:
         return settings
 
     def _made_unguarded(self) -> Settings:
-        settings = _resolved(self._config, self._variables)
+        settings = resolved(self._config, self._variables)
         self.redactor.add(*settings.credentials())
         settings = self._after_hook(settings)
         self.redactor.add(*settings.credentials())
+        self.redactor.follow(settings.redact)
         return settings
 
     def _after_hook(self, settings: Settings) -> Settings:
@@ -200,10 +205,20 @@ def _nobody_minds(begins: bool) -> None:
     del begins
 
 
-def _resolved(config: pytest.Config, variables: Mapping[str, str]) -> Settings:
+def resolved(config: pytest.Config, variables: Mapping[str, str], env: str | None = None) -> Settings:
+    """The settings as options, ``wisebot.toml`` and variables give them, before the project's hook.
+
+    Args:
+        config: for the options.
+        variables: environment variables.
+        env: the environment, in place of the one that is chosen.
+
+    Raises:
+        ConfigurationError: something in them is wrong.
+    """
     option, cwd = config.option, config.invocation_params.dir
     given = Given(
-        env=option.wisebot_env,
+        env=env or option.wisebot_env,
         config=cwd / option.wisebot_config if option.wisebot_config is not None else None,
         origin=option.wisebot_origin,
         base_url=option.wisebot_base_url,
@@ -217,6 +232,18 @@ def _resolved(config: pytest.Config, variables: Mapping[str, str]) -> Settings:
         max_runs=option.wisebot_max_runs,
     )
     return resolve(given, start=_common_folder(config), root=config.rootpath, cwd=cwd, variables=variables)
+
+
+def every_credential(config: pytest.Config) -> Iterator[Secret]:
+    """The credentials of every environment, and those that the project's hook gives.
+
+    Raises:
+        ConfigurationError: something in the settings is wrong.
+    """
+    chosen = owner_of(config).unguarded
+    yield from chosen.credentials()
+    for name in chosen.environments:
+        yield from resolved(config, os.environ, env=name).credentials()
 
 
 def _common_folder(config: pytest.Config) -> Path:

@@ -17,6 +17,7 @@ from .asking import Asking
 from .cleaning import clean_logs
 from .closing import Closing
 from .guest import Guest
+from .lastlook import last_look_of
 from .owner import owner_of
 from .reports import Reports
 
@@ -101,6 +102,7 @@ def _home_of(config: pytest.Config, *, collected: bool) -> Home:
     if xdist.is_worker(config):
         guest = Guest(config, collected=collected)
         clean_logs(config, guest.redactor)
+        last_look_of(config)
         config.add_cleanup(guest.close)
         return guest
     owner = owner_of(config)

@@ -1,0 +1,140 @@
+"""The last look: whether a credential stands in anything that the session has written. And ``--wisebot-scan``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ..errors import ConfigurationError
+from . import xdist
+from .outlets import flush_debug_log, redactor_of
+from .words import counted
+
+if TYPE_CHECKING:
+    from ..redaction import Redactor
+    from ..redaction.scan import Finding
+
+MOST_SHOWN = 50
+"""Places that are shown one by one."""
+
+_KEY = pytest.StashKey["LastLook"]()
+_OUTPUT = "wisebot_written"
+
+
+def last_look_of(config: pytest.Config) -> LastLook:
+    """The session's last look, registered on first use."""
+    look = config.stash.get(_KEY, None)
+    if look is None:
+        look = config.stash[_KEY] = LastLook(config)
+        config.pluginmanager.register(look, "wisebot-last-look")
+    return look
+
+
+class LastLook:
+    """Looks through what the session wrote, when all of it is written.
+
+    Under xdist workers tell the controller what they have written, and the controller looks.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._written: set[Path] = set()
+        self._found: list[Finding] = []
+        self._told = False
+
+    def wrote(self, path: Path) -> None:
+        """The session has written, or compared with, this file or folder."""
+        self._written.add(path)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """A worker has ended."""
+        self._written.update(map(Path, getattr(node, "workeroutput", {}).get(_OUTPUT, ())))
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
+        """The innermost wrapper: after other plugins have written their files, and before pytest's summary."""
+        result = yield
+        if xdist.is_worker(self._config):
+            output: dict[str, Any] = getattr(self._config, "workeroutput")  # noqa: B009 - xdist's, no type knows it
+            output[_OUTPUT] = sorted(map(str, self._written))
+            return result
+        flush_debug_log(self._config)
+        self._found = list(_found(self._files(), redactor_of(self._config)))
+        if self._found and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        return result
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Says where, the credential masked."""
+        self._tell(terminalreporter)
+
+    def pytest_unconfigure(self) -> None:
+        """Where pytest gives no summary, it is told here."""
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            self._tell(reporter)
+
+    def _tell(self, reporter: Any) -> None:
+        if self._told or not self._found:
+            return
+        self._told = True
+        reporter.write_sep("=", "wisebot: credentials in what this session wrote", red=True)
+        for line in _lines(self._found):
+            reporter.write_line(line)
+
+    def _files(self) -> Iterator[Path]:
+        option = self._config.option
+        own = [getattr(option, "xmlpath", None), option.debug]
+        yield from (Path(path) for path in own if path and Path(path).is_file())
+        yield from sorted(path for path in self._written if path.exists())
+
+
+def scan(config: pytest.Config) -> pytest.ExitCode:
+    """Looks through the paths of ``--wisebot-scan``, runs no test, and says what it found.
+
+    Raises:
+        pytest.UsageError: a path leads nowhere, or the settings that name the credentials are wrong.
+    """
+    from .owner import every_credential
+
+    paths = [config.invocation_params.dir / path for path in config.option.wisebot_scan]
+    if missing := [path for path in paths if not os.path.lexists(path)]:
+        raise pytest.UsageError(f"--wisebot-scan: there is no {missing[0]}")
+    redactor = redactor_of(config)
+    try:
+        credentials = set(every_credential(config))
+    except ConfigurationError as error:
+        raise pytest.UsageError(f"--wisebot-scan: {error}") from None
+    redactor.add(*credentials)
+    found = list(_found(paths, redactor))
+    for line in _lines(found):
+        print(line)
+    known = counted(len(credentials), "credential")
+    what = f"found in {counted(len(found), 'place')}" if found else "none found"
+    print(f"wisebot scan: {known} known, and all that looks like one: {what}")
+    return pytest.ExitCode.TESTS_FAILED if found else pytest.ExitCode.OK
+
+
+def _found(paths: Iterable[Path], redactor: Redactor) -> Iterator[Finding]:
+    from ..redaction.scan import scan_folder
+
+    seen: set[str] = set()
+    for path in paths:
+        for finding in scan_folder(path, redactor):
+            if str(finding) not in seen:
+                seen.add(str(finding))
+                yield finding
+
+
+def _lines(found: list[Finding]) -> Iterator[str]:
+    cwd = f"{Path.cwd()}{os.sep}"
+    with suppress(OSError):
+        yield from (str(finding).removeprefix(cwd) for finding in found[:MOST_SHOWN])
+    if len(found) > MOST_SHOWN:
+        yield f"and {counted(len(found) - MOST_SHOWN, 'more place')}"

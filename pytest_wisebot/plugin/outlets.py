@@ -1,0 +1,125 @@
+"""Takes credentials out of what pytest itself writes and stores: terminal, arguments, the log of ``--debug``."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from ..redaction import Redactor, Secret
+
+MOST_NAMED = 10
+"""Tests that a message names."""
+
+_KEY = pytest.StashKey["Redactor"]()
+_FLUSH = pytest.StashKey[Callable[[], None]]()
+
+
+def redactor_of(config: pytest.Config) -> Redactor:
+    """The session's one redactor, made on first use."""
+    from ..redaction import Redactor
+
+    return config.stash.setdefault(_KEY, Redactor())
+
+
+def hide_given(config: pytest.Config, secrets: list[Secret]) -> None:
+    """Takes credentials that were given as values out of the arguments that pytest stores, and from its debug log.
+
+    Under xdist the workers get these arguments; their settings come from the controller.
+    """
+    redactor = redactor_of(config)
+    redactor.add(*secrets)
+    values = {secret.reveal() for secret in secrets}
+    if secrets:
+        given = config.invocation_params
+        args = [_without(str(arg), values, redactor) for arg in given.args]
+        object.__setattr__(config, "invocation_params", dataclasses.replace(given, args=tuple(args)))
+    if config.option.debug:
+        _clean_debug_log(config, redactor, values)
+
+
+def without_given(config: pytest.Config, args: list[str]) -> list[str]:
+    """Arguments without the credentials that were given as values."""
+    redactor = config.stash.get(_KEY, None)
+    return args if redactor is None else [redactor.clean(arg) for arg in args]
+
+
+def refuse_ids(ids: Iterable[str], redactor: Redactor) -> None:
+    """Ends the session where a test's id holds a credential: ids are written everywhere, by every plugin and tool.
+
+    Raises:
+        pytest.UsageError: which tests, the credential masked.
+    """
+    cleaned = ((nodeid, redactor.clean(nodeid)) for nodeid in ids)
+    found = sorted({clean for nodeid, clean in cleaned if clean != nodeid})
+    if found:
+        named = "\n".join(f"  {nodeid}" for nodeid in found[:MOST_NAMED])
+        more = f"\n  and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
+        raise pytest.UsageError(
+            f"a test's id holds a credential, and ids are shown and stored everywhere:\n{named}{more}\n"
+            'give the parameter an id of its own, as in pytest.param(..., id="name")'
+        )
+
+
+def clean_terminal(config: pytest.Config, redactor: Redactor) -> None:
+    """Whatever goes through pytest's terminal writer is clean: headings, ``--setup-show``, internal errors."""
+    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+    writer = getattr(reporter, "_tw", None)
+    if writer is not None and not isinstance(writer._file, _CleanFile):  # noqa: SLF001 - nothing public reaches it
+        writer._file = _CleanFile(writer._file, redactor)  # noqa: SLF001
+
+
+def flush_debug_log(config: pytest.Config) -> None:
+    """Has pytest's debug log written as far as it goes, if there is one."""
+    config.stash.get(_FLUSH, lambda: None)()
+
+
+class _CleanFile:
+    """A text file that cleans what is written to it, and is otherwise as it was."""
+
+    def __init__(self, file: Any, redactor: Redactor) -> None:
+        self._file = file
+        self._redactor = redactor
+
+    def write(self, text: str) -> int:
+        written: int = self._file.write(self._redactor.clean(text))
+        return written
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+def _without(text: str, values: set[str], redactor: Redactor) -> str:
+    from ..redaction import MASK
+
+    for value in values:  # one too short to be masked everywhere, too
+        text = text.replace(value, MASK)
+    return redactor.clean(text)
+
+
+def _clean_debug_log(config: pytest.Config, redactor: Redactor, values: set[str]) -> None:
+    """Pytest opened the log, and wrote its arguments into it, before any plugin could say a word."""
+    root: Any = config.trace.root
+    write = getattr(root, "_writer", None)
+    if write is None:
+        return
+    config.stash[_FLUSH] = write.__self__.flush
+    flush_debug_log(config)
+    _overwrite(Path(config.option.debug), values)
+    root.setwriter(lambda text: write(redactor.clean(text)))
+
+
+def _overwrite(path: Path, values: set[str]) -> None:
+    """Masks values where they stand, byte for byte: pytest goes on writing where it was."""
+    with path.open("r+b") as file:
+        content = file.read()
+        for value in sorted(values, key=len, reverse=True):
+            for form in {value, repr(value)[1:-1]}:
+                raw = form.encode()
+                content = content.replace(raw, b"*" * len(raw))
+        file.seek(0)
+        file.write(content)

@@ -1,0 +1,112 @@
+"""The last look: a session that wrote a credential anywhere fails, and says where."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+CANARY = "FAKE-secret-of-all"
+LEAKING = f"""
+    def test_it(trigger_workflow, record_testsuite_property):
+        assert trigger_workflow("echo").ok
+        record_testsuite_property("leak", "{CANARY}")
+"""
+
+
+@pytest.mark.parametrize("args", [[], ["-n", "2"]], ids=str)
+def test_a_junit_file_with_a_credential_fails_the_session(outside: Any, args: list[str]) -> None:
+    """All tests have passed, and yet the exit code is 1, and the place is shown, the credential masked."""
+    outside.project.write("secret.txt", CANARY)
+    outside.test(LEAKING if not args else LEAKING.replace("record_testsuite_property(", "print("))
+    if args:
+        outside.project.write(
+            "conftest.py",
+            f"""
+            import pytest
+
+            @pytest.hookimpl(wrapper=True, tryfirst=True)
+            def pytest_sessionfinish(session):
+                result = yield
+                return result
+
+            @pytest.hookimpl(trylast=True)
+            def pytest_sessionfinish(session):
+                if not hasattr(session.config, "workerinput"):
+                    path = session.config.rootpath / "junit.xml"
+                    path.write_text(path.read_text() + "<!-- {CANARY} -->")
+            """,
+        )
+    result = outside.run("--junitxml=junit.xml", *args)
+    result.assert_outcomes(passed=1)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["=* wisebot: credentials in what this session wrote *=", "junit.xml:*<secret>*"])
+    assert CANARY not in result.stdout.str()
+
+
+def test_a_session_that_wrote_none_is_not_disturbed(outside: Any) -> None:
+    """No line, and no other exit code, for files that hold none; nor for those that it did not write."""
+    outside.project.write("secret.txt", CANARY)
+    outside.project.write("other.txt", CANARY)
+    outside.test(LEAKING.replace(CANARY, "harmless"))
+    result = outside.run("--junitxml=junit.xml", "--debug")
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.no_fnmatch_line("*credentials in what*")
+
+
+def test_another_exit_code_stays(outside: Any) -> None:
+    """What pytest itself had to say is not overwritten; the place is told all the same."""
+    outside.project.write("secret.txt", CANARY)
+    outside.test(LEAKING, "import pytest\n\ndef test_end():\n    pytest.exit('enough', returncode=7)\n")
+    result = outside.run("--junitxml=junit.xml")
+    assert result.ret == 7
+    result.stdout.fnmatch_lines(["junit.xml:*<secret>*"])
+
+
+# --- --wisebot-scan ---------------------------------------------------------------------------------------------------
+
+
+def test_a_scan_looks_and_runs_nothing(outside: Any) -> None:
+    """Folders and files, each form of each credential of the settings, and what merely looks like one."""
+    outside.project.write("secret.txt", CANARY)
+    outside.project.write("out/deep/log.txt", f"first\nBearer {CANARY}\n")
+    outside.project.write("out/page.html", "https://x.example/?s=FAKE%2Dsecret%2Dof%2Dall")
+    outside.project.write("key.txt", "wb_live_FAKEFAKEFAKEFAKE")
+    outside.project.write("clean.txt", "nothing")
+    outside.test("raise AssertionError('collected')")
+    result = outside.run("--wisebot-scan", "out", "--wisebot-scan", "key.txt", "--wisebot-scan", "clean.txt")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert result.outlines[-4:] == [
+        "out/page.html:1: https://x.example/?s=<secret>",
+        "out/deep/log.txt:2: Bearer <secret>",
+        "key.txt:1: <secret>",
+        "wisebot scan: 2 credentials known, and all that looks like one: found in 3 places",
+    ]
+    clean = outside.run("--wisebot-scan", "clean.txt")
+    assert clean.ret == pytest.ExitCode.OK
+    assert clean.outlines[-1] == "wisebot scan: 2 credentials known, and all that looks like one: none found"
+
+
+def test_a_scan_knows_the_credentials_of_every_environment(empty_project: Any) -> None:
+    """Those of staging and of production, whichever is the default; an environment may be protected."""
+    empty_project.write("staging.txt", f"{CANARY}-1")
+    empty_project.write("production.txt", f"{CANARY}-2")
+    empty_project.write(
+        "wisebot.toml",
+        '[environments.staging]\norigin = "https://a.example"\nsecret = "file:staging.txt"\n'
+        '[environments.production]\nprotected = true\norigin = "https://b.example"\nsecret = "file:production.txt"\n',
+    )
+    empty_project.write("out/log.txt", f"{CANARY}-1\n{CANARY}-2\n")
+    result = empty_project.run("--wisebot-scan", "out")
+    assert result.outlines == [
+        "out/log.txt:1: <secret>",
+        "out/log.txt:2: <secret>",
+        "wisebot scan: 2 credentials known, and all that looks like one: found in 2 places",
+    ]
+
+
+def test_a_scan_of_nothing_is_a_mistake(outside: Any) -> None:
+    """A typo in the path must not look like a clean folder."""
+    result = outside.run("--wisebot-scan", "nowhere")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: --wisebot-scan: there is no */nowhere"])
