@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 
 import pytest
 
 from ..errors import ConfigurationError
 from ..settings import Credential, Settings
-from .outlets import redactor_of, refuse_ids
-from .owner import owner_of, resolved
+from .outlets import refuse_ids
+from .owner import owner_of
 from .words import counted
 
 
@@ -35,19 +33,6 @@ def header(config: pytest.Config, ids: Sequence[str]) -> list[str]:
     if config.get_verbosity() < 0:
         return []
     return [f"wisebot: {line}" for line in _lines(settings, both=config.option.wisebot_api == "both")]
-
-
-def only_ids(config: pytest.Config, items: Iterable[pytest.Item]) -> list[str]:
-    """No line, where tests are only listed; but their ids are looked at, as far as credentials are known unasked.
-
-    Raises:
-        pytest.UsageError: an id holds a credential.
-    """
-    redactor = redactor_of(config)
-    with suppress(ConfigurationError):
-        redactor.add(*resolved(config, os.environ).credentials())
-    refuse_ids((item.nodeid for item in items), redactor)
-    return []
 
 
 def _lines(settings: Settings, *, both: bool) -> Iterator[str]:

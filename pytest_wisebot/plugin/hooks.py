@@ -58,9 +58,15 @@ def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Ite
     """Says where the runs will go, before the first one. Under xdist the controller does."""
     if xdist.is_worker(config) or not _uses_ours(items):
         return []
-    from .header import header, only_ids
+    ids = [item.nodeid for item in items]
+    if _only_looks(config):  # as editors do often: no settings are read for it
+        from .outlets import redactor_of, refuse_ids
 
-    return only_ids(config, items) if _only_looks(config) else header(config, [item.nodeid for item in items])
+        refuse_ids(ids, redactor_of(config))
+        return []
+    from .header import header
+
+    return header(config, ids)
 
 
 def _uses_ours(items: list[pytest.Item]) -> bool:

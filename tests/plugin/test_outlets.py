@@ -30,7 +30,7 @@ def test_a_value_on_the_command_line_is_not_stored(outside: Any, given: list[str
     assert CANARY not in log
 
 
-@pytest.mark.parametrize("args", [[], ["-n", "1"], ["--collect-only"], ["-q"]], ids=str)
+@pytest.mark.parametrize("args", [[], ["-n", "1"], ["--collect-only", "--wisebot-secret", CANARY], ["-q"]], ids=str)
 def test_a_test_id_that_holds_a_credential_ends_the_session(outside: Any, args: list[str]) -> None:
     """Ids are shown and stored everywhere, by every plugin: before any test the session ends, and shows none."""
     outside.project.write("secret.txt", CANARY)
