@@ -205,13 +205,15 @@ class _Walk:
         if not isinstance(text, str):
             return _Key(text, order=str(text))
         compiled = self._texts.compiled
-        name, said, runs = compiled.keys.get(text.casefold()), says(text), text.lower() in _RUN_ID_KEYS
         order = self._texts.replaced(text, lambda name, _: f"<{name}>")
+        # Of a volatile key only the rest says something: it must say the same when the key is a placeholder already.
+        said = says(compiled.placeholder.sub("", order))
+        name, runs, stays = compiled.keys.get(text.casefold()), text.lower() in _RUN_ID_KEYS, text in compiled.kept_keys
         return _Key(
             text,
             order=order,
-            volatile=order != text,
-            stays=text in compiled.kept_keys,
+            volatile=order != text and not stays,
+            stays=stays,
             name=name,
             says=said,
             runs=runs,
@@ -234,11 +236,11 @@ class _Walk:
         return isinstance(value, int | float) and not isinstance(value, bool) and value in self._texts.known.numbers
 
     def _text_under(self, text: str, key: _Key) -> str:
-        if key.runs and text == self._texts.run_id:
+        if self._is_told(text):
+            return text
+        if key.runs and text and text == self._texts.run_id:
             return "<run-id>"
-        if key.says.measured(text) and not self._is_told(text):
-            return "<duration>"
-        return self._text(text)
+        return "<duration>" if key.says.measured(text) else self._text(text)
 
     def _text(self, text: str) -> str:
         seen = self._seen.get(text)

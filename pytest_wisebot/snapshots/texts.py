@@ -31,6 +31,13 @@ class Texts:
         """The text with placeholders for the run id, for what the project's patterns find, and for volatile shapes."""
         if text in self.known.texts:
             return text
+        once = self._once(text, give)
+        # A project's pattern may cut a word in two, and what was a part of it then stands alone.
+        while self.compiled.patterns and once != text:
+            text, once = once, self._once(once, give)
+        return once
+
+    def _once(self, text: str, give: Give) -> str:
         if len(self.run_id) >= SHORTEST_RUN_ID and self.run_id in text:
             own = re.compile(rf"(?<![0-9A-Za-z]){re.escape(self.run_id)}(?![0-9A-Za-z])")
             text = self._outside_placeholders(own, text, lambda _: "<run-id>")

@@ -1,0 +1,555 @@
+"""What differs from run to run becomes a placeholder that keeps identity, and what only looks like it stays."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from pytest_wisebot.snapshots.normalise import Habits, normalise
+from pytest_wisebot.snapshots.strict import dumps
+
+A = "6f1c2d3e-1111-4222-8333-444455556666"
+B = "0b9d8c7a-aaaa-4bbb-9ccc-dddddddddddd"
+ULID = "01HX5JZ9QK8R7T6W5V4N3M2P1A"
+SIGNED = "https://files.example/a.pdf?X-Amz-Signature=abc123&X-Amz-Expires=60"
+
+
+# --- identity
+
+
+def test_equal_values_get_equal_numbers_in_order_of_appearance() -> None:
+    """The order is that of the snapshot's own text: keys sorted, lists as they are."""
+    value = {"z": A, "a": [B, A], "m": {"y": "2024-05-01T10:30:00Z", "b": "2024-05-01T10:30:01Z"}}
+
+    assert normalise(value) == {
+        "a": ["<uuid:1>", "<uuid:2>"],
+        "m": {"b": "<timestamp:1>", "y": "<timestamp:2>"},
+        "z": "<uuid:2>",
+    }
+
+
+def test_the_case_of_an_id_says_nothing() -> None:
+    """A UUID in small and in large letters is one id, and so is a ULID."""
+    assert normalise([A, A.upper(), ULID, ULID.lower()]) == ["<uuid:1>", "<uuid:1>", "<ulid:1>", "<ulid:1>"]
+
+
+def test_parts_of_texts_are_replaced() -> None:
+    """Within a text each volatile part gets its placeholder, in any number, with the text around it as it was."""
+    text = f"Order {A} (was {B}) shipped 2024-05-01 10:30:00 as order_{A}; see {SIGNED}, or ask."
+
+    assert normalise({"a": A, "text": text}) == {
+        "a": "<uuid:1>",
+        "text": "Order <uuid:1> (was <uuid:2>) shipped <timestamp:1> as order_<uuid:1>; see <url:1>, or ask.",
+    }
+
+
+def test_the_value_that_came_is_not_changed() -> None:
+    """The test goes on with its own value."""
+    value = {"id": A, "rows": [{"id": A}]}
+
+    assert normalise(value)["rows"] == [{"id": "<uuid:1>"}]
+    assert value == {"id": A, "rows": [{"id": A}]}
+
+
+def test_keys_are_replaced_in_the_order_in_which_they_came() -> None:
+    """An object keyed by ids: their sorted order would change with each run, the order in which they came does not."""
+    assert normalise({A: 1, B: 2, "first": B}) == {"<uuid:1>": 1, "<uuid:2>": 2, "first": "<uuid:2>"}
+    assert list(normalise({"x": 1, f"a {B}": 2, f"a {A}": 3})) == ["a <uuid:1>", "a <uuid:2>", "x"]
+
+
+def test_no_key_is_lost() -> None:
+    """Keys that become one, or another key's name, are kept apart."""
+    assert normalise({A.upper(): 1, A: 2}) == {"<uuid:1>": 1, "<uuid:2>": 2}
+    assert normalise({A: 1, "<uuid:1>": 2}) == {"<uuid:2>": 1, "<uuid:1>": 2}
+    assert normalise({"run_abc": 1, "<run-id>": 2}, run_id="run_abc") == {"run_abc": 1, "<run-id>": 2}
+    assert normalise({1: A, "1": A}) == {1: "<uuid:1>", "1": "<uuid:1>"}
+
+
+def test_what_looks_like_a_placeholder_keeps_its_number_to_itself() -> None:
+    """A text ``<uuid:1>`` that the workflow wrote is not taken for an id: no id of this value gets that number."""
+    assert normalise([A, "<uuid:1>", B, "see <uuid:3>", "<uuid:x>"]) == [
+        "<uuid:2>",
+        "<uuid:1>",
+        "<uuid:4>",
+        "see <uuid:3>",
+        "<uuid:x>",
+    ]
+
+
+def test_masks_are_left_to_redaction() -> None:
+    """What redaction has taken out stays as redaction left it, and a URL with a mask in it is still one URL."""
+    value = ["<secret>", "Bearer <secret>", "https://x.example/?token=<secret>&t=1714550400", "<redacted>"]
+
+    assert normalise(value) == ["<secret>", "Bearer <secret>", "<url:1>", "<redacted>"]
+
+
+@pytest.mark.parametrize("value", [A, f"id {A}", 5, None, True, "", [], {}])
+def test_a_value_without_an_object_is_normalised_too(value: Any) -> None:
+    """A snapshot of a single text or number is one like any other."""
+    expected = value.replace(A, "<uuid:1>") if isinstance(value, str) else value
+
+    assert normalise(value) == expected
+
+
+def test_tuples_and_mappings_are_read_as_json() -> None:
+    """What the writer takes for a list or an object is one here."""
+    assert normalise(MappingProxyType({"a": (A, [B])})) == {"a": ["<uuid:1>", ["<uuid:2>"]]}
+
+
+def test_what_is_too_deep_is_left_to_the_writer() -> None:
+    """A value deeper than any snapshot may be is passed on, for the writer to refuse it, and is no RecursionError."""
+    value: Any = A
+    for _ in range(5000):
+        value = [value]
+
+    normalised = normalise(value)
+    for _ in range(5000):
+        (normalised,) = normalised
+    assert normalised == A
+
+
+# --- what is recognised
+
+
+@pytest.mark.parametrize(
+    ("text", "normalised"),
+    [
+        (A, "<uuid:1>"),
+        ("018f3a5e-7c1b-7def-8abc-0123456789ab", "<uuid:1>"),
+        (f"urn:uuid:{A}", "urn:uuid:<uuid:1>"),
+        (f"{{{A}}}", "{<uuid:1>}"),
+        (f"tenant_{A}.json", "tenant_<uuid:1>.json"),
+        (f"https://app.example/orders/{A}/items", "https://app.example/orders/<uuid:1>/items"),
+        (f"<{A}@mail.example>", "<<uuid:1>@mail.example>"),
+        (ULID, "<ulid:1>"),
+        (f"order {ULID}.", "order <ulid:1>."),
+        (ULID.lower(), "<ulid:1>"),
+        ("user_01h2xcejqtf2nbrexx3vqjhp41", "user_<ulid:1>"),
+        ("2024-05-01T10:30:00Z", "<timestamp:1>"),
+        ("2024-05-01t10:30:00z", "<timestamp:1>"),
+        ("2024-05-01T10:30:00.123456789+02:00", "<timestamp:1>"),
+        ("2024-05-01T10:30:00,5-0530", "<timestamp:1>"),
+        ("2024-05-01T10:30:00", "<timestamp:1>"),
+        ("2024-05-01T10:30Z", "<timestamp:1>"),
+        ("2024-12-31T23:59:60Z", "<timestamp:1>"),
+        ("2024-05-01T12:30:00+02:00[Europe/Berlin]", "<timestamp:1>[Europe/Berlin]"),
+        ("2024-05-01 10:30:00", "<timestamp:1>"),
+        ("2024-05-01 10:30:00.123456+00:00", "<timestamp:1>"),
+        ("2024-05-01 10:30:00 UTC", "<timestamp:1>"),
+        ("20240501T103000Z", "<timestamp:1>"),
+        ("Wed, 01 May 2024 10:30:00 GMT", "<timestamp:1>"),
+        ("Wed, 1 May 2024 10:30:00 +0200", "<timestamp:1>"),
+        ("01 May 2024 10:30 CEST", "<timestamp:1>"),
+        ("Wednesday, 01-May-24 10:30:00 GMT", "<timestamp:1>"),
+        ("Wed May  1 10:30:00 2024", "<timestamp:1>"),
+        ("Wed May  1 10:30:00 UTC 2024", "<timestamp:1>"),
+        ("Wed May 01 2024 10:30:00 GMT+0000 (Coordinated Universal Time)", "<timestamp:1>"),
+        ("log-2024-05-01T10:30:00Z.txt", "log-<timestamp:1>.txt"),
+        ("from 2024-05-01T10:30:00Z to 2024-05-01T10:31:00Z", "from <timestamp:1> to <timestamp:2>"),
+        (SIGNED, "<url:1>"),
+        (f'<a href="{SIGNED}">', '<a href="<url:1>">'),
+        (f"[file]({SIGNED}).", "[file](<url:1>)."),
+        ("https://x.blob.example/c/f?sv=2022&sig=a%2Bb", "<url:1>"),
+        ("https://x.example/cb#access_token=abc&state=1", "<url:1>"),
+        ("https://x.example/reset?resetToken=abc", "<url:1>"),
+        ("https://x.example/f?api_key=abc", "<url:1>"),
+        ("https://user:word@x.example/f", "<url:1>"),
+        ("https://FAKE0123456789abcdefgh@git.example/x.git", "<url:1>"),
+        ("s3://bucket/key?X-Amz-Security-Token=a", "<url:1>"),
+        ("postgres://app:word@db.example/app", "<url:1>"),
+        (f"https://x.example/?token={A}&at=2024-05-01T10:30:00Z", "<url:1>"),
+    ],
+)
+def test_what_is_volatile_by_its_shape(text: str, normalised: str) -> None:
+    """UUIDs, ULIDs, timestamps of ISO 8601 and the RFCs, and URLs with a signature or a token, within texts too."""
+    assert normalise(text) == normalised
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "12.50",
+        "1,299.00 EUR",
+        "+49 30 1234567",
+        "+1 (555) 123-4567",
+        "030-1234-5678-9012-3456",
+        "1.2.3",
+        "2024.11.1",
+        "v2.0.0-rc.1+build.20240501",
+        "2024-05-01",
+        "May 1, 2024",
+        "1 May 2024",
+        "2024-05-01/2024-05-31",
+        "2024-W18-3",
+        "2024-05",
+        "10:30",
+        "10:30:00",
+        "at 10:30:00 sharp",
+        "Appointment on 2024-05-01 10:30",
+        "9999-12-31T23:59:59Z",
+        "0001-01-01T00:00:00Z",
+        "1985-03-02T00:00:00Z",
+        "2024-13-01T10:30:00Z",
+        "2024-05-32T10:30:00Z",
+        "2024-05-01T25:30:00Z",
+        "12024-05-01T10:30:00Z",
+        "978-3-16-148410-0",
+        "9783161484100",
+        "DE89370400440532013000",
+        "4111 1111 1111 1111",
+        "01234567890123456789012345",
+        "1714550400000",
+        "#ff8800",
+        "deadbee",
+        "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+        "d41d8cd98f00b204e9800998ecf8427e",
+        "0123456789ABCDEFGHJKMNPQRS",
+        "ABCDEFGHJKMNPQRSTVWXYZABCD",
+        "01HX5JZ9QK8R7T6W5V4N3M2P1AB",
+        "01HX5JZ9QK8R7T6W5V4N3M2P1U",
+        "05HX5JZ9QK8R7T6W5V4N3M2P1A",
+        "x01HX5JZ9QK8R7T6W5V4N3M2P1A",
+        "order 01hx5jz9qk8r7t6w5v4n3m2p1a",
+        "00000000-0000-0000-0000-000000000000",
+        "ffffffff-ffff-ffff-ffff-ffffffffffff",
+        "6f1c2d3e-1111-4222-8333-44445555666",
+        "6f1c2d3e-1111-4222-8333-4444555566667",
+        "g6f1c2d3e-1111-4222-8333-444455556666",
+        "somebody@mail.example",
+        "mailto:somebody@mail.example",
+        "https://shop.example/?code=SUMMER24&page=2",
+        "https://x.example/?tokens=500&design=3&key=value",
+        "https://x.example/?token=",
+        "https://medium.example/@user/token-signature",
+        "ssh://git@host.example/x.git",
+        "https://x.example:8443/a?b=1#section",
+        "ticket T-1",
+        "PT5M",
+        "350 ms",
+        "<b>bold</b>",
+        "<timestamp>",
+        "Tuesday",
+        "",
+    ],
+)
+def test_what_only_looks_volatile_stays(text: str) -> None:
+    """Prices, numbers of all kinds, versions, plain dates, sentinels, hashes and ordinary URLs are the result."""
+    assert normalise({"field": text, "list": [text]}) == {"field": text, "list": [text]}
+
+
+# --- keys that say so
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "normalised"),
+    [
+        ("createdAt", 1714550400000, "<epoch-ms:1>"),
+        ("created_at", 1714550400, "<epoch:1>"),
+        ("CREATED-AT", 1714550400.25, "<epoch:1>"),
+        ("_creationTime", 1714550400000.125, "<epoch-ms:1>"),
+        ("timestamp", 1714550400000000, "<epoch-us:1>"),
+        ("ts", 1714550400000000000, "<epoch-ns:1>"),
+        ("timestampMs", 1714550400000, "<epoch-ms:1>"),
+        ("whateverMs", 1714550400000, "<epoch-ms:1>"),
+        ("expires", 1714550400, "<epoch:1>"),
+        ("expiresAt", 1714550400, "<epoch:1>"),
+        ("orderDate", 1714550400000, "<epoch-ms:1>"),
+        ("timestamps", [1714550400000, 1714550400001, 1714550400000], ["<epoch-ms:1>", "<epoch-ms:2>", "<epoch-ms:1>"]),
+        ("duration", 1.25, "<duration>"),
+        ("durationMs", 350, "<duration>"),
+        ("duration_in_seconds", 3, "<duration>"),
+        ("elapsed", 0, "<duration>"),
+        ("elapsedMS", 12, "<duration>"),
+        ("latencies", [1, 2.5], ["<duration>", "<duration>"]),
+        ("took", 17, "<duration>"),
+        ("responseTime", 0.2, "<duration>"),
+        ("executionTimeMs", 200, "<duration>"),
+        ("time_taken", 4, "<duration>"),
+        ("durationms", 4, "<duration>"),
+        ("took", "350ms", "<duration>"),
+        ("latency", "1.25 seconds", "<duration>"),
+    ],
+)
+def test_what_is_volatile_by_its_key(key: str, value: object, normalised: object) -> None:
+    """Numbers of the magnitude that their key speaks of, in whatever way its words are joined, and lists of them."""
+    assert normalise({key: value}) == {key: normalised}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("createdAt", 1299),
+        ("createdAt", 12.5),
+        ("createdAt", -1714550400),
+        ("createdAt", 978307200000),
+        ("createdAt", "soon"),
+        ("createdAt", True),
+        ("createdAt", None),
+        ("price", 1714550400),
+        ("phone", 1714550400000),
+        ("isbn", 9783161484100),
+        ("id", 1714550400000),
+        ("format", 1714550400),
+        ("chat", 1714550400),
+        ("items", 1714550400000),
+        ("duration", "P3D"),
+        ("duration", "3 days"),
+        ("duration", "PT1H30M"),
+        ("duration", -1),
+        ("duration", True),
+        ("duration", {"days": 3}),
+        ("elapsed", 1e300),
+        ("maxDuration", 30),
+        ("timeoutMs", 30000),
+        ("delayMs", 250),
+        ("expiresIn", 3600),
+        ("durationLimit", 30),
+        ("count", 350),
+        ("time", 12),
+        ("score", 0.5),
+    ],
+)
+def test_numbers_that_no_key_speaks_of_stay(key: str, value: object) -> None:
+    """A price under ``createdAt``, a number under a key that says nothing, a bound, true and false: all stay."""
+    assert normalise({key: value}) == {key: value}
+    assert type(normalise({key: value})[key]) is type(value)
+
+
+def test_an_object_under_a_key_speaks_for_itself() -> None:
+    """What a key says holds for the value and for a list's elements, and not for what is deeper."""
+    assert normalise({"duration": {"value": 5, "took": 5}}) == {"duration": {"value": 5, "took": "<duration>"}}
+
+
+# --- the run's own id
+
+
+def test_the_runs_id_is_replaced_wherever_it_stands() -> None:
+    """As a whole, within texts and URLs and in keys, and not where it is a part of a longer word."""
+    value = {
+        "id": "run_abc123",
+        "link": "https://app.example/runs/run_abc123/log",
+        "run_abc123": "the run run_abc123, not run_abc1234",
+    }
+
+    assert normalise(value, run_id="run_abc123") == {
+        "id": "<run-id>",
+        "link": "https://app.example/runs/<run-id>/log",
+        "<run-id>": "the run <run-id>, not run_abc1234",
+    }
+
+
+def test_a_run_id_that_is_a_uuid_is_known_in_both_cases() -> None:
+    """The run's id goes before the ids of other things."""
+    assert normalise([B, A, A.upper(), f"run {A}"], run_id=A) == ["<uuid:1>", "<run-id>", "<run-id>", "run <run-id>"]
+
+
+def test_a_short_run_id_is_known_under_its_key_alone() -> None:
+    """An id such as "42" would stand in prices too."""
+    value = {"runId": "42", "price": "42", "n": 42, "text": "42 pieces", "run_id": 42}
+
+    assert normalise(value, run_id="42") == {
+        "runId": "<run-id>",
+        "price": "42",
+        "n": 42,
+        "text": "42 pieces",
+        "run_id": "<run-id>",
+    }
+
+
+@pytest.mark.parametrize("run_id", [None, ""])
+def test_a_run_without_an_id(run_id: str | None) -> None:
+    """When the answer had no id, nothing is taken for it."""
+    value = {"runId": "", "run_id": None, "text": "run"}
+
+    assert normalise(value, run_id=run_id) == value
+
+
+def test_a_run_id_of_digits_is_known_as_a_number() -> None:
+    """Some workflows write the id of a run as a number."""
+    assert normalise({"a": 12345678, "b": 12345679}, run_id="12345678") == {"a": "<run-id>", "b": 12345679}
+
+
+# --- what the run was told
+
+
+def test_what_equals_an_input_stays() -> None:
+    """Texts and numbers anywhere in the inputs are known, and the same values in the result are the result."""
+    inputs = {"order": A, "window": {"from": "2024-05-01T10:30:00Z", "minutes": [30, 1.5]}, "at": 1714550400000}
+    value = {
+        "order": A,
+        "other": B,
+        "from": "2024-05-01T10:30:00Z",
+        "until": "2024-05-01T10:31:00Z",
+        "duration": 30,
+        "elapsed": 31,
+        "durations": [1.5, 30.0],
+        "createdAt": 1714550400000,
+        "updatedAt": 1714550400001,
+    }
+
+    assert normalise(value, inputs=inputs) == value | {
+        "other": "<uuid:1>",
+        "until": "<timestamp:1>",
+        "elapsed": "<duration>",
+        "updatedAt": "<epoch-ms:1>",
+    }
+
+
+def test_a_part_of_a_text_that_equals_an_input_stays() -> None:
+    """Within a text, what the run was asked about stays, whatever the case of an id, and all else is replaced."""
+    text = f"Order {A.upper()} of 2024-05-01T10:30:00Z became {B}"
+
+    assert normalise(text, inputs=[A, "2024-05-01T10:30:00Z"]) == (
+        f"Order {A.upper()} of 2024-05-01T10:30:00Z became <uuid:1>"
+    )
+
+
+def test_what_stands_within_an_input_stays() -> None:
+    """A question in words names ids and dates too, and those are known wherever they come back."""
+    inputs = {"message": f"What happened to {A} at 2024-05-01 10:30:00? See {SIGNED}."}
+
+    assert normalise([A, B, "2024-05-01 10:30:00", f"see {SIGNED}"], inputs=inputs) == [
+        A,
+        "<uuid:1>",
+        "2024-05-01 10:30:00",
+        f"see {SIGNED}",
+    ]
+
+
+def test_true_is_no_input_one() -> None:
+    """An input of true does not make the number 1 known."""
+    assert normalise({"took": 1}, inputs={"urgent": True}) == {"took": "<duration>"}
+    assert normalise({"took": 1}, inputs={"n": 1}) == {"took": 1}
+
+
+# --- the project's habits
+
+
+def test_keys_of_the_project() -> None:
+    """Whatever stands under such a key gets a placeholder, but for null and an empty text, in any case of the key."""
+    value = {
+        "requestId": ["r-1", 2],
+        "rows": [
+            {"REQUESTID": "r-1"},
+            {"requestid": "r-2"},
+            {"requestId": "r-1"},
+            {"requestId": 1},
+            {"requestId": "1"},
+        ],
+        "none": {"requestId": None},
+        "empty": {"requestId": ""},
+    }
+
+    assert normalise(value, habits=Habits(keys={"requestId": "request"})) == {
+        "requestId": "<request:1>",
+        "rows": [
+            {"REQUESTID": "<request:2>"},
+            {"requestid": "<request:3>"},
+            {"requestId": "<request:2>"},
+            {"requestId": "<request:4>"},
+            {"requestId": "<request:5>"},
+        ],
+        "none": {"requestId": None},
+        "empty": {"requestId": ""},
+    }
+
+
+def test_keys_of_the_project_are_matched_as_a_whole() -> None:
+    """``request`` is not ``requestId``, and what equals an input stays under them too."""
+    habits = Habits(keys={"request": "request"})
+
+    assert normalise({"requestId": "r-1", "request": "told"}, inputs=["told"], habits=habits) == {
+        "requestId": "r-1",
+        "request": "told",
+    }
+
+
+def test_patterns_of_the_project() -> None:
+    """A pattern replaces whole texts and parts of them, keeps identity, and leaves what equals an input."""
+    habits = Habits(patterns={"ticket": r"\bT-\d+\b", "batch": r"^batch/.*$"})
+
+    assert normalise(
+        {"a": "T-7", "b": "T-9 after T-7 and T-1", "c": "batch/x/y", "d": "a batch/x/y", "T-9": 1},
+        inputs={"ticketId": "T-1"},
+        habits=habits,
+    ) == {
+        "<ticket:1>": 1,
+        "a": "<ticket:2>",
+        "b": "<ticket:1> after <ticket:2> and T-1",
+        "c": "<batch:1>",
+        "d": "a batch/x/y",
+    }
+
+
+def test_patterns_of_the_project_find_nothing_in_placeholders() -> None:
+    """A greedy pattern breaks nothing that stands for something else, in the first pass or in the second."""
+    habits = Habits(patterns={"number": r"\d+", "word": "[a-z]*"})
+    once = normalise({"text": f"7 of {SIGNED} <uuid:12> x7"}, habits=Habits(patterns={"number": r"\d+"}))
+
+    assert normalise("7 <uuid:12>", habits=habits) == "<number:1> <uuid:12>"
+    assert once["text"].endswith("<uuid:12> x<number:1>")
+    assert normalise(once, habits=Habits(patterns={"number": r"\d+"})) == once
+
+
+def test_a_pattern_of_the_project_may_cut_a_word() -> None:
+    """What stands alone once a pattern has cut a word in two is recognised at once, not in the second pass."""
+    habits = Habits(patterns={"ending": "word$"})
+
+    assert normalise("run_abc123word", run_id="run_abc123", habits=habits) == "<run-id><ending:1>"
+
+
+def test_a_pattern_that_is_none_is_refused() -> None:
+    """The error names the pattern and what is wrong with it."""
+    with pytest.raises(ValueError, match="pattern") as raised:
+        normalise({}, habits=Habits(patterns={"ticket": "T-(\\d+"}))
+
+    assert str(raised.value) == (
+        "the pattern 'ticket' is no regular expression: 'T-(\\\\d+' (missing ), unterminated subpattern at position 2)"
+    )
+
+
+@pytest.mark.parametrize("keep", ["rows[*].id", "id", "**.id", "$.rows[*].id"])
+def test_what_the_project_keeps(keep: str) -> None:
+    """A JSON path, or the name of a key at any depth, keeps the values there, and no other."""
+    value = {"rows": [{"id": A, "by": A}]}
+
+    assert normalise(value, habits=Habits(keep=(keep,))) == {"rows": [{"id": A, "by": "<uuid:1>"}]}
+
+
+def test_what_is_kept_is_kept_with_all_it_holds() -> None:
+    """An object that is kept stays to its leaves; a key's name is compared exactly."""
+    value = {"raw": {"at": A, A: [B]}, "Raw": A, "rows": [[A], [B]]}
+
+    assert normalise(value, habits=Habits(keep=("raw", "rows[1]"))) == {
+        "raw": {"at": A, A: [B]},
+        "Raw": "<uuid:1>",
+        "rows": [["<uuid:1>"], [B]],
+    }
+    assert normalise(value, habits=Habits(keep=("$",))) == value
+
+
+def test_what_is_skipped_stays() -> None:
+    """The text of a rule is not looked into, even where it looks like a volatile value."""
+    text = f"IsStr(regex='{A}')"
+    value = {"a": text, "rows": [{"a": text, "b": text}]}
+
+    assert normalise(value, skip=frozenset({("a",), ("rows", 0, "b")})) == {
+        "a": text,
+        "rows": [{"a": "IsStr(regex='<uuid:1>')", "b": text}],
+    }
+    assert normalise(A, skip=frozenset({()})) == A
+
+
+# --- together
+
+
+def test_the_text_of_a_snapshot_numbers_from_the_top() -> None:
+    """Read from the top, each kind's numbers begin with 1 and none is met before a smaller one."""
+    rows = [{"id": f"{number:08x}-0000-4000-8000-000000000001", "by": A} for number in range(1, 13)]
+
+    text = dumps(normalise({"rows": rows, "last": rows[-1]["id"]}))
+
+    first = list(dict.fromkeys(word.strip('",') for word in text.split() if "uuid" in word))
+    assert first == [f"<uuid:{number}>" for number in range(1, 14)]
