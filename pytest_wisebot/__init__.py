@@ -93,6 +93,7 @@ if TYPE_CHECKING:
     from .runs import Api as Api
     from .runs import WorkflowRun as WorkflowRun
     from .settings.values import Settings as Settings
+    from .snapshots.assertion import WorkflowSnapshot as WorkflowSnapshot
 
 __version__ = "0.1.0"
 
@@ -124,6 +125,7 @@ _HOMES = {
     "WisebotError": ".errors",
     "WorkflowNotFound": ".errors",
     "WorkflowRun": ".runs",
+    "WorkflowSnapshot": ".snapshots.assertion",
     "assert_envelope": ".expect",
     "assert_failed": ".expect",
     "assert_ok": ".expect",

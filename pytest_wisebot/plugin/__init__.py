@@ -8,6 +8,7 @@ from .fixtures import (
     wisebot_emulator,
     wisebot_settings,
     workflow_run,
+    workflow_snapshot,
 )
 from .hooks import (
     pytest_addhooks,
@@ -36,4 +37,5 @@ __all__ = [
     "wisebot_emulator",
     "wisebot_settings",
     "workflow_run",
+    "workflow_snapshot",
 ]

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from ..emulator import EmulatorHandle
     from ..runs import Api, WorkflowRun
     from ..settings import Settings
+    from ..snapshots.assertion import WorkflowSnapshot
     from .trigger import TriggerWorkflow
 
 
@@ -34,6 +35,20 @@ def workflow_run(request: pytest.FixtureRequest, wisebot_api: Api) -> WorkflowRu
     from .trigger import run_declared
 
     return run_declared(session_asked_by(request), request, wisebot_api)
+
+
+@pytest.fixture
+def workflow_snapshot(request: pytest.FixtureRequest) -> WorkflowSnapshot:
+    """What was recorded: ``assert run == workflow_snapshot`` compares a run, or any JSON value, with its snapshot.
+
+    Call it to say more of one comparison: ``name=``, ``rules=`` (paths, and what the values there must equal),
+    ``exclude=`` (paths that are left out), ``shape=True`` (types alone), ``failed=True`` (a failed run is recorded).
+    ``--snapshot-update`` records.
+    """
+    __tracebackhide__ = True
+    from .snapshots import snapshot_for
+
+    return snapshot_for(request)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from . import hookspecs, markers, outcomes, xdist
+from .keeping import keep_snapshots
 from .options import hide_credentials
 
 OURS = frozenset({"trigger_workflow", "wisebot_emulator", "wisebot_settings", "workflow_run"})
@@ -18,9 +19,10 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Declares the marker, and hides credentials that were given as values."""
+    """Declares the marker, hides credentials that were given as values, and watches over snapshots."""
     config.addinivalue_line("markers", markers.LINE)
     hide_credentials(config)
+    keep_snapshots(config)
     if config.option.wisebot_plan:
         xdist.keep_to_one_process(config)
     if xdist.is_controller(config):

@@ -179,3 +179,71 @@ def _numbers(result: pytest.RunResult) -> list[str]:
     rest = lines[starts[0] + 1 :]
     end = next(index for index, line in enumerate(rest) if re.match(r"[=!]{5}|-{5} generated", line))
     return [re.sub(r"\d+\.\d+ s\b", "S s", line) for line in rest[:end]]
+
+
+class Recorded:
+    """A project whose tests compare snapshots, without any environment: pytest is run on it, and its files are read."""
+
+    def __init__(self, project: Any) -> None:
+        self.project = project
+        self.path = project.path
+
+    def test(self, text: str, name: str = "test_it.py") -> None:
+        """Writes a test module."""
+        self.project.write(name, "import pytest\n" + textwrap.dedent(text))
+
+    def run(self, *args: str) -> pytest.RunResult:
+        """Runs pytest in this process, quietly."""
+        result: pytest.RunResult = self.project.run("-q", *args)
+        return result
+
+    def update(self, *args: str) -> pytest.RunResult:
+        """Runs pytest with ``--snapshot-update``."""
+        return self.run("--snapshot-update", *args)
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The text of each snapshot, by its path."""
+        found = sorted(self.path.rglob("__snapshots__/**/*"))
+        return {path.relative_to(self.path).as_posix(): path.read_text("utf-8") for path in found if path.is_file()}
+
+    @property
+    def names(self) -> list[str]:
+        """The paths of all snapshots below ``__snapshots__``."""
+        return [path.partition("__snapshots__/")[2] for path in self.files]
+
+    @staticmethod
+    def said(result: pytest.RunResult) -> list[str]:
+        """What syrupy says at the end."""
+        lines = result.outlines
+        start = next((at for at, line in enumerate(lines) if "snapshot report summary" in line), None)
+        if start is None:
+            return []
+        end = next(at for at in range(start + 1, len(lines)) if re.match(r"={5}|!{5}|\d+ \w+|no tests ran", lines[at]))
+        # A line "10 snapshots passed." begins with a number, too.
+        while "snapshot" in lines[end]:
+            end = next(at for at in range(end + 1, len(lines)) if re.match(r"={5}|!{5}|\d+ \w+", lines[at]))
+        return [line for line in lines[start + 1 : end] if line]
+
+    @staticmethod
+    def shown(result: pytest.RunResult) -> list[str]:
+        """The lines of the failures that begin with E, and those of the sections about snapshots."""
+        lines, kept, section = result.outlines, [], False
+        for line in lines:
+            if re.match(r"-+ snapshot __", line):
+                section = True
+                kept.append(line.strip("- "))
+            elif re.match(r"[-=_]{5}", line):
+                section = False
+            elif section:
+                kept.append(line)
+            elif line.startswith("E  "):
+                kept.append(line.removeprefix("E  ").strip().removeprefix("AssertionError: "))
+        return kept
+
+
+@pytest.fixture
+def recorded(empty_project: Any, monkeypatch: pytest.MonkeyPatch) -> Recorded:
+    """A project whose tests compare snapshots."""
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # by which syrupy knows a worker: this one starts its own
+    return Recorded(empty_project)

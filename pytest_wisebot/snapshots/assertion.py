@@ -1,0 +1,209 @@
+"""``workflow_snapshot``: syrupy's assertion, with what this package knows of runs, rules and shared snapshots."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Never
+
+from syrupy.assertion import DiffMode, SnapshotAssertion
+from syrupy.location import PyTestLocation
+from syrupy.session import SnapshotSession
+
+from . import failure, files
+from .claims import Claim, Claims
+from .extension import WorkflowSnapshotExtension, nobody
+from .received import ASKABLE, Asked, Received, Surroundings, receive
+
+
+@dataclass
+class Desk:
+    """What all snapshots of a process share.
+
+    Attributes:
+        claims: who has given a snapshot its value while snapshots are updated.
+        leaves_out: whether this session cannot tell of a snapshot file whether it is used.
+        whole: differences are shown whole, ``-vv``.
+        root: what the paths of files are shown relative to.
+        sections: differences that were too long for the line of the assertion: a title and lines.
+    """
+
+    claims: Claims = field(default_factory=Claims)
+    leaves_out: Callable[[str], bool] = nobody
+    whole: bool = False
+    root: Path = field(default_factory=Path.cwd)
+    sections: list[tuple[str, list[str]]] = field(default_factory=list)
+
+
+class WorkflowSnapshot(SnapshotAssertion):
+    """Compares a run, or any JSON value, with what was recorded; made by the fixture ``workflow_snapshot``.
+
+    ``assert run == workflow_snapshot`` compares ``ok``, ``result`` and ``error``. Call it to say more of the next
+    comparison: ``assert run == workflow_snapshot(rules={"summary": IsStr(min_length=40)})``.
+    """
+
+    def __init__(
+        self,
+        session: SnapshotSession,
+        test: Any,
+        *,
+        desk: Desk,
+        around: Callable[[], Surroundings],
+        update_snapshots: bool = False,
+        update_new_snapshots_only: bool = False,
+    ) -> None:
+        self._desk = desk
+        self._around = around
+        self._asked = Asked()
+        self._said: list[str] = []
+        self._against: str | None = None
+        super().__init__(
+            session=session,
+            extension_class=WorkflowSnapshotExtension,
+            test_location=PyTestLocation(test),
+            update_snapshots=update_snapshots,
+            update_new_snapshots_only=update_new_snapshots_only,
+        )
+
+    def __call__(  # type: ignore[override]
+        self,
+        *,
+        name: str | None = None,
+        rules: Mapping[str, object] | None = None,
+        exclude: str | Collection[str] | None = None,
+        shape: bool = False,
+        failed: bool = False,
+        **unknown: Never,
+    ) -> WorkflowSnapshot:
+        """Says more of the next comparison.
+
+        Paths are those of the stored JSON, such as ``result.items[*].score`` and ``error.code``; for a run they are
+        looked for in its result first, ``items[*].score``, unless they begin with ``$``.
+
+        Args:
+            name: a name of its own for this snapshot, in the place of its number.
+            rules: paths, and what the values there must equal, such as dirty_equals' values. A value that does is
+                stored and compared as the rule's text.
+            exclude: paths of values that are left out.
+            shape: compare structure and types alone.
+            failed: a run that failed may be recorded.
+            **unknown: nothing else.
+
+        Raises:
+            TypeError: an argument is unknown or wrong; the message names it.
+        """
+        __tracebackhide__ = True
+        if unknown:
+            given = ", ".join(f"{argument}=" for argument in sorted(unknown))
+            raise TypeError(f"workflow_snapshot: {given} is none of its arguments; they are {ASKABLE}")
+        if name is not None and (not isinstance(name, str) or not name):
+            raise TypeError(f"workflow_snapshot: name= is a text that is not empty, got {name!r}")
+        self._asked = Asked.checked(rules=rules, exclude=exclude, shape=shape, failed=failed)
+        super().__call__(name=name)
+        return self
+
+    def with_defaults(self, **_: Any) -> Never:
+        """Not for this one: its extension and its filters are its own.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError(f"workflow_snapshot has its own extension; for one comparison call it with {ASKABLE}")
+
+    @property
+    def extension(self) -> WorkflowSnapshotExtension:
+        """The extension, as this session has it."""
+        if not isinstance(self._extension, WorkflowSnapshotExtension):
+            self._extension = WorkflowSnapshotExtension()
+            self._extension.leaves_out = self._desk.leaves_out
+        return self._extension
+
+    @property
+    def name(self) -> str:
+        """The name of what was compared last, as syrupy shows it."""
+        last = self.executions.get(self.num_executions - 1)
+        return last.snapshot_name if last is not None else "workflow_snapshot"
+
+    def __repr__(self) -> str:
+        return f"<workflow_snapshot of {self.test_location.testname}>"
+
+    __hash__ = SnapshotAssertion.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        __tracebackhide__ = True
+        asked, self._asked = self._asked, Asked()
+        try:
+            received = receive(other, asked, self._around())
+        except BaseException as error:
+            self._post_assert()  # what was said of this comparison is not said of the next
+            if isinstance(error, ValueError):  # the user's own, and in words: where it was found says nothing more
+                raise error.with_traceback(None) from None
+            raise
+        updates = self.update_snapshots, self.update_new_snapshots_only
+        self._said = list(self._refusals(received, asked))
+        if self._said or received.broken:
+            self.update_snapshots = self.update_new_snapshots_only = False
+        try:
+            return super().__eq__(received)
+        finally:
+            self.update_snapshots, self.update_new_snapshots_only = updates
+
+    # --- what is not recorded
+
+    def _refusals(self, received: Received, asked: Asked) -> list[str]:
+        """Why this value is not recorded, where it would be."""
+        self._against = None
+        updating = self.update_snapshots or self.update_new_snapshots_only
+        if not updating and not received.failed:
+            return []
+        location = self.extension.get_location(test_location=self.test_location, index=self.index)
+        stored = files.read(location)
+        same = stored is not None and self.extension.matches(serialized_data=received, snapshot_data=stored)
+        if received.failed and not asked.failed and not same:
+            return [self._of_a_failed_run(received, recorded=stored is not None)]
+        written = same or stored is None or self.update_snapshots
+        if updating and written and not received.broken and (earlier := self._claimed_before(received, location)):
+            self._against = earlier.text
+            return [_of_a_shared_one(earlier, location)]
+        return []
+
+    def _of_a_failed_run(self, received: Received, *, recorded: bool) -> str:
+        said = f"the run failed ({received.failed})"
+        if recorded and not self.update_snapshots:
+            return said
+        return f"{said}: its snapshot is recorded only by workflow_snapshot(failed=True)"
+
+    def _claimed_before(self, received: Received, location: str) -> Claim | None:
+        claim = Claim(location, self.test_location.nodeid, str(received))
+        return self._desk.claims.made(claim, (os.getpid(), id(self)))
+
+    # --- what a failure shows
+
+    def get_assert_diff(self, *, diff_mode: DiffMode = DiffMode.DETAILED) -> list[str]:
+        """The lines below syrupy's own; what is too long for them goes into a section of the report."""
+        result = self.executions[self.num_executions - 1]
+        where = failure.shown(result.snapshot_location, self._desk.root)
+        if result.exception is not None:
+            return [*self._said, f"{where}: {type(result.exception).__name__}: {result.exception}"]
+        expected = self._against if self._against is not None else result.recalled_data
+        received = result.asserted_data
+        assert isinstance(received, Received)
+        lines = [*self._said, *failure.of_the_file(expected, received, where, refused=bool(self._said))]
+        if diff_mode == DiffMode.DETAILED:
+            lines += failure.differences(expected, received, whole=self._desk.whole)
+        if failure.fits(lines):
+            return failure.styled(lines)
+        title = f"snapshot {where}"
+        self._desk.sections.append((title, lines))
+        return [
+            *failure.styled(failure.first(lines)),
+            f'... all {len(lines)} lines are below, in the section "{title}"',
+        ]
+
+
+def _of_a_shared_one(earlier: Claim, location: str) -> str:
+    if earlier.location != location:
+        return f"{earlier.test} has a snapshot whose name differs by case alone: on Windows and macOS they are one file"
+    return f"{earlier.test} has given this snapshot another value in this session, and one file holds one value"

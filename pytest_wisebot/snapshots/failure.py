@@ -1,0 +1,95 @@
+"""What a comparison that failed shows: what is wrong with the file, and the differences; short, and never cut."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from syrupy.terminal import received_style, snapshot_style
+from syrupy.types import SerializedData
+
+from ..redaction.paths import show
+from .diff import diff_lines
+from .received import Received
+from .strict import loads
+
+MOST_LINES = 7
+MOST_CHARACTERS = 560
+"""What pytest shows of a failing assertion at its default verbosity, less syrupy's own line."""
+
+MOST_NEW_LINES = 40
+"""Lines that are shown of a value that has no snapshot yet."""
+
+MOST_BROKEN = 10
+"""Broken rules that are shown of such a value."""
+
+
+def of_the_file(expected: SerializedData | None, received: Received, where: str, *, refused: bool) -> list[str]:
+    """What is wrong with the snapshot's file, if anything.
+
+    Args:
+        expected: what is in the file; None if there is none.
+        received: what was compared with it.
+        where: the file.
+        refused: it was said already why the value is not recorded.
+    """
+    if expected is None and received.broken:
+        breaks = [f"{show(path)} breaks {rule}" for path, rule in sorted(received.broken.items(), key=str)]
+        return [f"there is no {where}, and nothing is recorded that breaks its rule", *breaks[:MOST_BROKEN]]
+    if expected is None:
+        return [f"there is no {where}" if refused else f"there is no {where}: --snapshot-update writes it"]
+    if (problem := _problem(str(expected))) is not None:
+        return [f"{where} is no JSON ({problem}): mend it, or have --snapshot-update write it anew"]
+    return []
+
+
+def differences(expected: SerializedData | None, received: Received, *, whole: bool) -> list[str]:
+    """The changed paths; the whole value where there is nothing to compare it with."""
+    if expected is not None and _problem(str(expected)) is None:
+        return diff_lines(loads(str(expected)), loads(received), broken=received.broken, whole=whole)
+    lines = [f"+ {line}" for line in received.splitlines()]
+    if whole or len(lines) <= MOST_NEW_LINES:
+        return lines
+    return [*lines[:MOST_NEW_LINES], f"... and {len(lines) - MOST_NEW_LINES} more lines (-vv shows all)"]
+
+
+def fits(lines: list[str]) -> bool:
+    """Whether pytest shows these lines without cutting them."""
+    return len(lines) <= MOST_LINES and sum(map(len, styled(lines))) <= MOST_CHARACTERS
+
+
+def first(lines: list[str]) -> list[str]:
+    """As many lines as surely fit, with one more below them."""
+    left = MOST_CHARACTERS // 2
+    for number, line in enumerate(styled(lines[: MOST_LINES - 1])):
+        left -= len(line)
+        if left < 0:
+            return lines[:number]
+    return lines[: MOST_LINES - 1]
+
+
+def styled(lines: list[str]) -> list[str]:
+    """The lines in syrupy's colours, where it has them switched on."""
+    return [_style(line.lstrip()[:1])(line) for line in lines]
+
+
+def shown(location: str, root: Path) -> str:
+    """A file for people: relative to the root of the tests, with slashes."""
+    path = Path(location)
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else location
+
+
+def _style(sign: str) -> Callable[[str], str]:
+    return {"-": snapshot_style, "+": received_style}.get(sign, str)
+
+
+def _problem(text: str) -> str | None:
+    """Why a text is no JSON."""
+    try:
+        text.encode("utf-8")
+        loads(text)
+    except UnicodeEncodeError:
+        return "it is not UTF-8"
+    except (ValueError, RecursionError) as error:
+        return str(error)
+    return None

@@ -1,0 +1,150 @@
+"""What a test may say of a comparison, and what it is told when that cannot be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+WHOLE = '{"id": 7, "items": [{"score": 0.5}, {"score": 0.6}], "note": "n"}'
+
+
+def compared(recorded: Any, call: str, value: str = WHOLE) -> None:
+    recorded.test(f"""
+        from dirty_equals import IsFloat, IsStr
+
+        def test_it(workflow_snapshot):
+            assert {value} == workflow_snapshot({call})
+    """)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ("rule={}", "rule= is none of its arguments; they are name=, rules=, exclude=, shape= and failed="),
+        (
+            "matcher=1, include=2",
+            "include=, matcher= is none of its arguments; they are name=, rules=, exclude=, shape= and failed=",
+        ),
+        ("name=''", "name= is a text that is not empty, got ''"),
+        ("name=1", "name= is a text that is not empty, got 1"),
+        ("shape=1", "shape= is True or False, got 1"),
+        ("failed='yes'", "failed= is True or False, got 'yes'"),
+        ("rules='id'", "rules= maps paths to what the values there must equal, got 'id'"),
+        ("rules={0: 1}", "a path in rules= is a text such as 'items[*].score', got 0"),
+        ("exclude=1", "exclude= is a path such as 'items[*].id', or a list of them, got 1"),
+        ("exclude=['id', 1]", "exclude= is a path such as 'items[*].id', or a list of them, got ['id', 1]"),
+        ("rules={'id': 7}, shape=True", "shape=True compares no values, so that rules= has nothing to judge"),
+    ],
+)
+def test_a_wrong_argument_is_named(recorded: Any, call: str, message: str) -> None:
+    """With what it may be; nothing is recorded."""
+    compared(recorded, call)
+    result = recorded.update()
+    assert result.ret == 1
+    assert recorded.shown(result)[-1] == f"TypeError: workflow_snapshot: {message}"
+    assert recorded.files == {}
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ('{"a": [1, float("nan")]}', "a[1]: nan is no JSON number"),
+        ("{1: 2}", "$: a key must be a text, got int 1"),
+        ('{"a": object()}', "a: object is no JSON value"),
+        ("deep(99)", None),
+        ("deep(100)", "[0][0][0][0][0]…: nested deeper than 99 levels"),
+        ("deep(50_000)", "[0][0][0][0][0]…: nested deeper than 99 levels"),
+    ],
+)
+def test_what_no_json_can_hold_is_an_error(recorded: Any, value: str, message: str | None) -> None:
+    """With its path, where syrupy's own extension drops it, or cuts it, in silence."""
+    recorded.test(f"""
+        def deep(levels):
+            value = []
+            for _ in range(levels - 1):
+                value = [value]
+            return value
+
+        def test_it(workflow_snapshot):
+            assert {value} == workflow_snapshot
+    """)
+    result = recorded.update()
+    assert result.ret == (0 if message is None else 1)
+    if message is not None:
+        assert recorded.shown(result)[-1] == f"pytest_wisebot.snapshots.strict.NotJsonError: {message}"
+        assert recorded.files == {}
+
+
+def test_what_is_excluded_is_no_part_of_it(recorded: Any) -> None:
+    """One path or several; what is there besides is compared."""
+    compared(recorded, "exclude=['id', 'items[*].score']")
+    recorded.update()
+    assert recorded.files == {
+        "__snapshots__/test_it/test_it.json": '{\n  "items": [\n    {},\n    {}\n  ],\n  "note": "n"\n}\n'
+    }
+    compared(recorded, "exclude=('id', 'items[*].score')", WHOLE.replace("7", "8").replace("0.6", "0.7"))
+    assert recorded.run().ret == 0
+    compared(recorded, "exclude='id'")
+    assert recorded.run().ret == 1
+
+
+def test_a_shape_is_structure_and_types(recorded: Any) -> None:
+    """Other values of the same types match, another type does not."""
+    compared(recorded, "shape=True")
+    recorded.update()
+    compared(recorded, "shape=True", WHOLE.replace("7", "8").replace('"n"', '"other"'))
+    assert recorded.run().ret == 0
+    compared(recorded, "shape=True", WHOLE.replace("7", '"7"'))
+    assert recorded.shown(recorded.run()) == [
+        "assert [+ received] == [- test_it]",
+        *("id", '- "<int>"', '+ "<str>"'),
+    ]
+
+
+def test_what_was_said_is_said_of_one_comparison(recorded: Any) -> None:
+    """Not of the next one, also where the first was no comparison after all."""
+    recorded.test("""
+        def test_it(workflow_snapshot):
+            with pytest.raises(ValueError, match="nan"):
+                assert {"a": float("nan")} == workflow_snapshot(name="n", shape=True)
+            assert {"a": 1} == workflow_snapshot(shape=True)
+            assert {"a": 1} == workflow_snapshot
+    """)
+    recorded.update()
+    assert recorded.files == {
+        "__snapshots__/test_it/test_it.json": '{\n  "a": "<int>"\n}\n',
+        "__snapshots__/test_it/test_it.1.json": '{\n  "a": 1\n}\n',
+    }
+
+
+@pytest.mark.parametrize("way", ["with_defaults(matcher=1)", "use_extension()"])
+def test_it_keeps_its_extension(recorded: Any, way: str) -> None:
+    """Syrupy's own ways to make another assertion of one are refused in words."""
+    recorded.test(f"""
+        def test_it(workflow_snapshot):
+            workflow_snapshot.{way}
+    """)
+    assert recorded.shown(recorded.run())[-1] == (
+        "TypeError: workflow_snapshot has its own extension; for one comparison call it with name=, rules=, exclude=, "
+        "shape= and failed="
+    )
+
+
+def test_it_says_what_it_is(recorded: Any) -> None:
+    """It is syrupy's assertion, shows itself in a word, and ``--fixtures`` explains it."""
+    recorded.test("""
+        from syrupy.assertion import SnapshotAssertion
+        from pytest_wisebot import WorkflowSnapshot
+
+        def test_it(workflow_snapshot):
+            assert isinstance(workflow_snapshot, SnapshotAssertion)
+            assert isinstance(workflow_snapshot, WorkflowSnapshot)
+            assert repr(workflow_snapshot) == "<workflow_snapshot of test_it>"
+    """)
+    assert recorded.run().ret == 0
+    lines = recorded.run("--fixtures").outlines
+    at = next(number for number, line in enumerate(lines) if line.startswith("workflow_snapshot -- "))
+    assert lines[at + 1].strip() == (
+        "What was recorded: ``assert run == workflow_snapshot`` compares a run, or any JSON value, with its snapshot."
+    )
