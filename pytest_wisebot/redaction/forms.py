@@ -164,7 +164,7 @@ def _any_form_of(char: str, *, escapable: bool) -> str:
     forms = [_RAW.get(char, re.escape(char)), _percent(char), *_escapes(char), _entity(char)]
     before = f"{_BACKSLASH}{{0,16}}" if escapable else ""
     named = json.dumps(char)[2:-1]
-    short = rf"|\\{{1,16}}{named}" if named in {"b", "f", "n", "r", "t"} else ""
+    short = f"|{_BACKSLASH}{{1,16}}{named}" if named in {"b", "f", "n", "r", "t"} else ""
     return f"(?:{before}(?:{'|'.join(forms)}){short})"
 
 
@@ -179,12 +179,12 @@ def _escapes(char: str) -> Iterator[str]:
         yield f"u(?i:{code:04x})"
     else:
         high, low = (code - 0x10000 >> 10) + 0xD800, (code - 0x10000 & 0x3FF) + 0xDC00
-        yield rf"u(?i:{high:04x})\\{{1,16}}u(?i:{low:04x})"
+        yield f"u(?i:{high:04x}){_BACKSLASH}{{1,16}}u(?i:{low:04x})"
     yield f"U(?i:{code:08x})"
     yield rf"u\{{0{{0,6}}(?i:{code:x})\}}"
     if code < 0x100:
         yield f"x(?i:{code:02x})"
-    yield r"\\{1,16}".join(f"x(?i:{byte:02x})" for byte in _bytes(char))
+    yield f"{_BACKSLASH}{{1,16}}".join(f"x(?i:{byte:02x})" for byte in _bytes(char))
 
 
 def _entity(char: str) -> str:

@@ -14,10 +14,13 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 _LONGEST_TRY: Final = 0.05
-_SIZES: Final = (*range(4, 41, 2), 120, 240)
-"""Repetitions. What doubles the time with each is found among the first, what cubes it among the last."""
+_SIZES: Final = range(4, 241)
+"""Repetitions, in small steps: what doubles the time with each must be found out before it takes a minute."""
 
-_MOST_TRIES: Final = 24
+_MOST_TRIES: Final = 12
+_REPEATS: Final = ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT")
+_OFTEN: Final = 10
+_FEW: Final = 6
 _ENDINGS: Final = ("\x00", "!")
 
 
@@ -39,7 +42,7 @@ def checked_pattern(text: object) -> str:
     parsed = _parsed(text)
     if compiled.search("") or (parsed is not None and parsed.getwidth()[0] == 0):
         raise ValueError(f"{text!r} matches the empty text, and so everywhere")
-    if parsed is not None and _takes_too_long(compiled, parsed):
+    if parsed is not None and (_repeats_nothing(parsed) or _takes_too_long(_few(text))):
         raise ValueError(f"{text!r} takes time beyond reason: a repetition inside of a repetition matches in many ways")
     return text
 
@@ -54,16 +57,27 @@ def _parsed(text: str) -> Any:
         return None
 
 
-def _takes_too_long(compiled: re.Pattern[str], parsed: Any) -> bool:
-    tries = list(dict.fromkeys(_pumps(parsed, "")))[:_MOST_TRIES]
+def _few(text: str) -> str:
+    """The expression with few repetitions where it demands many: ``(a+){60}b`` is endless from 60 letters on."""
+    return re.sub(r"\{(\d{2,}|[7-9])(?=,\d*\}|\})", f"{{{_FEW}", text)
+
+
+def _takes_too_long(text: str) -> bool:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compiled = re.compile(text)
+    except re.error:  # it was another thing that looked like a number of repetitions
+        return False
+    tries = list(dict.fromkeys(_pumps(_parsed(text), "")))[:_MOST_TRIES]
     return any(_grows(compiled, before, part, ending) for before, part in tries for ending in _ENDINGS)
 
 
 def _grows(compiled: re.Pattern[str], before: str, part: str, ending: str) -> bool:
     for size in _SIZES:
         text = before + part * size + ending
-        # The fastest of three: the machine may have been busy with something else.
-        if all(_seconds(compiled, text) > _LONGEST_TRY for _ in range(3)):
+        # Twice: the machine may have been busy with something else.
+        if all(_seconds(compiled, text) > _LONGEST_TRY for _ in range(2)):
             return True
     return False
 
@@ -77,11 +91,20 @@ def _seconds(compiled: re.Pattern[str], text: str) -> float:
 # --- texts that the parts of an expression match -------------------------------------------------------------------
 
 
+def _repeats_nothing(parsed: Any) -> bool:
+    """Whether something that may be empty is repeated often."""
+    return any(
+        (name in _REPEATS and value[1] > _OFTEN and inner.getwidth()[0] == 0) or _repeats_nothing(inner)
+        for name, value in _parts(parsed)
+        for inner in _inner(name, value)
+    )
+
+
 def _pumps(parsed: Any, before: str) -> Iterator[tuple[str, str]]:
     """What leads to each repetition, and what it matches once."""
     for name, value in _parts(parsed):
         for inner in _inner(name, value):
-            if name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT") and value[1] > 10:
+            if name in _REPEATS and value[1] > _OFTEN:
                 yield from ((before, sample) for sample in _samples(inner) if sample)
             yield from _pumps(inner, before)
         before += next(iter(_samples_of(name, value)), "")
@@ -93,7 +116,7 @@ def _parts(parsed: Any) -> Iterator[tuple[str, Any]]:
 
 def _inner(name: str, value: Any) -> list[Any]:
     """The expressions inside of a part."""
-    if name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
+    if name in _REPEATS:
         return [value[2]]
     if name == "SUBPATTERN":
         return [value[3]]
@@ -120,7 +143,7 @@ def _samples_of(name: str, value: Any) -> list[str]:
     if name == "IN":
         return [_one_of(value)]
     inner = [sample for item in _inner(name, value) for sample in _samples(item)]
-    if name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
+    if name in _REPEATS:
         return [sample * max(1, min(value[0], 20)) for sample in inner]
     return inner or [""]
 

@@ -13,12 +13,12 @@ _SEGMENT: Final = re.compile(r"[A-Za-z0-9_-]*+")
 _SHORTEST_SEGMENT: Final = 8
 _KEY: Final = re.compile(r"wb_live_[A-Za-z0-9_-]{8,}")
 
-_NAME: Final = re.compile(r"(?i:(authorization)|x-workflow-secret)")
+_NAME: Final = re.compile(r"(?i:((?:proxy-)?authorization)|x-workflow-secret)")
 _BETWEEN: Final = re.compile(
     r"""
       (?: \\{0,16}["'] \s{0,80} , \s{0,80} [bB]? (?P<item> \\{0,16}["'] ) )
     | (?: \\{0,16}["'] )? [ \t]{0,8} (?: [:=] | => | %(?:25){0,8}3[aA] ) (?: \s | \+ | %(?:25){0,8}20 ){0,8}
-      [bBfFrRuU]? (?P<value> \\{0,16}["'] )?
+      (?: [bBfFrRuU]? (?P<value> \\{0,16}["'] ) )?
     """,
     re.VERBOSE,
 )

@@ -1,0 +1,72 @@
+"""``[redact]``: what a project redacts of its own is redacted in what its tests see, and in what pytest shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+REDACT = """
+[redact]
+keys = ["email"]
+patterns = { account = "ACC-[0-9]+" }
+paths = ["result.customer.name", "items[*].phone"]
+"""
+
+INPUTS = {
+    "email": "a@example.com",
+    "customer": {"name": "Ada", "note": "pays by ACC-1234"},
+    "items": [{"phone": "555-1"}, {"n": 1}],
+}
+
+SEEN = {
+    "email": "<redacted>",
+    "customer": {"name": "<redacted>", "note": "pays by <redacted>"},
+    "items": [{"phone": "<redacted>"}, {"n": 1}],
+}
+
+
+@pytest.mark.parametrize("flags", [[], ["-n", "2"]], ids=["one-process", "xdist"])
+@pytest.mark.parametrize("api", ["webhook", "dashboard"])
+def test_a_test_sees_the_redacted_result(outside: Any, flags: list[str], api: str) -> None:
+    """By key, by pattern and by path, over both APIs, in one process and in workers; what was sent stays as it was."""
+    outside.setting(REDACT)
+    outside.test(f"""
+        @pytest.mark.wisebot("echo", {INPUTS!r}, api="{api}")
+        def test_it(workflow_run):
+            assert workflow_run.result == {SEEN!r}
+            assert workflow_run.inputs == {INPUTS!r}
+    """)
+
+    outside.run(*flags).assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("flags", [[], ["-n", "1"]], ids=["one-process", "xdist"])
+def test_what_a_test_prints_shows_no_match(outside: Any, flags: list[str]) -> None:
+    """A pattern holds for every text of a report, whatever made it: output, messages and values."""
+    outside.setting(REDACT)
+    outside.test("""
+        def test_it(trigger_workflow):
+            trigger_workflow("echo", {"n": 1})
+            print("it is ACC-" + "98765")
+            raise AssertionError("of ACC-" + "98765")
+    """)
+
+    result = outside.run("-vv", "--showlocals", *flags)
+
+    result.assert_outcomes(failed=1)
+    assert "98765" not in result.stdout.str().replace('"98765"', "")
+    result.stdout.fnmatch_lines(["E * AssertionError: of <redacted>", "it is <redacted>"])
+
+
+def test_a_mistake_names_the_file_and_the_pattern(outside: Any) -> None:
+    """A pattern that cannot be used ends the session, in words that say which one."""
+    outside.setting('[redact]\npatterns = ["ok", "(a+)+b"]')
+    outside.test("def test_it(trigger_workflow): trigger_workflow('echo')")
+
+    result = outside.run()
+
+    assert (
+        "wisebot.toml: redact.patterns: [1]: '(a+)+b' takes time beyond reason: a repetition inside of a repetition "
+        "matches in many ways"
+    ) in (result.stdout.str() + result.stderr.str()).replace("\n", " ").replace("  ", " ")
