@@ -132,7 +132,8 @@ class FileTable(_Table):
     default_environment: str | None = Field(None, description="The environment without --wisebot-env.")
     environments: dict[str, EnvironmentTable] = Field(default_factory=dict, description="The environments, by name.")
     redact: RedactTable = Field(
-        default_factory=lambda: RedactTable.model_validate({}), description="What is redacted in results, as tests see them, and in texts."
+        default_factory=lambda: RedactTable.model_validate({}),
+        description="What is redacted in results, as tests see them, and in texts.",
     )
     snapshots: SnapshotsTable = Field(
         default_factory=lambda: SnapshotsTable.model_validate({}), description="What snapshots leave out or keep."
