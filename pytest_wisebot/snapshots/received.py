@@ -148,7 +148,8 @@ def _plain(value: object) -> Any:
     """A run, or each run of a list, as what a snapshot holds of it."""
     if isinstance(value, WorkflowRun):
         held: dict[str, Any] = {"ok": value.ok}
-        if value.has_result:
+        # Of a run that failed one API says that its result is null, the other says nothing: neither has one.
+        if value.has_result and (value.ok or value.result is not None):
             held["result"] = value.result
         if value.error is not None:
             held["error"] = value.error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -22,12 +23,43 @@ def copied(empty_project: Any) -> Any:
     return empty_project
 
 
-@pytest.mark.parametrize("args", [[], ["-n", "2"], ["-p", "no:xdist", "-p", "no:syrupy"]], ids=" ".join)
-def test_they_pass_anywhere(copied: Any, args: list[str]) -> None:
-    """No account, no credential, no checkout."""
+@pytest.mark.parametrize(
+    ("args", "passed"),
+    [
+        ([], 26),
+        (["-n", "2"], 26),
+        (["-p", "no:xdist", "-p", "no:syrupy", "--ignore=test_snapshots.py"], 21),
+    ],
+    ids=str,
+)
+def test_they_pass_anywhere(copied: Any, args: list[str], passed: int) -> None:
+    """No account, no credential, no checkout; without syrupy all but the snapshots."""
     result = copied.run_apart(*args)
     assert result.ret == 0
-    assert result.parseoutcomes() == {"passed": 21}
+    assert result.parseoutcomes() == {"passed": passed}
+
+
+@pytest.mark.slow
+def test_their_snapshots_hold_run_after_run(copied: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twenty sessions in a row are green, although a model's words differ in each; and an update changes nothing."""
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # by which syrupy knows a worker, which says nothing
+    folder = copied.path / "__snapshots__" / "test_snapshots"
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert len(before) == 5
+    for _ in range(20):
+        result = copied.run("-q", "test_snapshots.py")
+        assert result.ret == 0
+        assert "5 snapshots passed." in result.outlines
+    copied.run("-q", "test_snapshots.py", "--snapshot-update")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_each_workflow_has_a_snapshot() -> None:
+    """A workflow that ``flows.py`` gains needs one, too."""
+    text = (EXAMPLES / "test_snapshots.py").read_text("utf-8")
+    workflows = re.findall(r'^@emulator\.workflow\("(\w+)"', (EXAMPLES / "flows.py").read_text("utf-8"), re.MULTILINE)
+    assert len(workflows) == 3
+    assert [workflow for workflow in workflows if f'"{workflow}"' not in text] == []
 
 
 def test_they_run_over_both_apis(copied: Any) -> None:
@@ -52,7 +84,7 @@ def test_they_run_against_a_wisebot_that_is_named_by_options(copied: Any) -> Non
         result = copied.run_apart(*hosts, *credentials)
     finally:
         process.stop()
-    assert result.parseoutcomes() == {"passed": 19, "skipped": 2}
+    assert result.parseoutcomes() == {"passed": 24, "skipped": 2}
 
 
 def re_secret(flows: str) -> str:

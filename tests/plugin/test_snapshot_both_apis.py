@@ -35,6 +35,19 @@ def test_both_apis_have_one_snapshot(flows: Any) -> None:
     assert flows.said(flows.run()) == ["2 snapshots passed."]
 
 
+def test_a_failed_run_is_the_same_over_both(flows: Any) -> None:
+    """One API says that there is no result, the other says nothing of it."""
+    flows.test("""
+        @pytest.mark.wisebot("refund", api="both")
+        def test_it(workflow_run, workflow_snapshot):
+            assert workflow_run == workflow_snapshot(failed=True)
+    """)
+    assert flows.update().ret == 0
+    text = '{\n  "error": "unknown ticket",\n  "ok": false\n}\n'
+    assert flows.files == {"__snapshots__/test_it/test_it.json": text}
+    assert flows.run().ret == 0
+
+
 @pytest.mark.parametrize(
     "chosen", [["-k", "dashboard"], ["-k", "webhook"], ["test_it.py::test_it[dashboard]"]], ids=str
 )

@@ -1,0 +1,108 @@
+"""What is unused is told where it can be known, and only there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+UNUSED = ["1 snapshot unused.", "Re-run pytest with --snapshot-update to delete unused snapshots."]
+
+
+@pytest.fixture
+def suite(recorded: Any) -> Any:
+    """Three modules whose snapshots are recorded, with marks and parameters."""
+    recorded.write = recorded.project.write
+    recorded.write("pytest.ini", "[pytest]\nmarkers = slow\n")
+    for name in ("one", "two"):
+        recorded.test(
+            f"""
+            @pytest.mark.slow
+            def test_it(workflow_snapshot):
+                assert "{name}" == workflow_snapshot
+
+            class TestThat:
+                @pytest.mark.parametrize("n", [1, pytest.param(2, marks=pytest.mark.slow), "a/b"])
+                def test_it(self, workflow_snapshot, n):
+                    assert n == workflow_snapshot
+                    assert n == workflow_snapshot(name="again")
+            """,
+            f"test_{name}.py",
+        )
+    recorded.update()
+    assert len(recorded.names) == 14
+    return recorded
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        ["-k", "not test_two"],
+        ["-k", "test_one"],
+        ["-k", "slow"],
+        ["-k", "not slow"],
+        ["-k", "TestThat and not slow"],
+        ["-m", "slow"],
+        ["-m", "not slow"],
+        ["test_one.py"],
+        ["test_one.py::TestThat"],
+        ["test_one.py::TestThat::test_it[2]"],
+        ["test_one.py::TestThat::test_it[a/b]", "test_two.py::test_it"],
+        ["--ignore=test_two.py"],
+        ["--deselect=test_one.py::TestThat"],
+    ],
+    ids=" ".join,
+)
+def test_a_part_of_the_tests_leaves_the_others_alone(suite: Any, chosen: list[str]) -> None:
+    """Whatever chooses them: a name, a module's, a mark, a node id, a file; an update deletes nothing."""
+    before = suite.files
+    for args in ([], ["--snapshot-update"]):
+        result = suite.run(*chosen, *args)
+        assert result.ret == 0
+        assert [line for line in suite.said(result) if "passed." not in line] == []
+    assert suite.files == before
+
+
+def test_the_tests_that_failed_last_are_such_a_part(suite: Any) -> None:
+    """``--lf`` keeps the rest out of the session altogether."""
+    before = suite.files
+    suite.write("conftest.py", "def pytest_runtest_call(item):\n    assert '[1]' not in item.nodeid")
+    suite.project.pytester.runpytest_inprocess("-q")
+    suite.write("conftest.py", "")
+    result = suite.project.pytester.runpytest_inprocess("-q", "--lf", "--snapshot-update")
+    result.assert_outcomes(passed=2)
+    assert (suite.said(result), suite.files) == (["4 snapshots passed."], before)
+
+
+@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=" ".join)
+def test_what_a_selected_test_leaves_over_is_told(suite: Any, workers: list[str]) -> None:
+    """A test that compares less than it did, in a session of its module alone."""
+    text = (suite.path / "test_one.py").read_text("utf-8")
+    suite.write("test_one.py", text.replace('name="again"', 'name="once more"'))
+    result = suite.update("test_one.py", "--snapshot-details", *workers)
+    assert sorted(suite.said(result)) == [
+        "4 snapshots passed. 3 snapshots generated. 3 unused snapshots deleted.",
+        "Deleted TestThat.test_it[1][again] (__snapshots__/test_one/TestThat.test_it[1][again].json)",
+        "Deleted TestThat.test_it[2][again] (__snapshots__/test_one/TestThat.test_it[2][again].json)",
+        "Deleted TestThat.test_it[a_b]~31d4737e[again] "
+        "(__snapshots__/test_one/TestThat.test_it[a_b]~31d4737e[again].json)",
+        "Generated TestThat.test_it[1][once more] (__snapshots__/test_one/TestThat.test_it[1][once more].json)",
+        "Generated TestThat.test_it[2][once more] (__snapshots__/test_one/TestThat.test_it[2][once more].json)",
+        "Generated TestThat.test_it[a_b]~31d4737e[once more] "
+        "(__snapshots__/test_one/TestThat.test_it[a_b]~31d4737e[once more].json)",
+    ]
+    assert len(suite.names) == 14
+
+
+def test_a_file_that_is_nobodys_is_told(recorded: Any) -> None:
+    """Such as one that was left behind by a merge; other files in the folder are other people's."""
+    recorded.test("def test_it(workflow_snapshot):\n    assert 1 == workflow_snapshot")
+    recorded.update()
+    folder = recorded.path / "__snapshots__"
+    (folder / "test_it" / "test_it_BACKUP.json").write_text("1")
+    (folder / "test_it" / "notes.txt").write_text("notes")
+    (folder / "README.json").write_text("1")
+    result = recorded.run()
+    assert (result.ret, recorded.said(result)) == (1, ["1 snapshot passed. " + UNUSED[0], UNUSED[1]])
+    recorded.update()
+    assert recorded.names == ["README.json", "test_it/notes.txt", "test_it/test_it.json"]
