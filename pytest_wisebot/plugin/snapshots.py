@@ -17,6 +17,7 @@ from ..snapshots.normalise import Habits
 from ..snapshots.places import is_told, place_of
 from ..snapshots.received import Surroundings
 from .keeping import CLAIMS, Keeping, keeping_of
+from .lastlook import last_look_of
 from .session import WisebotSession, session_asked_by
 
 _KEY = pytest.StashKey["Shared"]()
@@ -68,6 +69,7 @@ class Shared:
             leaves_out=LeavesOut(keeping_of(config)),
             whole=config.get_verbosity(pytest.Config.VERBOSITY_ASSERTIONS) >= 2,
             root=config.rootpath,
+            touched=last_look_of(config).wrote,
         )
 
     def around(self, session: WisebotSession) -> Surroundings:

@@ -18,6 +18,11 @@ from .extension import WorkflowSnapshotExtension, nobody
 from .received import ASKABLE, Asked, Received, Surroundings, receive
 
 
+def _nobody_looks(path: Path) -> None:
+    """Where nothing is looked through at the end."""
+    del path
+
+
 @dataclass
 class Desk:
     """What all snapshots of a process share.
@@ -28,6 +33,7 @@ class Desk:
         whole: differences are shown whole, ``-vv``.
         root: what the paths of files are shown relative to.
         sections: differences that were too long for the line of the assertion: a title and lines.
+        touched: told each file that is compared with, or written.
     """
 
     claims: Claims = field(default_factory=Claims)
@@ -35,6 +41,7 @@ class Desk:
     whole: bool = False
     root: Path = field(default_factory=Path.cwd)
     sections: list[tuple[str, list[str]]] = field(default_factory=list)
+    touched: Callable[[Path], None] = _nobody_looks
 
 
 class WorkflowSnapshot(SnapshotAssertion):
@@ -149,6 +156,8 @@ class WorkflowSnapshot(SnapshotAssertion):
             return super().__eq__(received)
         finally:
             self.update_snapshots, self.update_new_snapshots_only = updates
+            if (last := self.executions.get(self.num_executions - 1)) is not None:
+                self._desk.touched(Path(last.snapshot_location))
 
     # --- what is not recorded
 

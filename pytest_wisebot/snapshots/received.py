@@ -131,8 +131,9 @@ def _received(value: object, data: Any, asked: Asked, around: Surroundings) -> R
     failed = _failed(value, around)
     if asked.exclude:
         data = exclude(data, [_address(path, data, value) for path in asked.exclude])
-    if asked.shape:
-        return Received.of(dumps(shape_of(data)), failed=failed)
+    if asked.shape:  # keys may be as volatile as values
+        shape = normalise(shape_of(data), **_known(value, around), habits=around.habits)
+        return Received.of(dumps(shape), failed=failed)
     broken: Mapping[Path, str] = {}
     kept: frozenset[Path] = frozenset()
     if asked.rules:

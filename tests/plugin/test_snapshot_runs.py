@@ -185,3 +185,16 @@ def test_a_run_that_fails_now_differs(flows: Any, update: bool) -> None:
         REFUSED if update else REFUSED.partition(": its")[0],
     ]
     assert flows.files == before
+
+
+def test_a_shape_has_no_volatile_keys(recorded: Any) -> None:
+    """An object that is keyed by fresh ids has the same shape in the next session."""
+    recorded.test("""
+        import uuid
+
+        def test_it(workflow_snapshot):
+            assert {str(uuid.uuid4()): {"n": 1}} == workflow_snapshot(shape=True)
+    """)
+    recorded.update().assert_outcomes(passed=1)
+    recorded.run().assert_outcomes(passed=1)
+    assert '"<uuid:1>": {\n    "n": "<int>"\n  }' in recorded.files["__snapshots__/test_it/test_it.json"]
