@@ -75,7 +75,7 @@ def trouble(recorded: Any, what: str) -> None:
 
 @pytest.mark.parametrize(
     ("what", "workers"),
-    [("no service", []), ("failure", []), ("skip", []), ("xfail", []), ("no service", ["-n", "2"])],
+    [("no service", []), ("failure", []), ("skip", []), ("xfail", []), ("no service", ["-n", "1"])],
     ids=str,
 )
 def test_a_test_that_did_not_compare_keeps_its_snapshots(suite: Any, what: str, workers: list[str]) -> None:
@@ -92,7 +92,7 @@ def test_a_test_that_did_not_compare_keeps_its_snapshots(suite: Any, what: str, 
     assert suite.names == KEPT
 
 
-@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=" ".join)
+@pytest.mark.parametrize("workers", [[], ["-n", "1"]], ids=" ".join)
 def test_an_outage_is_no_matter_of_snapshots(recorded: Any, workers: list[str]) -> None:
     """Where no test has come so far as to compare anything, nothing is unused, and nothing deleted."""
     recorded.test("""
@@ -158,7 +158,7 @@ def test_a_worker_that_dies_takes_no_snapshot_with_it(suite: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "args", [[], ["--continue-on-collection-errors"], ["--continue-on-collection-errors", "-n", "2"]], ids=" ".join
+    "args", [[], ["--continue-on-collection-errors"], ["--continue-on-collection-errors", "-n", "1"]], ids=" ".join
 )
 def test_a_module_that_cannot_be_imported_keeps_its_own(suite: Any, args: list[str]) -> None:
     """A missing comma is no reason to delete anything, where the session goes on without the module too."""
@@ -203,7 +203,7 @@ def test_a_test_that_asks_at_runtime_keeps_its_own(recorded: Any) -> None:
 LONG = "test_" + "x" * 200
 
 
-@pytest.mark.parametrize(("name", "workers"), [(LONG, []), ("test_ids", ["-n", "2"])], ids=["long", "ids"])
+@pytest.mark.parametrize(("name", "workers"), [(LONG, []), ("test_ids", ["-n", "1"])], ids=["long", "ids"])
 def test_names_that_syrupy_cannot_read_keep_all(recorded: Any, name: str, workers: list[str]) -> None:
     """Where a test cannot be told from the name of its file, nothing is deleted while a test fails."""
     recorded.test(f"""

@@ -74,7 +74,7 @@ def test_the_tests_that_failed_last_are_such_a_part(suite: Any) -> None:
     assert (suite.said(result), suite.files) == (["4 snapshots passed."], before)
 
 
-@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=" ".join)
+@pytest.mark.parametrize("workers", [[], ["-n", "1"]], ids=" ".join)
 def test_what_a_selected_test_leaves_over_is_told(suite: Any, workers: list[str]) -> None:
     """A test that compares less than it did, in a session of its module alone."""
     text = (suite.path / "test_one.py").read_text("utf-8")
