@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -29,6 +30,10 @@ PLACES = [
     ("console", "test_an_origin_and_a_secret_are_enough"),
     ("text", "test_the_same_tests_against_staging"),
     ("text", "test_the_numbers_at_the_end"),
+    ("python", "test_the_snapshots"),
+    ("console", "test_the_snapshots"),
+    ("text", "test_the_snapshots"),
+    ("toml", "test_what_a_project_says_of_its_values"),
     ("python", "test_the_hook"),
     ("console", "test_the_emulator_by_hand"),
 ]
@@ -126,6 +131,49 @@ def test_the_numbers_at_the_end(first: Any) -> None:
     start = next(index for index, line in enumerate(result.outlines) if re.fullmatch("=+ wisebot =+", line))
     shown = block("text", "test_the_numbers_at_the_end").splitlines()
     assert without_numbers(result.outlines[start : start + len(shown)]) == without_numbers(shown)
+
+
+def test_the_snapshots(first: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The suite is recorded by the command, holds, and fails in the words of the block below it."""
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # by which syrupy knows a worker
+    first.write("test_snapshots.py", block("python", "test_the_snapshots"))
+    command = options(block("console", "test_the_snapshots"))
+    first.run(*command).assert_outcomes(passed=4)
+    folder = first.path / "__snapshots__" / "test_snapshots"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "test_parts.2.json",
+        "test_parts.3.json",
+        "test_parts.json",
+        "test_parts[without its number].json",
+        "test_refused.json",
+        "test_triage.json",
+    ]
+    first.run("test_snapshots.py").assert_outcomes(passed=4)
+    first.write("flows.py", (first.path / "flows.py").read_text("utf-8").replace("charged", "overcharged"))
+    result = first.run("test_snapshots.py", "-k", "triage and webhook")
+    shown = [line for line in result.outlines if line.startswith((">", "E "))]
+    assert shown == block("text", "test_the_snapshots").splitlines()
+
+
+def test_what_a_project_says_of_its_values(first: Any) -> None:
+    """The table belongs into ``wisebot.toml``, and does what its comments say."""
+    toml = (first.path / "wisebot.toml").read_text("utf-8")
+    first.write("wisebot.toml", toml + "\n" + block("toml", "test_what_a_project_says_of_its_values"))
+    first.test(
+        """
+        def test_it(workflow_snapshot):
+            created = {"createdAt": "2026-05-01T10:00:00Z", "result": {"items": [{"id": "2026-05-01T10:00:00Z"}]}}
+            assert {"orderNumber": "A-7", "text": "in sess_0a1b2c3d", **created} == workflow_snapshot
+        """,
+        "test_it.py",
+    )
+    first.run("test_it.py", "--snapshot-update").assert_outcomes(passed=1)
+    assert json.loads((first.path / "__snapshots__" / "test_it" / "test_it.json").read_text("utf-8")) == {
+        "createdAt": "2026-05-01T10:00:00Z",
+        "orderNumber": "<order:1>",
+        "result": {"items": [{"id": "2026-05-01T10:00:00Z"}]},
+        "text": "in <session:1>",
+    }
 
 
 def without_numbers(lines: list[str]) -> list[str]:

@@ -14,6 +14,7 @@ from pytest_wisebot import (
     Settings,
     TriggerWorkflow,
     WorkflowRun,
+    WorkflowSnapshot,
     assert_envelope,
     assert_failed,
     assert_ok,
@@ -49,6 +50,13 @@ def check_assertions(run: WorkflowRun) -> None:
     assert_ok(run)
     assert_failed(run, match="unknown")
     assert_envelope(run)
+
+
+def check_snapshots(run: WorkflowRun, workflow_snapshot: WorkflowSnapshot) -> None:
+    assert run == workflow_snapshot
+    assert_type(workflow_snapshot(name="n", rules={"a": object()}, exclude=["b"], failed=True), WorkflowSnapshot)
+    assert_type(workflow_snapshot(exclude="b", shape=True), WorkflowSnapshot)
+    workflow_snapshot(rule={})  # type: ignore[arg-type]
 
 
 def check_errors(error: InfrastructureError) -> None:
