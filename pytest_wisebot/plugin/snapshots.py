@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,7 +18,9 @@ from ..snapshots.places import is_told, place_of
 from ..snapshots.received import Surroundings
 from .keeping import CLAIMS, Keeping, keeping_of
 from .lastlook import last_look_of
-from .session import WisebotSession, session_asked_by
+
+if TYPE_CHECKING:
+    from .session import WisebotSession
 
 _KEY = pytest.StashKey["Shared"]()
 
@@ -30,6 +32,8 @@ def snapshot_for(request: pytest.FixtureRequest) -> WorkflowSnapshot:
         ConfigurationError: syrupy is switched off.
     """
     __tracebackhide__ = True
+    from .session import session_asked_by  # which a session that only lists its tests can do without
+
     config, item = request.config, request.node
     syrupy = getattr(config, "_syrupy", None)
     if syrupy is None:

@@ -255,3 +255,10 @@ def test_what_a_killed_session_has_left_is_no_snapshot(suite: Any) -> None:
     (folder / ".1-00ff.tmp").write_text('{"half": ')
     result = suite.run()
     assert (result.ret, suite.said(result)) == (0, ["7 snapshots passed."])
+
+
+@pytest.mark.parametrize("option", ["--collect-only", "--setup-plan", "--wisebot-plan"])
+def test_a_session_that_only_looks_deletes_nothing(suite: Any, option: str) -> None:
+    """Although no test has compared anything, and an update is asked for."""
+    result = suite.update(option)
+    assert (result.ret, suite.said(result), suite.names) == (0, [], ALL)

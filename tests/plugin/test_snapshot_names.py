@@ -109,3 +109,33 @@ def test_classes_that_differ_by_case_alone_are_told(recorded: Any) -> None:
         "test_it.py::TestIt::test_it has a snapshot whose name differs by case alone: on Windows and macOS they are "
         "one file"
     )
+
+
+def test_other_kinds_of_tests_have_snapshots_too(recorded: Any) -> None:
+    """Doctests, and unittest's by a fixture of their own."""
+    recorded.test("""
+        import unittest
+
+        class TestOld(unittest.TestCase):
+            @pytest.fixture(autouse=True)
+            def take(self, workflow_snapshot):
+                self.workflow_snapshot = workflow_snapshot
+
+            def test_it(self):
+                assert 1 == self.workflow_snapshot
+    """)
+    recorded.project.write(
+        "told.py",
+        '''
+        """
+        >>> 2 == getfixture("workflow_snapshot")
+        True
+        """
+    ''',
+    )
+    for args in (["--snapshot-update"], []):
+        recorded.run("--doctest-modules", *args).assert_outcomes(passed=2)
+    assert recorded.files == {
+        "__snapshots__/test_it/TestOld.test_it.json": "1\n",
+        "__snapshots__/told/told.json": "2\n",
+    }
