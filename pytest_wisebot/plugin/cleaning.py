@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from ..redaction import Redactor
+
+_COLOUR = re.compile(r"(?:\x1b|\\{1,16}(?:x1b|u001b|033|e)|#x1B)\[[0-9;]*(?:m|(?=\.\.\.))")
+_SIGNS_OF_COLOUR = ("\x1b[", "x1b[", "x1B[", "u001b[", "033[", "\\e[")
+_BREAK = re.compile(r"""Q(?:\\{1,16}n|[\s+?E-]|Q,\sQ){1,200}b?Q""".replace("Q", r"""\\{0,16}['"]"""))
+_SHELL_QUOTE = re.compile(r"""'"'"'""".replace("'", r"\\{0,16}'").replace('"', r"\\{0,16}\""))
+_SIGNS_OF_A_BREAK = re.compile(r"""['"]\s*\n|['"](?:\\{1,16}n|, ['"])|b\\{0,16}['"]""")
 
 
 def clean_report(report: pytest.TestReport, redactor: Redactor) -> None:
@@ -35,14 +42,43 @@ def _cleaned(value: Any, redactor: Redactor, seen: set[int]) -> Any:
     if id(value) not in seen and type(value).__module__.startswith("_pytest."):
         seen.add(id(value))
         for name, item in list(getattr(value, "__dict__", {}).items()):
-            object.__setattr__(value, name, _cleaned(item, redactor, seen))
+            cleaned = _cleaned_lines(item, redactor) if name == "lines" else _cleaned(item, redactor, seen)
+            object.__setattr__(value, name, cleaned)
     return value
+
+
+def _cleaned_lines(lines: list[str], redactor: Redactor) -> list[str]:
+    """The lines of a failure, cleaned together: a long value goes over several."""
+    text = "\n".join(lines)
+    cleaned = clean_text(text, redactor)
+    return cleaned.split("\n") if cleaned != text else lines
 
 
 def clean_text(text: str, redactor: Redactor) -> str:
     """Clean, and without lone surrogates: xdist's channel cannot carry one, and a worker that sends one is lost."""
-    cleaned = redactor.clean_cut(text)
+    cleaned = clean_shown(text, redactor)
     return cleaned if cleaned.isascii() else cleaned.encode("utf-8", "backslashreplace").decode()
+
+
+def clean_shown(text: str, redactor: Redactor) -> str:
+    """What is about to be shown, clean, also of a credential that was cut by a truncation, or divided.
+
+    Values are divided by the colours that pytest gives them, long ones by the ends of lines, and those of a command by
+    the quotes of the shell. A text in which a credential was divided loses all of these.
+    """
+    cleaned = redactor.clean_cut(text)
+    whole = _joined(cleaned)
+    if whole != cleaned and (found := redactor.clean_cut(whole)) != whole:
+        return found
+    return cleaned
+
+
+def _joined(text: str) -> str:
+    if any(sign in text for sign in _SIGNS_OF_COLOUR):
+        text = _COLOUR.sub("", text)
+    if "'\"" in text:
+        text = _SHELL_QUOTE.sub("'", text)
+    return _BREAK.sub("", text) if _SIGNS_OF_A_BREAK.search(text) else text
 
 
 def clean_logs(config: pytest.Config, redactor: Redactor) -> None:
@@ -50,7 +86,7 @@ def clean_logs(config: pytest.Config, redactor: Redactor) -> None:
     plugin = config.pluginmanager.get_plugin("logging-plugin")
     for name in ("log_cli_handler", "log_file_handler"):
         handler = getattr(plugin, name, None)
-        if isinstance(handler, logging.Handler):
+        if isinstance(handler, logging.Handler) and not isinstance(handler.formatter, _CleanFormatter):
             handler.setFormatter(_CleanFormatter(handler.formatter, redactor))
 
 
@@ -61,4 +97,4 @@ class _CleanFormatter(logging.Formatter):
         self._redactor = redactor
 
     def format(self, record: logging.LogRecord) -> str:
-        return self._redactor.clean(self._wrapped.format(record))
+        return clean_shown(self._wrapped.format(record), self._redactor)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from . import hookspecs, markers, outcomes, xdist
+from .early import Early
 from .keeping import keep_snapshots
 from .options import hide_credentials
 
@@ -22,6 +23,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Declares the marker, hides credentials that were given as values, and watches over snapshots."""
     config.addinivalue_line("markers", markers.LINE)
     hide_credentials(config)
+    config.pluginmanager.register(Early(config), "wisebot-early")
     keep_snapshots(config)
     if config.option.wisebot_plan:
         xdist.keep_to_one_process(config)
@@ -62,8 +64,9 @@ def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Ite
         return []
     ids = [item.nodeid for item in items]
     if _only_looks(config):  # as editors do often: no settings are read for it
-        from .outlets import redactor_of, refuse_ids
+        from .outlets import clean_terminal, redactor_of, refuse_ids
 
+        clean_terminal(config, redactor_of(config))
         refuse_ids(ids, redactor_of(config))
         return []
     from .header import header

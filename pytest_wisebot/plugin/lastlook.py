@@ -12,7 +12,7 @@ import pytest
 
 from ..errors import ConfigurationError
 from . import xdist
-from .outlets import flush_debug_log, redactor_of
+from .outlets import clean_debug_log, clean_junit, redactor_of
 from .words import counted
 
 if TYPE_CHECKING:
@@ -59,12 +59,13 @@ class LastLook:
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
         """The innermost wrapper: after other plugins have written their files, and before pytest's summary."""
+        clean_junit(self._config, redactor_of(self._config))
         result = yield
         if xdist.is_worker(self._config):
             output: dict[str, Any] = getattr(self._config, "workeroutput")  # noqa: B009 - xdist's, no type knows it
             output[_OUTPUT] = sorted(map(str, self._written))
             return result
-        flush_debug_log(self._config)
+        clean_debug_log(self._config, redactor_of(self._config))
         self._found = list(_found(self._files(), redactor_of(self._config)))
         if self._found and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -90,7 +91,7 @@ class LastLook:
 
     def _files(self) -> Iterator[Path]:
         option = self._config.option
-        own = [getattr(option, "xmlpath", None), option.debug]
+        own = [getattr(option, "xmlpath", None), option.debug, self._config.getoption("log_file", None)]
         yield from (Path(path) for path in own if path and Path(path).is_file())
         yield from sorted(path for path in self._written if path.exists())
 

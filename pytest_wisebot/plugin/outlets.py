@@ -1,13 +1,15 @@
-"""Takes credentials out of what pytest itself writes and stores: terminal, arguments, the log of ``--debug``."""
+"""Takes credentials out of what pytest itself writes and stores: terminal, arguments, JUnit, the log of ``--debug``."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from .cleaning import clean_logs, clean_shown
 
 if TYPE_CHECKING:
     from ..redaction import Redactor, Secret
@@ -16,7 +18,7 @@ MOST_NAMED = 10
 """Tests that a message names."""
 
 _KEY = pytest.StashKey["Redactor"]()
-_FLUSH = pytest.StashKey[Callable[[], None]]()
+_DEBUG_LOG = pytest.StashKey[Any]()
 
 
 def redactor_of(config: pytest.Config) -> Redactor:
@@ -38,6 +40,8 @@ def hide_given(config: pytest.Config, secrets: list[Secret]) -> None:
         given = config.invocation_params
         args = [_without(str(arg), values, redactor) for arg in given.args]
         object.__setattr__(config, "invocation_params", dataclasses.replace(given, args=tuple(args)))
+        _hide_in(getattr(config, "known_args_namespace", None), values)
+        config.pluginmanager.register(_FromTheStart(config, redactor), "wisebot-outlets")
     if config.option.debug:
         _clean_debug_log(config, redactor, values)
 
@@ -73,9 +77,53 @@ def clean_terminal(config: pytest.Config, redactor: Redactor) -> None:
         writer._file = _CleanFile(writer._file, redactor)  # noqa: SLF001
 
 
-def flush_debug_log(config: pytest.Config) -> None:
-    """Has pytest's debug log written as far as it goes, if there is one."""
-    config.stash.get(_FLUSH, lambda: None)()
+def clean_junit(config: pytest.Config, redactor: Redactor) -> None:
+    """What is about to be written to JUnit XML, as far as it did not come with a report: properties and attributes."""
+    from _pytest.junitxml import xml_key
+
+    xml = config.stash.get(xml_key, None)
+    if xml is None:
+        return
+
+    def clean(text: str) -> str:
+        return clean_shown(text, redactor)
+
+    xml.global_properties[:] = [(clean(name), clean(value)) for name, value in xml.global_properties]
+    for reporter in xml.node_reporters_ordered:
+        # A test that has ended has its element already, and no attributes beside it.
+        attributes = reporter.attrs if hasattr(reporter, "attrs") else reporter.to_xml().attrib
+        cleaned = {clean(name): clean(value) for name, value in attributes.items()}
+        attributes.clear()
+        attributes.update(cleaned)
+
+
+def clean_debug_log(config: pytest.Config, redactor: Redactor) -> None:
+    """What pytest's debug log has of the time before the credentials were known."""
+    file = config.stash.get(_DEBUG_LOG, None)
+    if file is None:
+        return
+    file.flush()
+    # In bytes: workers of xdist have written into the same file, each where it was.
+    written = Path(file.name).read_bytes().decode("utf-8", "surrogateescape")
+    if (cleaned := clean_shown(written, redactor)) != written:
+        file.seek(0)
+        file.truncate()
+        file.buffer.write(cleaned.encode("utf-8", "surrogateescape"))
+        file.flush()
+
+
+class _FromTheStart:
+    """Registered where values were given: they are known before there is anything to clean."""
+
+    def __init__(self, config: pytest.Config, redactor: Redactor) -> None:
+        self._config = config
+        self._redactor = redactor
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        """By now terminal and logs are set up."""
+        clean_terminal(self._config, self._redactor)
+        clean_logs(self._config, self._redactor)
 
 
 class _CleanFile:
@@ -86,11 +134,20 @@ class _CleanFile:
         self._redactor = redactor
 
     def write(self, text: str) -> int:
-        written: int = self._file.write(self._redactor.clean(text))
+        written: int = self._file.write(clean_shown(text, self._redactor))
         return written
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
+
+
+def _hide_in(options: Any, values: set[str]) -> None:
+    """Takes them out of the copy of the options that pytest keeps beside ``config.option``."""
+    from ..redaction import Secret
+
+    for name, value in list(vars(options).items()) if options is not None else ():
+        if isinstance(value, str) and value in values:
+            setattr(options, name, Secret(value))
 
 
 def _without(text: str, values: set[str], redactor: Redactor) -> str:
@@ -107,10 +164,10 @@ def _clean_debug_log(config: pytest.Config, redactor: Redactor, values: set[str]
     write = getattr(root, "_writer", None)
     if write is None:
         return
-    config.stash[_FLUSH] = write.__self__.flush
-    flush_debug_log(config)
+    config.stash[_DEBUG_LOG] = write.__self__
+    write.__self__.flush()
     _overwrite(Path(config.option.debug), values)
-    root.setwriter(lambda text: write(redactor.clean(text)))
+    root.setwriter(lambda text: write(clean_shown(text, redactor)))
 
 
 def _overwrite(path: Path, values: set[str]) -> None:

@@ -172,8 +172,10 @@ class Owner:
     def _after_hook(self, settings: Settings) -> Settings:
         try:
             changed = self._config.hook.pytest_wisebot_settings(config=self._config, settings=settings)
-        except (ConfigurationError, pytest.UsageError, pytest.exit.Exception):  # already in the user's words
-            raise
+        except (ConfigurationError, pytest.UsageError) as error:  # already in the user's words
+            raise type(error)(self.redactor.clean(str(error))) from None
+        except pytest.exit.Exception as error:
+            raise pytest.exit.Exception(self.redactor.clean(error.msg), error.returncode) from None
         except Exception as error:  # noqa: BLE001 - without its frames: they hold what the hook fetched
             where = traceback.extract_tb(error.__traceback__)[-1]
             raise ConfigurationError(

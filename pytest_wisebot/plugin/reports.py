@@ -59,11 +59,27 @@ class Reports:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """A subtest's report gets its description only after it was made."""
+        """A subtest's report gets its description, and what was printed in it, only after it was made."""
         context: Any = getattr(report, "context", None)
+        if context is None:
+            return
         for name in ("msg", "kwargs"):
             if hasattr(context, name):
                 object.__setattr__(context, name, clean_value(getattr(context, name), self._redactor))
+        clean_report(report, self._redactor)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_assertrepr_compare(
+        self, config: pytest.Config, op: str, left: object, right: object
+    ) -> list[str] | None:
+        """Of two long texts pytest shows where they differ, and leaves out the rest, by which a credential is known."""
+        if not isinstance(left, str) or not isinstance(right, str):
+            return None
+        cleaned = [self._redactor.clean(left), self._redactor.clean(right)]
+        if cleaned == [left, right]:
+            return None
+        said = config.hook.pytest_assertrepr_compare(config=config, op=op, left=cleaned[0], right=cleaned[1])
+        return next(filter(None, said), None)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_warning_recorded(self, warning_message: warnings.WarningMessage) -> None:

@@ -63,3 +63,81 @@ def test_what_pytest_shows_of_fixtures_is_clean(outside: Any) -> None:
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["*SETUP    F value?'<secret>'?"])
     assert CANARY not in result.stdout.str()
+
+
+LONG = "FAKE-secret-of-all-" + "-".join(f"part{number}" for number in range(20))
+"""Too long for most of what pytest shows of a value."""
+
+
+@pytest.mark.parametrize(
+    ("flags", "body"),
+    [
+        ("--color=yes", 'assert {"got": secret + "%s", "b": 1} == {"got": 1, "b": 2}'),
+        ("-vv", 'assert secret.encode() == b"none"'),
+        ("-vv -l", 'shown = {"got": [{"deep": secret.encode()}]}; raise ValueError'),
+        ("", "assert secret == twin"),
+        ("", 'assert secret not in "before " * 20 + secret'),
+    ],
+)
+def test_a_value_that_pytest_cuts_or_colours_stays_masked(outside: Any, flags: str, body: str) -> None:
+    """Neither colours in the middle of it, nor ends of lines, nor what is left out lets a part of it through."""
+    outside.project.write("secret.txt", LONG)
+    outside.project.write("token.txt", LONG + "-twin")
+    outside.test(f"""
+        from pathlib import Path
+
+        def test_it(trigger_workflow):
+            secret, twin = Path("secret.txt").read_text(), Path("token.txt").read_text()
+            {body}
+    """)
+    result = outside.run("--junitxml=junit.xml", *flags.split())
+    result.assert_outcomes(failed=1)
+    said = result.stdout.str() + (outside.project.path / "junit.xml").read_text("utf-8")
+    assert [part for part in (LONG[:12], LONG[-20:-8], "part9-part10") if part in said] == []
+
+
+def test_what_setup_show_cuts_stays_masked(outside: Any) -> None:
+    """Of a long parameter pytest shows the beginning and the end."""
+    outside.project.write("secret.txt", LONG)
+    outside.test(f"""
+        @pytest.mark.parametrize("value", ["{LONG}"], ids=["named"])
+        def test_it(trigger_workflow, value):
+            pass
+    """)
+    result = outside.run("--setup-show")
+    result.stdout.fnmatch_lines(["*SETUP    F value?'<secret>...<secret>'?"])
+
+
+def test_what_does_not_come_with_a_report_is_clean_in_junit_xml(outside: Any) -> None:
+    """Properties of the suite, and attributes of a test."""
+    outside.project.write("secret.txt", CANARY)
+    outside.test(f"""
+        @pytest.mark.filterwarnings("ignore:record_xml_attribute")
+        def test_it(trigger_workflow, record_testsuite_property, record_xml_attribute):
+            record_testsuite_property("got", "{CANARY}")
+            record_xml_attribute("got", "{CANARY}")
+    """)
+    outside.run("--junitxml=junit.xml", "-o", "junit_family=xunit1").assert_outcomes(passed=1)
+    written = (outside.project.path / "junit.xml").read_text("utf-8")
+    assert '<property name="got" value="&lt;secret&gt;" />' in written
+    assert 'got="&lt;secret&gt;"' in written
+    assert CANARY not in written
+
+
+@pytest.mark.parametrize("args", [[], ["-n", "1"]], ids=str)
+def test_an_error_of_collection_is_clean(outside: Any, args: list[str]) -> None:
+    """Though no test has used the plugin, and nobody has asked for the settings."""
+    outside.project.write("secret.txt", CANARY)
+    outside.test(f"print('{CANARY}'); raise ValueError('it said {CANARY}')")
+    result = outside.run("--debug", "--junitxml=junit.xml", *args)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["E   ValueError: it said <secret>"])
+    written = [(outside.project.path / name).read_text("utf-8") for name in ("junit.xml", "pytestdebug.log")]
+    assert [CANARY in text for text in (result.stdout.str(), *written)] == [False] * 3
+
+
+def test_an_error_of_collection_loads_no_more_where_tests_are_only_listed(outside: Any) -> None:
+    """As editors do, over modules that are half written: values that were given are masked all the same."""
+    outside.test(f"raise ValueError('it said {CANARY}')")
+    result = outside.run("--collect-only", "--wisebot-secret", CANARY)
+    result.stdout.fnmatch_lines(["E   ValueError: it said <secret>"])
