@@ -28,7 +28,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "expect": ({"errors", "runs"}, {"pydantic"}),
     "engine": ({"errors", "runs", "settings", "redaction", "client"}, {"anyio"}),
     "snapshots": ({"runs", "redaction"}, {"syrupy"}),
-    "emulator": ({"runs", "errors"}, set()),
+    "emulator": ({"runs", "errors", "redaction"}, set()),
     "plugin": (EVERY_ROOM, {"pytest", "_pytest"}),  # _pytest: whether marks skip a test, which nothing public tells
 }
 

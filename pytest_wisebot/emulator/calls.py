@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ..runs import Api
 from .wire import Request
+
+if TYPE_CHECKING:
+    from ..redaction import Redactor
 
 KEPT_BODY = 64 * 1024
 """Bytes of a request's body that its record keeps."""
@@ -23,7 +26,7 @@ CREDENTIAL_HEADERS = frozenset({"authorization", "x-workflow-secret", "cookie", 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request that arrived, and what became of it. Holds no credential from its headers.
+    """A request that arrived, and what became of it. As `cleaned` gives it, it holds no credential.
 
     Attributes:
         workflow: the id that its address named; empty when the address starts no run.
@@ -32,7 +35,8 @@ class Call:
         path: the raw path with its query.
         headers: by lower-case name, with credentials masked.
         body: the raw text, cut after 64 KiB; bytes that are not UTF-8 are replaced.
-        inputs: the input bag; None when the request was refused before it was read, or its body was over 1 MiB.
+        inputs: the input bag; None when the request was refused before it was read, its body was over 1 MiB, or too
+            deep to be cleaned.
         received_at: when the request had been read, as an ISO text in UTC.
         status: the status that was answered; None while there is no answer, and when none was sent.
         ran: whether the workflow function ran (or is running).
@@ -78,6 +82,24 @@ class Call:
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """The call that `to_dict` wrote down."""
         return cls(**{**data, "api": Api(data["api"])})
+
+
+def cleaned(calls: Iterable[Call], redactor: Redactor) -> list[Call]:
+    """These calls, without the credentials that were in addresses, headers, bodies and inputs."""
+    found = [call.to_dict() for call in calls]
+    try:
+        found = redactor.clean_json(found)
+    except RecursionError:
+        found = [_cleaned_alone(call, redactor) for call in found]
+    return [Call.from_dict(call) for call in found]
+
+
+def _cleaned_alone(call: dict[str, Any], redactor: Redactor) -> dict[str, Any]:
+    try:
+        clean: dict[str, Any] = redactor.clean_json(call)
+    except RecursionError:
+        clean = redactor.clean_json({**call, "inputs": None})
+    return clean
 
 
 class CallBook:

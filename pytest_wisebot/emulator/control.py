@@ -26,7 +26,7 @@ class Control:
             "calls": self._calls,
             "fail_next": self._fail_next,
             "reset": emulator.reset,
-            "log": emulator.log.text,
+            "log": emulator.log_text,
             "new_jwt": emulator.new_jwt,
             "peak": lambda: emulator.peak,
             "status_checks": lambda: emulator.status_checks,

@@ -19,12 +19,15 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from ..errors import ConfigurationError
-from .calls import Call
+from .calls import Call, cleaned
 from .faults import Fault
+
+if TYPE_CHECKING:
+    from ..redaction import Redactor
 
 ASK_SECONDS = 30.0
 """How long the emulator may take to answer a question; it may have to send many calls."""
@@ -130,11 +133,13 @@ class EmulatorHandle:
     Args:
         ready: what the emulator's process said when it was ready.
         test: gives the tag of the test that is asking. Requests carry it in the header ``X-Wisebot-Test``.
+        redactor: knows the credentials of the session, of which the emulator may not know.
     """
 
-    def __init__(self, ready: Ready, test: Callable[[], str] = lambda: "") -> None:
+    def __init__(self, ready: Ready, test: Callable[[], str] = lambda: "", redactor: Redactor | None = None) -> None:
         self._ready = ready
         self._test = test
+        self._redactor = redactor
 
     def __repr__(self) -> str:
         return f"<EmulatorHandle webhook {self.origin} dashboard {self.base_url}>"
@@ -157,7 +162,8 @@ class EmulatorHandle:
     def calls(self, workflow: str | None = None, *, everywhere: bool = False) -> list[Call]:
         """What arrived, oldest first: all of it, or what named this workflow id."""
         found = self._ask("calls", workflow=workflow, test=self._concerned(everywhere))
-        return [Call.from_dict(call) for call in found]
+        calls = [Call.from_dict(call) for call in found]
+        return cleaned(calls, self._redactor) if self._redactor is not None else calls
 
     def fail_next(self, fault: Fault, times: int = 1, workflow: str | None = None, *, everywhere: bool = False) -> None:
         """Gives the next ``times`` requests for a run, of this workflow id or of any, this fault.
@@ -179,6 +185,8 @@ class EmulatorHandle:
     def log(self, run_id: str | None = None) -> str:
         """The last 1,000 lines of the emulator's log: the tracebacks of workflow functions, or of one run alone."""
         text = str(self._ask("log"))
+        if self._redactor is not None:
+            text = self._redactor.clean(text)
         if run_id is None:
             return text
         entries = re.split(r"^(?=workflow .+, run_[0-9a-f]{24}:$)", text, flags=re.MULTILINE)

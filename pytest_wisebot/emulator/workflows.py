@@ -15,18 +15,21 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from urllib.parse import parse_qs, unquote
 
 from ..errors import ConfigurationError
 from ..runs import TEST_HEADER, Api
 from . import checks
-from .calls import KEPT_INPUTS, Call, CallBook, Gauge
+from .calls import KEPT_INPUTS, Call, CallBook, Gauge, cleaned
 from .faults import Fault, FaultQueue
 from .functions import Workflow, WorkflowFailure, parameters
 from .log import Log
 from .tokens import TokenMaker
 from .wire import JSON, Manner, Refused, Reply, Request, json_bytes, json_reply, same
+
+if TYPE_CHECKING:
+    from ..redaction import Redactor
 
 INTERNAL_ERROR = "The workflow failed with an internal error."
 """The error of a run whose function raised; the exception itself goes to the log and never into an answer."""
@@ -34,6 +37,9 @@ INTERNAL_ERROR = "The workflow failed with an internal error."
 DEEPEST_BODY = 500
 """Levels of lists and objects in a body, beyond which it is refused: what came in must also fit into the answer that
 tells a test of its calls, and Python's own bound for JSON lies below a thousand levels on some versions."""
+
+MOST_ARRIVED = 100
+"""Credentials of requests that are remembered, so that no call shows them; those of the last requests."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -66,6 +72,7 @@ class Emulator:
         self._book = CallBook()
         self._in_progress = Gauge()
         self._status_checks = 0
+        self._arrived: dict[str, None] = {}
         self._lock = threading.Lock()
 
     def workflow(
@@ -137,8 +144,12 @@ class Emulator:
         return self._jwts.make(checks.number("new_jwt: expires_in", expires_in))
 
     def calls(self, workflow: str | None = None, test: str | None = None) -> list[Call]:
-        """The calls of this workflow and test tag, oldest first; None means any."""
-        return self._book.calls(workflow, test)
+        """The calls of this workflow and test tag, oldest first and without credentials; None means any."""
+        return cleaned(self._book.calls(workflow, test), self._redactor())
+
+    def log_text(self) -> str:
+        """The last lines of the log, without credentials, those included that arrived after a line was written."""
+        return self._redactor().clean(self.log.text())
 
     def fail_next(self, fault: Fault, times: int = 1, workflow: str | None = None, test: str | None = None) -> None:
         """Gives the next ``times`` matching requests for a run this fault, before any credential is looked at.
@@ -172,6 +183,7 @@ class Emulator:
         if api is Api.DASHBOARD and request.path == "/api/v1/status":
             return self._answer_status(request)
         workflow, test = _workflow_id(api, request), request.headers.get(TEST_HEADER.lower(), "")
+        self._remember(request)
         number = self._book.open(Call.arrived(workflow or "", api, request, test))
         try:
             reply = self._answer_run(_Visit(number, api, _addressed(api, workflow, request), request), test)
@@ -246,7 +258,23 @@ class Emulator:
     def _report(self, text: str) -> None:
         for credential in (self.token, *(workflow.secret for workflow in self._workflows.values())):
             text = text.replace(credential, "[masked]")
-        self.log.write(text)
+        self.log.write(self._redactor().clean(text))
+
+    def _remember(self, request: Request) -> None:
+        """What a request gave as its credential, be it right or wrong, is shown nowhere."""
+        with self._lock:
+            for given in {request.bearer, request.headers.get("x-workflow-secret", "")} - {""}:
+                self._arrived.pop(given, None)
+                self._arrived[given] = None
+            while len(self._arrived) > MOST_ARRIVED:
+                del self._arrived[next(iter(self._arrived))]
+
+    def _redactor(self) -> Redactor:
+        from ..redaction import Redactor, Secret  # not needed to answer a request
+
+        with self._lock:
+            known = [self.token, *(workflow.secret for workflow in self._workflows.values()), *self._arrived]
+        return Redactor(map(Secret, known))
 
 
 def _workflow_id(api: Api, request: Request) -> str | None:

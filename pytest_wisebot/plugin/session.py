@@ -167,7 +167,7 @@ class WisebotSession:
             raise ConfigurationError(f"wisebot_emulator: {where} runs against {host}, not an emulator")
         from ..emulator import EmulatorHandle
 
-        return EmulatorHandle(ready, lambda: self.asking.tag)
+        return EmulatorHandle(ready, lambda: self.asking.tag, self.redactor)
 
     def start(self, requests: list[RunRequest], max_seconds: float | None = None) -> list[PendingRun]:
         """Hands runs to the engine, and remembers them for what the test's failure will show."""
