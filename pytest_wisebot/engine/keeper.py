@@ -10,9 +10,10 @@ import queue
 import threading
 import traceback
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from ..errors import ConfigurationError, WisebotError
 from ..redaction import Redactor
@@ -22,6 +23,8 @@ from .jobs import Job
 from .sessions import Session
 from .sources import ASK, Finder, Recalled, Source
 from .values import Ended, EngineError
+
+T = TypeVar("T")
 
 ENDING_SECONDS: Final = 30.0
 """How long the session's end waits for what is still to be written."""
@@ -80,6 +83,21 @@ class Keeper:
     def note(self, job: Job, ended: Ended) -> None:
         """Writes down how a run ended for which nobody waits."""
         self._todo.put(lambda: self._noted(job, ended))
+
+    def ask(self, function: Callable[[], T]) -> T:
+        """What a function says that looks at the store, once all before it has been written."""
+        if not self._thread.is_alive():
+            return function()
+        answer: Future[T] = Future()
+
+        def step() -> None:
+            try:
+                answer.set_result(function())
+            except BaseException as error:  # noqa: BLE001 - whatever it is, it belongs to who waits
+                answer.set_exception(error)
+
+        self._todo.put(step)
+        return answer.result(ENDING_SECONDS)
 
     def close(self) -> None:
         """Writes what is left, and ends."""

@@ -18,11 +18,6 @@ from .sessions import Session
 from .store import Found, Store, shown
 from .values import Ended
 
-MODES: Final = ("live", "record", "replay", "last", "resume", "verify")
-
-OFFLINE: Final = ("replay", "last")
-"""The modes in which nothing is asked of any network."""
-
 Compare = Callable[[WorkflowRun, WorkflowRun], list[str]]
 """In what a run differs from its recording (the first of the two), line by line."""
 
@@ -50,11 +45,11 @@ class Source(Protocol):
     recalls: bool
     """Whether anything may be there before it is asked for."""
 
-    def recall(self, request: RunRequest) -> Recalled:
+    def recall(self, request: RunRequest, /) -> Recalled:
         """Looks whether a run is there already. Raises `WisebotError` where it neither is nor may be asked for."""
         ...
 
-    def keep(self, request: RunRequest, run: WorkflowRun, recalled: Recalled) -> list[str]:
+    def keep(self, request: RunRequest, run: WorkflowRun, recalled: Recalled, /) -> list[str]:
         """Keeps a run that has come, and says in what it differs from what was expected.
 
         Raises:
@@ -142,11 +137,11 @@ class Live:
     def __init__(self, session: Session | None = None) -> None:
         self.session = session
 
-    def recall(self, request: RunRequest) -> Recalled:
+    def recall(self, _request: RunRequest, /) -> Recalled:
         """Nothing is there."""
         return ASK
 
-    def keep(self, request: RunRequest, run: WorkflowRun, recalled: Recalled) -> list[str]:
+    def keep(self, request: RunRequest, run: WorkflowRun, _recalled: Recalled, /) -> list[str]:
         """Keeps it for ``--wisebot-runs=last``."""
         if self.session is not None:
             self.session.open()
@@ -171,12 +166,12 @@ class Record(Live):
         self.made: set[tuple[Path, Occurrence]] = set()
         """What this session has written."""
 
-    def recall(self, request: RunRequest) -> Recalled:
+    def recall(self, request: RunRequest, /) -> Recalled:
         """Sees to it that the recording can be written, before it is paid for."""
         self._recordings.check(request)
         return ASK
 
-    def keep(self, request: RunRequest, run: WorkflowRun, recalled: Recalled) -> list[str]:
+    def keep(self, request: RunRequest, run: WorkflowRun, recalled: Recalled, /) -> list[str]:
         """Writes the session's first: it is the one that a killed session is resumed from."""
         super().keep(request, run, recalled)
         path = self._recordings.put(request, run, self.session.id if self.session is not None else "")
@@ -189,7 +184,20 @@ class Record(Live):
         self._recordings.tidy()
 
 
-class Replay:
+class _Offline:
+    """Asks nobody."""
+
+    recalls = True
+
+    def keep(self, _request: RunRequest, _run: WorkflowRun, _recalled: Recalled, /) -> list[str]:
+        """Nothing comes."""
+        return []
+
+    def close(self) -> None:
+        """Nothing is left to do."""
+
+
+class Replay(_Offline):
     """Gives recordings, and asks nobody.
 
     Args:
@@ -197,8 +205,6 @@ class Replay:
         max_age_days: how old one may be; None sets no limit.
         now: the time of day; for tests.
     """
-
-    recalls = True
 
     def __init__(
         self,
@@ -210,7 +216,7 @@ class Replay:
         self._max_age_days = max_age_days
         self._now = now
 
-    def recall(self, request: RunRequest) -> Recalled:
+    def recall(self, request: RunRequest, /) -> Recalled:
         """The recording.
 
         Raises:
@@ -226,15 +232,8 @@ class Replay:
             )
         return Recalled(Ended(found.run, kept_in=where, note=note))
 
-    def keep(self, request: RunRequest, run: WorkflowRun, recalled: Recalled) -> list[str]:
-        """Nothing comes."""
-        return []
 
-    def close(self) -> None:
-        """Nothing is left to do."""
-
-
-class Last:
+class Last(_Offline):
     """Gives the runs of an earlier session, and asks nobody.
 
     Args:
@@ -242,13 +241,11 @@ class Last:
         name: the session's id.
     """
 
-    recalls = True
-
     def __init__(self, runs: Finder, name: str) -> None:
         self._runs = runs
         self._name = name
 
-    def recall(self, request: RunRequest) -> Recalled:
+    def recall(self, request: RunRequest, /) -> Recalled:
         """The run of that session.
 
         Raises:
@@ -258,13 +255,6 @@ class Last:
         if recalled is None:
             raise NotRun(f"it is not among the runs of session {self._name}")
         return recalled
-
-    def keep(self, request: RunRequest, run: WorkflowRun, recalled: Recalled) -> list[str]:
-        """Nothing comes."""
-        return []
-
-    def close(self) -> None:
-        """Nothing is left to do."""
 
 
 class Resume(Live):
@@ -283,7 +273,7 @@ class Resume(Live):
         self._runs = runs
         self._name = name
 
-    def recall(self, request: RunRequest) -> Recalled:
+    def recall(self, request: RunRequest, /) -> Recalled:
         """The run of that session, if it has one."""
         recalled = from_session(self._runs, request, self._name) if self._runs is not None else None
         return recalled or ASK
@@ -305,7 +295,7 @@ class Verify(Live):
         self._recordings = recordings
         self._compare = compare
 
-    def recall(self, request: RunRequest) -> Recalled:
+    def recall(self, request: RunRequest, /) -> Recalled:
         """Nothing is paid for that could be compared with nothing.
 
         Raises:
@@ -314,7 +304,7 @@ class Verify(Live):
         found, _ = recorded(self._recordings, request)
         return Recalled(expected=found)
 
-    def keep(self, request: RunRequest, run: WorkflowRun, recalled: Recalled) -> list[str]:
+    def keep(self, request: RunRequest, run: WorkflowRun, recalled: Recalled, /) -> list[str]:
         """Compares it."""
         super().keep(request, run, recalled)
         expected = recalled.expected
@@ -361,4 +351,3 @@ def _not_found(store: Store, request: RunRequest) -> list[str]:
 def _some(occurrences: tuple[Occurrence, ...]) -> str:
     more = f" and {len(occurrences) - 1} more" if len(occurrences) > 1 else ""
     return f"{occurrences[0]}{more}" if occurrences else "nobody"
-

@@ -375,9 +375,7 @@ class Store:
 
     def _texts(self, occurrence: Occurrence, run: WorkflowRun, session: str) -> tuple[str, str]:
         clean = self._redactor.clean_json
-        return _occurrence_lines(occurrence, clean(envelope_of(run))), _about_line(
-            clean(self._about(run, session))
-        )
+        return _occurrence_lines(occurrence, clean(envelope_of(run))), _about_line(clean(self._about(run, session)))
 
     def _about(self, run: WorkflowRun, session: str) -> dict[str, Any]:
         """What differs from run to run. Of one that was kept before, what was written then."""

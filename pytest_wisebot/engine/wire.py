@@ -54,8 +54,8 @@ def ended_to_dict(ended: Ended) -> dict[str, Any]:
 
 def ended_from_dict(data: Mapping[str, Any]) -> Ended:
     """The end that `ended_to_dict` wrote down."""
-    said = {item.name: data[item.name] for item in dataclasses.fields(Ended) if item.name != "outcome"}
-    said["drift"] = tuple(said["drift"])
+    said = {item.name: data[item.name] for item in dataclasses.fields(Ended) if item.name in data}
+    said["drift"] = tuple(said.get("drift", ()))
     if "run" in data:
         return Ended(WorkflowRun.from_dict(data["run"]), **said)
     return Ended(WisebotError.from_dict(data["error"]), **said)

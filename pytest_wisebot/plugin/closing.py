@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator
 from typing import Any
 
 import pytest
 
 from . import durations
+from .diary import Diary
 from .live import Live
+from .outcomes import drifted
 from .owner import Owner
 from .summary import Summary
 
@@ -21,7 +24,9 @@ class Closing:
         self._owner = owner
         self.live = Live(config, owner.status, owner.redactor)
         self._told = False
+        self._kept: list[str] = []
         owner.on_wait = self.live.waits
+        config.pluginmanager.register(Diary(owner), "wisebot-diary")
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self) -> Generator[None, object, object]:
@@ -40,9 +45,21 @@ class Closing:
         with self.live.hidden():
             return (yield)
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self) -> None:
-        """Keeps for the next session how long the runs took."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, exitstatus: int) -> Generator[None, object, object]:
+        """Keeps for the next session how long the runs took, and writes the last line of this one's event log.
+
+        After every other plugin: a fixture's end, and another plugin's, may run a workflow that cleans up.
+        """
+        result = yield
+        self._keep_durations()
+        if (history := self._owner.begun_history) is not None and self._owner.begun is not None:
+            self._kept = list(history.closing(int(exitstatus)))
+            if history.session is not None:
+                history.session.end(time.time(), exitstatus=int(exitstatus))
+        return result
+
+    def _keep_durations(self) -> None:
         if (engine := self._owner.begun) is not None:
             clean = self._owner.redactor.clean
             took = engine.numbers().durations
@@ -62,9 +79,20 @@ class Closing:
         self._told = True
         if self._owner.begun is None:
             return
-        lines = Summary(self._owner.begun.numbers(), reporter).lines()
+        self._show_drift(reporter)
+        lines = [*Summary(self._owner.begun.numbers(), reporter).lines(), *self._kept]
         quiet = reporter.verbosity < 0
         if lines and not quiet:
             reporter.write_sep("=", "wisebot")
         for line in lines:
             reporter.write_line(self._owner.redactor.clean(f"wisebot: {line}" if quiet else line))
+
+    def _show_drift(self, reporter: Any) -> None:
+        """In what runs differ from their recordings: pytest shows in full only what it calls failed itself."""
+        reports = drifted(reporter)
+        if not reports or self._config.option.tbstyle == "no":
+            return
+        reporter.write_sep("=", "DRIFT")
+        for report in reports:
+            reporter.write_sep("_", reporter._getfailureheadline(report), red=True, bold=True)  # noqa: SLF001
+            reporter._outrep_summary(report)  # noqa: SLF001 - as pytest shows a failure, sections included
