@@ -94,7 +94,9 @@ class Finder:
         other = self._unclaimed(request)
         if other is None:
             return None
-        note = f"{request.occurrence} has no run of its own and was given that of {other.occurrence}"
+        note = (
+            f"{request.workflow}: {request.occurrence} has no run of its own and was given that of {other.occurrence}"
+        )
         return self._told(other), note
 
     def _unclaimed(self, request: RunRequest) -> Found | None:

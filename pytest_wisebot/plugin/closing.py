@@ -10,6 +10,7 @@ import pytest
 
 from . import durations
 from .diary import Diary
+from .lastlook import last_look_of
 from .live import Live
 from .outcomes import drifted
 from .owner import Owner
@@ -24,7 +25,6 @@ class Closing:
         self._owner = owner
         self.live = Live(config, owner.status, owner.redactor)
         self._told = False
-        self._kept: list[str] = []
         owner.on_wait = self.live.waits
         config.pluginmanager.register(Diary(owner), "wisebot-diary")
 
@@ -46,17 +46,19 @@ class Closing:
             return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_sessionfinish(self, exitstatus: int) -> Generator[None, object, object]:
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
         """Keeps for the next session how long the runs took, and writes the last line of this one's event log.
 
-        After every other plugin: a fixture's end, and another plugin's, may run a workflow that cleans up.
+        After every other plugin: they may change the exit code, and a fixture's end may run a workflow that cleans up.
         """
+        history = self._owner.begun_history
+        if history is not None:
+            for path in history.written:
+                last_look_of(self._config).wrote(path)
         result = yield
         self._keep_durations()
-        if (history := self._owner.begun_history) is not None and self._owner.begun is not None:
-            self._kept = list(history.closing(int(exitstatus)))
-            if history.session is not None:
-                history.session.end(time.time(), exitstatus=int(exitstatus))
+        if history is not None and history.session is not None:
+            history.session.end(time.time(), exitstatus=int(session.exitstatus))
         return result
 
     def _keep_durations(self) -> None:
@@ -65,22 +67,24 @@ class Closing:
             took = engine.numbers().durations
             durations.write(self._config, {tag: (clean(name), seconds) for tag, (name, seconds) in took.items()})
 
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+    def pytest_terminal_summary(self, terminalreporter: Any, exitstatus: int) -> None:
         """Says what the runs took, and what became of those that nobody waited for."""
-        self._tell(terminalreporter)
+        self._tell(terminalreporter, int(exitstatus))
 
     def pytest_unconfigure(self) -> None:
         """Where pytest gives no summary, as after an internal error or an exit code of one's own, it is told here."""
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if not self._told and reporter is not None:
-            self._tell(reporter)
+            self._tell(reporter, pytest.ExitCode.INTERNAL_ERROR)
 
-    def _tell(self, reporter: Any) -> None:
+    def _tell(self, reporter: Any, exitstatus: int) -> None:
         self._told = True
         if self._owner.begun is None:
             return
         self._show_drift(reporter)
-        lines = [*Summary(self._owner.begun.numbers(), reporter).lines(), *self._kept]
+        history = self._owner.begun_history
+        kept = list(history.closing(exitstatus)) if history is not None else []
+        lines = [*Summary(self._owner.begun.numbers(), reporter).lines(), *kept]
         quiet = reporter.verbosity < 0
         if lines and not quiet:
             reporter.write_sep("=", "wisebot")

@@ -123,10 +123,10 @@ class History:
         }
 
     def _facts(self) -> Mapping[str, Any]:
-        from .. import __version__
+        from importlib.metadata import version
 
         return {
-            "version": __version__,
+            "version": version("pytest-wisebot"),
             "mode": self.mode,
             "started": datetime.fromtimestamp(self._began, UTC).isoformat(timespec="milliseconds"),
             **self._identity(),
@@ -222,6 +222,12 @@ class History:
         more = " at least" if len(paths) > MOST_DATED else ""
         return f"{counted(len(made), 'run')}{more}, made {ages} ago"
 
+    @property
+    def written(self) -> list[Path]:
+        """The folders that this session writes into."""
+        session = [self.session.folder] if self.session is not None and self.session.folder is not None else []
+        return [*session, *([self.recordings.folder] if self.mode == "record" else [])]
+
     def closing(self, exitstatus: int) -> Iterator[str]:
         """What the end of a session says of what was kept. Asked for once no run is under way any more."""
         from ..engine.sources import Record
@@ -301,7 +307,7 @@ def unused(
     files = {test.partition("::")[0] for test in tests}
     certain = collected.everything and collected.whole and not collected.deselected and tests <= collected.passed
     for path, occurrence in kept:
-        file = occurrence.test.partition("::")[0]
+        file = re.sub(r"^gw\d+:", "", occurrence.test.partition("::")[0])  # of --dist each
         if (path, occurrence) in made:
             continue
         if occurrence.fixture or not occurrence.test:

@@ -134,7 +134,9 @@ class Owner:
                 from .comparing import Comparing
                 from .history import History
 
-                self._history = History(self._config, self.settings, self.redactor, Comparing(self.redactor))
+                self._history = History(
+                    self._config, self.settings, self.redactor, Comparing(self.settings, self.redactor)
+                )
             return self._history
 
     @property

@@ -62,7 +62,7 @@ class Reports:
             outcomes.name_error(report, type(named[0]).__name__)
         outcomes.name_runs(report, [ended.reference for one in asked if (ended := one.pending.ended)])
         if report.when == "call" or (report.when == "setup" and report.failed):
-            self._say_what_is_odd(item, report, asked)
+            _say_what_is_odd(report, asked)
         if report.when == "call" and report.passed:
             for one in filter(_too_slow, asked):
                 outcomes.add_note(
@@ -75,15 +75,6 @@ class Reports:
         _say_no_more_than_the_error(report, call)
         clean_report(report, self._redactor)
         return report
-
-    def _say_what_is_odd(self, item: pytest.Item, report: pytest.TestReport, asked: list[Asked]) -> None:
-        """Runs that were made earlier: whose they were, and that nothing can be said of how long they take now."""
-        kept = [one for one in asked if _is_kept(one)]
-        if any(one.max_seconds is not None for one in kept):
-            outcomes.leave_unlimited(report)
-        for one in kept:
-            if (ended := one.pending.ended) and ended.note:
-                outcomes.add_note(report, f"{item.nodeid}: {ended.note}")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -115,6 +106,16 @@ class Reports:
         text = str(warning_message.message)
         if (cleaned := clean_text(text, self._redactor)) != text:
             warning_message.message = cleaned
+
+
+def _say_what_is_odd(report: pytest.TestReport, asked: list[Asked]) -> None:
+    """Runs that were made earlier: whose they were, and that nothing can be said of how long they take now."""
+    kept = [one for one in asked if _is_kept(one)]
+    if any(one.max_seconds is not None for one in kept):
+        outcomes.leave_unlimited(report)
+    for one in kept:
+        if (ended := one.pending.ended) and ended.note:
+            outcomes.add_note(report, ended.note)
 
 
 def _too_slow(asked: Asked) -> bool:
