@@ -480,7 +480,7 @@ def read_file(path: Path, folder: Path) -> tuple[dict[str, Any], list[Entry]]:
             "it was not touched"
         )
     try:
-        if found != FORMAT:
+        if type(found) is not int or found != FORMAT:
             raise ValueError(f'has no "format": {FORMAT}')
         return _checked_request(data), _checked_entries(data)
     except ValueError as problem:
@@ -518,9 +518,11 @@ def _checked_entry(number: int, said: Any, about: Any) -> Entry:
     if not isinstance(said, dict) or not isinstance(about, dict):
         raise ValueError(f"occurrence {number} is no object")
     try:
-        datetime.fromisoformat(about["started_at"])
+        made: datetime | None = datetime.fromisoformat(about["started_at"])
     except (KeyError, TypeError, ValueError):
-        raise ValueError(f'line {number} "about" has no "started_at" that is a time') from None
+        made = None
+    if made is None or made.tzinfo is None:
+        raise ValueError(f'line {number} "about" has no "started_at" that is a time with its zone')
     names = {"test": str, "fixture": str, "call": int, "trial": int}
     named = {name: said[name] for name in names if name in said}
     if any(type(value) is not names[name] for name, value in named.items()):

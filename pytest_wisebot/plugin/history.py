@@ -86,6 +86,7 @@ class History:
         folder = settings.recordings or config.rootpath / "recordings"
         self.recordings = Store(folder, redactor, self._workflow_id)
         self._finder: Finder | None = None
+        self._record: Record | None = None
         self.source = self._source(compare)
         self._keeper: Keeper | None = None
 
@@ -162,7 +163,8 @@ class History:
         match self.mode:
             case "record":
                 _check_writable(self.recordings.folder)
-                return sources.Record(self.recordings, self.session)
+                self._record = sources.Record(self.recordings, self.session)
+                return self._record
             case "replay":
                 self._finder = sources.Finder(self.recordings, "recording")
                 return sources.Replay(self._finder, self._settings.max_age_days)
@@ -230,12 +232,10 @@ class History:
 
     def closing(self, exitstatus: int) -> Iterator[str]:
         """What the end of a session says of what was kept. Asked for once no run is under way any more."""
-        from ..engine.sources import Record
-
         if self._keeper is None:
             return
-        if isinstance(self.source, Record):
-            yield from self._recorded(self.source, complete=exitstatus in (0, 1))
+        if self._record is not None:
+            yield from self._recorded(self._record, complete=exitstatus in (0, 1))
         for problem, times in self._keeper.problems.items():
             yield f"{counted(times, 'run')} could not be kept: {problem}"
         if self.session is not None and self.session.problem:
