@@ -146,7 +146,7 @@ class Owner:
 
     def collect(self, selected: list[str], deselected: list[str]) -> None:
         """Learns which tests there are."""
-        with suppress(ConfigurationError):  # the tests will be told
+        with suppress(ConfigurationError, pytest.UsageError, pytest.exit.Exception):  # told by whoever asks for a run
             self.history.collect(selected, deselected)
 
     @property

@@ -247,8 +247,11 @@ def test_drift_is_an_outcome_of_its_own(outside: Any, numbers: Any) -> None:
     )
     assert [line.strip() for line in shown[3:6]] == ["result.n", "- 20", "+ 2"]
     assert numbers(result)[-2:] == ["1 test with drift:", "  test_it.py::test_other"]
+    result = outside.run("--wisebot-runs=verify", "-n", "2")
+    assert result.parseoutcomes() == {"passed": 1, "drift": 1, "failed": 1}
+    assert "  result.n" in result.outlines
     assert recordings(outside) == before
-    assert sorted(outside.arrived) == [1, 1, 2, 2, 3, 3]
+    assert sorted(outside.arrived) == [1, 1, 1, 2, 2, 2, 3, 3, 3]
 
 
 def test_verify_pays_for_nothing_that_it_could_not_compare(outside: Any) -> None:
