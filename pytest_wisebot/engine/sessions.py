@@ -159,8 +159,9 @@ class Session:
             _carry_over(self._carry / "runs", runs)
         self.store = Store(runs, self._redactor, self._workflow_id, commands=True)
         log = EventLog(self.folder / FILE_NAME)
-        facts = self._redactor.clean_json({**self._facts(), "carried_from": self._carry.name if self._carry else None})
-        log.write(event_line({"event": "session", "format": FORMAT, "session": self.id, **facts}))
+        facts = {**self._facts(), "carried_from": self._carry.name if self._carry else None}
+        said = dict(zip(facts, self._redactor.clean_json(list(facts.values())), strict=True))
+        log.write(event_line({"event": "session", "format": FORMAT, "session": self.id, **said}))
         for line in self._waiting:
             log.write(line)
         self._waiting.clear()
@@ -168,7 +169,9 @@ class Session:
 
     def write(self, event: Mapping[str, Any]) -> None:
         """Adds an event to the log; before the folder is made it waits for that."""
-        line = event_line(self._redactor.clean_json(event))
+        # Values alone: a project that redacts a key of its own means none of ours.
+        values = self._redactor.clean_json(list(event.values()))
+        line = event_line(dict(zip(event, values, strict=True)))
         with self._lock:
             if self._closed or self.problem:
                 return

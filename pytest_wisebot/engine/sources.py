@@ -89,7 +89,7 @@ class Finder:
         """
         found = self.store.find(request)
         if found is not None:
-            self._claimed.setdefault(self.store.place(request), set()).add(found.occurrence)
+            self._claimed.setdefault(found.place, set()).add(found.occurrence)
             return self._told(found), ""
         other = self._unclaimed(request)
         if other is None:
@@ -176,8 +176,7 @@ class Record(Live):
     def keep(self, request: RunRequest, run: WorkflowRun, recalled: Recalled, /) -> list[str]:
         """Writes the session's first: it is the one that a killed session is resumed from."""
         super().keep(request, run, recalled)
-        path = self._recordings.put(request, run, self.session.id if self.session is not None else "")
-        self.made.add((path, self._recordings.cleaned(request.occurrence)))
+        self.made.add(self._recordings.put(request, run, self.session.id if self.session is not None else ""))
         return []
 
     def close(self) -> None:

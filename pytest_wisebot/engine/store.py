@@ -39,6 +39,9 @@ MOST_CACHED: Final = 16 * 1024 * 1024
 MOST_COMPARED: Final = 500
 """Files of one workflow that are looked at for the nearest recording."""
 
+_TEXTS: Final = frozenset({"runId", "environment", "commands"})
+"""What is known about a run, and came from outside."""
+
 _NAME: Final = re.compile(r"(webhook|dashboard)-([0-9a-f]{20})(?:\.(\d+))?\.json")
 
 
@@ -50,11 +53,13 @@ class Found:
         run: the run, as it was, with the inputs of the request that asked.
         path: the file that holds it.
         occurrence: whose it is.
+        place: the first of the files that its request has.
     """
 
     run: WorkflowRun
     path: Path
     occurrence: Occurrence
+    place: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +133,7 @@ class Store:
 
     # --- writing
 
-    def put(self, request: RunRequest, run: WorkflowRun, session: str = "") -> Path:
+    def put(self, request: RunRequest, run: WorkflowRun, session: str = "") -> tuple[Path, Occurrence]:
         """Writes a run down, in the place of the one that its occurrence had.
 
         Args:
@@ -137,15 +142,14 @@ class Store:
             session: the session's id.
 
         Returns:
-            The file.
+            The file, and the occurrence as it is written there.
 
         Raises:
             ConfigurationError: what is there already cannot be read, and stays as it is.
             OSError: the folder cannot be written.
         """
-        key = self._key(request)
+        key, occurrence = self._address(request)
         group = self._group(key, request)
-        occurrence = self.cleaned(request.occurrence)
         number = group.where.get(occurrence)
         if number is None:
             number = next((n for n, part in sorted(group.parts.items()) if not part.is_full()), None)
@@ -160,7 +164,7 @@ class Store:
         self._written.add(key)
         self._read.pop(key, None)
         self._shrink()
-        return part.path
+        return part.path, occurrence
 
     def check(self, request: RunRequest) -> None:
         """Sees to it, before a run is paid for, that what is there already can be read.
@@ -168,7 +172,7 @@ class Store:
         Raises:
             ConfigurationError: it cannot.
         """
-        self._group(self._key(request), request)
+        self._group(self._address(request)[0], request)
 
     def tidy(self) -> None:
         """Puts the occurrences of each request that was written into their own order over all of its files.
@@ -209,8 +213,8 @@ class Store:
         Raises:
             ConfigurationError: the file that may hold it cannot be read.
         """
-        occurrence = self.cleaned(request.occurrence)
-        return self.find_other(request, occurrence)
+        key, occurrence = self._address(request)
+        return self._found(key, occurrence, request)
 
     def others(self, request: RunRequest) -> list[Occurrence]:
         """All occurrences of a request, in their order.
@@ -218,7 +222,7 @@ class Store:
         Raises:
             ConfigurationError: a file that may hold some cannot be read.
         """
-        return sorted(self._recorded(self._key(request)).entries, key=_order)
+        return sorted(self._recorded(self._address(request)[0]).entries, key=_order)
 
     def find_other(self, request: RunRequest, occurrence: Occurrence) -> Found | None:
         """The run of this occurrence, whoever asks; None without one.
@@ -226,16 +230,23 @@ class Store:
         Raises:
             ConfigurationError: the file that may hold it cannot be read.
         """
-        entry = self._recorded(self._key(request)).entries.get(occurrence)
+        return self._found(self._address(request)[0], occurrence, request)
+
+    def _found(self, key: tuple[str, str], occurrence: Occurrence, request: RunRequest) -> Found | None:
+        entry = self._recorded(key).entries.get(occurrence)
         if entry is None:
             return None
         path, envelope, about = entry
-        run = run_of(request, self._redactor.clean_json(envelope), about)  # a copy: the test may change it
-        return Found(replace(run, workflow_id=self._workflow_id(request.workflow)), path, occurrence)
+        (answer,) = self._clean_answers(
+            envelope
+        )  # again, by what is known today; and a copy, which the test may change
+        run = run_of(request, answer, about)
+        run = replace(run, workflow_id=self._workflow_id(request.workflow))
+        return Found(run, path, occurrence, self._path(key, 1))
 
     def nearest(self, request: RunRequest) -> Nearest | None:
         """What comes nearest to a request that has no run: the same one of others, or one with similar inputs."""
-        key = self._key(request)
+        key, asked_by = self._address(request)
         inputs = self._redactor.clean_json(request.inputs)
         best: tuple[tuple[float, ...], Path, Any, list[Occurrence]] | None = None
         files = [(key[0], name) for name in sorted(self._listed(key[0]))]
@@ -245,7 +256,7 @@ class Store:
             except ConfigurationError:
                 continue
             occurrences = [one for one, _, _ in entries]
-            same_test = any(one.test == self.cleaned(request.occurrence).test for one in occurrences)
+            same_test = any(one.test == asked_by.test for one in occurrences)
             other_api = said.get("api") != str(request.api)
             rank = (other_api, nearness(said.get("inputs", {}), inputs), not same_test)
             if best is None or rank < best[0]:
@@ -274,15 +285,19 @@ class Store:
 
     # --- names
 
-    def _key(self, request: RunRequest) -> tuple[str, str]:
-        """The folder and the beginning of the file's name: a digest of what is sent, in which no credential is.
+    def _address(self, request: RunRequest) -> tuple[tuple[str, str], Occurrence]:
+        """The folder and the beginning of the file's name, and whose run it is, all without credentials.
 
-        What the project redacts of its own is in it: two requests that differ there are two.
+        The name is a digest of what is sent. What the project redacts of its own is in it: two requests that differ
+        there are two.
         """
         sent = [str(request.api), self._workflow_id(request.workflow), request.inputs]
         text = self._without_credentials(json.dumps(sent, sort_keys=True, ensure_ascii=False))
         digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:20]
-        return file_name(self._redactor.clean(request.workflow)), f"{request.api}-{digest}"
+        asks = request.occurrence
+        workflow, test, fixture = self._redactor.clean_json([request.workflow, asks.test, asks.fixture])
+        occurrence = asks if (test, fixture) == (asks.test, asks.fixture) else replace(asks, test=test, fixture=fixture)
+        return (file_name(workflow), f"{request.api}-{digest}"), occurrence
 
     def _without_credentials(self, text: str) -> str:
         pieces, at = [], 0
@@ -293,7 +308,7 @@ class Store:
 
     def place(self, request: RunRequest) -> Path:
         """The first of the files that a request has, or would have."""
-        return self._path(self._key(request), 1)
+        return self._path(self._address(request)[0], 1)
 
     def _path(self, key: tuple[str, str], number: int) -> Path:
         return self.folder / key[0] / (f"{key[1]}.json" if number == 1 else f"{key[1]}.{number}.json")
@@ -312,13 +327,6 @@ class Store:
 
     def _numbers(self, key: tuple[str, str]) -> list[int]:
         return sorted(self._listed(key[0]).get(key[1], ()))
-
-    def cleaned(self, occurrence: Occurrence) -> Occurrence:
-        """An occurrence as it is written: a parameter in a test's id may be a credential."""
-        test, fixture = self._redactor.clean(occurrence.test), self._redactor.clean(occurrence.fixture)
-        if (test, fixture) == (occurrence.test, occurrence.fixture):
-            return occurrence
-        return replace(occurrence, test=test, fixture=fixture)
 
     # --- groups
 
@@ -382,8 +390,20 @@ class Store:
     # --- lines
 
     def _texts(self, occurrence: Occurrence, run: WorkflowRun, session: str) -> tuple[str, str]:
-        clean = self._redactor.clean_json
-        return _occurrence_lines(occurrence, clean(envelope_of(run))), _about_line(clean(self._about(run, session)))
+        about = self._about(run, session)
+        names = [name for name in about if name in _TEXTS]
+        envelope, *known = self._clean_answers(envelope_of(run), *(about[name] for name in names))
+        return _occurrence_lines(occurrence, envelope), _about_line(about | dict(zip(names, known, strict=True)))
+
+    def _clean_answers(self, envelope: Mapping[str, Any], *more: Any) -> list[Any]:
+        """A clean copy of an envelope, and of other values, all at once.
+
+        Where the keys are ours only the values are cleaned: a project that redacts a key of its own means none of them.
+        """
+        ours = [name for name in ("result", "error") if name in envelope]
+        extra = {name: value for name, value in envelope.items() if name not in ("ok", "result", "error")}
+        extra, values, *more_clean = self._redactor.clean_json([extra, [envelope[name] for name in ours], *more])
+        return [{"ok": envelope["ok"], **dict(zip(ours, values, strict=True)), **extra}, *more_clean]
 
     def _about(self, run: WorkflowRun, session: str) -> dict[str, Any]:
         """What differs from run to run. Of one that was kept before, what was written then."""
@@ -400,9 +420,10 @@ class Store:
         return about | ({"commands": list(run.commands)} if self._commands else {})
 
     def _request_lines(self, request: RunRequest) -> str:
-        said: dict[str, Any] = {"workflow": request.workflow, "workflow_id": self._workflow_id(request.workflow)}
-        said |= {"api": str(request.api), "inputs": dict(request.inputs)}
-        return _indented({"request": self._redactor.clean_json(said)})
+        known = [request.workflow, self._workflow_id(request.workflow), dict(request.inputs)]
+        workflow, workflow_id, inputs = self._redactor.clean_json(known)
+        said = {"workflow": workflow, "workflow_id": workflow_id, "api": str(request.api), "inputs": inputs}
+        return _indented({"request": said})
 
     def _write(self, group: _Group, part: _Part) -> None:
         """Writes a file whole. Its name is new to the listing at most once."""
@@ -581,10 +602,9 @@ def _order(occurrence: Occurrence) -> tuple[str, str, int, int]:
     return occurrence.test, occurrence.fixture, occurrence.trial, occurrence.call
 
 
-def _indented(value: Mapping[str, Any], by: int = 2) -> str:
+def _indented(value: Mapping[str, Any]) -> str:
     """The members of an object, as lines of the one that they stand in."""
-    lines = json_text(value, indent=2).splitlines()[1:-1]
-    return "\n".join(lines) if by == 2 else "\n".join(" " * (by - 2) + line for line in lines)
+    return "\n".join(json_text(value, indent=2).splitlines()[1:-1])
 
 
 def _occurrence_lines(occurrence: Occurrence, envelope: Mapping[str, Any]) -> str:

@@ -95,7 +95,7 @@ def test_whatever_json_holds_is_found_again(
     """No value, input or name of a workflow is lost, or found for another one."""
     store = Store(tmp_path_factory.mktemp("any") / "recordings", Redactor())
     asked = request(inputs=inputs, workflow=name)
-    path = store.put(asked, run(asked, result=result, has_result=True))
+    path, _ = store.put(asked, run(asked, result=result, has_result=True))
     assert path.parent.parent == store.folder
     found = anew(store).find(asked)
     assert found is not None
@@ -233,7 +233,7 @@ def test_no_credential_is_written(store: Store, folder: Path) -> None:
     """Not in inputs, answers, names and ids, and not as a digest: the request without it has the same file."""
     asked = request(f"test_it.py::test[{CANARY}]", {"token": CANARY}, workflow=CANARY)
     made = run(asked, result={CANARY: CANARY}, run_id=CANARY, extra={"more": CANARY}, commands=(CANARY,))
-    path = store.put(asked, made)
+    path, _ = store.put(asked, made)
     assert "CANARY" not in str(path.relative_to(folder))
     assert "CANARY" not in path.read_text("utf-8")
     other = Store(folder, Redactor([Secret("CANARY-secret-of-another")]))
@@ -250,6 +250,19 @@ def test_what_a_project_redacts_tells_requests_apart(folder: Path) -> None:
     assert "ann@" not in text(folder)
     assert store.find(asked) is not None
     assert store.find(request(inputs={"email": "bob@example.com"})) is None
+
+
+def test_what_a_project_redacts_is_none_of_ours(folder: Path) -> None:
+    """A project may redact keys that are called like those of the file."""
+    store = Store(
+        folder, Redactor(redact=Redact(keys=("ok", "started_at", "test", "call", "envelope", "inputs", "result")))
+    )
+    asked = request(inputs={"test": "hidden"})
+    store.put(asked, run(asked, extra={"call": "hidden"}), "s-1")
+    found = store.find(asked)
+    assert found is not None
+    assert (found.run.ok, found.run.started_at, found.run.result) == (True, MADE, {"category": "billing"})
+    assert "hidden" not in text(folder).replace('"call": 1', "")
 
 
 def test_the_order_of_keys_is_no_difference(store: Store) -> None:
@@ -348,7 +361,7 @@ def test_what_cannot_be_read_is_named_and_stays(store: Store, folder: Path, chan
 def test_a_torn_file_is_named_and_stays(store: Store, folder: Path) -> None:
     """Such as a merge, or another tool, may leave."""
     asked = request()
-    path = store.put(asked, run(asked))
+    path, _ = store.put(asked, run(asked))
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(
         ConfigurationError, match=rf"^recordings/triage/{path.name}: is no whole JSON \(.+\); it was not"
