@@ -27,7 +27,7 @@ FOLDER: Final = ".wisebot"
 MOST_KEPT: Final = 10
 """Sessions that are kept, the newest ones."""
 
-_NAME: Final = re.compile(r"\d{8}T\d{6}\.\d{3}Z-[0-9a-f]{6}")
+_NAME: Final = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{6}")
 
 IDENTITY: Final = ("environment", "origin", "base_url", "emulator")
 """What two sessions have in common when the runs of one may be judged in the other."""
@@ -59,7 +59,7 @@ class Sessions:
         if not ignore.exists():
             ignore.write_text("*\n", "utf-8")
         now = datetime.now(UTC)
-        name = f"{now:%Y%m%dT%H%M%S}.{now.microsecond // 1000:03d}Z-{secrets.token_hex(3)}"
+        name = f"{now:%Y%m%dT%H%M%S.%f}Z-{secrets.token_hex(3)}"
         made = self.folder / name
         made.mkdir(mode=0o700)
         for old in self.all()[MOST_KEPT:]:
