@@ -279,7 +279,7 @@ class Cancelled(NotRun):
 
 
 class RecordingNotFound(WisebotError):
-    """No recorded run answers this request. Part of the tree; this version keeps no recordings."""
+    """No recorded run answers this request, or the one that does is older than ``max-age-days`` allows."""
 
 
 def _attempts_in_words(attempts: int) -> str:

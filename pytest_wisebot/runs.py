@@ -40,6 +40,34 @@ class Closed(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Occurrence:
+    """Which of a suite's runs one is: by it a run that was written down is found again, and never by order of arrival.
+
+    Attributes:
+        test: the test's id; of a fixture that is wider than one test, the id of what it is wide for.
+        fixture: the name of such a fixture; empty where the test itself asks.
+        call: the how-manieth time that it asks for this very request, from 1; 0 for a declared run.
+        trial: which trial of its test asks, from 1; 0 without trials.
+    """
+
+    test: str = ""
+    fixture: str = ""
+    call: int = 0
+    trial: int = 0
+
+    def __str__(self) -> str:
+        if self == SHARED:
+            return "a run that tests share"
+        name = f"{self.test or 'the session'}, fixture {self.fixture}" if self.fixture else self.test or "no test"
+        call = f", call {self.call}" if self.call else ""
+        return f"{name}{call}" + (f", trial {self.trial}" if self.trial else "")
+
+
+SHARED = Occurrence()
+"""The one occurrence of a request that its tests share."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunRequest:
     """What to run.
 
@@ -52,6 +80,7 @@ class RunRequest:
         secret_reference: where that secret came from, ``env:NAME`` or ``file:PATH``; None for a value.
         test: who asks, as a tag that only an emulator is told.
         share: equal requests of a session use one run.
+        occurrence: which of the suite's runs it is; no part of what is run.
     """
 
     workflow: str
@@ -62,6 +91,7 @@ class RunRequest:
     secret_reference: str | None = None
     test: str = ""
     share: bool = False
+    occurrence: Occurrence = SHARED
 
     @property
     def key(self) -> str:
@@ -75,6 +105,10 @@ class RunRequest:
     def equals(self, other: RunRequest) -> bool:
         """Whether one run could answer both."""
         return self.key == other.key and self.secret == other.secret
+
+
+KEPT = ("recording", "last")
+"""The sources of runs that were made earlier and kept."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -99,7 +133,9 @@ class WorkflowRun:
         elapsed: seconds from the first byte sent to the last received, of the last attempt alone: without
             queueing and back-off.
         attempts: how many attempts it took, the last one included.
-        source: where the run comes from: ``live`` or ``emulator``.
+        source: where the run comes from: ``live`` or ``emulator``; ``recording`` or ``last`` for one that was made
+            earlier and kept, whose ``started_at`` is still when it was made.
+        first_source: where a run that was kept came from when it was made: ``live`` or ``emulator``.
         trial: which trial of its test this was, from 1.
         environment: the environment of ``wisebot.toml`` that was in force, if any.
         commands: what repeats this run by hand, with the credential named by its reference.
@@ -121,6 +157,7 @@ class WorkflowRun:
     elapsed: float = 0.0
     attempts: int = 1
     source: str = "live"
+    first_source: str | None = None
     trial: int = 1
     environment: str | None = None
     commands: tuple[str, ...] = ()
@@ -129,6 +166,11 @@ class WorkflowRun:
         object.__setattr__(self, "api", Api(self.api))
         if self.result is not None:
             object.__setattr__(self, "has_result", True)
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it was made earlier and kept, and not in this session."""
+        return self.source in KEPT
 
     def __repr__(self) -> str:
         verdict = "ok" if self.ok else f"failed: {brief(self.error)}"

@@ -40,6 +40,10 @@ class Host(Protocol):
         """
         ...
 
+    def collect(self, selected: list[str], deselected: list[str]) -> None:
+        """Learns which tests there are."""
+        ...
+
     def mask(self, secret: Secret) -> None:
         """Masks this credential from now on."""
         ...
@@ -78,6 +82,8 @@ class _Worker:
         match message["do"]:
             case "describe":
                 self._describe()
+            case "collected":
+                self._host.collect(message["selected"], message["deselected"])
             case "ahead":
                 self._start_ahead(message["runs"], message["voices"])
             case "submit":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import itertools
 import os
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -19,6 +20,7 @@ from ..redaction import Redactor
 from ..runs import RunRequest
 from ..settings import Settings
 from .jobs import Job
+from .keeper import Keeper
 from .ledger import Numbers, Status
 from .pending import PendingRun, Strings
 from .quiet import quiet
@@ -41,6 +43,7 @@ class Engine:
         redactor: cleans what errors quote of answers.
         on_wait: told when somebody begins to wait for a run of this process, and when they have ended to.
         variables: the environment variables of the session's beginning; those of this moment if none are given.
+        keeper: recalls and keeps runs; None where nothing is kept. It ends with the engine.
     """
 
     def __init__(
@@ -49,11 +52,14 @@ class Engine:
         redactor: Redactor,
         on_wait: Callable[[bool], None] | None = None,
         variables: Mapping[str, str] | None = None,
+        keeper: Keeper | None = None,
     ) -> None:
         self._variables = dict(os.environ) if variables is None else variables
         self._settings = settings
         self._redactor = redactor
         self._on_wait = on_wait
+        self._keeper = keeper
+        self._references = itertools.count(1)
         self._lock = threading.Lock()
         self._named: set[str] = set()
         """Every key that was ever handed over ahead, by whichever process."""
@@ -114,6 +120,11 @@ class Engine:
             if (job := self._ahead.pop(key, None)) is not None:
                 self._drop(job)
 
+    def expect(self, collected: Iterable[str]) -> None:
+        """Learns which tests there are: a run that is kept for one of them is no other one's."""
+        if self._keeper is not None:
+            self._keeper.expect(collected)
+
     def status(self) -> Status:
         """How far the runs are."""
         return self._asked(self._runner.status, Status)
@@ -137,6 +148,8 @@ class Engine:
             self._closed = True
         self._told(self._runner.close)
         self._stack.close()
+        if self._keeper is not None:
+            self._keeper.close()
 
     # --- jobs, with the lock held
 
@@ -160,7 +173,7 @@ class Engine:
             if job.request.equals(request):
                 job.claims += 1
                 return job
-        job = Job(request, key, Ticket(urgency, seconds))
+        job = Job(request, key, Ticket(urgency, seconds), reference=f"r{next(self._references)}")
         fresh.append(job)
         if request.share:
             equal.append(job)
@@ -225,7 +238,8 @@ class Engine:
         window = Window(self._settings.concurrency, self._settings.max_runs)
         with quiet():
             async with Client(self._settings, self._redactor, self._variables) as client:
-                self._runner = Runner(client, window, self._redactor, _over_budget(self._settings))
+                over_budget = _over_budget(self._settings)
+                self._runner = Runner(client, window, self._redactor, over_budget, self._keeper)
                 try:
                     yield
                 finally:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ..client import Flight, Target
 from ..runs import RunRequest
 from .values import Ended, Outcome
 from .window import Ticket
+
+if TYPE_CHECKING:
+    from .sources import Recalled
 
 
 @dataclass(slots=True)
@@ -39,6 +44,10 @@ class Job:
         task: what runs it, once it has begun.
         target: whom it asks, once that is known.
         resting: it waits for its next attempt, and none is under way.
+        reference: by which the session's event log names it.
+        queued: when it was asked for, in seconds since the epoch; likewise ``started``, when it was let in, and
+            ``ended``.
+        recalled: what its source said before it was asked for.
         yields: its last attempt was told to come back later: until then its place is free for others.
     """
 
@@ -53,5 +62,10 @@ class Job:
     target: Target | None = None
     resting: bool = False
     yields: bool = False
+    reference: str = ""
+    queued: float = field(default_factory=time.time)
+    started: float | None = None
+    ended: float | None = None
+    recalled: Recalled | None = None
     begun_at: float | None = None
     sent_at: float | None = None

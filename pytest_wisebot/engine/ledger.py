@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
-from ..errors import ConfigurationError, NotRun, NotStarted, Rejected
+from ..errors import ConfigurationError, NotRun, NotStarted, RecordingNotFound, Rejected
 from ..runs import WorkflowRun
 from .jobs import Job, Mark
 from .values import Ended
@@ -25,6 +25,7 @@ class Numbers:
         retries: attempts beyond the first of each run.
         back_off: seconds that runs waited between their attempts, all added.
         not_run: how many were stopped before they were sent, by the reason.
+        kept: runs that were made earlier and kept, by their source.
         not_awaited: runs that were sent and that no test waited for to their end. They may have happened.
     """
 
@@ -35,6 +36,7 @@ class Numbers:
     retries: int = 0
     back_off: float = 0.0
     not_run: Mapping[str, int] = field(default_factory=dict)
+    kept: Mapping[str, int] = field(default_factory=dict)
     not_awaited: int = 0
 
     @property
@@ -87,6 +89,7 @@ class Ledger:
         self._without_verdict = 0
         self._retries = 0
         self._not_run: Counter[str] = Counter()
+        self._kept: Counter[str] = Counter()
         self._marks: list[Mark] = []
 
     def begin(self, now: float, runs: int = 1) -> None:
@@ -116,13 +119,15 @@ class Ledger:
         outcome = ended.outcome
         if isinstance(outcome, NotStarted | Rejected | NotRun):
             job.mark.sent = False  # it provably came to no run
-        if isinstance(outcome, WorkflowRun):
+        if isinstance(outcome, WorkflowRun) and outcome.is_kept:
+            self._kept[outcome.source] += 1
+        elif isinstance(outcome, WorkflowRun):
             self._seconds.setdefault(outcome.workflow, []).append(outcome.elapsed)
             if job.key:
                 self._durations[job.key] = (outcome.workflow, outcome.elapsed)
         elif isinstance(outcome, NotRun):
             self._not_run[outcome.reason] += 1
-        elif not isinstance(outcome, ConfigurationError) and not given_up:
+        elif not isinstance(outcome, ConfigurationError | RecordingNotFound) and not given_up:
             self._without_verdict += 1
 
     def numbers(self, now: float) -> Numbers:
@@ -135,5 +140,6 @@ class Ledger:
             retries=self._retries,
             back_off=self.back_off,
             not_run=dict(self._not_run),
+            kept=dict(self._kept),
             not_awaited=sum(mark.sent and not (mark.awaited and mark.ended) for mark in self._marks),
         )

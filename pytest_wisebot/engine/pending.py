@@ -71,6 +71,11 @@ class PendingRun:
         """Seconds that the engine's own work may have added to the run's ``elapsed``, at most."""
         return self.future.result().lag if self.future.done() else 0.0
 
+    @property
+    def ended(self) -> Ended | None:
+        """What is known of the end beyond the outcome; None while it has not ended."""
+        return self.future.result() if self.future.done() else None
+
     def wait(self, timeout: float | None = None) -> WorkflowRun:
         """Waits for the run's end.
 

@@ -59,6 +59,10 @@ class RemoteEngine:
         self._tell({"do": "describe"})
         return self._session.result()
 
+    def collected(self, selected: list[str], deselected: list[str]) -> None:
+        """Tells which tests there are: the controller collects none."""
+        self._tell({"do": "collected", "selected": selected, "deselected": deselected})
+
     def ahead(self, runs: Iterable[Ahead]) -> None:
         """Starts declared runs before their tests ask; those that another worker has named are left out."""
         named = [[one.key, wire.request_to_dict(one.request), one.seconds] for one in runs]

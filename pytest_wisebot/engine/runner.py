@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Protocol
@@ -25,8 +27,10 @@ from ..redaction import Redactor
 from ..runs import RunRequest, WorkflowRun
 from .circuit import Circuit
 from .jobs import Job
+from .keeper import Keeper
 from .lag import LagMeter
 from .ledger import Ledger, Numbers, Status
+from .sources import Recalled
 from .values import Ended, EngineError, Outcome
 from .window import Place, Ticket, Urgency, Window
 
@@ -50,9 +54,17 @@ class Runner:
         window: says whose turn it is.
         redactor: cleans what a defect of this package shows.
         over_budget: what is told of the runs that the window's budget does not let in.
+        keeper: recalls runs that are there already, and keeps those that come; None where nothing is kept.
     """
 
-    def __init__(self, client: RunsOne, window: Window, redactor: Redactor, over_budget: str = "") -> None:
+    def __init__(
+        self,
+        client: RunsOne,
+        window: Window,
+        redactor: Redactor,
+        over_budget: str = "",
+        keeper: Keeper | None = None,
+    ) -> None:
         self.ledger = Ledger()
         self._client = client
         self._window = window
@@ -61,6 +73,11 @@ class Runner:
         self._loop = asyncio.get_running_loop()
         self._circuit = Circuit()
         self._lag = LagMeter(lambda: bool(self._window.flying))
+        self._keeper = keeper
+        self._recalling: set[Job] = set()
+        """Jobs that may be there already: the keeper looks."""
+        self._keeping: dict[Job, asyncio.Future[None]] = {}
+        """Runs that have come, and are being written down before anybody is told."""
         self._queued: dict[Ticket, Job] = {}
         """Jobs that have not begun."""
         self._again: dict[Ticket, asyncio.Future[None]] = {}
@@ -78,9 +95,11 @@ class Runner:
         for job in jobs:
             if self._closed:
                 self._settle(job, _given_up(job), given_up=True)
-                continue
-            self._queued[job.ticket] = job
-            self._window.join(job.ticket)
+            elif self._keeper is not None and self._keeper.recalls:
+                self._recalling.add(job)
+                self._keeper.recall(job, self._soon, partial(self._recalled, job))
+            else:
+                self._join(job)
         self._pump()
 
     def hurry(self, job: Job) -> None:
@@ -105,6 +124,13 @@ class Runner:
                 self.ledger.leave(self._loop.time())
                 job.future.set_result(Ended(_given_up(job)))
             self._pump()
+        elif job in self._recalling:
+            self._recalling.discard(job)
+            if counts:
+                self._settle(job, _given_up(job), given_up=True)
+            else:
+                self.ledger.leave(self._loop.time())
+                job.future.set_result(Ended(_given_up(job)))
         elif job.resting and job.task is not None and not isinstance(job.flight.failure, OutcomeUnknown):
             job.task.cancel()
 
@@ -114,12 +140,15 @@ class Runner:
             self._window.leave(job.ticket)
             self._settle(job, _given_up(job), given_up=True)
             self._pump()
+        elif job in self._recalling:
+            self._recalling.discard(job)
+            self._settle(job, _given_up(job), given_up=True)
         elif job.task is not None:
             job.task.cancel()
 
     def give_up_all(self) -> None:
         """Ends everything that waits and that flies."""
-        for job in [*self._queued.values(), *self._begun]:
+        for job in [*self._recalling, *self._queued.values(), *self._begun]:
             self.give_up(job)
 
     def close(self) -> None:
@@ -134,6 +163,9 @@ class Runner:
         while self._begun:
             await asyncio.wait([job.task for job in self._begun if job.task is not None])
             await asyncio.sleep(0)  # the last ones' `_done` comes after this waiter's own call
+        while self._keeping:
+            await asyncio.wait(list(self._keeping.values()))
+            await asyncio.sleep(0)
 
     def numbers(self) -> Numbers:
         """What the runs took and cost so far."""
@@ -149,7 +181,7 @@ class Runner:
         return Status(
             done=self.ledger.done,
             running=len(self._begun) - resting,
-            waiting=len(self._queued) + resting,
+            waiting=len(self._queued) + len(self._recalling) + resting,
             cap=window.cap,
             resumes_in=window.resumes_at - now if held else None,
             oldest=oldest.request.workflow if oldest else None,
@@ -157,7 +189,42 @@ class Runner:
             awaited=len(self._awaited),
         )
 
+    # --- what is there already, and what is kept
+
+    def _soon(self, function: Callable[[], object]) -> None:
+        """For the keeper's thread."""
+        with suppress(RuntimeError):  # the loop has ended, and nobody waits any more
+            self._loop.call_soon_threadsafe(function)
+
+    def _recalled(self, job: Job, recalled: Recalled) -> None:
+        if job not in self._recalling:  # given up meanwhile
+            return
+        self._recalling.discard(job)
+        job.recalled = recalled
+        if recalled.ended is not None:
+            job.ended = time.time()
+            self._tell(job, replace(recalled.ended, reference=job.reference))
+        else:
+            self._join(job)
+            self._pump()
+
+    def _keep(self, job: Job, ended: Ended) -> None:
+        """Has a run that has come written down, and then tells of it."""
+        assert self._keeper is not None
+        kept = self._keeping[job] = self._loop.create_future()
+        self._keeper.keep(job, ended, self._soon, partial(self._kept, job, kept))
+
+    def _kept(self, job: Job, kept: asyncio.Future[None], ended: Ended) -> None:
+        del self._keeping[job]
+        kept.set_result(None)
+        self._tell_now(job, ended, given_up=False)
+
     # --- whose turn it is
+
+    def _join(self, job: Job) -> None:
+        """Stands in the queue."""
+        self._queued[job.ticket] = job
+        self._window.join(job.ticket)
 
     def _pump(self) -> None:
         """Lets in whoever may go now, and sets the alarm for when time alone will let in the next."""
@@ -198,6 +265,7 @@ class Runner:
             return
         job = self._queued.pop(ticket)
         job.begun_at = self._loop.time()
+        job.started = time.time()
         job.flight.turns = _Turns(self, job)
         job.task = self._loop.create_task(self._outcome_of(job))
         self._begun[job] = None
@@ -227,7 +295,19 @@ class Runner:
 
     def _settle(self, job: Job, outcome: Outcome, *, given_up: bool = False) -> None:
         lag = self._lag.since(job.sent_at) if job.sent_at is not None and isinstance(outcome, WorkflowRun) else 0.0
-        ended = Ended(outcome, lag)
+        job.ended = time.time()
+        self._tell(job, Ended(outcome, lag, job.reference), given_up=given_up)
+
+    def _tell(self, job: Job, ended: Ended, *, given_up: bool = False) -> None:
+        """Says how a job ended. A run is on disk before anybody knows of it; with an error nothing would be lost."""
+        if self._keeper is not None and isinstance(ended.outcome, WorkflowRun):
+            self._keep(job, ended)
+            return
+        if self._keeper is not None:
+            self._keeper.note(job, ended)
+        self._tell_now(job, ended, given_up=given_up)
+
+    def _tell_now(self, job: Job, ended: Ended, *, given_up: bool) -> None:
         self._awaited.discard(job)
         self.ledger.end(job, ended, self._loop.time(), given_up=given_up)
         job.future.set_result(ended)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..errors import WisebotError
+from ..errors import InfrastructureError, WisebotError
 from ..runs import RunRequest, WorkflowRun
 
 
@@ -22,10 +22,23 @@ class Ended:
     Attributes:
         outcome: the run, or why there is none.
         lag: seconds that the engine itself may have added to the run's ``elapsed``.
+        reference: by which the session's event log names it; empty where there is none.
+        kept_in: the file that a run was read from, as messages name it.
+        note: what is odd about the run that was read from there.
+        drift: in what it differs from its recording, line by line, where somebody compares.
     """
 
     outcome: Outcome
     lag: float = 0.0
+    reference: str = ""
+    kept_in: str = ""
+    note: str = ""
+    drift: tuple[str, ...] = ()
+
+    @property
+    def worth_keeping(self) -> bool:
+        """Whether a session in which this happened has run something."""
+        return isinstance(self.outcome, WorkflowRun | InfrastructureError)
 
 
 @dataclass(frozen=True, slots=True)

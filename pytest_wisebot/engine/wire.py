@@ -15,7 +15,7 @@ from typing import Any
 
 from ..errors import WisebotError
 from ..redaction import Redact, Secret
-from ..runs import Api, RunRequest, WorkflowRun
+from ..runs import Api, Occurrence, RunRequest, WorkflowRun
 from ..settings import Credential, Settings, Snapshots, Workflow
 from .values import Ended
 
@@ -34,26 +34,31 @@ def line(message: Mapping[str, Any]) -> bytes:
 def request_to_dict(request: RunRequest) -> dict[str, Any]:
     """A request, its credential open."""
     data = {item.name: getattr(request, item.name) for item in dataclasses.fields(request)}
-    return data | {"api": str(request.api), "secret": request.secret.reveal() if request.secret else None}
+    secret = request.secret.reveal() if request.secret else None
+    return data | {"api": str(request.api), "secret": secret, "occurrence": dataclasses.asdict(request.occurrence)}
 
 
 def request_from_dict(data: Mapping[str, Any]) -> RunRequest:
     """The request that `request_to_dict` wrote down."""
     secret = Secret(data["secret"]) if data["secret"] is not None else None
-    return RunRequest(**{**data, "api": Api(data["api"]), "secret": secret})
+    occurrence = Occurrence(**data["occurrence"])
+    return RunRequest(**{**data, "api": Api(data["api"]), "secret": secret, "occurrence": occurrence})
 
 
 def ended_to_dict(ended: Ended) -> dict[str, Any]:
     """How a run ended."""
     kind = "run" if isinstance(ended.outcome, WorkflowRun) else "error"
-    return {kind: ended.outcome.to_dict(), "lag": ended.lag}
+    said = {item.name: getattr(ended, item.name) for item in dataclasses.fields(ended) if item.name != "outcome"}
+    return {kind: ended.outcome.to_dict(), **said}
 
 
 def ended_from_dict(data: Mapping[str, Any]) -> Ended:
     """The end that `ended_to_dict` wrote down."""
+    said = {item.name: data[item.name] for item in dataclasses.fields(Ended) if item.name in data}
+    said["drift"] = tuple(said.get("drift", ()))
     if "run" in data:
-        return Ended(WorkflowRun.from_dict(data["run"]), data["lag"])
-    return Ended(WisebotError.from_dict(data["error"]), data["lag"])
+        return Ended(WorkflowRun.from_dict(data["run"]), **said)
+    return Ended(WisebotError.from_dict(data["error"]), **said)
 
 
 def settings_to_dict(settings: Settings) -> dict[str, Any]:

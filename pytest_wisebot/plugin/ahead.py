@@ -11,7 +11,7 @@ from ..engine.values import Ahead
 from ..errors import WisebotError
 from ..runs import Api, RunRequest
 from ..settings import Settings
-from .asking import tag_of
+from .asking import declared_occurrence, tag_of
 from .durations import Durations
 from .markers import declared
 from .trigger import declared_request, no_workflow
@@ -73,7 +73,7 @@ def known_request(item: pytest.Item, settings: Settings, each: str = "") -> RunR
     if declaration.workflow is None:
         raise no_workflow(item)
     settings.workflow(declaration.workflow)
-    return declared_request(declaration, bag, api, tag_of(item, each))
+    return declared_request(declaration, bag, api, tag_of(item, each), declared_occurrence(item, each))
 
 
 def needs_emulator(item: pytest.Item) -> bool:

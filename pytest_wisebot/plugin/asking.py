@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from collections import Counter
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ..runs import Api
+from ..runs import SHARED, Api, Occurrence, RunRequest
 from .markers import Declared, declared, not_parametrised
 
 if TYPE_CHECKING:
@@ -34,6 +36,11 @@ def tag_of(item: pytest.Item, each: str = "") -> str:
     return hashlib.sha256((each + item.nodeid).encode("utf-8", "backslashreplace")).hexdigest()[:16]
 
 
+def declared_occurrence(item: pytest.Item, each: str = "", trial: int = 0) -> Occurrence:
+    """Which of the suite's runs the one is that a test declares."""
+    return Occurrence(each + item.nodeid, trial=trial)
+
+
 class Asking:
     """Follows the tests as they run. Registered once a test uses the plugin.
 
@@ -46,7 +53,12 @@ class Asking:
         self._forget = forget
         self._each = each
         self._item: pytest.Item | None = None
-        self._wider = 0
+        self._wider: list[Occurrence] = []
+        """The wider fixtures that are being set up or torn down, the innermost last."""
+        self._calls: Counter[tuple[Occurrence, str]] = Counter()
+        """How often each of them, or the test, has asked for a request so far."""
+        self.trial = 0
+        """Which trial of its test is running, from 1; 0 without trials."""
         self.asked: list[Asked] = []
 
     @property
@@ -75,6 +87,28 @@ class Asking:
             raise not_parametrised(self.test)
         return Api(chosen) if chosen in (Api.WEBHOOK, Api.DASHBOARD) else None
 
+    def occurrence(self, request: RunRequest) -> Occurrence:
+        """Which of the suite's runs a request is, that the test or fixture asks for now.
+
+        Numbered for each request by itself: a call that is added before it makes no other one of it.
+        """
+        if request.share:
+            return SHARED
+        asks = self._asks
+        wanted = json.dumps([request.workflow, str(request.api), request.inputs], sort_keys=True)
+        self._calls[asks, wanted] += 1
+        return replace(asks, call=self._calls[asks, wanted])
+
+    def declares(self, item: pytest.Item) -> Occurrence:
+        """Which of the suite's runs the one is that a test declares."""
+        return declared_occurrence(item, self._each, self.trial)
+
+    @property
+    def _asks(self) -> Occurrence:
+        if self._wider:
+            return self._wider[-1]
+        return Occurrence(self._each + self._item.nodeid if self._item is not None else "", trial=self.trial)
+
     def notice(self, item: object) -> None:
         """Learns of the running test when its protocol began before this plugin was awake."""
         if self._item is None and isinstance(item, pytest.Item):
@@ -92,35 +126,54 @@ class Asking:
             return (yield)
         finally:
             self._item = None
-            self.asked = []
+            self._begin_anew()
             self._forget(tag_of(item, self._each))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self) -> Generator[None, Any, Any]:
         """A test that is run again asks anew: what it asked for the last time is no part of this execution."""
         __tracebackhide__ = True
-        self.asked = []
+        self._begin_anew()
         return (yield)
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> Generator[None, Any, Any]:
         """While a wider fixture is set up, and again while it is torn down, it is the fixture that asks."""
         __tracebackhide__ = True
         if fixturedef.scope == "function":
             return (yield)
-        fixturedef.addfinalizer(self._leave)  # finalizers run last in, first out: this one after the fixture's own
-        self._enter()
+        asks = Occurrence(self._each + (request.node.nodeid or fixturedef.baseid), _named(request))
+        # finalizers run last in, first out: this one after the fixture's own
+        fixturedef.addfinalizer(lambda: self._leave(asks, over=True))
+        self._wider.append(asks)
         try:
             return (yield)
         finally:
-            self._leave()
-            fixturedef.addfinalizer(self._enter)
+            self._leave(asks)
+            fixturedef.addfinalizer(lambda: self._wider.append(asks))
 
-    def _enter(self) -> None:
-        self._wider += 1
+    def _leave(self, asks: Occurrence, *, over: bool = False) -> None:
+        """A fixture has been set up, or is over."""
+        if asks in self._wider:
+            self._wider.remove(asks)
+        if over:
+            self._forget_calls(asks)
 
-    def _leave(self) -> None:
-        self._wider -= 1
+    def _begin_anew(self) -> None:
+        """What a test has asked for the last time is no part of what it asks for now."""
+        self.asked = []
+        self._calls = Counter({key: calls for key, calls in self._calls.items() if key[0].fixture})
+
+    def _forget_calls(self, asks: Occurrence) -> None:
+        self._calls = Counter({key: calls for key, calls in self._calls.items() if key[0] != asks})
+
+
+def _named(request: pytest.FixtureRequest) -> str:
+    """A fixture's name, with the number of its parameter."""
+    name = str(request.fixturename)
+    return f"{name}[{request.param_index}]" if hasattr(request, "param") else name  # type: ignore[attr-defined]
 
 
 def _parameter(item: pytest.Item, name: str) -> Any:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator
 from typing import Any
 
 import pytest
 
 from . import durations
+from .diary import Diary
+from .lastlook import last_look_of
 from .live import Live
+from .outcomes import drifted
 from .owner import Owner
 from .summary import Summary
 
@@ -22,6 +26,7 @@ class Closing:
         self.live = Live(config, owner.status, owner.redactor)
         self._told = False
         owner.on_wait = self.live.waits
+        config.pluginmanager.register(Diary(owner), "wisebot-diary")
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self) -> Generator[None, object, object]:
@@ -40,31 +45,58 @@ class Closing:
         with self.live.hidden():
             return (yield)
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self) -> None:
-        """Keeps for the next session how long the runs took."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Keeps for the next session how long the runs took, and writes the last line of this one's event log.
+
+        After every other plugin: they may change the exit code, and a fixture's end may run a workflow that cleans up.
+        """
+        history = self._owner.begun_history
+        if history is not None:
+            for path in history.written:
+                last_look_of(self._config).wrote(path)
+        result = yield
+        self._keep_durations()
+        if history is not None and history.session is not None:
+            history.session.end(time.time(), exitstatus=int(session.exitstatus))
+        return result
+
+    def _keep_durations(self) -> None:
         if (engine := self._owner.begun) is not None:
             clean = self._owner.redactor.clean
             took = engine.numbers().durations
             durations.write(self._config, {tag: (clean(name), seconds) for tag, (name, seconds) in took.items()})
 
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+    def pytest_terminal_summary(self, terminalreporter: Any, exitstatus: int) -> None:
         """Says what the runs took, and what became of those that nobody waited for."""
-        self._tell(terminalreporter)
+        self._tell(terminalreporter, int(exitstatus))
 
     def pytest_unconfigure(self) -> None:
         """Where pytest gives no summary, as after an internal error or an exit code of one's own, it is told here."""
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if not self._told and reporter is not None:
-            self._tell(reporter)
+            self._tell(reporter, pytest.ExitCode.INTERNAL_ERROR)
 
-    def _tell(self, reporter: Any) -> None:
+    def _tell(self, reporter: Any, exitstatus: int) -> None:
         self._told = True
         if self._owner.begun is None:
             return
-        lines = Summary(self._owner.begun.numbers(), reporter).lines()
+        self._show_drift(reporter)
+        history = self._owner.begun_history
+        kept = list(history.closing(exitstatus)) if history is not None else []
+        lines = [*Summary(self._owner.begun.numbers(), reporter).lines(), *kept]
         quiet = reporter.verbosity < 0
         if lines and not quiet:
             reporter.write_sep("=", "wisebot")
         for line in lines:
             reporter.write_line(self._owner.redactor.clean(f"wisebot: {line}" if quiet else line))
+
+    def _show_drift(self, reporter: Any) -> None:
+        """In what runs differ from their recordings: pytest shows in full only what it calls failed itself."""
+        reports = drifted(reporter)
+        if not reports or self._config.option.tbstyle == "no":
+            return
+        reporter.write_sep("=", "DRIFT")
+        for report in reports:
+            reporter.write_sep("_", reporter._getfailureheadline(report), red=True, bold=True)  # noqa: SLF001
+            reporter._outrep_summary(report)  # noqa: SLF001 - as pytest shows a failure, sections included

@@ -125,6 +125,10 @@ class Controller:
             "hooks": settings_hooks(self._config),
         }
 
+    def collect(self, selected: list[str], deselected: list[str]) -> None:
+        """Learns which tests there are, from a worker."""
+        self._owned().collect(selected, deselected)
+
     def mask(self, secret: Secret) -> None:
         """Masks this credential from now on."""
         self._owned().redactor.add(secret)

@@ -8,6 +8,7 @@ import pytest
 
 from ..errors import ConfigurationError
 from ..settings import Credential, Settings
+from .options import is_offline
 from .outlets import refuse_ids
 from .owner import owner_of
 from .words import counted
@@ -27,18 +28,25 @@ def header(config: pytest.Config, ids: Sequence[str]) -> list[str]:
     owner = owner_of(config)
     try:
         settings = owner.unguarded if config.option.wisebot_plan else owner.settings  # a plan runs nothing
+        kept = [] if config.option.wisebot_plan else list(owner.history.header())
     except ConfigurationError as error:
         raise pytest.UsageError(str(error)) from None
     refuse_ids(ids, owner.redactor)
     if config.get_verbosity() < 0:
         return []
-    return [f"wisebot: {line}" for line in _lines(settings, both=config.option.wisebot_api == "both")]
+    both, offline = config.option.wisebot_api == "both", is_offline(config)
+    return [f"wisebot: {line}" for line in [*_lines(settings, both=both, offline=offline), *kept]]
 
 
-def _lines(settings: Settings, *, both: bool) -> Iterator[str]:
+def _lines(settings: Settings, *, both: bool, offline: bool) -> Iterator[str]:
     if settings.environment is not None:
         protected = ", protected" if settings.protected else ""
         yield f"environment {settings.environment}{protected} ({settings.source('environment')})"
+    api = "both APIs" if both else f"the {settings.api} API"
+    for_others = f"{api} for tests that name none ({'--wisebot-api' if both else settings.source('api')})"
+    if offline:  # nobody is asked: hosts, credentials and limits are nobody's concern
+        yield for_others
+        return
     if settings.emulated_by is not None:
         yield f"both APIs at the emulator {settings.emulated_by}, started with the first run ({_file(settings)})"
     else:
@@ -46,8 +54,7 @@ def _lines(settings: Settings, *, both: bool) -> Iterator[str]:
         yield from _dashboard(settings)
         if settings.origin is None and settings.base_url is None:
             yield _no_host(settings)
-    api = "both APIs" if both else f"the {settings.api} API"
-    yield f"{api} for tests that name none ({'--wisebot-api' if both else settings.source('api')})"
+    yield for_others
     yield f"{counted(settings.concurrency, 'run')} at once ({settings.source('concurrency')})"
     if settings.max_runs is not None:
         yield f"at most {counted(settings.max_runs, 'request')} for runs in all ({settings.source('max-runs')})"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import pytest
 
 from . import hookspecs, markers, outcomes, xdist
@@ -47,6 +50,17 @@ def pytest_cmdline_main(config: pytest.Config) -> pytest.ExitCode | None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Runs a test once over each API where both are asked for."""
     markers.parametrize_api(metafunc)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Nothing in the folder of kept sessions is a test, whatever ``norecursedirs`` says."""
+    return True if collection_path.name == ".wisebot" and collection_path.parent == config.rootpath else None
+
+
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    """Remembers what the session will leave out: its event log says so."""
+    if items:
+        outcomes.deselect(items[0].config, items)
 
 
 @pytest.hookimpl(tryfirst=True)

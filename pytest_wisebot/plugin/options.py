@@ -8,6 +8,12 @@ import pytest
 
 from .markers import APIS
 
+MODES = ("live", "record", "replay", "last", "resume", "verify")
+"""Where runs come from."""
+
+OFFLINE = ("replay", "last")
+"""The modes in which nothing is asked of any network."""
+
 _CREDENTIAL = "env:NAME, file:PATH, or the value itself (which the process list and the shell's history then show)"
 
 
@@ -26,9 +32,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--wisebot-concurrency", type=_whole, metavar="N", help="how many runs may be in flight at once (8)")
     add("--wisebot-retries", type=_whole, metavar="N", help="how often to retry a run that provably did not start (2)")
     add("--wisebot-max-runs", type=_whole, metavar="N", help="send at most N requests for runs, retries included")
+    add(
+        "--wisebot-runs",
+        choices=MODES,
+        default="live",
+        help="live: ask Wisebot (default); record: and keep recordings; replay: recordings, without any network; "
+        "last: the last session's runs, judged again; resume: these, and ask for the rest; verify: ask, and compare "
+        "with the recordings",
+    )
+    add("--wisebot-recordings", metavar="DIR", help="the folder of recordings (recordings, beside wisebot.toml)")
+    add("--wisebot-session", metavar="ID", help="with last and resume: another session than the last one")
+    add("--wisebot-prune", action="store_true", help="with record: remove the recordings that no test asks for")
     add("--wisebot-no-ahead", action="store_true", help="start no declared run before its test asks for it")
     add("--wisebot-plan", action="store_true", help="say what the session would run, and run nothing")
     add("--wisebot-scan", action="append", metavar="PATH", help="look for credentials in PATH, and run no test")
+
+
+def is_offline(config: pytest.Config) -> bool:
+    """Whether nothing is asked of any network in this session."""
+    return config.option.wisebot_runs in OFFLINE
 
 
 def _seconds(text: str) -> float:

@@ -10,6 +10,7 @@ import os
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +22,14 @@ from ..runs import Api
 from ..settings import Credential, Given, Settings, resolve
 from .cleaning import clean_logs
 from .lastlook import last_look_of
+from .options import is_offline
 from .outlets import clean_terminal, redactor_of
 
 if TYPE_CHECKING:
     from ..emulator.handle import EmulatorProcess, Ready
     from ..engine.engine import Engine
     from ..engine.ledger import Status
+    from .history import History
 
 _KEY = pytest.StashKey["Owner"]()
 
@@ -61,6 +64,7 @@ class Owner:
         self._lock = threading.RLock()
         self._emulator: EmulatorProcess | None = None
         self._engine: Engine | None = None
+        self._history: History | None = None
         self._made: dict[str, Settings | ConfigurationError] = {}
         self.redactor = redactor_of(config)
         self.on_wait: Callable[[bool], None] = _nobody_minds
@@ -113,8 +117,37 @@ class Owner:
             if self._engine is None:
                 from ..engine.engine import Engine
 
-                self._engine = Engine(self.target, self.redactor, self.on_wait, self._variables)
+                settings, keeper = self.target, self.history.keeper
+                self._engine = Engine(settings, self.redactor, self.on_wait, self._variables, keeper)
             return self._engine
+
+    @property
+    def history(self) -> History:
+        """What the session keeps, and from what it takes runs.
+
+        Raises:
+            ConfigurationError: as for `settings`; or the options contradict each other, or name nothing.
+        """
+        __tracebackhide__ = True
+        with self._lock:
+            if self._history is None:
+                from .comparing import Comparing
+                from .history import History
+
+                self._history = History(
+                    self._config, self.settings, self.redactor, Comparing(self.settings, self.redactor)
+                )
+            return self._history
+
+    @property
+    def begun_history(self) -> History | None:
+        """What the session keeps, if anybody has asked."""
+        return self._history
+
+    def collect(self, selected: list[str], deselected: list[str]) -> None:
+        """Learns which tests there are."""
+        with suppress(ConfigurationError, pytest.UsageError, pytest.exit.Exception):  # told by whoever asks for a run
+            self.history.collect(selected, deselected)
 
     @property
     def begun(self) -> Engine | None:
@@ -137,6 +170,8 @@ class Owner:
         try:
             if self._engine is not None:
                 self._engine.close()
+            if self._history is not None and self._history.session is not None:
+                self._history.session.close()
         finally:
             if self._emulator is not None:
                 self._emulator.stop()
@@ -157,7 +192,7 @@ class Owner:
 
     def _made_settings(self) -> Settings:
         settings = self.unguarded
-        if (refusal := settings.refusal()) is not None:
+        if (refusal := settings.refusal()) is not None and not is_offline(self._config):
             raise ConfigurationError(refusal)
         return settings
 
@@ -191,7 +226,7 @@ class Owner:
 
     def _made_target(self) -> Settings:
         settings = self.settings
-        if settings.emulated_by is None:
+        if settings.emulated_by is None or is_offline(self._config):
             return settings
         from ..emulator.handle import EmulatorProcess
 
@@ -232,6 +267,7 @@ def resolved(config: pytest.Config, variables: Mapping[str, str], env: str | Non
         concurrency=option.wisebot_concurrency,
         retries=option.wisebot_retries,
         max_runs=option.wisebot_max_runs,
+        recordings=(cwd / option.wisebot_recordings).absolute() if option.wisebot_recordings is not None else None,
     )
     return resolve(given, start=_common_folder(config), root=config.rootpath, cwd=cwd, variables=variables)
 

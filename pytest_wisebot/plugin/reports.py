@@ -7,6 +7,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from _pytest.outcomes import Failed
 
 from ..errors import NotRun, WisebotError
 from ..runs import WorkflowRun
@@ -17,6 +18,13 @@ from .section import SECTION, TracebackOf, described
 if TYPE_CHECKING:
     from ..redaction import Redactor
     from .asking import Asked, Asking
+
+
+class Drifted(Failed):
+    """A test passed with a run that is not what was recorded."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, pytrace=False)
 
 
 class Reports:
@@ -34,6 +42,8 @@ class Reports:
         slow = [asked for asked in self._asking.asked if _too_slow(asked)]
         if failed := [_in_words(asked) for asked in slow if not _within_lag(asked)]:
             pytest.fail("\n".join(failed), pytrace=False)
+        if drift := [lines for asked in self._asking.asked if (lines := _drift_in_words(asked))]:
+            raise Drifted("\n\n".join(drift))
         return result
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -46,10 +56,19 @@ class Reports:
         asked = self._asking.asked
         if report.failed and (stopped := _not_run(call)):
             outcomes.call_not_run(report, self._redactor.clean(stopped[0].reason))
+        if report.failed and call.excinfo is not None and isinstance(call.excinfo.value, Drifted):
+            outcomes.call_drift(report)
+        if report.failed and (named := [error for error in _errors(call) if isinstance(error, WisebotError)]):
+            outcomes.name_error(report, type(named[0]).__name__)
+        outcomes.name_runs(report, [ended.reference for one in asked if (ended := one.pending.ended)])
+        if report.when == "call" or (report.when == "setup" and report.failed):
+            _say_what_is_odd(report, asked)
         if report.when == "call" and report.passed:
             for one in filter(_too_slow, asked):
                 outcomes.add_note(
-                    report, f"{item.nodeid}: {_in_words(one)}; the engine itself was up to {one.pending.lag:.2f} s late"
+                    report,
+                    f"not judged: {item.nodeid}: {_in_words(one)}; the engine itself was up to "
+                    f"{one.pending.lag:.2f} s late",
                 )
         if report.failed and (text := described(asked, self._traceback_of, whole=item.config.get_verbosity() >= 2)):
             report.sections.append((SECTION, text))
@@ -89,9 +108,35 @@ class Reports:
             warning_message.message = cleaned
 
 
+def _say_what_is_odd(report: pytest.TestReport, asked: list[Asked]) -> None:
+    """Runs that were made earlier: whose they were, and that nothing can be said of how long they take now."""
+    kept = [one for one in asked if _is_kept(one)]
+    if any(one.max_seconds is not None for one in kept):
+        outcomes.leave_unlimited(report)
+    for one in kept:
+        if (ended := one.pending.ended) and ended.note:
+            outcomes.add_note(report, ended.note)
+
+
 def _too_slow(asked: Asked) -> bool:
     run = asked.pending.outcome
-    return asked.max_seconds is not None and isinstance(run, WorkflowRun) and run.elapsed > asked.max_seconds
+    if asked.max_seconds is None or not isinstance(run, WorkflowRun) or run.is_kept:
+        return False
+    return run.elapsed > asked.max_seconds
+
+
+def _is_kept(asked: Asked) -> bool:
+    run = asked.pending.outcome
+    return isinstance(run, WorkflowRun) and run.is_kept
+
+
+def _drift_in_words(asked: Asked) -> str:
+    """In what a run differs from its recording; empty where it does not."""
+    run, ended = asked.pending.outcome, asked.pending.ended
+    if not isinstance(run, WorkflowRun) or ended is None or not ended.drift:
+        return ""
+    about = f"{run.workflow} ({run.api}) drifted from its recording, runId {run.run_id or 'none'}"
+    return "\n  ".join([about, *ended.drift])
 
 
 def _within_lag(asked: Asked) -> bool:
@@ -112,7 +157,7 @@ def _in_words(asked: Asked) -> str:
 def _keep_from_xfail(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
     """That there is no verdict is no expected failure, unless the mark names the error by ``raises``."""
     expected = hasattr(report, "wasxfail") and report.skipped
-    if not expected or not any(isinstance(error, WisebotError) for error in _errors(call)):
+    if not expected or not any(isinstance(error, WisebotError | Drifted) for error in _errors(call)):
         return
     if not any("raises" in mark.kwargs for mark in item.iter_markers("xfail")):
         report.outcome = "failed"

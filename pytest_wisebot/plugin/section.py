@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigurationError, InfrastructureError, WisebotError
 from ..runs import RunRequest, WorkflowRun, brief, readable_json
+from .history import age
 
 if TYPE_CHECKING:
+    from ..engine.values import Ended
     from .asking import Asked
 
 SECTION = "wisebot runs"
@@ -47,7 +50,7 @@ def _lines(asked: Asked, traceback_of: TracebackOf, limit: int | None) -> Iterat
     if not isinstance(outcome, WorkflowRun):
         yield from _no_run_lines(asked.pending.request, outcome, limit)
         return
-    yield from _run_lines(outcome, limit)
+    yield from _run_lines(outcome, asked.pending.ended, limit)
     if raised := traceback_of(outcome):
         yield "  emulator: " + raised.replace("\n", "\n            ")
 
@@ -66,16 +69,24 @@ def _no_run_lines(request: RunRequest, error: WisebotError | None, limit: int | 
     yield from (f"  repeat:   {_shown(command, limit)}" for command in (attempted.commands if attempted else ()))
 
 
-def _run_lines(run: WorkflowRun, limit: int | None) -> Iterator[str]:
+def _run_lines(run: WorkflowRun, ended: Ended | None, limit: int | None) -> Iterator[str]:
     where = f", environment {run.environment}" if run.environment else ""
     attempts = f", {run.attempts} attempts" if run.attempts > 1 else ""
     yield f"{run.workflow} over the {run.api} API{where}: {'ok' if run.ok else 'failed'} ({run.source})"
     yield f"  runId:    {run.run_id or 'none'} ({run.elapsed:.2f} s{attempts}, status {run.status_code})"
+    if run.is_kept:
+        kept_in = f", kept in {ended.kept_in}" if ended is not None and ended.kept_in else ""
+        ago = age(run.started_at, datetime.now(UTC))
+        yield f"  made:     {run.started_at:%Y-%m-%d %H:%M:%S} UTC, {ago} ago ({run.first_source}){kept_in}"
+    if ended is not None and ended.note:
+        yield f"  note:     {ended.note}"
     yield f"  inputs:   {_json(run.inputs, limit)}"
     if run.has_result and (run.ok or run.result is not None):
         yield f"  result:   {_json(run.result, limit)}"
     if run.error is not None:
         yield f"  error:    {_json(run.error, limit)}"
+    if ended is not None and ended.drift:
+        yield "  drift:    " + "\n            ".join(ended.drift)
     if run.extra:
         yield f"  extra:    {_json(run.extra, limit)}"
     yield from (f"  repeat:   {_shown(command, limit)}" for command in run.commands)

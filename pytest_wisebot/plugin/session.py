@@ -18,6 +18,8 @@ from .cleaning import clean_logs
 from .closing import Closing
 from .guest import Guest
 from .lastlook import last_look_of
+from .options import is_offline
+from .outcomes import deselected_in
 from .owner import owner_of
 from .reports import Reports
 
@@ -74,6 +76,10 @@ class Home(Protocol):
     @property
     def engine(self) -> Starts:
         """The engine, which begins with this."""
+        ...
+
+    def collect(self, selected: list[str], deselected: list[str]) -> None:
+        """Learns which tests there are."""
         ...
 
     @property
@@ -161,6 +167,11 @@ class WisebotSession:
         __tracebackhide__ = True
         target = self.target
         ready = self._home.emulator
+        if ready is None and is_offline(self._config):
+            mode = self._config.option.wisebot_runs
+            raise ConfigurationError(
+                f"wisebot_emulator: no emulator runs with --wisebot-runs={mode}, which asks nothing of any network"
+            )
         if ready is None:
             where = f'environment "{target.environment}"' if target.environment else "this session"
             host = target.origin or target.base_url or "no host"
@@ -186,6 +197,8 @@ class WisebotSession:
 
     def start_ahead(self, session: pytest.Session) -> None:
         """Starts the declared runs of the selected tests. What is wrong with them, the tests will say."""
+        selected = [self._home.each + item.nodeid for item in session.items]
+        self._home.collect(selected, [self._home.each + nodeid for nodeid in deselected_in(self._config)])
         try:
             settings = self.settings  # asked for in any case: a worker learns by it what to mask
             broken = session.testsfailed and not session.config.option.continue_on_collection_errors

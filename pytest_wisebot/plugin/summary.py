@@ -7,11 +7,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..engine.ledger import Numbers
-from .outcomes import not_run_by_reason, notes_of
+from .outcomes import drifted, not_run_by_reason, notes_of, unlimited
 from .words import column, counted
 
 MOST_NAMED = 10
 """Tests not run that are named for one reason; ``-v`` names all."""
+
+
+_WHERE_FROM = {"recording": "from recordings", "last": "of an earlier session"}
 
 
 class Summary:
@@ -29,7 +32,7 @@ class Summary:
     def lines(self) -> list[str]:
         """The lines; with ``-q`` only those that say what is missing."""
         lines = list(self._took()) if self._reporter.verbosity >= 0 else []
-        return [*lines, *self._missing(), *(f"not judged: {note}" for note in notes_of(self._reporter))]
+        return [*lines, *self._missing(), *self._odd()]
 
     def _took(self) -> Iterator[str]:
         numbers = self._numbers
@@ -42,6 +45,8 @@ class Summary:
         for workflow, seconds in sorted(numbers.seconds.items()):
             p50, p95 = percentile(seconds, 0.5), percentile(seconds, 0.95)
             yield f"  {column(workflow):<{width}}  {counted(len(seconds), 'run')}, p50 {p50:.2f} s, p95 {p95:.2f} s"
+        for source, count in sorted(numbers.kept.items()):
+            yield f"{counted(count, 'run')} {_WHERE_FROM[source]}"
         if numbers.retries:
             retries = f"{numbers.retries} {'retry' if numbers.retries == 1 else 'retries'}"
             yield f"{retries}, {numbers.back_off:.1f} s of back-off"
@@ -59,6 +64,19 @@ class Summary:
             yield "1 run was sent and not awaited: it may have happened"
         elif numbers.not_awaited:
             yield f"{numbers.not_awaited} runs were sent and not awaited: they may have happened"
+
+    def _odd(self) -> Iterator[str]:
+        if tests := unlimited(self._reporter):
+            whose = "whose run was" if tests == 1 else "whose runs were"
+            yield f"not judged: max_seconds of {counted(tests, 'test')}, {whose} made earlier"
+        if drift := drifted(self._reporter):
+            yield f"{counted(len(drift), 'test')} with drift:"
+            yield from self._named([report.nodeid for report in drift])
+        notes = list(notes_of(self._reporter))
+        shown = notes if self._reporter.verbosity > 0 else notes[:MOST_NAMED]
+        yield from shown
+        if len(shown) < len(notes):
+            yield f"and {counted(len(notes) - len(shown), 'more note')}, shown by -v"
 
     def _named(self, tests: list[str]) -> Iterator[str]:
         shown = tests if self._reporter.verbosity > 0 else tests[:MOST_NAMED]

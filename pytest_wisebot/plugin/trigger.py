@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ..errors import ConfigurationError, WisebotError
-from ..runs import Api, RunRequest, WorkflowRun, brief, json_inputs
+from ..runs import SHARED, Api, Occurrence, RunRequest, WorkflowRun, brief, json_inputs
 from .markers import Declared
 
 if TYPE_CHECKING:
@@ -130,7 +130,9 @@ class TriggerWorkflow:
             share=declaration.share,
         )
         bags = [declaration.inputs if bag is None else bag for bag in bags]
-        return [replace(common, inputs=json_inputs(bag)) for bag in bags], declaration.max_seconds
+        requests = [replace(common, inputs=json_inputs(bag)) for bag in bags]
+        numbered = [replace(request, occurrence=session.asking.occurrence(request)) for request in requests]
+        return numbered, declaration.max_seconds
 
 
 def run_declared(session: WisebotSession, request: pytest.FixtureRequest, api: Api) -> WorkflowRun:
@@ -147,9 +149,8 @@ def run_declared(session: WisebotSession, request: pytest.FixtureRequest, api: A
     if bag is None and "inputs" in request.fixturenames:
         bag = request.getfixturevalue("inputs")
     try:
-        pending = session.start_declared(
-            declared_request(declaration, bag, api, session.asking.tag), declaration.max_seconds
-        )
+        declares = declared_request(declaration, bag, api, session.asking.tag, session.asking.declares(request.node))
+        pending = session.start_declared(declares, declaration.max_seconds)
     except WisebotError as error:
         raise error.with_traceback(None) from None
     return pending.wait()
@@ -162,7 +163,7 @@ def no_workflow(item: pytest.Item) -> ConfigurationError:
     )
 
 
-def declared_request(declaration: Declared, bag: Any, api: Api, tag: str) -> RunRequest:
+def declared_request(declaration: Declared, bag: Any, api: Api, tag: str, occurrence: Occurrence) -> RunRequest:
     """The request of a test that declares its run.
 
     Raises:
@@ -175,6 +176,7 @@ def declared_request(declaration: Declared, bag: Any, api: Api, tag: str) -> Run
         timeout=declaration.timeout,
         test=tag,
         share=declaration.share,
+        occurrence=SHARED if declaration.share else occurrence,
     )
 
 

@@ -130,6 +130,12 @@ class FileTable(_Table):
     """``wisebot.toml``: the environments that a suite can run against, and what its results show."""
 
     default_environment: str | None = Field(None, description="The environment without --wisebot-env.")
+    recordings: str | None = Field(
+        None, description="The folder of recorded runs, relative to this file. Default: recordings."
+    )
+    max_age_days: Annotated[int, AfterValidator(at_least(1))] | None = Field(
+        None, description="How old a recording may be that --wisebot-runs=replay gives. Default: no limit."
+    )
     environments: dict[str, EnvironmentTable] = Field(default_factory=dict, description="The environments, by name.")
     redact: RedactTable = Field(
         default_factory=lambda: RedactTable.model_validate({}),

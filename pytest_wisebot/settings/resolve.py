@@ -48,6 +48,7 @@ class Given:
     concurrency: int | None = None
     retries: int | None = None
     max_runs: int | None = None
+    recordings: Path | None = None
 
 
 def resolve(given: Given, *, start: Path, root: Path, cwd: Path, variables: Mapping[str, str]) -> Settings:
@@ -69,18 +70,19 @@ def resolve(given: Given, *, start: Path, root: Path, cwd: Path, variables: Mapp
     file = read_file(path) if path else FileTable.model_validate({})
     if given.env is not None and path is None:
         raise ConfigurationError(f"--wisebot-env {given.env}: no wisebot.toml was found from {start} up to {root}")
-    return _Resolution(given, file, path, cwd, variables).settings()
+    return _Resolution(given, file, path, root, cwd, variables).settings()
 
 
 class _Resolution:
     """One pass over everything that was given, which collects the mistakes and tells them at once."""
 
     def __init__(
-        self, given: Given, file: FileTable, path: Path | None, cwd: Path, variables: Mapping[str, str]
+        self, given: Given, file: FileTable, path: Path | None, root: Path, cwd: Path, variables: Mapping[str, str]
     ) -> None:
         self.given = given
         self.file = file
         self.path = path
+        self.root = root
         self.cwd = cwd
         self.variables = variables
         self.name = given.env if given.env is not None else file.default_environment
@@ -105,6 +107,8 @@ class _Resolution:
             "secret": self._credential("secret", SECRET_VARIABLES, discarded=given.origin is not None),
             "token": self._credential("token", TOKEN_VARIABLES, discarded=given.base_url is not None),
             "workflows": self._workflows(),
+            "recordings": self._recordings(),
+            "max_age_days": self._max_age_days(),
             **self._numbers(),
         }
         values["api"] = self._api(values["origin"], values["base_url"], emulated)
@@ -198,6 +202,20 @@ class _Resolution:
         if item.secret is not None and self.given.origin is None:
             secret = self._referenced(item.secret, self._key(f"workflows.{name}.secret"), self._folder())
         return Workflow(name, item.id if item.id is not None else name, secret, item.idempotent)
+
+    def _recordings(self) -> Path:
+        """Beside ``wisebot.toml``, where a project is; without one at pytest's root."""
+        if self.given.recordings is not None:
+            self.sources["recordings"] = "--wisebot-recordings"
+            return self.given.recordings
+        if self.file.recordings is not None:
+            self.sources["recordings"] = self._place("recordings")
+        return (self.path.parent if self.path else self.root) / (self.file.recordings or "recordings")
+
+    def _max_age_days(self) -> int | None:
+        if self.file.max_age_days is not None:
+            self.sources["max-age-days"] = self._place("max-age-days")
+        return self.file.max_age_days
 
     def _numbers(self) -> dict[str, Any]:
         found: dict[str, Any] = {}

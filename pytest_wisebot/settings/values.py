@@ -83,6 +83,8 @@ class Settings:
         retries: how often a run that provably did not start is tried again.
         max_runs: how many requests for runs may be sent in one session, retries included; None sets no limit.
         max_response_mib: the largest answer that is read, in MiB.
+        recordings: the folder of recorded runs.
+        max_age_days: how old a recording may be that is replayed; None sets no limit.
         secret_header: the header that carries the webhook secret: ``authorization`` or ``x-workflow-secret``.
         allow_http: credentials may travel over plain HTTP to a host that is not loopback.
         protected: the environment refuses to run without ``--wisebot-allow-protected``.
@@ -111,6 +113,8 @@ class Settings:
     retries: int = 2
     max_runs: int | None = None
     max_response_mib: int = 16
+    recordings: Path | None = None
+    max_age_days: int | None = None
     secret_header: str = "authorization"
     allow_http: bool = False
     protected: bool = False
@@ -161,6 +165,7 @@ class Settings:
             "secret": self._checked_by(credential, "secret", given_by, problems),
             "token": self._checked_by(credential, "token", given_by, problems),
             "api": self._checked_by(checked_api, "api", given_by, problems),
+            "recordings": self._checked_by(_checked_folder, "recordings", given_by, problems),
             "secret_header": self._checked_by(checked_header, "secret_header", given_by, problems),
         }
         for name, check in _UNCHANGED.items():
@@ -334,12 +339,19 @@ _UNCHANGED: Final[Mapping[str, Callable[[Any], Any]]] = {
     "retries": at_least(0),
     "max_runs": unless_none(at_least(0)),
     "max_response_mib": at_least(1),
+    "max_age_days": unless_none(at_least(1)),
 }
 
 
 def hostname(origin: str) -> str:
     """The host of an origin, without its port, and without the final dot that changes nothing about where it leads."""
     return (urlsplit(origin).hostname or "").rstrip(".")
+
+
+def _checked_folder(value: object) -> Path | None:
+    if value is not None and not isinstance(value, str | Path):
+        raise ValueError(f"expected a path, got {type(value).__name__}")
+    return None if value is None else Path(value).absolute()
 
 
 def _checked_credential(value: object, folder: Path) -> Credential | None:

@@ -34,6 +34,7 @@ PLACES = [
     ("console", "test_the_snapshots"),
     ("text", "test_the_snapshots"),
     ("toml", "test_what_a_project_says_of_its_values"),
+    ("console", "test_nothing_is_paid_for_twice"),
     ("python", "test_the_hook"),
     ("console", "test_the_emulator_by_hand"),
 ]
@@ -178,6 +179,16 @@ def test_what_a_project_says_of_its_values(first: Any) -> None:
 
 def without_numbers(lines: list[str]) -> list[str]:
     return [re.sub(r"[\d.]+", "N", line) for line in lines]
+
+
+def test_nothing_is_paid_for_twice(first: Any) -> None:
+    """Each command does what the table says, in the order in which they stand there."""
+    first.run().assert_outcomes(passed=5)
+    flows = (first.path / "flows.py").read_text("utf-8")
+    for command in block("console", "test_nothing_is_paid_for_twice").splitlines():
+        offline = "=last" in command or "=replay" in command
+        first.write("flows.py", "raise RuntimeError('asked')" if offline else flows)
+        first.run(*command.split()[1:]).assert_outcomes(passed=5)
 
 
 def test_an_origin_and_a_secret_are_enough(

@@ -317,6 +317,7 @@ def test_a_run_is_written_with_every_field() -> None:
         "source": "emulator",
         "trial": 4,
         "environment": "staging",
+        "first_source": None,
         "commands": ["curl one", "wisebot two"],
     }
 

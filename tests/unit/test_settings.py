@@ -181,7 +181,8 @@ def test_a_file_of_another_name_is_told_by_its_name(suite: Suite) -> None:
     suite.write("zzz = 1", "other.toml").write(STAGING)
 
     assert suite.told(config=suite.folder / "other.toml") == (
-        "other.toml: zzz: unknown key, known: default-environment, environments, redact, snapshots"
+        "other.toml: zzz: unknown key, known: default-environment, recordings, max-age-days, environments, redact, "
+        "snapshots"
     )
 
 

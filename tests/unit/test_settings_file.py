@@ -122,7 +122,14 @@ def test_the_schema_describes_every_key() -> None:
     schema = json_schema()
 
     assert schema["title"] == "wisebot.toml"
-    assert set(schema["properties"]) == {"default-environment", "environments", "redact", "snapshots"}
+    assert set(schema["properties"]) == {
+        "default-environment",
+        "recordings",
+        "max-age-days",
+        "environments",
+        "redact",
+        "snapshots",
+    }
     for table in (EnvironmentTable, WorkflowTable, RedactTable, SnapshotsTable):
         name = table.__name__
         properties = schema["$defs"][name]["properties"]
@@ -176,6 +183,7 @@ def test_what_was_read_cannot_be_changed(tmp_path: Path) -> None:
 REFERENCE = 'write a reference, "env:NAME" or "file:PATH": a credential is never written into this file'
 NO_ORIGIN = 'is no origin: write scheme and host, as in "https://example.com"'
 USER_INFO = "a user name or password has no place in it: write scheme and host only"
+KNOWN = "default-environment, recordings, max-age-days, environments, redact, snapshots"
 CHARACTERS = "a host has no spaces, control or non-ASCII characters"
 
 
@@ -308,7 +316,10 @@ def test_a_mistake_in_an_environment_is_told_with_its_place(tmp_path: Path, line
     ("text", "message"),
     [
         ('default-enviroment = "x"', 'default-enviroment: unknown key, did you mean "default-environment"?'),
-        ("zzz = 1", "zzz: unknown key, known: default-environment, environments, redact, snapshots"),
+        (
+            "zzz = 1",
+            "zzz: unknown key, known: default-environment, recordings, max-age-days, environments, redact, snapshots",
+        ),
         ("default-environment = 1", "default-environment: expected a text, got 1"),
         ("environments = 1", "environments: expected a table, got 1"),
         ("environments.staging = 1", "environments.staging: expected a table, got 1"),

@@ -56,6 +56,7 @@ class Controller:
         self.made = Engine(Settings(concurrency=2), Redactor())
         self.problem: WisebotError | None = None
         self.masked: list[str] = []
+        self.tests: list[tuple[list[str], list[str]]] = []
         self.collected: list[bool] = []
         self._left = queue.SimpleQueue[None]()
         self._rooms = ExitStack()
@@ -65,6 +66,9 @@ class Controller:
         if self.problem is not None:
             raise self.problem
         return self.made
+
+    def collect(self, selected: list[str], deselected: list[str]) -> None:
+        self.tests.append((selected, deselected))
 
     def described(self, *, collected: bool) -> dict[str, Any]:
         self.collected.append(collected)

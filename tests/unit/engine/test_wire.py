@@ -18,7 +18,7 @@ from pytest_wisebot.engine import wire
 from pytest_wisebot.engine.values import Ended
 from pytest_wisebot.errors import NOBODY, Answer, Attempted
 from pytest_wisebot.redaction import Redact, Secret
-from pytest_wisebot.runs import MAX_DEPTH, RunRequest
+from pytest_wisebot.runs import MAX_DEPTH, Occurrence, RunRequest
 from pytest_wisebot.settings import Credential, Settings, Snapshots, Workflow
 
 LONE = ["\ud800", "\udfff"]
@@ -48,6 +48,7 @@ REQUESTS = st.builds(
     secret_reference=st.none() | TEXTS,
     test=TEXTS,
     share=st.booleans(),
+    occurrence=st.builds(Occurrence, TEXTS, TEXTS, st.integers(0, 9), st.integers(0, 9)),
 )
 
 RUNS = st.builds(

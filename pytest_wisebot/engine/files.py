@@ -1,0 +1,90 @@
+"""How runs are written to disk: readable JSON, whole files or none, and names that every file system takes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+_PLAIN: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")
+_DEVICES: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
+"""What Windows takes for a device, whatever its ending."""
+
+_UNSEEN: Final = re.compile(r"[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\uffff]")
+"""What does not show, turns the order of letters around, or is no UTF-8: written as its escape."""
+
+_TEMPORARY: Final = re.compile(r"\.(\d+)\.wisebot-tmp")
+
+STALE_SECONDS: Final = 3600.0
+"""Age from which on a temporary file is one that a killed process has left behind."""
+
+
+def json_text(value: Any, *, indent: int | None = None) -> str:
+    """JSON for people and for ``git diff``: letters as they are, all that does not show escaped."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
+    return text if text.isascii() else _UNSEEN.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
+
+
+def file_name(name: str) -> str:
+    """A name that is safe in a path: itself where it is plain, else a readable part of it and a digest."""
+    if _PLAIN.fullmatch(name) and not name.endswith(".") and not _DEVICES.fullmatch(name):
+        return name
+    readable = re.sub(r"[^A-Za-z0-9_-]+", "-", name)[:40].strip("-").lower()
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:10]
+    return f"{readable or 'run'}-{digest}"
+
+
+def write_whole(path: str, data: bytes) -> None:
+    """Puts these bytes in the place of a file: whoever reads it sees the old ones or these, and never a part.
+
+    A process that is killed loses nothing by it: what it has written is the system's to keep.
+    """
+    temporary = os.path.join(os.path.dirname(path), f".{os.getpid()}.wisebot-tmp")  # noqa: PTH118, PTH120 - for each run
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o666)
+    try:
+        write_all(descriptor, data)
+    finally:
+        os.close(descriptor)
+    os.replace(temporary, path)  # noqa: PTH105 - for each run
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Writes all of it: by one call, unless the system takes less at once."""
+    written = os.write(descriptor, data)
+    while written < len(data):
+        written += os.write(descriptor, data[written:])
+
+
+def sweep(folders: Iterable[Path]) -> None:
+    """Takes away the temporary files that killed processes have left in these folders."""
+    for folder in folders:
+        for path in _temporary(folder):
+            with suppress(OSError):
+                path.unlink()
+
+
+def _temporary(folder: Path) -> Iterator[Path]:
+    with suppress(OSError):
+        for path in folder.iterdir():
+            named = _TEMPORARY.fullmatch(path.name)
+            if named and (_is_gone(int(named[1])) or time.time() - path.stat().st_mtime > STALE_SECONDS):
+                yield path
+
+
+def _is_gone(process: int) -> bool:
+    """Whether a process has ended, where asking does it no harm."""
+    if os.name != "posix":
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False

@@ -1,0 +1,158 @@
+"""The engine's hand on the disk: what is looked up before a run and written down after it, in order, in one thread.
+
+Not in the event loop, which all runs share, and whose delays would be theirs. A run that a test has been told of is on
+disk by then: whatever kills the session later, it need not be paid for again.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import traceback
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from dataclasses import replace
+from functools import partial
+from typing import Any, Final, TypeVar
+
+from ..errors import ConfigurationError, WisebotError
+from ..redaction import Redactor
+from ..runs import WorkflowRun
+from .events import run_event
+from .jobs import Job
+from .sessions import Session
+from .sources import ASK, Finder, Recalled, Source
+from .values import Ended, EngineError
+
+T = TypeVar("T")
+
+ENDING_SECONDS: Final = 30.0
+"""How long the session's end waits for what is still to be written."""
+
+Soon = Callable[..., object]
+"""Has the engine's loop call a function soon; of no effect once the loop has ended."""
+
+
+class Keeper:
+    """Recalls runs from a source and keeps them in it.
+
+    Args:
+        source: where runs come from, and where they go.
+        session: the session that is being written down; None where nothing is.
+        redactor: cleans what a defect of this package shows.
+        finder: learns which tests there are.
+    """
+
+    def __init__(
+        self, source: Source, session: Session | None, redactor: Redactor, finder: Finder | None = None
+    ) -> None:
+        self.source = source
+        self.session = session
+        self._redactor = redactor
+        self._finder = finder
+        self._problems: dict[str, int] = {}
+        self._todo: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._go_on, name="wisebot-keeper", daemon=True)
+        self._thread.start()
+
+    @property
+    def recalls(self) -> bool:
+        """Whether a run may be there before it is asked for."""
+        return self.source.recalls
+
+    @property
+    def problems(self) -> dict[str, int]:
+        """Why runs could not be kept, and how many."""
+        return dict(self._problems)
+
+    def expect(self, collected: Iterable[str]) -> None:
+        """Learns which tests there are."""
+        if self._finder is not None:
+            tests = list(collected)
+            finder = self._finder
+            self._todo.put(lambda: finder.expect(map(self._redactor.clean, tests)))
+
+    def recall(self, job: Job, soon: Soon, then: Callable[[Recalled], None]) -> None:
+        """Looks for a run, and has the loop told."""
+        self._todo.put(lambda: soon(partial(then, self._recalled(job))))
+
+    def keep(self, job: Job, ended: Ended, soon: Soon, then: Callable[[Ended], None]) -> None:
+        """Keeps how a run ended, and has the loop told when that is done."""
+        self._todo.put(lambda: soon(partial(then, self._kept(job, ended))))
+
+    def note(self, job: Job, ended: Ended) -> None:
+        """Writes down how a run ended for which nobody waits."""
+        self._todo.put(lambda: self._noted(job, ended))
+
+    def ask(self, function: Callable[[], T]) -> T:
+        """What a function says that looks at the store, once all before it has been written."""
+        if not self._thread.is_alive():
+            return function()
+        answer: Future[T] = Future()
+
+        def step() -> None:
+            try:
+                answer.set_result(function())
+            except BaseException as error:  # noqa: BLE001 - whatever it is, it belongs to who waits
+                answer.set_exception(error)
+
+        self._todo.put(step)
+        return answer.result(ENDING_SECONDS)
+
+    def close(self) -> None:
+        """Writes what is left, and ends."""
+        self._todo.put(self._close)
+        self._todo.put(None)
+        self._thread.join(ENDING_SECONDS)
+
+    # --- in its thread
+
+    def _go_on(self) -> None:
+        while (step := self._todo.get()) is not None:
+            step()
+
+    def _recalled(self, job: Job) -> Recalled:
+        try:
+            return self.source.recall(job.request)
+        except WisebotError as error:
+            return Recalled(Ended(error))
+        except OSError as error:
+            return Recalled(Ended(ConfigurationError(f"{error.filename}: {error.strerror}")))
+        except Exception as error:  # noqa: BLE001 - a defect of ours must reach the test that waits
+            return Recalled(Ended(self._defect(error)))
+
+    def _kept(self, job: Job, ended: Ended) -> Ended:
+        run = ended.outcome
+        if isinstance(run, WorkflowRun) and not run.is_kept:
+            try:
+                drift = self.source.keep(job.request, run, job.recalled or ASK)
+                ended = replace(ended, drift=tuple(map(self._redactor.clean, drift)))
+            except (WisebotError, OSError) as error:
+                self._complain(str(error))
+            except Exception as error:  # noqa: BLE001 - the run itself is what the test waits for
+                self._complain(str(self._defect(error)))
+        self._noted(job, ended)
+        return ended
+
+    def _noted(self, job: Job, ended: Ended) -> None:
+        if self.session is None:
+            return
+        try:
+            if ended.worth_keeping:
+                self.session.open()
+            self.session.write(run_event(job, ended))
+        except Exception as error:  # noqa: BLE001
+            self._complain(str(self._defect(error)))
+
+    def _close(self) -> None:
+        try:
+            self.source.close()
+        except (WisebotError, OSError) as error:
+            self._complain(str(error))
+
+    def _complain(self, problem: str) -> None:
+        self._problems[problem] = self._problems.get(problem, 0) + 1
+
+    def _defect(self, error: Exception) -> EngineError:
+        frames: Any = "".join(traceback.format_exception(error))
+        return EngineError(f"pytest-wisebot failed inside; please report this:\n{self._redactor.clean(frames)}")

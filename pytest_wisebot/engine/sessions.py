@@ -1,0 +1,209 @@
+"""The sessions that were kept: a folder for each that ran something, with its runs and its event log.
+
+Not in pytest's cache: ``--cache-clear`` must not burn runs that were paid for.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from ..errors import ConfigurationError
+from ..redaction import Redactor
+from .events import FILE_NAME, FORMAT, EventLog, check_format, event_line, first_event, moment
+from .store import Store
+
+FOLDER: Final = ".wisebot"
+"""At the rootdir."""
+
+MOST_KEPT: Final = 10
+"""Sessions that are kept, the newest ones."""
+
+_NAME: Final = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{6}")
+
+IDENTITY: Final = ("environment", "origin", "base_url", "emulator")
+"""What two sessions have in common when the runs of one may be judged in the other."""
+
+
+class Sessions:
+    """The folder of all sessions.
+
+    Args:
+        root: pytest's rootdir.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._top = root / FOLDER
+        self.folder = self._top / "sessions"
+
+    def begin(self, keep: Path | None = None) -> Path:
+        """Makes a new session's folder, and takes away those beyond the newest ones.
+
+        Args:
+            keep: another session's, that this one is made from.
+
+        Raises:
+            OSError: it cannot be made.
+        """
+        for folder in (self._top, self.folder):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        ignore = self._top / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n", "utf-8")
+        now = datetime.now(UTC)
+        name = f"{now:%Y%m%dT%H%M%S.%f}Z-{secrets.token_hex(3)}"
+        made = self.folder / name
+        made.mkdir(mode=0o700)
+        for old in self.all()[MOST_KEPT:]:
+            if old not in (made, keep):
+                shutil.rmtree(old, ignore_errors=True)
+        return made
+
+    def all(self) -> list[Path]:
+        """The folders of the sessions, the newest first."""
+        with suppress(OSError):
+            found = [path for path in self.folder.iterdir() if _NAME.fullmatch(path.name) and path.is_dir()]
+            return sorted((path for path in found if not path.is_symlink()), reverse=True)
+        return []
+
+    def named(self, name: str) -> Path:
+        """The session of this id.
+
+        Raises:
+            ConfigurationError: there is none, or a later version has written it; the message names those there are.
+        """
+        found = next((path for path in self.all() if path.name == name), None)
+        if found is None:
+            known = ", ".join(path.name for path in self.all()) or "none"
+            raise ConfigurationError(f'--wisebot-session: there is no session "{name}"; kept: {known}')
+        check_format(found / FILE_NAME, first_event(found / FILE_NAME))
+        return found
+
+    def last_of(self, identity: Mapping[str, Any]) -> Path | None:
+        """The newest session of the same environment and hosts.
+
+        Raises:
+            ConfigurationError: a later version has written it.
+        """
+        for path in self.all():
+            session = first_event(path / FILE_NAME)
+            if session and all(session.get(name) == identity.get(name) for name in IDENTITY):
+                check_format(path / FILE_NAME, session)
+                return path
+        return None
+
+
+class Session:
+    """The session that is being written down. Its folder is made with the first run that ends.
+
+    Safe to use from several threads, but for the store, which is the keeper's.
+
+    Args:
+        sessions: where it is kept.
+        redactor: cleans all that is written.
+        workflow_id: the id that a workflow's name stands for.
+        facts: what the first line says, known once a run has ended.
+        carry: an earlier session, whose runs this one begins with.
+    """
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        redactor: Redactor,
+        workflow_id: Callable[[str], str],
+        facts: Callable[[], Mapping[str, Any]],
+        carry: Path | None = None,
+    ) -> None:
+        self._sessions = sessions
+        self._redactor = redactor
+        self._workflow_id = workflow_id
+        self._facts = facts
+        self._carry = carry
+        self._lock = threading.RLock()
+        self._log: EventLog | None = None
+        self._waiting: list[bytes] = []
+        self._closed = False
+        self.folder: Path | None = None
+        self.store: Store | None = None
+        self.problem = ""
+        """Why nothing is kept; empty while it is."""
+
+    @property
+    def id(self) -> str:
+        """The session's id; empty while nothing was kept."""
+        return self.folder.name if self.folder is not None else ""
+
+    def open(self) -> None:
+        """Makes the folder, if it is not made yet. That it cannot be made ends nothing but the keeping."""
+        with self._lock:
+            if self._log is not None or self.problem or self._closed:
+                return
+            try:
+                self._open()
+            except OSError as error:
+                self.problem = f"{self._sessions.folder} cannot be written: {error.strerror or type(error).__name__}"
+                self._waiting.clear()
+
+    def _open(self) -> None:
+        self.folder = self._sessions.begin(self._carry)
+        runs = self.folder / "runs"
+        if self._carry is not None:
+            _carry_over(self._carry / "runs", runs)
+        self.store = Store(runs, self._redactor, self._workflow_id, commands=True)
+        log = EventLog(self.folder / FILE_NAME)
+        facts = {**self._facts(), "carried_from": self._carry.name if self._carry else None}
+        said = dict(zip(facts, self._redactor.clean_json(list(facts.values())), strict=True))
+        log.write(event_line({"event": "session", "format": FORMAT, "session": self.id, **said}))
+        for line in self._waiting:
+            log.write(line)
+        self._waiting.clear()
+        self._log = log
+
+    def write(self, event: Mapping[str, Any]) -> None:
+        """Adds an event to the log; before the folder is made it waits for that."""
+        # Values alone: a project that redacts a key of its own means none of ours.
+        values = self._redactor.clean_json(list(event.values()))
+        line = event_line(dict(zip(event, values, strict=True)))
+        with self._lock:
+            if self._closed or self.problem:
+                return
+            if self._log is None:
+                self._waiting.append(line)
+                return
+            try:
+                self._log.write(line)
+            except OSError as error:
+                self.problem = f"{self._log.path} cannot be written: {error.strerror or type(error).__name__}"
+
+    def end(self, now: float, **said: Any) -> None:
+        """Adds the last event, where anything was kept."""
+        if self._log is not None:
+            self.write({"event": "end", "ended": moment(now), **said})
+
+    def close(self) -> None:
+        """Nothing is written any more."""
+        with self._lock:
+            self._closed = True
+            self._waiting.clear()
+            if self._log is not None:
+                self._log.close()
+                self._log = None
+
+
+def _carry_over(there: Path, here: Path) -> None:
+    """The runs of an earlier session, as they are. Files are never changed in place: one may stand in two folders."""
+    for path in sorted(there.glob("*/*.json")):
+        target = here / path.relative_to(there)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(path, target)
+        except OSError:
+            shutil.copyfile(path, target)

@@ -1,0 +1,637 @@
+"""``--wisebot-runs``: every run is kept, and can be judged again without being paid for again."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_wisebot.engine.events import read_events
+
+SUITE = """
+    @pytest.fixture(scope="module")
+    def wide(trigger_workflow):
+        yield trigger_workflow("echo", {"n": "setup"})
+        trigger_workflow("echo", {"n": "teardown"})
+
+    @pytest.mark.wisebot("echo", {"n": 1})
+    @pytest.mark.parametrize("k", range(3))
+    def test_declared(workflow_run, k, wide):
+        assert workflow_run.ok and wide.ok
+
+    def test_called(trigger_workflow):
+        runs = [trigger_workflow("echo", {"n": 1}), *trigger_workflow.map("echo", [{"n": 1}, {"n": 2}])]
+        assert len({run.run_id for run in runs}) == 3
+
+    @pytest.mark.wisebot("echo", {"n": "shared"}, share=True)
+    @pytest.mark.parametrize("k", range(2))
+    def test_shared(workflow_run, k):
+        assert workflow_run.ok
+
+    @pytest.mark.wisebot("refund", {"n": "refund"}, api="dashboard")
+    def test_failed(workflow_run):
+        assert_failed(workflow_run, match="unknown ticket")
+"""
+RUNS = 10
+"""What the suite pays for."""
+
+REFUSES_CONNECTIONS = """
+    import socket
+
+    def refuse(self, address):
+        raise AssertionError(f"connected to {address}")
+
+    socket.socket.connect = refuse
+    socket.socket.connect_ex = refuse
+"""
+
+REMEMBERS = """
+    import json, pathlib, pytest
+    from pytest_wisebot.runs import WorkflowRun
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_teardown(item):
+        run = getattr(item, "funcargs", {}).get("workflow_run")
+        if run is not None:
+            path = pathlib.Path(__file__).with_name("seen.txt")
+            with path.open("a") as file:
+                file.write(json.dumps([item.nodeid, run.run_id, run.source]) + "\\n")
+"""
+
+
+def seen(outside: Any) -> dict[str, tuple[str, str]]:
+    """Which run each test saw in the last session, and its source."""
+    path = outside.project.path / "seen.txt"
+    lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    path.unlink()
+    return {nodeid: (run_id, source) for nodeid, run_id, source in lines}
+
+
+def header(result: pytest.RunResult) -> list[str]:
+    return [line for line in result.outlines if line.startswith("wisebot: ")]
+
+
+def ages(text: str) -> str:
+    return re.sub(r"\d+ \w+( to \d+ \w+)? ago", "AGO", text)
+
+
+def recordings(outside: Any) -> dict[str, bytes]:
+    folder = outside.project.path / "recordings"
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def sessions(outside: Any) -> list[Path]:
+    return sorted((outside.project.path / ".wisebot" / "sessions").glob("*"))
+
+
+def without_access(outside: Any) -> None:
+    """No host, and no credential."""
+    (outside.project.path / "secret.txt").unlink()
+    (outside.project.path / "token.txt").unlink()
+    toml = outside.project.path / "wisebot.toml"
+    lines = toml.read_text("utf-8").splitlines()
+    toml.write_text("\n".join(line for line in lines if "origin" not in line and "base-url" not in line), "utf-8")
+
+
+def test_recorded_runs_are_replayed_without_any_network(outside: Any, numbers: Any) -> None:
+    """Every connection is refused, host and credentials are gone: green, each test with its own run."""
+    outside.project.write("conftest.py", REMEMBERS)
+    outside.test(SUITE)
+    result = outside.run("--wisebot-runs=record")
+    result.assert_outcomes(passed=7)
+    assert len(outside.calls) == RUNS
+    assert numbers(result)[-1] == f"{RUNS} runs recorded in recordings"
+    before, recorded = recordings(outside), seen(outside)
+    without_access(outside)
+    outside.project.write("conftest.py", REMEMBERS + REFUSES_CONNECTIONS)
+    result = outside.project.run_apart("--wisebot-runs=replay")
+    result.assert_outcomes(passed=7)
+    assert [ages(line) for line in header(result)] == [
+        "wisebot: environment outside (wisebot.toml: default-environment)",
+        "wisebot: the webhook API for tests that name none (default)",
+        f"wisebot: runs are replayed from recordings: {RUNS} runs, made AGO",
+    ]
+    assert numbers(result) == [f"{RUNS} runs from recordings"]
+    assert seen(outside) == {nodeid: (run_id, "recording") for nodeid, (run_id, _) in recorded.items()}
+    assert recordings(outside) == before
+    assert len(outside.calls) == RUNS
+    assert len(sessions(outside)) == 1
+
+
+def test_snapshots_of_a_replay_are_the_same_bytes(outside: Any) -> None:
+    """What was accepted live is what a replay writes."""
+    outside.test("""
+        @pytest.mark.wisebot("echo", {"n": 1, "text": "ünï", "at": "2026-11-24T01:02:03Z", "f": 0.1})
+        def test_it(workflow_run, workflow_snapshot):
+            assert workflow_run == workflow_snapshot
+    """)
+    outside.run("--wisebot-runs=record", "--snapshot-update").assert_outcomes(passed=1)
+    (folder,) = outside.project.path.glob("*snap*")
+    live = {path.name: path.read_bytes() for path in folder.rglob("*.json")}
+    assert live
+    outside.run("--wisebot-runs=replay").assert_outcomes(passed=1)
+    shutil.rmtree(folder)
+    outside.run("--wisebot-runs=replay", "--snapshot-update").assert_outcomes(passed=1)
+    assert {path.name: path.read_bytes() for path in folder.rglob("*.json")} == live
+
+
+def test_what_failed_is_judged_again_at_no_cost(outside: Any, numbers: Any) -> None:
+    """``last --snapshot-update`` after a failing session: green, with no run; the live session stays the last one."""
+    outside.test("""
+        @pytest.mark.wisebot("echo")
+        @pytest.mark.parametrize("inputs", [{"n": n} for n in range(5)])
+        def test_it(workflow_run, inputs, workflow_snapshot):
+            assert workflow_run == workflow_snapshot
+    """)
+    outside.run().assert_outcomes(failed=5)
+    (live,) = sessions(outside)
+    calls = len(outside.calls)
+    result = outside.run("--wisebot-runs=last", "--snapshot-update")
+    result.assert_outcomes(passed=5)
+    assert ages(header(result)[-1]) == f"wisebot: runs are those of session {live.name}: 5 runs, made AGO; none is made"
+    assert numbers(result)[0] == "5 runs of an earlier session"
+    outside.run("--wisebot-runs=last").assert_outcomes(passed=5)
+    outside.run("--wisebot-runs=last", "-n", "2").assert_outcomes(passed=5)
+    assert len(outside.calls) == calls == 5
+    assert sessions(outside) == [live]
+
+
+def test_what_the_last_session_did_not_run_is_not_run(outside: Any, numbers: Any) -> None:
+    """One message for all of them, the letter and word of "not run", and a session by its name."""
+    outside.test(SUITE)
+    outside.run("-k", "test_called").assert_outcomes(passed=1, deselected=6)
+    (live,) = sessions(outside)
+    result = outside.run("--wisebot-runs=last", "--wisebot-session", live.name)
+    assert result.parseoutcomes() == {"passed": 1, "not": 6}
+    assert f"6 runs not run: it is not among the runs of session {live.name}" in numbers(result)
+    assert len(outside.calls) == 3
+
+
+def test_resume_pays_for_the_rest_alone(outside: Any, numbers: Any) -> None:
+    """What ended with an envelope is taken over with its time and source; what had no verdict is run."""
+    from pytest_wisebot.emulator import Fault
+
+    outside.project.write("conftest.py", REMEMBERS)
+    outside.test("""
+        @pytest.mark.wisebot("echo")
+        @pytest.mark.parametrize("inputs", [{"n": n} for n in range(6)])
+        def test_it(workflow_run, inputs):
+            assert workflow_run.result == inputs
+    """)
+    outside.handle.fail_next(Fault.html(502), times=2, everywhere=True)
+    outside.run("--wisebot-no-ahead").assert_outcomes(passed=4, errors=2)
+    first = seen(outside)
+    result = outside.run("--wisebot-runs=resume")
+    result.assert_outcomes(passed=6)
+    assert len(outside.calls) == 8
+    assert numbers(result)[-1] == "4 runs of an earlier session"
+    resumed = seen(outside)
+    assert {nodeid: run for nodeid, (run, source) in resumed.items() if source == "last"} == {
+        nodeid: run for nodeid, (run, _) in first.items()
+    }
+    outside.run("--wisebot-runs=last").assert_outcomes(passed=6)
+    assert {nodeid: run for nodeid, (run, _) in seen(outside).items()} == {n: run for n, (run, _) in resumed.items()}
+    about = [json.loads(path.read_text("utf-8"))["about"][0] for path in sessions(outside)[-1].glob("runs/*/*.json")]
+    assert sorted(one["session"] for one in about) == sorted(
+        [sessions(outside)[0].name] * 4 + [sessions(outside)[1].name] * 2
+    )
+    assert {one["source"] for one in about} == {"live"}
+
+
+def test_resume_without_a_session_runs_everything(outside: Any) -> None:
+    """The first job of a pipeline need not know that it is the first."""
+    outside.test(SUITE)
+    result = outside.run("--wisebot-runs=resume")
+    result.assert_outcomes(passed=7)
+    assert header(result)[-1] == "wisebot: there is no session to resume: every run is made"
+    assert len(outside.calls) == RUNS
+
+
+def test_drift_is_an_outcome_of_its_own(outside: Any, numbers: Any) -> None:
+    """A letter, a word and a count; the differing paths; still a failed test; and the recordings stay as they are."""
+    outside.test("""
+        @pytest.mark.wisebot("echo", {"n": 1})
+        def test_same(workflow_run):
+            assert workflow_run.ok
+
+        @pytest.mark.wisebot("echo", {"n": 2})
+        @pytest.mark.xfail
+        def test_other(workflow_run):
+            assert workflow_run.ok
+
+        @pytest.mark.wisebot("echo", {"n": 3})
+        def test_of_its_own(workflow_run):
+            assert workflow_run.result["n"] == 4
+    """)
+    outside.run("--wisebot-runs=record")
+    folder = outside.project.path / "recordings"
+    for path in folder.rglob("*.json"):
+        text = path.read_text("utf-8")
+        if '"n": 1' not in text:
+            path.write_text(re.sub(r'("result": \{\s+"n": )(\d)', r"\g<1>\g<2>0", text), "utf-8")
+    before = recordings(outside)
+    result = outside.run("--wisebot-runs=verify")
+    assert result.parseoutcomes() == {"passed": 1, "drift": 1, "failed": 1}
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert any(line.startswith("test_it.py .dF") for line in result.outlines)
+    at = next(index for index, line in enumerate(result.outlines) if re.fullmatch("=+ DRIFT =+", line))
+    shown = result.outlines[at + 1 : at + 8]
+    assert "test_other" in shown[0]
+    assert re.sub(r"run_\w+", "RUN", shown[1]) == "echo (webhook) drifted from its recording, runId RUN"
+    assert re.sub(r"[0-9a-f]{20}|\d{4}-\S+ \S+ UTC", "X", shown[2]) == (
+        "  recording: recordings/echo/webhook-X.json, of X"
+    )
+    assert [line.strip() for line in shown[3:6]] == ["result.n", "- 20", "+ 2"]
+    assert numbers(result)[-2:] == ["1 test with drift:", "  test_it.py::test_other"]
+    result = outside.run("--wisebot-runs=verify", "-n", "2")
+    assert result.parseoutcomes() == {"passed": 1, "drift": 1, "failed": 1}
+    assert "  result.n" in result.outlines
+    assert recordings(outside) == before
+    assert sorted(outside.arrived) == [1, 1, 1, 2, 2, 2, 3, 3, 3]
+
+
+def test_verify_pays_for_nothing_that_it_could_not_compare(outside: Any) -> None:
+    """A run without a recording is not made."""
+    outside.test(SUITE)
+    result = outside.run("--wisebot-runs=verify", "-k", "test_failed")
+    result.assert_outcomes(errors=1, deselected=6)
+    result.stdout.fnmatch_lines(
+        [
+            'E*RecordingNotFound: no recording of workflow "refund" over the dashboard API for test_it.py::test_failed',
+            "*recordings holds no run of this workflow: --wisebot-runs=record makes recordings",
+        ]
+    )
+    assert outside.calls == []
+
+
+def test_a_missing_recording_names_the_nearest(outside: Any) -> None:
+    """With its file, whose it is, and in which inputs it differs."""
+    outside.test("""
+        def test_one(trigger_workflow):
+            trigger_workflow("echo", {"n": 1, "text": "hello", "only": "there"})
+    """)
+    outside.run("--wisebot-runs=record").assert_outcomes(passed=1)
+    outside.test("""
+        def test_one(trigger_workflow):
+            trigger_workflow("echo", {"n": 1, "text": "hallo"})
+    """)
+    result = outside.run("--wisebot-runs=replay")
+    result.assert_outcomes(failed=1)
+    (name,) = (path.name for path in (outside.project.path / "recordings" / "echo").iterdir())
+    assert [line.removeprefix("E ").strip() for line in result.outlines if line.startswith("E ")] == [
+        'pytest_wisebot.errors.RecordingNotFound: no recording of workflow "echo" over the webhook API for '
+        "test_it.py::test_one, call 1",
+        f"nearest: recordings/echo/{name}, of test_it.py::test_one, call 1",
+        'only: recorded "there", asked nothing',
+        'text: recorded "hello", asked "hallo"',
+        "record it with --wisebot-runs=record",
+    ]
+
+
+def test_a_renamed_test_gets_the_run_that_nobody_claims(outside: Any, numbers: Any) -> None:
+    """With a note; and a test that is new, and asks for what others ask for, does not get theirs."""
+    outside.test("""
+        @pytest.mark.parametrize("k", range(2))
+        def test_it(trigger_workflow, k):
+            trigger_workflow("echo", {"n": 1})
+    """)
+    outside.run("--wisebot-runs=record").assert_outcomes(passed=2)
+    outside.test("""
+        @pytest.mark.parametrize("k", range(1))
+        def test_it(trigger_workflow, k):
+            trigger_workflow("echo", {"n": 1})
+
+        def test_renamed(trigger_workflow):
+            trigger_workflow("echo", {"n": 1})
+
+        def test_new(trigger_workflow):
+            trigger_workflow("echo", {"n": 1})
+    """)
+    result = outside.run("--wisebot-runs=replay")
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(["*the same inputs, and each of its runs belongs to another test of this session"])
+    note = (
+        "echo: test_it.py::test_renamed, call 1 has no run of its own and was given that of test_it.py::test_it[[]1], "
+    )
+    result.stdout.fnmatch_lines([f"{note}call 1"])
+
+
+def test_a_kept_run_says_so_and_has_no_latency(outside: Any, numbers: Any) -> None:
+    """The section says where it came from and when it was made; ``max_seconds`` is neither held nor broken."""
+    outside.test("""
+        @pytest.mark.wisebot("nap", {"n": 1, "seconds": 0.2}, max_seconds=60)
+        def test_slow(workflow_run):
+            assert workflow_run.source == "nothing of the kind"
+    """)
+    outside.run("--wisebot-runs=record")
+    test = outside.project.path / "test_it.py"
+    test.write_text(test.read_text("utf-8").replace("max_seconds=60", "max_seconds=0.001"), "utf-8")
+    for mode, source, where in (
+        ("replay", "recording", r"recordings/nap/webhook-\w+\.json"),
+        ("last", "last", rf"session {sessions(outside)[0].name}"),
+    ):
+        result = outside.run(f"--wisebot-runs={mode}")
+        result.assert_outcomes(failed=1)
+        assert f"nap over the webhook API, environment outside: ok ({source})" in result.outlines
+        made = next(line for line in result.outlines if line.startswith("  made: "))
+        assert re.fullmatch(rf"  made:     \S+ \S+ UTC, \d+ seconds? ago \(live\), kept in {where}", made)
+        assert "not judged: max_seconds of 1 test, whose run was made earlier" in numbers(result)
+    assert len(outside.calls) == 1
+
+
+def test_old_recordings_are_an_error_where_the_project_says_so(outside: Any) -> None:
+    """``max-age-days``: the message says how old, and what to do."""
+    toml = outside.project.path / "wisebot.toml"
+    toml.write_text("max-age-days = 30\n" + toml.read_text("utf-8"), "utf-8")
+    outside.test("""
+        def test_it(trigger_workflow):
+            trigger_workflow("echo", {"n": 1})
+    """)
+    outside.run("--wisebot-runs=record").assert_outcomes(passed=1)
+    result = outside.run("--wisebot-runs=replay")
+    result.assert_outcomes(passed=1)
+    assert header(result)[-1] == "wisebot:   none that is older than 30 days (wisebot.toml: max-age-days)"
+    (path,) = (outside.project.path / "recordings" / "echo").iterdir()
+    path.write_text(re.sub(r'"started_at": "....', '"started_at": "2020', path.read_text("utf-8")), "utf-8")
+    result = outside.run("--wisebot-runs=replay")
+    result.assert_outcomes(failed=1)
+    assert re.search(
+        rf"RecordingNotFound: the recording of test_it.py::test_it, call 1 in recordings/echo/{path.name} is \d+ days "
+        r"old, more than max-age-days = 30 allows: record it anew with --wisebot-runs=record",
+        result.stdout.str(),
+    )
+
+
+@pytest.mark.parametrize("mode", ["replay", "record", "verify"])
+def test_a_recording_that_cannot_be_read_costs_nothing(outside: Any, mode: str) -> None:
+    """The error names the file, nothing is paid for, and nothing is deleted."""
+    outside.test("""
+        def test_it(trigger_workflow):
+            trigger_workflow("echo", {"n": 1})
+    """)
+    outside.run("--wisebot-runs=record").assert_outcomes(passed=1)
+    (path,) = (outside.project.path / "recordings" / "echo").iterdir()
+    path.write_text('{"format": 7}', "utf-8")
+    result = (
+        outside.run(f"--wisebot-runs={mode}", "--wisebot-prune")
+        if mode == "record"
+        else outside.run(f"--wisebot-runs={mode}")
+    )
+    result.assert_outcomes(failed=1)
+    assert f"ConfigurationError: recordings/echo/{path.name}: has format 7, and this version" in result.stdout.str()
+    assert path.read_text("utf-8") == '{"format": 7}'
+    assert len(outside.calls) == 1
+
+
+def test_recording_a_part_leaves_the_rest(outside: Any, numbers: Any) -> None:
+    """Only what was run is replaced; what no test asks for is told, and goes with ``--wisebot-prune`` alone."""
+    outside.test(SUITE)
+    outside.run("--wisebot-runs=record").assert_outcomes(passed=7)
+    before = recordings(outside)
+    result = outside.run("--wisebot-runs=record", "-k", "test_called")
+    assert numbers(result)[-1] == "3 runs recorded in recordings"
+    changed = {name for name, data in recordings(outside).items() if data != before[name]}
+    assert len(changed) == 2
+    assert recordings(outside).keys() == before.keys()
+    test = outside.project.path / "test_it.py"
+    test.write_text(test.read_text("utf-8").replace("range(3)", "range(2)"), "utf-8")
+    result = outside.run("--wisebot-runs=record")
+    told = numbers(result)[-2:]
+    assert told[0] == "1 recording in recordings not asked for any more (--wisebot-prune removes what is unused):"
+    assert told[1].startswith("  test_it.py::test_declared[2] (recordings/echo/webhook-")
+    outside.run("--wisebot-runs=replay").assert_outcomes(passed=6)
+    result = outside.run("--wisebot-runs=record", "--wisebot-prune", "-n", "2")
+    assert numbers(result)[-2] == "1 recording in recordings not asked for any more, removed:"
+    assert "test_declared[2]" not in b"".join(recordings(outside).values()).decode()
+    result = outside.run("--wisebot-runs=record", "--wisebot-prune")
+    assert numbers(result)[-1] == f"{RUNS - 1} runs recorded in recordings"
+
+
+def test_recording_anew_changes_only_the_last_lines(outside: Any) -> None:
+    """In every file, what stands before "about" is the same bytes."""
+    outside.test(SUITE)
+    outside.run("--wisebot-runs=record").assert_outcomes(passed=7)
+    before = recordings(outside)
+    outside.run("--wisebot-runs=record", "--wisebot-concurrency=1").assert_outcomes(passed=7)
+    after = recordings(outside)
+    assert before != after
+    assert {name: data.partition(b'"about"')[0] for name, data in before.items()} == {
+        name: data.partition(b'"about"')[0] for name, data in after.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (
+            ["--wisebot-session", "x"],
+            "--wisebot-session x: names the session that --wisebot-runs=last or resume takes runs from, and this is "
+            "--wisebot-runs=live",
+        ),
+        (
+            ["--wisebot-prune", "--wisebot-runs=replay"],
+            "--wisebot-prune: removes what --wisebot-runs=record finds unused, and this is --wisebot-runs=replay",
+        ),
+        (
+            ["--wisebot-runs=last"],
+            '--wisebot-runs=last: no session of environment "outside" is kept in .wisebot/sessions',
+        ),
+        (
+            ["--wisebot-runs=resume", "--wisebot-session", "x"],
+            '--wisebot-session: there is no session "x"; kept: none',
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_options_that_contradict_each_other(outside: Any, args: list[str], message: str) -> None:
+    """One line before any test, and nothing is sent."""
+    outside.test(SUITE)
+    result = outside.run(*args)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert [line for line in result.errlines if line] == [f"ERROR: {message}"]
+    assert outside.calls == []
+
+
+def test_an_unknown_mode_is_told_the_known(outside: Any) -> None:
+    """A typo is a usage error of pytest's own kind."""
+    outside.test(SUITE)
+    result = outside.run("--wisebot-runs=reply")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "argument --wisebot-runs: invalid choice: 'reply' (choose from" in result.stderr.str()
+
+
+def test_the_event_log_tells_the_session(outside: Any) -> None:
+    """What was collected, each run, each test with the runs that it used, and the end."""
+    outside.test("""
+        @pytest.mark.wisebot("echo", {"n": 1})
+        def test_passes(workflow_run, trigger_workflow):
+            assert trigger_workflow("echo", {"n": 2}).ok
+
+        @pytest.mark.wisebot("locked", {"n": 3})
+        def test_is_refused(workflow_run):
+            pass
+
+        @pytest.mark.wisebot("refund", {"n": 4})
+        def test_fails(workflow_run):
+            assert_ok(workflow_run)
+
+        def test_without_runs():
+            pytest.skip("for no reason")
+
+        def test_deselected():
+            pass
+    """)
+    result = outside.run("-k", "not deselected")
+    result.assert_outcomes(passed=1, failed=1, errors=1, skipped=1, deselected=1)
+    (folder,) = sessions(outside)
+    session, *events, end = read_events(folder / "events.jsonl")
+    assert (session["session"], session["mode"], session["environment"]) == (folder.name, "live", "outside")
+    names = ["test_passes", "test_is_refused", "test_fails", "test_without_runs"]
+    assert session["selected"] == [f"test_it.py::{name}" for name in names]
+    assert session["deselected"] == ["test_it.py::test_deselected"]
+    assert end["exitstatus"] == 1
+    runs = {event["run"]: event for event in events if event["event"] == "run"}
+    tests = {event["test"].partition("::")[2]: event for event in events if event["event"] == "test"}
+    assert {name: test["outcome"] for name, test in tests.items()} == {
+        "test_passes": "passed",
+        "test_is_refused": "error",
+        "test_fails": "failed",
+        "test_without_runs": "skipped",
+    }
+    assert [runs[name]["inputs"]["n"] for name in tests["test_passes"]["runs"]] == [1, 2]
+    refused, failed = (runs[tests[name]["runs"][0]] for name in ("test_is_refused", "test_fails"))
+    assert (refused["outcome"], refused["class"]) == ("infrastructure", "AuthenticationFailed")
+    assert tests["test_is_refused"]["class"] == "AuthenticationFailed"
+    assert (failed["outcome"], failed["error"], failed["source"]) == ("failed", {"reason": "unknown ticket"}, "live")
+    assert failed["queued"] <= failed["started"] <= failed["made"] <= failed["ended"]
+    assert failed["commands"]
+    assert "unknown ticket" in tests["test_fails"]["text"]
+    assert "CANARY" not in json.dumps(events)
+    assert "FAKE-secret" not in json.dumps(events)
+
+
+def test_a_rerun_counts_anew(outside: Any) -> None:
+    """The last execution is the one that is kept."""
+    outside.test("""
+        tries = []
+
+        def test_it(trigger_workflow):
+            tries.append(trigger_workflow("echo", {"n": 1}))
+            assert len(tries) == 3
+    """)
+    result = outside.run("--wisebot-runs=record", "--reruns", "2")
+    assert result.parseoutcomes() == {"passed": 1, "rerun": 2}
+    (path,) = (outside.project.path / "recordings" / "echo").iterdir()
+    occurrences = json.loads(path.read_text("utf-8"))["occurrences"]
+    assert [(one["test"], one["call"]) for one in occurrences] == [("test_it.py::test_it", 1)]
+
+
+def test_an_emulator_is_not_started_for_what_is_there_already(project: Any) -> None:
+    """And a test that needs it is told why there is none."""
+    project.test("""
+        @pytest.mark.wisebot("echo", {"n": 1})
+        def test_it(workflow_run):
+            assert workflow_run.ok
+
+        def test_emulator(wisebot_emulator):
+            pass
+    """)
+    project.run("--wisebot-runs=record").assert_outcomes(passed=2)
+    project.write("flows.py", "raise RuntimeError('started')")
+    for mode in ("replay", "last"):
+        result = project.run(f"--wisebot-runs={mode}")
+        result.assert_outcomes(passed=1, errors=1)
+        assert (
+            f"ConfigurationError: wisebot_emulator: no emulator runs with --wisebot-runs={mode}, which asks nothing of "
+            "any network"
+        ) in result.stdout.str()
+
+
+def test_a_protected_environment_may_be_replayed(outside: Any) -> None:
+    """Nothing runs there."""
+    outside.test(SUITE)
+    outside.run("--wisebot-runs=record").assert_outcomes(passed=7)
+    outside.setting("protected = true")
+    assert outside.run().ret == pytest.ExitCode.USAGE_ERROR
+    outside.run("--wisebot-runs=replay").assert_outcomes(passed=7)
+
+
+def test_a_root_that_cannot_be_written_is_told(outside: Any, numbers: Any) -> None:
+    """One line at the end, and the tests are what they are."""
+    outside.project.write(".wisebot", "in the way")
+    outside.test(SUITE)
+    result = outside.run()
+    result.assert_outcomes(passed=7)
+    folder = outside.project.path / ".wisebot" / "sessions"
+    assert numbers(result)[-1] == f"the runs of this session are not kept: {folder} cannot be written: File exists"
+
+
+def test_recordings_that_cannot_be_written_cost_nothing(outside: Any) -> None:
+    """It is found out before any run."""
+    outside.project.write("recordings", "in the way")
+    outside.test(SUITE)
+    result = outside.run("--wisebot-runs=record")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: --wisebot-runs=record: *recordings cannot be written: File exists"])
+    assert outside.calls == []
+
+
+def test_another_folder_of_recordings(outside: Any) -> None:
+    """By ``wisebot.toml``, relative to it, and by an option, relative to where pytest was called."""
+    outside.test(SUITE)
+    toml = outside.project.path / "wisebot.toml"
+    toml.write_text('recordings = "kept/runs"\n' + toml.read_text("utf-8"), "utf-8")
+    outside.run("--wisebot-runs=record").assert_outcomes(passed=7)
+    (outside.project.path / "kept" / "runs").rename(outside.project.path / "elsewhere")
+    result = outside.run("--wisebot-runs=replay", "--wisebot-recordings", "elsewhere")
+    result.assert_outcomes(passed=7)
+    assert header(result)[-1].startswith(f"wisebot: runs are replayed from elsewhere: {RUNS} runs, made ")
+
+
+def test_the_folder_of_sessions_is_never_collected(outside: Any) -> None:
+    """Also where a project collects folders whose names begin with a dot."""
+    outside.test(SUITE)
+    outside.run().assert_outcomes(passed=7)
+    (sessions(outside)[0] / "test_within.py").write_text("def test_it(): pass", "utf-8")
+    outside.project.write("pytest.ini", "[pytest]\nnorecursedirs = nothing\n")
+    outside.run("--wisebot-runs=last").assert_outcomes(passed=7)
+
+
+def test_the_cache_may_be_cleared(outside: Any) -> None:
+    """``--cache-clear`` burns no run that was paid for."""
+    outside.test(SUITE)
+    outside.run_with_cache().assert_outcomes(passed=7)
+    outside.run_with_cache("--cache-clear", "--wisebot-runs=last").assert_outcomes(passed=7)
+    assert len(outside.calls) == RUNS
+
+
+def test_a_session_without_runs_writes_nothing(outside: Any) -> None:
+    """Not even a folder."""
+    outside.test("""
+        @pytest.mark.wisebot("echo")
+        @pytest.mark.skip
+        def test_it(workflow_run):
+            pass
+    """)
+    outside.run("--wisebot-runs=record", "--collect-only")
+    outside.run()
+    assert not (outside.project.path / ".wisebot").exists()
+
+
+def test_two_patched_tests_replay(outside: Any) -> None:
+    """A call that is added before others in a test leaves their recordings theirs."""
+    outside.test("""
+        def test_it(trigger_workflow):
+            assert trigger_workflow("echo", {"n": 1}).result["n"] == 1
+            assert trigger_workflow("echo", {"n": 2}).result["n"] == 2
+    """)
+    outside.run("--wisebot-runs=record").assert_outcomes(passed=1)
+    outside.test("""
+        def test_it(trigger_workflow):
+            assert trigger_workflow("echo", {"n": 2}).result["n"] == 2
+    """)
+    outside.run("--wisebot-runs=replay").assert_outcomes(passed=1)

@@ -1,0 +1,168 @@
+"""The folders of sessions, and their event logs."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_wisebot import ConfigurationError, WorkflowRun
+from pytest_wisebot.engine.events import event_line, read_events
+from pytest_wisebot.engine.sessions import MOST_KEPT, Session, Sessions
+from pytest_wisebot.redaction import Redactor, Secret
+from pytest_wisebot.runs import Occurrence, RunRequest
+
+HERE: dict[str, Any] = {"environment": "staging", "origin": "https://a.test", "base_url": None, "emulator": None}
+
+
+def session(root: Path, carry: Path | None = None, **facts: Any) -> Session:
+    redactor = Redactor([Secret("CANARY-secret")])
+    return Session(Sessions(root), redactor, lambda name: name, lambda: {**HERE, **facts}, carry)
+
+
+def test_nothing_is_written_before_a_run(tmp_path: Path) -> None:
+    """Events wait for the first run, and with it stand in the order in which they came."""
+    one = session(tmp_path)
+    one.write({"event": "test", "test": "a"})
+    one.end(0.0, exitstatus=0)
+    assert list(tmp_path.iterdir()) == []
+    one.open()
+    one.write({"event": "test", "test": "b"})
+    one.end(0.0, exitstatus=0)
+    one.close()
+    assert one.folder is not None
+    events = read_events(one.folder / "events.jsonl")
+    assert [event["event"] for event in events] == ["session", "test", "test", "end"]
+    assert events[0]["session"] == one.id
+    assert events[0]["format"] == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX modes")
+def test_the_folders_are_the_user_s_own(tmp_path: Path) -> None:
+    """Nobody else may look into them, and git does not."""
+    one = session(tmp_path)
+    one.open()
+    assert one.folder is not None
+    for folder in (tmp_path / ".wisebot", one.folder.parent, one.folder):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE((one.folder / "events.jsonl").stat().st_mode) == 0o600
+    assert (tmp_path / ".wisebot" / ".gitignore").read_text("utf-8") == "*\n"
+
+
+def test_the_newest_are_kept(tmp_path: Path) -> None:
+    """Older ones go when another begins; what is no session stays, and so does the one that is carried over."""
+    first = session(tmp_path)
+    first.open()
+    (tmp_path / ".wisebot" / "sessions" / "notes").mkdir()
+    made = []
+    for _ in range(MOST_KEPT + 2):
+        made.append(session(tmp_path, carry=first.folder))
+        made[-1].open()
+    kept = {path.name for path in (tmp_path / ".wisebot" / "sessions").iterdir()}
+    assert kept >= {"notes", first.id, made[-1].id}
+    assert len(kept) == MOST_KEPT + 2
+    assert made[0].id not in kept
+
+
+def test_the_last_session_is_that_of_the_same_hosts(tmp_path: Path) -> None:
+    """Another environment's, or another host's, is none to judge by."""
+    ours, others = session(tmp_path), session(tmp_path, origin="https://b.test")
+    for one in (ours, others):
+        one.open()
+        one.close()
+    assert Sessions(tmp_path).last_of(HERE) == ours.folder
+    assert Sessions(tmp_path).last_of({**HERE, "environment": None}) is None
+
+
+def test_an_unknown_session_is_told_the_known(tmp_path: Path) -> None:
+    """A wrong name is answered with the right ones."""
+    one = session(tmp_path)
+    one.open()
+    assert Sessions(tmp_path).named(one.id) == one.folder
+    with pytest.raises(ConfigurationError) as caught:
+        Sessions(tmp_path).named("../x")
+    assert str(caught.value) == f'--wisebot-session: there is no session "../x"; kept: {one.id}'
+
+
+ASKED = RunRequest("triage", {"n": 1}, occurrence=Occurrence("test"))
+
+
+def run_id(one: Session) -> str | None:
+    assert one.store is not None
+    found = one.store.find(ASKED)
+    return found.run.run_id if found else None
+
+
+def test_what_is_carried_over_stays_as_it_was(tmp_path: Path) -> None:
+    """The runs of the earlier session are in the new one, and a new run in it changes nothing in the old one."""
+    first = session(tmp_path)
+    first.open()
+    assert first.store is not None
+    first.store.put(ASKED, WorkflowRun(ok=True, workflow="triage", run_id="old"))
+    second = session(tmp_path, carry=first.folder)
+    second.open()
+    assert second.store is not None
+    assert run_id(second) == "old"
+    second.store.put(ASKED, WorkflowRun(ok=True, workflow="triage", run_id="new"))
+    assert run_id(second) == "new"
+    assert run_id(first) == "old"
+
+
+def test_a_root_that_cannot_be_written_ends_nothing(tmp_path: Path) -> None:
+    """The session goes on, and says what it does not keep."""
+    (tmp_path / ".wisebot").write_text("in the way", "utf-8")
+    one = session(tmp_path)
+    one.open()
+    one.write({"event": "test"})
+    one.end(0.0)
+    assert one.problem == f"{tmp_path / '.wisebot' / 'sessions'} cannot be written: File exists"
+    assert (one.folder, one.store) == (None, None)
+
+
+def test_events_hold_no_credential_and_no_line_ends(tmp_path: Path) -> None:
+    """Each is one line of ASCII, whatever a workflow answered."""
+    one = session(tmp_path)
+    one.open()
+    one.write({"event": "run", "result": "CANARY-secret\n\u2028\ud800"})
+    assert one.folder is not None
+    data = (one.folder / "events.jsonl").read_bytes()
+    assert b"CANARY" not in data
+    assert data.isascii()
+    assert len(data.splitlines()) == 2
+
+
+def test_a_torn_last_line_is_left_out(tmp_path: Path) -> None:
+    """A killed session may leave one; a torn line anywhere else is an error that names the file."""
+    path = tmp_path / "events.jsonl"
+    lines = [event_line({"event": "session", "format": 1}), event_line({"event": "run", "run": "r1"})]
+    path.write_bytes(b"".join(lines) + b'{"event": "ru')
+    assert [event["event"] for event in read_events(path)] == ["session", "run"]
+    path.write_bytes(lines[0] + b'{"event": "ru\n' + lines[1])
+    with pytest.raises(ConfigurationError, match=rf"^{path}: line 2 is no JSON$"):
+        read_events(path)
+    path.write_text(json.dumps({"event": "session", "format": 2}), "utf-8")
+    with pytest.raises(ConfigurationError, match=rf"^{path}: has format 2, and this version .+ reads 1: install a"):
+        read_events(path)
+
+
+def test_many_threads_write_whole_lines(tmp_path: Path) -> None:
+    """The keeper writes runs while the main thread writes tests."""
+    one = session(tmp_path)
+    one.open()
+
+    def write() -> None:
+        for _ in range(100):
+            one.write({"event": "test", "text": "x" * 3_000})
+
+    threads = [threading.Thread(target=write) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert one.folder is not None
+    assert len(read_events(one.folder / "events.jsonl")) == 401

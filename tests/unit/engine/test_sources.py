@@ -1,0 +1,199 @@
+"""Where runs come from: whose run answers a request, and what is asked of nobody."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_wisebot import ConnectionLost, NotRun, RecordingNotFound, WorkflowRun
+from pytest_wisebot.engine.engine import Engine
+from pytest_wisebot.engine.keeper import Keeper
+from pytest_wisebot.engine.nearness import MOST_LINES, differences, nearness
+from pytest_wisebot.engine.sources import Finder, Last, Live, Recalled, Replay, Verify
+from pytest_wisebot.engine.store import Store
+from pytest_wisebot.redaction import Redactor
+from pytest_wisebot.runs import SHARED, Occurrence, RunRequest
+from pytest_wisebot.settings import Settings
+
+if TYPE_CHECKING:
+    from tests.unit.engine.conftest import FakeClient
+
+MADE = datetime(2026, 11, 20, tzinfo=UTC)
+
+
+def request(test: str, call: int = 1, **changes: Any) -> RunRequest:
+    return RunRequest("triage", {"n": 1}, occurrence=Occurrence(test, call=call), **changes)
+
+
+def run(name: str) -> WorkflowRun:
+    return WorkflowRun(ok=True, workflow="triage", run_id=name, started_at=MADE)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """Holds a run of each of these."""
+    store = Store(tmp_path / "recordings", Redactor())
+    for test in ("test_a.py::test_old", "test_a.py::test_one", "test_b.py::test_old", "test_b.py::test_two"):
+        store.put(request(test), run(f"of {test}"))
+    return store
+
+
+def given(finder: Finder, asked: RunRequest) -> str | None:
+    found = finder.found(asked)
+    return found[0].run.run_id if found else None
+
+
+def test_each_gets_its_own(store: Store) -> None:
+    """In whatever order they ask, and as often as they ask."""
+    finder = Finder(store, "recording")
+    for test in ("test_b.py::test_two", "test_a.py::test_one", "test_b.py::test_two"):
+        assert given(finder, request(test)) == f"of {test}"
+
+
+def test_nobody_gets_what_another_test_will_ask_for(store: Store) -> None:
+    """A test that is new gets nothing as long as each run belongs to a test that is there."""
+    finder = Finder(store, "recording")
+    finder.expect(one.test for one in store.others(request("x")))
+    assert given(finder, request("test_new")) is None
+    assert given(finder, request("test_a.py::test_one", call=2)) is None
+
+
+def test_the_renamed_get_what_is_most_like_them(store: Store) -> None:
+    """A test that moved to another file, then one of the same file; each run goes to one test, and stays with it."""
+    finder = Finder(store, "recording")
+    finder.expect(["test_a.py::test_one", "test_b.py::test_two"])
+    assert given(finder, request("test_b.py::test_new")) == "of test_b.py::test_old"
+    assert given(finder, request("test_c.py::test_old")) == "of test_a.py::test_old"
+    assert given(finder, request("test_d.py::test_old")) is None
+    assert given(finder, request("test_b.py::test_new")) == "of test_b.py::test_old"
+
+
+def test_a_run_that_was_shared_serves_who_shares_no_more(store: Store) -> None:
+    """And the other way round: it is the same request."""
+    shared = RunRequest("triage", {"n": 2}, share=True, occurrence=SHARED)
+    store.put(shared, run("shared"))
+    asked = RunRequest("triage", {"n": 2}, occurrence=Occurrence("test_a.py::test_one"))
+    finder = Finder(store, "last")
+    finder.expect(["test_a.py::test_one"])
+    found = finder.found(asked)
+    assert found is not None
+    assert (found[0].run.run_id, found[0].run.source) == ("shared", "last")
+    assert found[1] == "triage: test_a.py::test_one has no run of its own and was given that of a run that tests share"
+
+
+def test_a_recording_may_be_too_old(store: Store) -> None:
+    """On the last day it still holds."""
+    asked = request("test_a.py::test_one")
+    for days, holds in ((30, True), (30.1, False)):
+        replay = Replay(Finder(store, "recording"), 30, now=lambda days=days: MADE + timedelta(days=days))  # type: ignore[misc]
+        if holds:
+            assert replay.recall(asked).ended
+        else:
+            with pytest.raises(RecordingNotFound, match="is 30 days old, more than max-age-days = 30 allows"):
+                replay.recall(asked)
+
+
+def test_what_is_there_needs_no_place_in_the_window(store: Store) -> None:
+    """A hundred requests with room for one, a budget of none and no client that could ask: all answered."""
+    requests = [RunRequest("triage", {"n": n}, occurrence=Occurrence("test")) for n in range(100)]
+    for asked in requests:
+        store.put(asked, run(f"run-{asked.inputs['n']}"))
+    redactor = Redactor()
+    keeper = Keeper(Last(Finder(store, "last"), "s-1"), None, redactor)
+    engine = Engine(Settings(concurrency=1, max_runs=0), redactor, keeper=keeper)
+    try:
+        pending = engine.submit_all([*requests, RunRequest("triage", {"n": "new"})])
+        assert [one.wait(10).run_id for one in pending[:-1]] == [f"run-{n}" for n in range(100)]
+        with pytest.raises(NotRun, match=r"^it is not among the runs of session s-1$"):
+            pending[-1].wait(10)
+        numbers = engine.numbers()
+        assert (numbers.runs, numbers.kept, numbers.run_time) == (0, {"last": 100}, 0.0)
+        assert numbers.not_run == {"it is not among the runs of session s-1": 1}
+    finally:
+        engine.close()
+
+
+class Slow(Live):
+    """Takes its time to write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.may_end = threading.Event(), threading.Event()
+
+    def keep(self, request: RunRequest, run: WorkflowRun, recalled: Recalled, /) -> list[str]:
+        self.begun.set()
+        self.may_end.wait(10)
+        return super().keep(request, run, recalled)
+
+
+def test_a_run_is_on_disk_before_its_test_is_told(client: FakeClient) -> None:
+    """Its place is free for the next one meanwhile; and the session's end waits for it."""
+    source, redactor = Slow(), Redactor()
+    engine = Engine(Settings(concurrency=1), redactor, keeper=Keeper(source, None, redactor))
+    first, second = engine.submit_all([RunRequest("a"), RunRequest("b")])
+    client.wait_for("a")
+    client.open("a")
+    client.wait_for("b")
+    assert source.begun.wait(10)
+    with pytest.raises(TimeoutError):
+        first.wait(0.1)
+    threading.Timer(0.1, source.may_end.set).start()
+    engine.close()
+    assert first.wait(0).workflow == "a"
+    with pytest.raises(ConnectionLost):
+        second.wait(0)
+
+
+class Full(Live):
+    """Has no room."""
+
+    def keep(self, _request: RunRequest, _run: WorkflowRun, _recalled: Recalled, /) -> list[str]:
+        raise OSError(28, "No space left on device")
+
+
+def test_a_run_that_cannot_be_kept_is_told_all_the_same(client: FakeClient) -> None:
+    """It was paid for; the end of the session says what is missing."""
+    redactor = Redactor()
+    keeper = Keeper(Full(), None, redactor)
+    engine = Engine(Settings(), redactor, keeper=keeper)
+    client.gates = {}
+    pending = engine.submit(RunRequest("a"))
+    client.wait_for("a")
+    client.open("a")
+    assert pending.wait(10).ok
+    engine.close()
+    assert keeper.problems == {"[Errno 28] No space left on device": 1}
+
+
+def test_what_drifted_is_told_with_its_recording(store: Store) -> None:
+    """The comparer's lines, below the file and when it was made; nothing where nothing differs."""
+    asked = request("test_a.py::test_one")
+    for lines in ([], ["result: other"]):
+        verify = Verify(Finder(store, "recording"), lambda expected, came, lines=lines: lines)  # type: ignore[misc]
+        drift = verify.keep(asked, run("new"), verify.recall(asked))
+        about = f"recording: recordings/triage/{store.paths()[0].name}, of 2026-11-20 00:00:00 UTC"
+        assert drift == ([about, *lines] if lines else [])
+
+
+def test_inputs_are_compared_by_path() -> None:
+    """What is missing, what is new and what is another, and no more lines than anybody reads."""
+    recorded = {"a": 1, "b": [1, 2], "gone": None, "odd key": True}
+    asked = {"a": "1", "b": [1, 3, 4], "odd key": 1}
+    assert differences(recorded, asked) == [
+        '["odd key"]: recorded true, asked 1',
+        'a: recorded 1, asked "1"',
+        "b[1]: recorded 2, asked 3",
+        "b[2]: recorded nothing, asked 4",
+        "gone: recorded null, asked nothing",
+    ]
+    assert differences(recorded, recorded) == []
+    assert nearness(recorded, recorded) == 0.0
+    assert nearness({}, {}) == 0.0
+    assert nearness({"a": 1}, {"a": 2}) < nearness({"a": 1}, {"b": 1}) == 1.0
+    many = differences({}, {f"k{n:02}": n for n in range(50)})
+    assert len(many) == MOST_LINES + 1
+    assert many[-1] == "and 30 more"
