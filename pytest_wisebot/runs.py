@@ -52,6 +52,7 @@ class RunRequest:
         secret_reference: where that secret came from, ``env:NAME`` or ``file:PATH``; None for a value.
         test: who asks, as a tag that only an emulator is told.
         share: equal requests of a session use one run.
+        trial: which trial of its test asks, from 1.
     """
 
     workflow: str
@@ -62,6 +63,7 @@ class RunRequest:
     secret_reference: str | None = None
     test: str = ""
     share: bool = False
+    trial: int = 1
 
     @property
     def key(self) -> str:

@@ -34,6 +34,16 @@ def tag_of(item: pytest.Item, each: str = "") -> str:
     return hashlib.sha256((each + item.nodeid).encode("utf-8", "backslashreplace")).hexdigest()[:16]
 
 
+def key_of(tag: str, trial: int = 0) -> str:
+    """By which the engine knows the declared run of a test, or of one of its trials."""
+    return f"{tag}#{trial}" if trial else tag
+
+
+def tag_in(key: str) -> str:
+    """The test that a key belongs to."""
+    return key.partition("#")[0]
+
+
 class Asking:
     """Follows the tests as they run. Registered once a test uses the plugin.
 
@@ -48,6 +58,8 @@ class Asking:
         self._item: pytest.Item | None = None
         self._wider = 0
         self.asked: list[Asked] = []
+        self.trial = 0
+        """Which trial of its test asks, from 1; 0 without trials."""
 
     @property
     def test(self) -> pytest.Item | None:
@@ -58,6 +70,11 @@ class Asking:
     def tag(self) -> str:
         """Names the asking test to an emulator, without telling its name; empty for a wider fixture."""
         return tag_of(self.test, self._each) if self.test is not None else ""
+
+    @property
+    def trial_of_run(self) -> int:
+        """Which trial a run says that it is for: a test without trials, and a wider fixture, have but one."""
+        return max(1, self.trial) if self.test is not None else 1
 
     @property
     def declaration(self) -> Declared:
@@ -93,6 +110,7 @@ class Asking:
         finally:
             self._item = None
             self.asked = []
+            self.trial = 0
             self._forget(tag_of(item, self._each))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)

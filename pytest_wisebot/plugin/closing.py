@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from . import durations
+from .asking import tag_in
 from .live import Live
 from .owner import Owner
 from .summary import Summary
@@ -46,7 +47,7 @@ class Closing:
         if (engine := self._owner.begun) is not None:
             clean = self._owner.redactor.clean
             took = engine.numbers().durations
-            durations.write(self._config, {tag: (clean(name), seconds) for tag, (name, seconds) in took.items()})
+            durations.write(self._config, {tag_in(key): (clean(name), seconds) for key, (name, seconds) in took.items()})
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Says what the runs took, and what became of those that nobody waited for."""

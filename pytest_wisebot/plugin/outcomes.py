@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import pytest
@@ -10,9 +11,45 @@ import pytest
 NOT_RUN = "not run"
 """The category of tests whose run was stopped before it was sent: failed, and yet no verdict."""
 
+FLAKY = "flaky"
+"""The category of tests that passed although some of their trials failed."""
+
 _NOTES = "wisebot_notes"
 _OUTCOME = "wisebot_outcome"
 _REASON = "wisebot_reason"
+_TRIALS = "wisebot_trials"
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """What became of a test's trials.
+
+    Attributes:
+        trials: how many there were to be at most.
+        min_passes: how many of them had to pass.
+        passes: how many did.
+        failures: how many did not.
+        met: whether the demand was met; None where the trials ended without a verdict.
+        doubt: why the demand is more than its trials can show; empty where they can.
+    """
+
+    trials: int
+    min_passes: int
+    passes: int
+    failures: int
+    met: bool | None
+    doubt: str = ""
+
+    @property
+    def is_flaky(self) -> bool:
+        """Whether the test passed although some of its trials failed."""
+        return bool(self.met and self.failures)
+
+    def __str__(self) -> str:
+        judged = self.passes + self.failures
+        rest = self.trials - judged
+        not_needed = f" ({rest} not needed)" if rest and self.met is not None else ""
+        return f"passed {self.passes}/{judged}{not_needed}"
 
 
 def call_not_run(report: pytest.TestReport, reason: str) -> None:
@@ -29,16 +66,39 @@ def not_run_by_reason(terminalreporter: Any) -> dict[str, list[str]]:
     return found
 
 
+def count_trials(report: pytest.TestReport, count: Count) -> None:
+    """Says of a test what became of its trials."""
+    setattr(report, _TRIALS, asdict(count))
+
+
+def trials_of(terminalreporter: Any) -> Iterator[tuple[str, Count]]:
+    """The tests of the session that had trials, and what became of these."""
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if (count := _count_on(report)) is not None:
+                yield report.nodeid, count
+
+
 def add_note(report: pytest.TestReport, note: str) -> None:
     """Adds a line to the end of the session."""
-    setattr(report, _NOTES, [*getattr(report, _NOTES, ()), note])
+    set_notes(report, [*notes_on(report), note])
+
+
+def notes_on(report: pytest.TestReport) -> list[str]:
+    """The lines that a report adds to the end of the session."""
+    return list(getattr(report, _NOTES, ()))
+
+
+def set_notes(report: pytest.TestReport, notes: Iterable[str]) -> None:
+    """Has a report add these lines, and no others."""
+    setattr(report, _NOTES, list(notes))
 
 
 def notes_of(terminalreporter: Any) -> Iterator[str]:
     """The lines that were added to the session's reports."""
     for reports in terminalreporter.stats.values():
         for report in reports:
-            yield from getattr(report, _NOTES, ())
+            yield from notes_on(report)
 
 
 def shown(report: pytest.TestReport) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
@@ -46,4 +106,16 @@ def shown(report: pytest.TestReport) -> tuple[str, str, tuple[str, dict[str, boo
     # Failed still: a plugin that runs the test again makes another outcome of it.
     if report.failed and getattr(report, _OUTCOME, None) == NOT_RUN:
         return NOT_RUN, "n", ("NOT RUN", {"yellow": True})
-    return None
+    count = _count_on(report)
+    if count is None or count.met is None or report.when != "call" or hasattr(report, "wasxfail"):
+        return None
+    if report.failed:
+        return "failed", "F", (f"FAILED: {count}", {"red": True})
+    if count.is_flaky:
+        return FLAKY, "~", (f"FLAKY: {count}", {"yellow": True})
+    return "passed", ".", (f"PASSED: {count}", {"green": True})
+
+
+def _count_on(report: Any) -> Count | None:
+    found = getattr(report, _TRIALS, None)
+    return Count(**found) if found is not None else None

@@ -128,6 +128,7 @@ class TriggerWorkflow:
             secret_reference=credential.reference if credential else None,
             test=session.asking.tag,
             share=declaration.share,
+            trial=session.asking.trial_of_run,
         )
         bags = [declaration.inputs if bag is None else bag for bag in bags]
         return [replace(common, inputs=json_inputs(bag)) for bag in bags], declaration.max_seconds
@@ -147,9 +148,8 @@ def run_declared(session: WisebotSession, request: pytest.FixtureRequest, api: A
     if bag is None and "inputs" in request.fixturenames:
         bag = request.getfixturevalue("inputs")
     try:
-        pending = session.start_declared(
-            declared_request(declaration, bag, api, session.asking.tag), declaration.max_seconds
-        )
+        request_of_run = declared_request(declaration, bag, api, session.asking.tag)
+        pending = session.start_declared(request_of_run, declaration.max_seconds)
     except WisebotError as error:
         raise error.with_traceback(None) from None
     return pending.wait()
