@@ -47,7 +47,9 @@ class Closing:
         if (engine := self._owner.begun) is not None:
             clean = self._owner.redactor.clean
             took = engine.numbers().durations
-            durations.write(self._config, {tag_in(key): (clean(name), seconds) for key, (name, seconds) in took.items()})
+            durations.write(
+                self._config, {tag_in(key): (clean(name), seconds) for key, (name, seconds) in took.items()}
+            )
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Says what the runs took, and what became of those that nobody waited for."""

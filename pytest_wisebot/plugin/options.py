@@ -26,7 +26,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--wisebot-concurrency", type=_whole, metavar="N", help="how many runs may be in flight at once (8)")
     add("--wisebot-retries", type=_whole, metavar="N", help="how often to retry a run that provably did not start (2)")
     add("--wisebot-max-runs", type=_whole, metavar="N", help="send at most N requests for runs, retries included")
-    add("--wisebot-trials", type=_count, metavar="N", help="as many trials for each test that has some, at the same rate")
+    add(
+        "--wisebot-trials",
+        type=_count,
+        metavar="N",
+        help="so many trials for tests that have some, same rate",
+    )
     add("--wisebot-no-ahead", action="store_true", help="start no declared run before its test asks for it")
     add("--wisebot-plan", action="store_true", help="say what the session would run, and run nothing")
     add("--wisebot-scan", action="append", metavar="PATH", help="look for credentials in PATH, and run no test")

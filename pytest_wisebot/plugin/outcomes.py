@@ -30,6 +30,7 @@ class Count:
         passes: how many did.
         failures: how many did not.
         met: whether the demand was met; None where the trials ended without a verdict.
+        ended: how the trial ended that ended them all: "no verdict", "error" or "skipped"; else empty.
         doubt: why the demand is more than its trials can show; empty where they can.
     """
 
@@ -38,17 +39,23 @@ class Count:
     passes: int
     failures: int
     met: bool | None
+    ended: str = ""
     doubt: str = ""
 
     @property
-    def is_flaky(self) -> bool:
-        """Whether the test passed although some of its trials failed."""
-        return bool(self.met and self.failures)
+    def word(self) -> str:
+        """What the test is, as far as its trials say."""
+        if self.met is None:
+            return self.ended
+        return (FLAKY if self.failures else "passed") if self.met else "failed"
 
     def __str__(self) -> str:
         judged = self.passes + self.failures
         rest = self.trials - judged
-        not_needed = f" ({rest} not needed)" if rest and self.met is not None else ""
+        if self.met is None:
+            before = f" (passed {self.passes}/{judged} before)" if judged else ""
+            return f"{self.ended} in trial {judged + 1}{before}"
+        not_needed = f" ({rest} not needed)" if rest else ""
         return f"passed {self.passes}/{judged}{not_needed}"
 
 
@@ -107,13 +114,11 @@ def shown(report: pytest.TestReport) -> tuple[str, str, tuple[str, dict[str, boo
     if report.failed and getattr(report, _OUTCOME, None) == NOT_RUN:
         return NOT_RUN, "n", ("NOT RUN", {"yellow": True})
     count = _count_on(report)
-    if count is None or count.met is None or report.when != "call" or hasattr(report, "wasxfail"):
+    if count is None or not count.met or not report.passed or report.when != "call" or hasattr(report, "wasxfail"):
         return None
-    if report.failed:
-        return "failed", "F", (f"FAILED: {count}", {"red": True})
-    if count.is_flaky:
-        return FLAKY, "~", (f"FLAKY: {count}", {"yellow": True})
-    return "passed", ".", (f"PASSED: {count}", {"green": True})
+    if count.failures:
+        return FLAKY, "~", (f"FLAKY {count}", {"yellow": True})
+    return "passed", ".", (str(count).replace("passed", "PASSED", 1), {"green": True})
 
 
 def _count_on(report: Any) -> Count | None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..engine.ledger import Numbers
-from .outcomes import not_run_by_reason, notes_of
+from .outcomes import FLAKY, not_run_by_reason, notes_of, trials_of
 from .words import column, counted
 
 MOST_NAMED = 10
 """Tests not run that are named for one reason; ``-v`` names all."""
+
+TRIAL_WORDS = ("passed", FLAKY, "failed", "no verdict", "error", "skipped")
+"""What a test with trials may be, in the order in which it is told."""
 
 
 class Summary:
@@ -28,7 +32,7 @@ class Summary:
 
     def lines(self) -> list[str]:
         """The lines; with ``-q`` only those that say what is missing."""
-        lines = list(self._took()) if self._reporter.verbosity >= 0 else []
+        lines = [*self._took(), *self._trials()] if self._reporter.verbosity >= 0 else []
         return [*lines, *self._missing(), *(f"not judged: {note}" for note in notes_of(self._reporter))]
 
     def _took(self) -> Iterator[str]:
@@ -45,6 +49,21 @@ class Summary:
         if numbers.retries:
             retries = f"{numbers.retries} {'retry' if numbers.retries == 1 else 'retries'}"
             yield f"{retries}, {numbers.back_off:.1f} s of back-off"
+
+    def _trials(self) -> Iterator[str]:
+        tests = dict(trials_of(self._reporter))
+        if not tests:
+            return
+        words = Counter(count.word for count in tests.values())
+        many = ", ".join(f"{words[word]} {word}" for word in TRIAL_WORDS if word in words)
+        judged = sum(count.passes + count.failures for count in tests.values())
+        yield f"{counted(len(tests), 'test')} with trials: {many}; {counted(judged, 'trial')} judged"
+        told = {nodeid: count for nodeid, count in tests.items() if count.word not in ("passed", "skipped")}
+        yield from self._named([f"{nodeid}: {count}" for nodeid, count in told.items()])
+        doubtful = [f"{nodeid}: {count.doubt}" for nodeid, count in tests.items() if count.doubt]
+        if doubtful:
+            more = f" (and {counted(len(doubtful) - 1, 'more test')} likewise)" if len(doubtful) > 1 else ""
+            yield f"warning: a pass rate that its trials cannot show{more}: {doubtful[0]}"
 
     def _missing(self) -> Iterator[str]:
         numbers = self._numbers

@@ -8,10 +8,11 @@ still inside the teardown phase.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Generator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from enum import Enum, auto
+from enum import IntEnum, auto
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -33,17 +34,22 @@ if TYPE_CHECKING:
 _ENDS_PYTEST = (KeyboardInterrupt, pytest.exit.Exception)
 
 
-class Kind(Enum):
+class Kind(IntEnum):
     """How a phase of a trial ended, and with it the trial: the last of these that any of its phases is."""
 
     PASSED = auto()
     FAILED = auto()
-    BROKEN = auto()
+    ERROR = auto()
     """Its setup failed: the test is in error, and would be in each further trial."""
     NO_VERDICT = auto()
     """Nobody can say whether the workflow is right."""
     SKIPPED = auto()
     """The test skipped itself, or said that it is expected to fail."""
+
+    @property
+    def word(self) -> str:
+        """As a table says it."""
+        return self.name.lower().replace("_", " ")
 
 
 class TrialsAhead:
@@ -84,12 +90,12 @@ class Trial:
     @property
     def kind(self) -> Kind:
         """How it ended."""
-        return max(self.kinds.values(), key=lambda kind: kind.value, default=Kind.PASSED)
+        return max(self.kinds.values(), default=Kind.PASSED)
 
     @property
     def ends_all(self) -> bool:
         """Whether no other trial follows it, whatever the count."""
-        return self.kind not in (Kind.PASSED, Kind.FAILED)
+        return self.kind > Kind.FAILED
 
     @property
     def is_whole(self) -> bool:
@@ -167,7 +173,7 @@ class Trials:
             self._calling = False
 
     @pytest.hookimpl(wrapper=True, trylast=True)
-    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
+    def pytest_runtest_teardown(self) -> Generator[None, object, object]:
         """The innermost of all wrappers: what a trial's teardown prints and logs is kept as that of any test."""
         __tracebackhide__ = True
         failed: BaseException | None = None
@@ -288,7 +294,7 @@ class Series:
             self._notes += outcomes.notes_on(report)
         runs = [run for one in trial.asked if isinstance(run := one.pending.outcome, WorkflowRun)]
         wrong = trial.failing
-        self._rows.append(Row.of(trial.number, trial.kind.name, wrong, runs, self._session.redactor.clean))
+        self._rows.append(Row.of(trial.number, trial.kind.word, wrong, runs, self._session.redactor.clean))
         trial.asked = []
         if trial.kind is Kind.FAILED and _is_worse(trial, self._first_failed):
             self._first_failed = trial
@@ -299,8 +305,10 @@ class Series:
         """The reports of the trial that stands for all."""
         met = None if self._trial.ends_all else self._demand.verdict(self._passes, self._failures)
         demand = self._demand
-        doubt = doubt_about(demand)
-        count = outcomes.Count(demand.trials, demand.min_passes, self._passes, self._failures, met, doubt)
+        ended = self._trial.kind.word if self._trial.ends_all else ""
+        count = outcomes.Count(
+            demand.trials, demand.min_passes, self._passes, self._failures, met, ended, doubt_about(demand)
+        )
         trial = self._first_failed if met is False and self._first_failed is not None else self._trial
         reports = _with_failure_in_call(trial)
         self._add_table(trial, count, reports)
@@ -344,9 +352,14 @@ class _Anew:
         self._item: Any = item
         self._marks = list(item.own_markers)
         self._properties = list(item.user_properties)
+        self._parameters: dict[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
+        self._bag = self._parameters.get("inputs")
 
     def begin(self) -> None:
         item = self._item
+        if isinstance(self._bag, dict):
+            with suppress(Exception):  # what cannot be copied is no input bag either: the trial itself will say so
+                self._parameters["inputs"] = copy.deepcopy(self._bag)
         item.own_markers[:] = self._marks
         item.user_properties[:] = self._properties
         item._report_sections[:] = []  # noqa: SLF001 - what earlier trials printed is theirs
@@ -372,7 +385,7 @@ def _kind(report: pytest.TestReport, call: pytest.CallInfo[None]) -> Kind:
         return Kind.PASSED
     if any(isinstance(error, WisebotError) for error in errors_of(call.excinfo.value if call.excinfo else None)):
         return Kind.NO_VERDICT
-    return Kind.BROKEN if report.when == "setup" else Kind.FAILED
+    return Kind.ERROR if report.when == "setup" else Kind.FAILED
 
 
 def _kind_of_error(error: BaseException) -> Kind:

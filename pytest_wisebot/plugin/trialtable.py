@@ -21,8 +21,6 @@ MOST_ROWS = 50
 LONGEST_WHY = 120
 """Characters of the reason that a row shows."""
 
-_WORDS = {"PASSED": "passed", "FAILED": "failed", "BROKEN": "error", "NO_VERDICT": "no verdict", "SKIPPED": "skipped"}
-
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -38,7 +36,7 @@ class Row:
     def of(
         cls,
         number: int,
-        kind: str,
+        word: str,
         report: pytest.TestReport | None,
         runs: Sequence[WorkflowRun],
         clean: Callable[[str], str],
@@ -47,14 +45,14 @@ class Row:
 
         Args:
             number: the trial's, from 1.
-            kind: how it ended.
+            word: how it ended.
             report: the one that says why it did not pass; None where it did.
             runs: its runs that ended.
             clean: takes out what nobody may see.
         """
         why = clean(_why(report)) if report is not None else ""
         ids = tuple(run.run_id or "no runId" for run in runs)
-        return cls(number, _WORDS[kind], why, ids, sum(run.elapsed for run in runs))
+        return cls(number, word, why, ids, sum(run.elapsed for run in runs))
 
 
 def table(count: Count, rows: Sequence[Row], shown: int | None, *, whole: bool) -> str:
@@ -71,14 +69,10 @@ def table(count: Count, rows: Sequence[Row], shown: int | None, *, whole: bool) 
 
 def _lines(count: Count, rows: Sequence[Row], shown: int | None, *, whole: bool) -> Iterator[str]:
     judged = count.passes + count.failures
-    if count.met is None:
-        yield f"no verdict: trial {rows[-1].number} of {count.trials} ended the trials; {count} before it"
-    else:
-        yield f"{count}; {count.min_passes} of {count.trials} must pass"
+    yield f"{count}; {count.min_passes} of {count.trials} must pass"
     if judged:
         low, high = interval(count.passes, judged)
-        rate = f"{count.passes / judged:.0%}"
-        yield f"pass rate {rate}, 95 % interval {low:.0%} to {high:.0%} (Wilson)"
+        yield f"pass rate {_percent(count.passes / judged)}, 95% interval {_percent(low)} to {_percent(high)} (Wilson)"
     listed = rows if whole or len(rows) <= MOST_ROWS else _most_telling(rows)
     cells = [(str(row.number), row.word, _runs(row), f"{row.seconds:.2f} s") for row in listed]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
@@ -119,10 +113,14 @@ def doubt_about(demand: Demand) -> str:
     if demand.can_be_shown:
         return ""
     return (
-        f"{demand.rate:.0%} is demanded, and {demand.trials} passes in {demand.trials} trials "
-        f"show no more than {shown_at_best(demand.trials):.0%} (95 % confidence); "
+        f"{_percent(demand.rate)} is demanded, and {demand.trials} passes in {demand.trials} trials "
+        f"show no more than {_percent(shown_at_best(demand.trials))} (95% confidence); "
         f"it takes {trials_to_show(demand.rate)} trials"
     )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g}%"
 
 
 def _why(report: pytest.TestReport) -> str:

@@ -48,6 +48,7 @@ REQUESTS = st.builds(
     secret_reference=st.none() | TEXTS,
     test=TEXTS,
     share=st.booleans(),
+    trial=st.integers(1, 10),
 )
 
 RUNS = st.builds(
