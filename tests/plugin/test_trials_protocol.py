@@ -209,8 +209,8 @@ def test_a_skip_in_the_body_skips_the_test(outside: Any) -> None:
     result = outside.run("-rs")
     assert result.parseoutcomes() == {"skipped": 2}
     assert [line for line in result.outlines if line.startswith("SKIPPED")] == [
-        "SKIPPED [1] test_it.py:7: enough seen",
-        "SKIPPED [1] test_it.py:10: by mark",
+        "SKIPPED [1] test_it.py:9: enough seen",
+        "SKIPPED [1] test_it.py:12: by mark",
     ]
     assert outside.arrived == [1, 2]
 
@@ -260,13 +260,13 @@ def test_what_is_expected_to_fail(outside: Any) -> None:
     """)
     result = outside.run("-rfxX")
     assert result.parseoutcomes() == {"xfailed": 3, "xpassed": 1, "failed": 3}
-    summary = [line.partition(" - ")[0] for line in result.outlines if re.match("(FAILED|XFAIL|XPASS) ", line)]
+    summary = [line.partition(" - ")[0] for line in result.outlines if re.match("(FAILED|XFAIL|XPASS) .*::", line)]
     assert summary == [
         "FAILED test_it.py::test_strict",
         "FAILED test_it.py::test_wrong",
         "FAILED test_it.py::test_no_verdict",
         "XFAIL test_it.py::test_xfailed",
-        "XFAIL test_it.py::test_never",
+        "XFAIL at setup of test_it.py::test_never",
         "XFAIL test_it.py::test_in_the_body",
         "XPASS test_it.py::test_xpassed",
     ]
@@ -510,7 +510,7 @@ def test_ctrl_c_in_the_middle_of_trials(outside: Any, numbers: Any) -> None:
             if workflow_run.trial == 2:
                 raise KeyboardInterrupt
     """)
-    result = outside.run("--wisebot-concurrency", "2")
+    result = outside.project.run_apart("--wisebot-concurrency", "2")
     assert result.ret == pytest.ExitCode.INTERRUPTED
     assert (outside.project.path / "module down").exists()
     assert 2 <= len(outside.arrived) <= 3
