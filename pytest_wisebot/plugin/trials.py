@@ -85,6 +85,8 @@ class Trial:
     reports: list[pytest.TestReport] = field(default_factory=list)
     kinds: dict[str, Kind] = field(default_factory=dict)
     """By phase."""
+    judged: Kind | None = None
+    """How it ended when it was judged."""
     asked: list[Asked] = field(default_factory=list)
 
     @property
@@ -147,6 +149,11 @@ class Trials:
             return _protocol(item, nextitem)
         self._series = Series(item, nextitem, demand, self._session)
         return self._series.reports()
+
+    @property
+    def execution(self) -> object | None:
+        """What all trials of the test that runs have in common; None for a test without trials."""
+        return self._series.execution if self._series is not None else None
 
     def asks(self, request: RunRequest) -> None:
         """A trial asks for its declared run."""
@@ -222,6 +229,7 @@ class Series:
     def __init__(
         self, item: pytest.Item, nextitem: pytest.Item | None, demand: Demand, session: WisebotSession
     ) -> None:
+        self.execution = object()
         self._item = item
         self._nextitem = nextitem
         self._demand = demand
@@ -247,6 +255,7 @@ class Series:
             self._session.asking.trial = self._trial.number
             self._anew.begin()
             _protocol(self._item, self._item.parent)
+            self._settle(self._trial)
             self._write_down(self._trial)
         return self._told()
 
@@ -263,7 +272,7 @@ class Series:
         trial = self._trial
         if not trial.is_whole:
             trial.reports.append(report)
-            trial.kinds.setdefault(report.when or "", _kind(report, call))  # the teardown has been judged already
+            trial.kinds[report.when or ""] = max(_kind(report, call), trial.kinds.get(report.when or "", Kind.PASSED))
 
     def torn_down(self, error: BaseException | None) -> None:
         """The trial's own fixtures are torn down: it can be judged, and if it was the last, the rest follows."""
@@ -271,12 +280,29 @@ class Series:
         trial = self._trial
         trial.kinds["teardown"] = _kind_of_error(error) if error is not None else Kind.PASSED
         trial.asked = self._session.asking.asked
-        if not trial.ends_all:
-            self._passes += trial.kind is Kind.PASSED
-            self._failures += trial.kind is Kind.FAILED
-        self._over = trial.ends_all or self._demand.verdict(self._passes, self._failures) is not None
+        trial.judged = trial.kind
+        passes, failures = self._with(trial.kind)
+        if trial.ends_all or self._demand.verdict(passes, failures) is not None:
+            self._end()
+
+    def _with(self, kind: Kind) -> tuple[int, int]:
+        """Passes and failures with one more trial."""
+        return self._passes + (kind is Kind.PASSED), self._failures + (kind is Kind.FAILED)
+
+    def _settle(self, trial: Trial) -> None:
+        """Counts a trial, with what other plugins' wrappers made of its teardown before it began or after it ended."""
+        if trial.judged is None:
+            trial.kinds["teardown"] = trial.judged = Kind.ERROR
         if not self._over:
-            return
+            trial.judged = trial.kind
+        self._passes, self._failures = self._with(trial.judged)
+        if not self._over and (trial.ends_all or self._demand.verdict(self._passes, self._failures) is not None):
+            self._end()
+
+    def _end(self) -> None:
+        """There is a verdict, or there will be none: nothing more is started, and what is wider than a trial ends."""
+        __tracebackhide__ = True
+        self._over = True
         self._session.forget(self._item)
         try:
             self._item.session._setupstate.teardown_exact(self._nextitem)  # noqa: SLF001 - what pytest itself does
@@ -296,16 +322,16 @@ class Series:
         wrong = trial.failing
         self._rows.append(Row.of(trial.number, trial.kind.word, wrong, runs, self._session.redactor.clean))
         trial.asked = []
-        if trial.kind is Kind.FAILED and _is_worse(trial, self._first_failed):
+        if trial.judged is Kind.FAILED and _is_worse(trial, self._first_failed):
             self._first_failed = trial
 
     # --- the one test
 
     def _told(self) -> list[pytest.TestReport]:
         """The reports of the trial that stands for all."""
-        met = None if self._trial.ends_all else self._demand.verdict(self._passes, self._failures)
         demand = self._demand
-        ended = self._trial.kind.word if self._trial.ends_all else ""
+        met = demand.verdict(self._passes, self._failures)
+        ended = self._trial.kind.word if met is None else ""
         count = outcomes.Count(
             demand.trials, demand.min_passes, self._passes, self._failures, met, ended, doubt_about(demand)
         )

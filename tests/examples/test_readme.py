@@ -34,6 +34,7 @@ PLACES = [
     ("console", "test_the_snapshots"),
     ("text", "test_the_snapshots"),
     ("toml", "test_what_a_project_says_of_its_values"),
+    ("python", "test_the_trials"),
     ("python", "test_the_hook"),
     ("console", "test_the_emulator_by_hand"),
 ]
@@ -57,6 +58,15 @@ def first(empty_project: Any) -> Any:
         text = block(kind, "first", number)
         empty_project.write(text.partition("\n")[0].removeprefix("# "), text)
     return empty_project
+
+
+def test_the_trials(first: Any) -> None:
+    """The test passes as soon as eight of its ten trials have."""
+    imports = "import pytest\nfrom pytest_wisebot import assert_result\n"
+    first.write("test_trials.py", imports + block("python", "test_the_trials"))
+    result = first.run("-v", "test_trials.py")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["test_trials.py::test_mostly_right PASSED 8/8 (2 not needed)*"])
 
 
 def test_every_block_has_its_place() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from typing import Any
 
 import pytest
@@ -118,6 +119,72 @@ def test_a_teardown_that_fails_fails_its_trial(outside: Any) -> None:
         ["E*AssertionError: broken in the end", "passed 0/2 (1 not needed); 2 of 3 must pass",
          "FAILED test_it.py::test_it - passed 0/2 (1 not needed), 2 must; trial 1: *"]
     )  # fmt: skip
+
+
+OTHERS = """
+    import pytest
+
+    class Other:
+        trial = 0
+
+        @pytest.hookimpl(wrapper=True, tryfirst=True)
+        def pytest_runtest_teardown(self, item):
+            self.trial += 1
+            if BEFORE and self.trial == 2:
+                raise RuntimeError("of another plugin")
+            result = yield
+            if not BEFORE and self.trial in (1, 2):
+                raise RuntimeError("of another plugin")
+            return result
+
+    def pytest_configure(config):
+        config.pluginmanager.register(Other())
+"""
+
+
+def test_another_plugin_may_fail_a_teardown_after_its_end(outside: Any) -> None:
+    """Such as one that looks for threads that were left behind: the trial has failed."""
+    outside.project.write("conftest.py", f"BEFORE = False\n{textwrap.dedent(OTHERS)}")
+    outside.test(LOG, """
+        @pytest.fixture(scope="module")
+        def of_module():
+            yield
+            log("module down")
+
+        @pytest.mark.wisebot(trials=5, min_passes=NEEDED)
+        def test_it(of_module, trigger_workflow):
+            log("test")
+    """.replace("NEEDED", "3"))  # fmt: skip
+    assert outside.run().parseoutcomes() == {"flaky": 1}
+    assert log_of(outside) == [*["test"] * 5, "module down"]
+    path = outside.project.path / "test_it.py"
+    path.write_text(path.read_text().replace("min_passes=3", "min_passes=4"))
+    result = outside.run()
+    assert result.parseoutcomes() == {"failed": 1}
+    assert "passed 0/2 (3 not needed); 4 of 5 must pass" in result.outlines
+    assert log_of(outside)[6:] == ["test", "test", "module down"]
+
+
+def test_another_plugin_may_fail_a_teardown_before_its_begin(outside: Any) -> None:
+    """Nobody tore the trial down, and nobody can judge it: the trials end, and do not go on for ever."""
+    outside.project.write("conftest.py", f"BEFORE = True\n{textwrap.dedent(OTHERS)}")
+    outside.test(LOG, """
+        @pytest.fixture
+        def of_function():
+            yield
+            log("down")
+
+        @pytest.mark.wisebot(trials=5, min_passes=3)
+        def test_it(of_function, trigger_workflow):
+            log("test")
+
+        def test_after(wisebot_settings):
+            log("after")
+    """)  # fmt: skip
+    result = outside.run()
+    assert result.parseoutcomes() == {"failed": 1, "passed": 1}
+    assert "error in trial 2 (passed 1/1 before); 3 of 5 must pass" in result.outlines
+    assert log_of(outside) == ["test", "down", "test", "down", "after"]
 
 
 def test_a_setup_that_fails_ends_the_trials(outside: Any) -> None:
