@@ -31,6 +31,7 @@ class Count:
         failures: how many did not.
         met: whether the demand was met; None where the trials ended without a verdict.
         ended: how the trial ended that ended them all: "no verdict", "error" or "skipped"; else empty.
+        why: of the first trial that failed, what it says.
         doubt: why the demand is more than its trials can show; empty where they can.
     """
 
@@ -40,6 +41,7 @@ class Count:
     failures: int
     met: bool | None
     ended: str = ""
+    why: str = ""
     doubt: str = ""
 
     @property

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..engine.ledger import Numbers
-from .outcomes import FLAKY, not_run_by_reason, notes_of, trials_of
+from .outcomes import FLAKY, Count, not_run_by_reason, notes_of, trials_of
 from .words import column, counted
 
 MOST_NAMED = 10
@@ -59,7 +59,7 @@ class Summary:
         judged = sum(count.passes + count.failures for count in tests.values())
         yield f"{counted(len(tests), 'test')} with trials: {many}; {counted(judged, 'trial')} judged"
         told = {nodeid: count for nodeid, count in tests.items() if count.word not in ("passed", "skipped")}
-        yield from self._named([f"{nodeid}: {count}" for nodeid, count in told.items()])
+        yield from self._named([f"{nodeid}: {_told(count)}" for nodeid, count in told.items()])
         doubtful = [f"{nodeid}: {count.doubt}" for nodeid, count in tests.items() if count.doubt]
         if doubtful:
             more = f" (and {counted(len(doubtful) - 1, 'more test')} likewise)" if len(doubtful) > 1 else ""
@@ -84,6 +84,11 @@ class Summary:
         yield from (f"  {nodeid}" for nodeid in shown)
         if len(shown) < len(tests):
             yield f"  and {counted(len(tests) - len(shown), 'more test')}, shown by -v"
+
+
+def _told(count: Count) -> str:
+    """Of a failure pytest itself says why."""
+    return f"{count}; {count.why}" if count.word == FLAKY and count.why else str(count)
 
 
 def percentile(seconds: Sequence[float], share: float) -> float:

@@ -332,8 +332,9 @@ class Series:
         demand = self._demand
         met = demand.verdict(self._passes, self._failures)
         ended = self._trial.kind.word if met is None else ""
+        why = next((f"trial {row.number}: {row.why}" for row in self._rows if row.word == Kind.FAILED.word), "")
         count = outcomes.Count(
-            demand.trials, demand.min_passes, self._passes, self._failures, met, ended, doubt_about(demand)
+            demand.trials, demand.min_passes, self._passes, self._failures, met, ended, why, doubt_about(demand)
         )
         trial = self._first_failed if met is False and self._first_failed is not None else self._trial
         reports = _with_failure_in_call(trial)

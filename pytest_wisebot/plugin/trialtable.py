@@ -11,7 +11,7 @@ import pytest
 from ..runs import WorkflowRun
 from .outcomes import Count
 from .passrate import Demand, interval, shown_at_best, trials_to_show
-from .words import readable
+from .words import column, readable
 
 SECTION = "wisebot trials"
 
@@ -51,7 +51,7 @@ class Row:
             clean: takes out what nobody may see.
         """
         why = clean(_why(report)) if report is not None else ""
-        ids = tuple(run.run_id or "no runId" for run in runs)
+        ids = tuple(column(run.run_id) if run.run_id else "no runId" for run in runs)
         return cls(number, word, why, ids, sum(run.elapsed for run in runs))
 
 

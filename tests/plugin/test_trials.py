@@ -52,7 +52,7 @@ def test_passed_with_some_failures_is_flaky(outside: Any, numbers: Any) -> None:
     result.stdout.fnmatch_lines(["test_it.py::test_it FLAKY passed 8/9 (1 not needed) *"])
     assert numbers(result)[2:4] == [
         "1 test with trials: 1 flaky; 9 trials judged",
-        "  test_it.py::test_it: passed 8/9 (1 not needed)",
+        "  test_it.py::test_it: passed 8/9 (1 not needed); trial 3: assert 3 not in (3,)",
     ]
 
 
