@@ -102,6 +102,11 @@ class RunRequest:
         said = [self.workflow, str(self.api), self.inputs, self.timeout]
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
+    @property
+    def trial(self) -> int:
+        """Which trial of its test asks, from 1."""
+        return max(1, self.occurrence.trial)
+
     def equals(self, other: RunRequest) -> bool:
         """Whether one run could answer both."""
         return self.key == other.key and self.secret == other.secret

@@ -209,6 +209,7 @@ class Client:
             elapsed=elapsed,
             attempts=flight.attempts,
             source="emulator" if settings.emulated_fallback is not None else "live",
+            trial=prepared.request.trial,
             environment=settings.environment_of(prepared.request.api),
             commands=prepared.commands,
         )

@@ -72,7 +72,7 @@ class Engine:
         self._portal: BlockingPortal = self._stack.enter_context(start_blocking_portal("asyncio"))
         self._stack.enter_context(self._opened())
 
-    def ahead(self, runs: Iterable[Ahead], *, voices: int = 1) -> None:
+    def ahead(self, runs: Iterable[Ahead], *, voices: int | None = None) -> None:
         """Starts declared runs before their tests ask, all handed over at once; a key that is known is left out.
 
         What a test asks for goes before them; among them the longest of the last session goes first.
@@ -81,7 +81,7 @@ class Engine:
             runs: the runs, in test order.
             voices: how many processes must say the same of a key. Where each of several collects the tests for itself,
                 two of them tell whether an input bag is the same in all: one with a fresh id in it is not, and what is
-                started for one process would be no use to another.
+                started for one process would be no use to another. None: one.
         """
         with self._lock:
             fresh: list[Job] = []
@@ -89,7 +89,7 @@ class Engine:
                 if one.key in self._named:
                     continue
                 digest = one.request.key
-                heard = digest if voices == 1 else self._heard.get(one.key)
+                heard = digest if voices in (None, 1) else self._heard.get(one.key)
                 if heard is None:
                     self._heard[one.key] = digest
                     continue

@@ -63,10 +63,15 @@ class RemoteEngine:
         """Tells which tests there are: the controller collects none."""
         self._tell({"do": "collected", "selected": selected, "deselected": deselected})
 
-    def ahead(self, runs: Iterable[Ahead]) -> None:
-        """Starts declared runs before their tests ask; those that another worker has named are left out."""
+    def ahead(self, runs: Iterable[Ahead], *, voices: int | None = None) -> None:
+        """Starts declared runs before their tests ask; those that another worker has named are left out.
+
+        Args:
+            runs: the runs.
+            voices: how many workers must declare each of them alike; None: as many as this one was made with.
+        """
         named = [[one.key, wire.request_to_dict(one.request), one.seconds] for one in runs]
-        self._tell({"do": "ahead", "runs": named, "voices": self._voices})
+        self._tell({"do": "ahead", "runs": named, "voices": voices or self._voices})
 
     def submit(self, request: RunRequest, key: str = "") -> PendingRun:
         """Starts a run, or takes the one that was started ahead for this key."""

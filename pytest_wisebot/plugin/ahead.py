@@ -11,7 +11,8 @@ from ..engine.values import Ahead
 from ..errors import WisebotError
 from ..runs import Api, RunRequest
 from ..settings import Settings
-from .asking import declared_occurrence, tag_of
+from .asking import declared_occurrence, key_of, of_trial, tag_of
+from .demands import demanded
 from .durations import Durations
 from .markers import declared
 from .trigger import declared_request, no_workflow
@@ -46,15 +47,25 @@ def runs_ahead(
         each: tells this process's tests from the same ones of another.
     """
     for item in items:
-        if needs_emulator(item) or will_be_skipped(item):
-            continue
         try:
-            request = known_request(item, settings, each)
+            request = request_ahead(item, settings, each)
+            demand = demanded(item) if request is not None else None
         except WisebotError:  # the test will be told
             continue
         if request is not None:
             _, seconds = durations.get(request.test, ("", None))
-            yield Ahead(request.test, request, seconds)
+            trials = range(1, demand.may_be_open(0, settings.concurrency) + 1) if demand else (0,)
+            for trial in trials:
+                yield Ahead(key_of(request.test, trial), of_trial(request, trial), seconds)
+
+
+def request_ahead(item: pytest.Item, settings: Settings, each: str = "") -> RunRequest | None:
+    """What the test's ``workflow_run`` will run, where that may start before the test asks; else None.
+
+    Raises:
+        ConfigurationError: the marker is wrong, or what it says cannot be run.
+    """
+    return None if needs_emulator(item) or will_be_skipped(item) else known_request(item, settings, each)
 
 
 def known_request(item: pytest.Item, settings: Settings, each: str = "") -> RunRequest | None:

@@ -41,6 +41,21 @@ def declared_occurrence(item: pytest.Item, each: str = "", trial: int = 0) -> Oc
     return Occurrence(each + item.nodeid, trial=trial)
 
 
+def key_of(tag: str, trial: int = 0) -> str:
+    """By which the engine knows the declared run of a test, or of one of its trials."""
+    return f"{tag}#{trial}" if trial else tag
+
+
+def of_trial(request: RunRequest, trial: int) -> RunRequest:
+    """The same request, as one trial of its test asks for it."""
+    return replace(request, occurrence=replace(request.occurrence, trial=trial))
+
+
+def tag_in(key: str) -> str:
+    """The test that a key belongs to."""
+    return key.partition("#")[0]
+
+
 class Asking:
     """Follows the tests as they run. Registered once a test uses the plugin.
 
@@ -57,9 +72,9 @@ class Asking:
         """The wider fixtures that are being set up or torn down, the innermost last."""
         self._calls: Counter[tuple[Occurrence, str]] = Counter()
         """How often each of them, or the test, has asked for a request so far."""
-        self.trial = 0
-        """Which trial of its test is running, from 1; 0 without trials."""
         self.asked: list[Asked] = []
+        self.trial = 0
+        """Which trial of its test asks, from 1; 0 without trials."""
 
     @property
     def test(self) -> pytest.Item | None:
@@ -126,6 +141,7 @@ class Asking:
             return (yield)
         finally:
             self._item = None
+            self.trial = 0
             self._begin_anew()
             self._forget(tag_of(item, self._each))
 

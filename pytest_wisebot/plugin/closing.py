@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from . import durations
+from .asking import tag_in
 from .diary import Diary
 from .lastlook import last_look_of
 from .live import Live
@@ -65,7 +66,9 @@ class Closing:
         if (engine := self._owner.begun) is not None:
             clean = self._owner.redactor.clean
             took = engine.numbers().durations
-            durations.write(self._config, {tag: (clean(name), seconds) for tag, (name, seconds) in took.items()})
+            durations.write(
+                self._config, {tag_in(key): (clean(name), seconds) for key, (name, seconds) in took.items()}
+            )
 
     def pytest_terminal_summary(self, terminalreporter: Any, exitstatus: int) -> None:
         """Says what the runs took, and what became of those that nobody waited for."""

@@ -65,7 +65,7 @@ def pytest_deselected(items: Sequence[pytest.Item]) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Wakes the plugin up when a selected test uses it, and tests are to run at all."""
+    """Wakes the plugin up when a selected test uses it, or has trials, and tests are to run at all."""
     if _uses_ours(session.items) and not _only_looks(session.config):
         from .session import session_of
 
@@ -89,7 +89,7 @@ def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Ite
 
 
 def _uses_ours(items: list[pytest.Item]) -> bool:
-    return any(OURS.intersection(getattr(item, "fixturenames", ())) for item in items)
+    return any(OURS.intersection(getattr(item, "fixturenames", ())) or markers.says_trials(item) for item in items)
 
 
 def _only_looks(config: pytest.Config) -> bool:

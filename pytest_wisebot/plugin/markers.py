@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import pytest
 
 LINE = (
-    "wisebot(workflow=None, inputs=None, *, api=None, timeout=None, max_seconds=None, share=False): "
+    "wisebot(workflow=None, inputs=None, *, api=None, timeout=None, max_seconds=None, trials=1, min_passes=None, "
+    "share=False): "
     "the run that the workflow_run fixture gives: workflow name, input bag (default: the test's parameter 'inputs'), "
-    "api 'webhook', 'dashboard' or 'both', seconds for the whole run, seconds that the run itself may take, whether "
-    "equal requests of the session use one run. "
+    "api 'webhook', 'dashboard' or 'both', seconds for the whole run, seconds that the run itself may take, how many "
+    "trials the test has and how many of them must pass (default: all), whether equal requests of the session use one "
+    "run. "
     "Without a workflow the rest holds for the runs that the test starts by trigger_workflow."
 )
 
@@ -28,6 +30,9 @@ class Declared:
     api: str | None = None
     timeout: float | None = None
     max_seconds: float | None = None
+    trials: int | None = None
+    """None where the marker does not speak of trials: then `--wisebot-trials` does not concern the test."""
+    min_passes: int | None = None
     share: bool = False
 
 
@@ -38,6 +43,8 @@ def wisebot(
     api: str | None = None,
     timeout: float | None = None,
     max_seconds: float | None = None,
+    trials: int | None = None,
+    min_passes: int | None = None,
     share: bool = False,
 ) -> Declared:
     """The marker's arguments, checked.
@@ -53,9 +60,27 @@ def wisebot(
         is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
         if seconds is not None and not (is_number and 0 < seconds < float("inf")):
             raise ValueError(f"{name}: expected a number of seconds above 0, got {seconds!r}")
+    _check_trials(trials, min_passes)
     if not isinstance(share, bool):
         raise TypeError(f"share: expected True or False, got {share!r}")
-    return Declared(workflow, inputs, api, timeout, max_seconds, share)
+    if share and trials is not None:
+        raise ValueError("share=True and trials: every trial would judge the same run")
+    return Declared(workflow, inputs, api, timeout, max_seconds, trials, min_passes, share)
+
+
+def _check_trials(trials: object, min_passes: object) -> None:
+    if trials is not None and not (_is_whole(trials) and trials >= 1):
+        raise ValueError(f"trials: expected a whole number of at least 1, got {trials!r}")
+    if min_passes is None:
+        return
+    if trials is None:
+        raise ValueError(f"min_passes={min_passes!r}: of how many trials? trials=N says so")
+    if not (_is_whole(min_passes) and 1 <= min_passes <= trials):
+        raise ValueError(f"min_passes: expected a whole number from 1 to trials={trials}, got {min_passes!r}")
+
+
+def _is_whole(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def declared(item: pytest.Item) -> Declared:
@@ -75,6 +100,12 @@ def declared(item: pytest.Item) -> Declared:
             "put it on the function, the class or the module"
         )
     return declaration
+
+
+def says_trials(item: pytest.Item) -> bool:
+    """Whether a test's marker speaks of trials, rightly or wrongly."""
+    mark = next(_marks_on_parameters(item), None) or item.get_closest_marker("wisebot")
+    return mark is not None and not {"trials", "min_passes"}.isdisjoint(mark.kwargs)
 
 
 def not_parametrised(item: pytest.Item) -> Exception:

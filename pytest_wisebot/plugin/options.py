@@ -33,6 +33,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--wisebot-retries", type=_whole, metavar="N", help="how often to retry a run that provably did not start (2)")
     add("--wisebot-max-runs", type=_whole, metavar="N", help="send at most N requests for runs, retries included")
     add(
+        "--wisebot-trials",
+        type=_count,
+        metavar="N",
+        help="so many trials for tests that have some, same rate",
+    )
+    add(
         "--wisebot-runs",
         choices=MODES,
         default="live",
@@ -65,6 +71,13 @@ def _whole(text: str) -> int:
         return int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"expected a whole number, got {text!r}") from None
+
+
+def _count(text: str) -> int:
+    number = _whole(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
+    return number
 
 
 def hide_credentials(config: pytest.Config) -> None:

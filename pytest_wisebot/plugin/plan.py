@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,7 @@ from . import durations as kept
 from . import xdist
 from .ahead import known_request, needs_emulator, runs_ahead, will_be_skipped
 from .ahead import refusal as held_by
+from .demands import demanded
 from .durations import Durations
 from .owner import owner_of
 from .words import column, counted
@@ -46,6 +48,12 @@ class Plan:
     """How many workers run every test (``--dist each``)."""
     skipped: int = 0
     """Tests that their marks keep from running."""
+    tried: int = 0
+    """Tests with trials whose runs are known."""
+    spare: int = 0
+    """Runs that their trials take beyond those that are known, where some of them fail."""
+    repeated: int = 0
+    """Tests with trials whose runs are not known."""
     emulated: int = 0
     """Declared runs that wait for their tests because these use ``wisebot_emulator``."""
 
@@ -102,7 +110,8 @@ def plan_of(
     """
     items = list(items)
     ahead = [] if held else list(runs_ahead(items, settings, known))
-    planning = _Planning(settings, known, {one.key for one in ahead}, {one.request.key for one in ahead})
+    starts = Counter(one.request.test for one in ahead)
+    planning = _Planning(settings, known, starts, {one.request.key for one in ahead})
     planning.plan.each = each
     for item in items:
         planning.add(item)
@@ -112,7 +121,7 @@ def plan_of(
 class _Planning:
     """Adds up a plan, test by test."""
 
-    def __init__(self, settings: Settings, known: Durations, ahead: set[str], shared_ahead: set[str]) -> None:
+    def __init__(self, settings: Settings, known: Durations, ahead: Counter[str], shared_ahead: set[str]) -> None:
         self.plan = Plan()
         self._settings = settings
         self._known = known
@@ -127,27 +136,34 @@ class _Planning:
             self.plan.skipped += 1
             return
         try:
+            demand = demanded(item)
             request = known_request(item, self._settings)
         except WisebotError as error:
             self.plan.wrong.append((item.nodeid, str(error).removeprefix(f"{item.nodeid}: ")))
             return
         if request is None or "trigger_workflow" in getattr(item, "fixturenames", ()):
             self.plan.unknown.append(item.nodeid)
+            self.plan.repeated += demand is not None
         if request is not None and not (request.share and request.key in self._shared):
             self._shared |= {request.key} if request.share else set()
-            self._count(request)
-            self.plan.emulated += needs_emulator(item) and not self._is_ahead(request)
+            runs = demand.min_passes if demand else 1
+            self._count(request, runs)
+            self.plan.emulated += runs * (needs_emulator(item) and not self._is_ahead(request))
+            if demand is not None:
+                self.plan.tried += 1
+                self.plan.spare += (demand.trials - demand.min_passes) * self.plan.each
 
-    def _count(self, request: RunRequest) -> None:
+    def _count(self, request: RunRequest, runs: int) -> None:
+        """Counts the runs that a test takes if all its trials pass."""
         row = self.plan.rows.setdefault((request.workflow, str(request.api)), Row())
-        times = 1 if request.share else self.plan.each
+        times = runs * (1 if request.share else self.plan.each)
         row.runs += times
-        row.ahead += times * self._is_ahead(request)
+        row.ahead += times if request.share and self._is_ahead(request) else self._ahead[request.test] * self.plan.each
         seconds = self._known[request.test][1] if request.test in self._known else self._typical.get(request.workflow)
         row.seconds += [seconds] * times if seconds is not None else []
 
     def _is_ahead(self, request: RunRequest) -> bool:
-        return request.test in self._ahead or (request.share and request.key in self._shared_ahead)
+        return self._ahead[request.test] > 0 or (request.share and request.key in self._shared_ahead)
 
 
 def _starts_runs(item: pytest.Item) -> bool:
@@ -178,6 +194,11 @@ def plan_lines(plan: Plan, settings: Settings, held: str | None, *, whole: bool)
         yield f"each of {plan.each} workers runs every test (--dist each)"
     if plan.seconds:
         yield f"together {_estimated(plan.seconds, plan.runs)}; {_wall(plan, settings)}"
+    if plan.tried:
+        tests = counted(plan.tried, "test")
+        yield f"trials of {tests}: counted as if all passed; where some fail, up to {counted(plan.spare, 'more run')}"
+    if plan.repeated:
+        yield f"trials of {counted(plan.repeated, 'test')} below: each trial starts those runs anew"
     if plan.emulated and not held:
         yield f"{counted(plan.emulated, 'run')} not ahead because of wisebot_emulator"
     if settings.max_runs is not None and plan.runs > settings.max_runs:

@@ -181,9 +181,13 @@ def _not_run(call: pytest.CallInfo[None]) -> list[NotRun]:
 
 
 def _errors(call: pytest.CallInfo[None]) -> list[BaseException]:
+    return errors_of(call.excinfo.value if call.excinfo is not None else None)
+
+
+def errors_of(error: BaseException | None) -> list[BaseException]:
     """What a test ended with; each one of a group, as tests get it that wait for several runs at once."""
     found: list[BaseException] = []
-    todo = [call.excinfo.value] if call.excinfo is not None else []
+    todo = [error] if error is not None else []
     while todo:
         error = todo.pop()
         if isinstance(error, BaseExceptionGroup):

@@ -13,7 +13,7 @@ from ..redaction import Redactor
 from ..runs import RunRequest, WorkflowRun
 from ..settings import Credential, Settings, as_credential, read_credential
 from . import durations, xdist
-from .asking import Asking
+from .asking import Asking, key_of, tag_of
 from .cleaning import clean_logs
 from .closing import Closing
 from .guest import Guest
@@ -22,6 +22,7 @@ from .options import is_offline
 from .outcomes import deselected_in
 from .owner import owner_of
 from .reports import Reports
+from .trials import Trials, TrialsAhead
 
 if TYPE_CHECKING:
     from ..emulator import EmulatorHandle
@@ -35,8 +36,13 @@ _KEY = pytest.StashKey["WisebotSession"]()
 class Starts(Protocol):
     """An engine, of this process or of another."""
 
-    def ahead(self, runs: Iterable[Ahead]) -> None:
-        """Starts declared runs before their tests ask."""
+    def ahead(self, runs: Iterable[Ahead], *, voices: int | None = None) -> None:
+        """Starts declared runs before their tests ask.
+
+        Args:
+            runs: the runs.
+            voices: how many processes must declare each of them alike; None: as many as can be asked for.
+        """
         ...
 
     def submit(self, request: RunRequest, key: str = "") -> PendingRun:
@@ -100,6 +106,7 @@ def session_of(config: pytest.Config, *, collected: bool = False) -> WisebotSess
         session = config.stash[_KEY] = WisebotSession(config, _home_of(config, collected=collected))
         config.pluginmanager.register(session.asking, "wisebot-asking")
         config.pluginmanager.register(session.reports, "wisebot-session")
+        config.pluginmanager.register(session.trials, "wisebot-trials")  # after the reports: it wants them finished
         config.pluginmanager.register(Loop(session), "wisebot-loop")
     return session
 
@@ -133,10 +140,12 @@ class WisebotSession:
         self._config = config
         self._home = home
         self._process = os.getpid()
-        self._ahead: set[str] = set()
+        self._ahead: dict[str, set[str]] = {}
+        """The keys, by the test's tag, of what was started ahead and not asked for yet."""
         self.redactor = home.redactor
         self.asking = Asking(self._forget, home.each)
         self.reports = Reports(self.asking, self.redactor, self._traceback_of)
+        self.trials = Trials(self)
 
     @property
     def settings(self) -> Settings:
@@ -190,8 +199,10 @@ class WisebotSession:
     def start_declared(self, request: RunRequest, max_seconds: float | None) -> PendingRun:
         """The run that the asking test declares: the one that was started ahead, or one that starts now."""
         __tracebackhide__ = True
-        self._ahead.discard(request.test)
-        pending = self._engine.submit(request, key=request.test)
+        self.trials.asks(request)
+        key = key_of(request.test, self.asking.trial)
+        self._ahead.get(request.test, set()).discard(key)
+        pending = self._engine.submit(request, key=key)
         self.asking.remember([pending], max_seconds)
         return pending
 
@@ -213,7 +224,34 @@ class WisebotSession:
                 self._home.engine.ahead(runs)
         except WisebotError:
             return
-        self._ahead = {run.key for run in runs}
+        for run in runs:
+            self._ahead.setdefault(run.request.test, set()).add(run.key)
+
+    def trials_ahead(self, item: pytest.Item) -> TrialsAhead | None:
+        """The trials of a test that is about to run, where they may start before their turn; else None."""
+        try:
+            settings = self.settings
+            if self._home.no_ahead is not None:
+                return None
+            from .ahead import request_ahead
+
+            request = request_ahead(item, settings, self._home.each)
+        except WisebotError:  # the test will be told
+            return None
+        return TrialsAhead(request, settings.concurrency, self._go_ahead) if request is not None else None
+
+    def _go_ahead(self, runs: list[Ahead]) -> None:
+        """Starts further trials of the test that runs: nobody else can say what they are."""
+        try:
+            self._home.engine.ahead(runs, voices=1)
+        except WisebotError:  # the test will be told
+            return
+        for run in runs:
+            self._ahead.setdefault(run.request.test, set()).add(run.key)
+
+    def forget(self, item: pytest.Item) -> None:
+        """Nothing more of what was started ahead for this test will be asked for."""
+        self._forget(tag_of(item, self._home.each))
 
     def credential(self, secret: str | None) -> Credential | None:
         """The secret of one call: ``env:NAME``, ``file:PATH`` (beside ``wisebot.toml``) or a value; masked from now on.
@@ -250,9 +288,8 @@ class WisebotSession:
 
     def _forget(self, tag: str) -> None:
         """A test is over: what was started ahead for it, and what it never asked for, is not begun any more."""
-        if tag in self._ahead:
-            self._ahead.discard(tag)
-            self._home.engine.forget(tag)
+        for key in self._ahead.pop(tag, ()):
+            self._home.engine.forget(key)
 
     def _traceback_of(self, run: WorkflowRun) -> str:
         """What a workflow function of the emulator raised in this run; the answer itself does not tell."""

@@ -51,6 +51,7 @@ def snapshot_for(request: pytest.FixtureRequest) -> WorkflowSnapshot:
         around=lambda: shared.around(session),
         update_snapshots=config.option.update_snapshots,
         update_new_snapshots_only=config.option.update_new_snapshots_only,
+        execution=session.trials.execution,
     )
 
 

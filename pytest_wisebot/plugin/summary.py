@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..engine.ledger import Numbers
-from .outcomes import drifted, not_run_by_reason, notes_of, unlimited
+from .outcomes import FLAKY, Count, drifted, not_run_by_reason, notes_of, trials_of, unlimited
 from .words import column, counted
 
 MOST_NAMED = 10
 """Tests not run that are named for one reason; ``-v`` names all."""
+
+TRIAL_WORDS = ("passed", FLAKY, "failed", "no verdict", "error", "skipped")
+"""What a test with trials may be, in the order in which it is told."""
 
 
 _WHERE_FROM = {"recording": "from recordings", "last": "of an earlier session"}
@@ -31,7 +35,7 @@ class Summary:
 
     def lines(self) -> list[str]:
         """The lines; with ``-q`` only those that say what is missing."""
-        lines = list(self._took()) if self._reporter.verbosity >= 0 else []
+        lines = [*self._took(), *self._trials()] if self._reporter.verbosity >= 0 else []
         return [*lines, *self._missing(), *self._odd()]
 
     def _took(self) -> Iterator[str]:
@@ -50,6 +54,21 @@ class Summary:
         if numbers.retries:
             retries = f"{numbers.retries} {'retry' if numbers.retries == 1 else 'retries'}"
             yield f"{retries}, {numbers.back_off:.1f} s of back-off"
+
+    def _trials(self) -> Iterator[str]:
+        tests = dict(trials_of(self._reporter))
+        if not tests:
+            return
+        words = Counter(count.word for count in tests.values())
+        many = ", ".join(f"{words[word]} {word}" for word in TRIAL_WORDS if word in words)
+        judged = sum(count.passes + count.failures for count in tests.values())
+        yield f"{counted(len(tests), 'test')} with trials: {many}; {counted(judged, 'trial')} judged"
+        told = {nodeid: count for nodeid, count in tests.items() if count.word not in ("passed", "skipped")}
+        yield from self._named([f"{nodeid}: {_told(count)}" for nodeid, count in told.items()])
+        doubtful = [f"{nodeid}: {count.doubt}" for nodeid, count in tests.items() if count.doubt]
+        if doubtful:
+            more = f" (and {counted(len(doubtful) - 1, 'more test')} likewise)" if len(doubtful) > 1 else ""
+            yield f"warning: a pass rate that its trials cannot show{more}: {doubtful[0]}"
 
     def _missing(self) -> Iterator[str]:
         numbers = self._numbers
@@ -83,6 +102,11 @@ class Summary:
         yield from (f"  {nodeid}" for nodeid in shown)
         if len(shown) < len(tests):
             yield f"  and {counted(len(tests) - len(shown), 'more test')}, shown by -v"
+
+
+def _told(count: Count) -> str:
+    """Of a failure pytest itself says why."""
+    return f"{count}; {count.why}" if count.word == FLAKY and count.why else str(count)
 
 
 def percentile(seconds: Sequence[float], share: float) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Never
@@ -49,6 +49,16 @@ class WorkflowSnapshot(SnapshotAssertion):
 
     ``assert run == workflow_snapshot`` compares ``ok``, ``result`` and ``error``. Call it to say more of the next
     comparison: ``assert run == workflow_snapshot(rules={"summary": IsStr(min_length=40)})``.
+
+    Args:
+        session: syrupy's.
+        test: the test's place.
+        desk: what all of them share.
+        around: what a comparison takes from the session.
+        update_snapshots: what differs is written.
+        update_new_snapshots_only: only what is not there yet is written.
+        execution: what the snapshots of one execution of the test have in common, such as all of its trials, which
+            must agree on what is written; None: this one has it to itself.
     """
 
     def __init__(
@@ -60,7 +70,9 @@ class WorkflowSnapshot(SnapshotAssertion):
         around: Callable[[], Surroundings],
         update_snapshots: bool = False,
         update_new_snapshots_only: bool = False,
+        execution: Hashable | None = None,
     ) -> None:
+        self._execution = (os.getpid(), execution if execution is not None else id(self))
         self._desk = desk
         self._around = around
         self._asked = Asked()
@@ -186,7 +198,7 @@ class WorkflowSnapshot(SnapshotAssertion):
 
     def _claimed_before(self, received: Received, location: str) -> Claim | None:
         claim = Claim(location, self.test_location.nodeid, str(received))
-        return self._desk.claims.made(claim, (os.getpid(), id(self)))
+        return self._desk.claims.made(claim, self._execution)
 
     # --- what a failure shows
 

@@ -35,6 +35,7 @@ PLACES = [
     ("text", "test_the_snapshots"),
     ("toml", "test_what_a_project_says_of_its_values"),
     ("console", "test_nothing_is_paid_for_twice"),
+    ("python", "test_the_trials"),
     ("python", "test_the_hook"),
     ("console", "test_the_emulator_by_hand"),
 ]
@@ -58,6 +59,15 @@ def first(empty_project: Any) -> Any:
         text = block(kind, "first", number)
         empty_project.write(text.partition("\n")[0].removeprefix("# "), text)
     return empty_project
+
+
+def test_the_trials(first: Any) -> None:
+    """The test passes as soon as eight of its ten trials have."""
+    imports = "import pytest\nfrom pytest_wisebot import assert_result\n"
+    first.write("test_trials.py", imports + block("python", "test_the_trials"))
+    result = first.run("-v", "test_trials.py")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["test_trials.py::test_mostly_right PASSED 8/8 (2 not needed)*"])
 
 
 def test_every_block_has_its_place() -> None:

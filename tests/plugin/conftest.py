@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pytest_wisebot.emulator import Call, EmulatorHandle, Fault
 
 COUNTED_FLOWS = """
+    import random
+    import threading
     import time
     from pathlib import Path
     from pytest_wisebot.emulator import Emulator, WorkflowFailure
@@ -40,6 +42,17 @@ COUNTED_FLOWS = """
         ends_at = time.monotonic() + 10
         while not Path(inputs["until"]).exists() and time.monotonic() < ends_at:
             time.sleep(0.005)
+        return inputs
+
+    dice = {}
+    throwing = threading.Lock()
+
+    @emulator.workflow("dice", secret="FAKE-secret-of-all")
+    def throw(inputs):
+        with throwing:
+            thrown = dice.setdefault(inputs["whose"], random.Random(inputs["seed"])).random()
+        if thrown < inputs["chance"]:
+            raise WorkflowFailure("the dice said so")
         return inputs
 
     @emulator.workflow("locked", secret="FAKE-secret-that-no-test-has")

@@ -201,7 +201,10 @@ def test_a_wrong_marker_is_told_in_one_message(project: Any) -> None:
     result = project.run()
     result.assert_outcomes(errors=4)
     needs = 'workflow_run needs a marker that names a workflow: @pytest.mark.wisebot("NAME", {...})'
-    signature = "it is wisebot(workflow=None, inputs=None, *, api=None, timeout=None, max_seconds=None, share=False)"
+    signature = (
+        "it is wisebot(workflow=None, inputs=None, *, api=None, timeout=None, max_seconds=None, trials=1, "
+        "min_passes=None, share=False)"
+    )
     for message in [
         f"test_it.py::test_none: {needs}",
         f"test_it.py::test_no_marker: {needs}",

@@ -22,6 +22,8 @@ TEST = """
         (["--wisebot-max-runs"], "argument --wisebot-max-runs: expected one argument"),
         (["--wisebot-concurrency", "many"], "argument --wisebot-concurrency: expected a whole number, got 'many'"),
         (["--wisebot-retries", "1e3"], "argument --wisebot-retries: expected a whole number, got '1e3'"),
+        (["--wisebot-trials", "x"], "argument --wisebot-trials: expected a whole number, got 'x'"),
+        (["--wisebot-trials", "0"], "argument --wisebot-trials: expected a whole number of at least 1, got '0'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -75,7 +77,10 @@ def test_a_setting_in_the_file(outside: Any, line: str, message: str) -> None:
     assert outside.calls == []
 
 
-SIGNATURE = "it is wisebot(workflow=None, inputs=None, *, api=None, timeout=None, max_seconds=None, share=False)"
+SIGNATURE = (
+    "it is wisebot(workflow=None, inputs=None, *, api=None, timeout=None, max_seconds=None, trials=1, min_passes=None, "
+    "share=False)"
+)
 
 
 @pytest.mark.parametrize(

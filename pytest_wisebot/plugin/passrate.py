@@ -1,0 +1,87 @@
+"""The mathematics of trials: when a verdict is certain, and what so many passes say of the rate behind them.
+
+Numbers in, numbers out: nothing here knows of tests, runs or pytest.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+Z: Final = 1.959963984540054
+"""How many standard deviations around the mean hold 95 % of a normal distribution."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """So many of so many trials must pass.
+
+    Attributes:
+        trials: how many trials there are at most.
+        min_passes: how many of them must pass.
+        rate: the pass rate that was asked for, where `scaled` had to round it up; else it is that of the two numbers.
+    """
+
+    trials: int
+    min_passes: int
+    rate: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.rate:
+            object.__setattr__(self, "rate", self.min_passes / self.trials)
+
+    def __str__(self) -> str:
+        return f"{self.min_passes} of {self.trials}"
+
+    def scaled(self, trials: int) -> Demand:
+        """The same rate of another number of trials; passes are whole, and rounded up."""
+        return Demand(trials, -(-trials * self.min_passes // self.trials), self.rate)
+
+    def verdict(self, passes: int, failures: int) -> bool | None:
+        """Whether it is met; None as long as further trials can still decide either way."""
+        if passes >= self.min_passes:
+            return True
+        return False if failures > self.trials - self.min_passes else None
+
+    def may_be_open(self, passes: int, cap: int) -> int:
+        """How many trials may be sent and not judged yet: one that cannot count any more is not paid for.
+
+        Args:
+            passes: how many have passed so far.
+            cap: how many runs may be under way at once.
+        """
+        return max(0, min(cap, self.min_passes - passes))
+
+    @property
+    def can_be_shown(self) -> bool:
+        """Whether passing in every trial would show, with 95 % confidence, that the rate is as high as demanded.
+
+        All of all is out of the question: no number of trials shows that a workflow never fails.
+        """
+        return self.rate >= 1 or shown_at_best(self.trials) >= self.rate
+
+
+def interval(passes: int, trials: int) -> tuple[float, float]:
+    """The rates that so many passes are compatible with: Wilson's 95 % interval."""
+    if not trials:
+        return 0.0, 1.0
+    share, square = passes / trials, Z * Z
+    middle = share + square / (2 * trials)
+    width = Z * math.sqrt((share * (1 - share) + square / (4 * trials)) / trials)
+    low, high = ((middle + sign * width) / (1 + square / trials) for sign in (-1, 1))
+    # Where the mathematics gives exactly 0 or 1, floating point gives its neighbours.
+    return (0.0 if passes == 0 else low), (1.0 if passes == trials else high)
+
+
+def shown_at_best(trials: int) -> float:
+    """The lowest rate that is compatible with passing in every one of so many trials."""
+    return interval(trials, trials)[0]
+
+
+def trials_to_show(rate: float) -> int:
+    """How many trials it takes, all of them passed, to show a rate below 1."""
+    enough = max(1, math.floor(Z * Z * rate / (1 - rate)))
+    while shown_at_best(enough) < rate:
+        enough += 1
+    return enough

@@ -1,0 +1,447 @@
+"""Trials: one test, judged once for each of many runs, with one verdict and one set of reports.
+
+A trial is the test's whole protocol: its function's fixtures are made anew, and those of its class, module and session
+stay. Which trial is the last is only known when its own fixtures have been torn down. So each is torn down as if the
+test's own parent came next, and once there is a verdict, what pytest would have torn down after a single test follows,
+still inside the teardown phase.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Generator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import IntEnum, auto
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ..engine.values import Ahead
+from ..errors import ConfigurationError, WisebotError
+from ..runs import RunRequest, WorkflowRun
+from . import outcomes
+from .asking import Asked, key_of, of_trial
+from .demands import NO_SUBTESTS, demanded
+from .markers import says_trials
+from .passrate import Demand
+from .reports import errors_of
+from .trialtable import Row, add_to, doubt_about, table
+
+if TYPE_CHECKING:
+    from .session import WisebotSession
+
+_ENDS_PYTEST = (KeyboardInterrupt, pytest.exit.Exception)
+
+
+class Kind(IntEnum):
+    """How a phase of a trial ended, and with it the trial: the last of these that any of its phases is."""
+
+    PASSED = auto()
+    FAILED = auto()
+    ERROR = auto()
+    """Its setup failed: the test is in error, and would be in each further trial."""
+    NO_VERDICT = auto()
+    """Nobody can say whether the workflow is right."""
+    SKIPPED = auto()
+    """The test skipped itself, or said that it is expected to fail."""
+
+    @property
+    def word(self) -> str:
+        """As a table says it."""
+        return self.name.lower().replace("_", " ")
+
+
+class TrialsAhead:
+    """The trials of one test that start before their turn.
+
+    Args:
+        request: what each of them runs.
+        cap: how many runs may be under way at once.
+        start: starts these.
+    """
+
+    def __init__(self, request: RunRequest, cap: int, start: Callable[[list[Ahead]], None]) -> None:
+        self.request = request
+        self._cap = cap
+        self._start = start
+        self._started = 0
+
+    def go_on(self, demand: Demand, passes: int, judged: int) -> None:
+        """Starts as many as may be sent and not judged yet, by what is known so far."""
+        last = min(demand.trials, judged + demand.may_be_open(passes, self._cap))
+        fresh = range(self._started + 1, last + 1)
+        if fresh:
+            test = self.request.test
+            self._start([Ahead(key_of(test, trial), of_trial(self.request, trial)) for trial in fresh])
+            self._started = last
+
+
+@dataclass
+class Trial:
+    """One trial: its reports, and how it ended."""
+
+    number: int
+    reports: list[pytest.TestReport] = field(default_factory=list)
+    kinds: dict[str, Kind] = field(default_factory=dict)
+    """By phase."""
+    judged: Kind | None = None
+    """How it ended when it was judged."""
+    asked: list[Asked] = field(default_factory=list)
+
+    @property
+    def kind(self) -> Kind:
+        """How it ended."""
+        return max(self.kinds.values(), default=Kind.PASSED)
+
+    @property
+    def ends_all(self) -> bool:
+        """Whether no other trial follows it, whatever the count."""
+        return self.kind > Kind.FAILED
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of its phases have been reported."""
+        return any(report.when == "teardown" for report in self.reports)
+
+    @property
+    def failing(self) -> pytest.TestReport | None:
+        """The report that says why it did not pass: a failure rather than one that was expected."""
+        wrong = [report for report in self.reports if self.kinds[report.when or ""] is not Kind.PASSED]
+        return next((report for report in wrong if report.failed), next(iter(wrong), None))
+
+
+class Trials:
+    """Runs the tests that have trials. Registered once a test uses the plugin."""
+
+    def __init__(self, session: WisebotSession) -> None:
+        self._session = session
+        self._series: Series | None = None
+        self._refused: ConfigurationError | None = None
+        self._calling = False
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+        """A test with trials has a protocol of its own."""
+        if not says_trials(item) or item.config.getoption("setuponly", False):
+            return None
+        demand: Demand | None = None
+        try:
+            demand = demanded(item)
+            self._refused = None
+        except ConfigurationError as error:
+            self._refused = error
+        if demand is None and self._refused is None:
+            return None
+        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        try:
+            for report in self._reports_of(item, nextitem, demand):
+                item.ihook.pytest_runtest_logreport(report=report)
+        finally:
+            self._series = self._refused = None
+        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        return True
+
+    def _reports_of(
+        self, item: pytest.Item, nextitem: pytest.Item | None, demand: Demand | None
+    ) -> list[pytest.TestReport]:
+        if demand is None:  # refused: its setup will say why
+            return _protocol(item, nextitem)
+        self._series = Series(item, nextitem, demand, self._session)
+        return self._series.reports()
+
+    @property
+    def execution(self) -> object | None:
+        """What all trials of the test that runs have in common; None for a test without trials."""
+        return self._series.execution if self._series is not None else None
+
+    def asks(self, request: RunRequest) -> None:
+        """A trial asks for its declared run."""
+        if self._series is not None:
+            self._series.asks(request)
+
+    # --- hooks that watch the protocol of each trial
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self) -> None:
+        """A test that cannot have trials is told why, and not run once in silence."""
+        __tracebackhide__ = True
+        if self._refused is not None:
+            raise self._refused.with_traceback(None) from None
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self) -> Generator[None, object, object]:
+        """Whoever makes a report before this phase has ended makes that of a subtest."""
+        __tracebackhide__ = True
+        self._calling = self._series is not None
+        try:
+            return (yield)
+        finally:
+            self._calling = False
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_teardown(self) -> Generator[None, object, object]:
+        """The innermost of all wrappers: what a trial's teardown prints and logs is kept as that of any test."""
+        __tracebackhide__ = True
+        failed: BaseException | None = None
+        result: object = None
+        try:
+            result = yield
+        except _ENDS_PYTEST:
+            raise
+        except BaseException as error:
+            if self._series is None:
+                raise
+            failed = error
+        if self._series is not None:
+            self._series.torn_down(failed)
+        try:
+            if failed is not None:
+                raise failed
+        finally:
+            del failed
+        return result
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """The outermost wrapper, so that it sees what every other plugin made of the report."""
+        __tracebackhide__ = True
+        if self._calling:
+            raise ConfigurationError(f"{item.nodeid}: a test with trials cannot have subtests: {NO_SUBTESTS}")
+        report = yield
+        if self._series is not None:
+            self._series.reported(report, call)
+        return report
+
+
+class Series:
+    """The trials of one test.
+
+    Args:
+        item: the test.
+        nextitem: the test after it, which says what of its fixtures stays.
+        demand: how many of how many trials must pass.
+        session: who starts runs.
+    """
+
+    def __init__(
+        self, item: pytest.Item, nextitem: pytest.Item | None, demand: Demand, session: WisebotSession
+    ) -> None:
+        self.execution = object()
+        self._item = item
+        self._nextitem = nextitem
+        self._demand = demand
+        self._session = session
+        self._ahead = session.trials_ahead(item)
+        self._anew = _Anew(item)
+        self._trial = Trial(0)
+        self._first_failed: Trial | None = None
+        self._passes = self._failures = 0
+        self._over = False
+        self._later: BaseException | None = None
+        """What the fixtures that are wider than a trial were torn down with."""
+        self._rows: list[Row] = []
+        self._notes: list[str] = []
+        self._durations: dict[str, float] = {}
+
+    def reports(self) -> list[pytest.TestReport]:
+        """Runs the trials, as many as it takes, and gives the reports of the one test that they are."""
+        while not self._over:
+            if self._ahead is not None:
+                self._ahead.go_on(self._demand, self._passes, self._passes + self._failures)
+            self._trial = Trial(self._trial.number + 1)
+            self._session.asking.trial = self._trial.number
+            self._anew.begin()
+            _protocol(self._item, self._item.parent)
+            self._settle(self._trial)
+            self._write_down(self._trial)
+        return self._told()
+
+    # --- what the hooks tell
+
+    def asks(self, request: RunRequest) -> None:
+        """Where a trial asks for something else than was started for it, the others would, too."""
+        if self._ahead is not None and not self._ahead.request.equals(request):
+            self._ahead = None
+            self._session.forget(self._item)
+
+    def reported(self, report: pytest.TestReport, call: pytest.CallInfo[None]) -> None:
+        """A phase has its report."""
+        trial = self._trial
+        if not trial.is_whole:
+            trial.reports.append(report)
+            trial.kinds[report.when or ""] = max(_kind(report, call), trial.kinds.get(report.when or "", Kind.PASSED))
+
+    def torn_down(self, error: BaseException | None) -> None:
+        """The trial's own fixtures are torn down: it can be judged, and if it was the last, the rest follows."""
+        __tracebackhide__ = True
+        trial = self._trial
+        trial.kinds["teardown"] = _kind_of_error(error) if error is not None else Kind.PASSED
+        trial.asked = self._session.asking.asked
+        trial.judged = trial.kind
+        passes, failures = self._with(trial.kind)
+        if trial.ends_all or self._demand.verdict(passes, failures) is not None:
+            self._end()
+
+    def _with(self, kind: Kind) -> tuple[int, int]:
+        """Passes and failures with one more trial."""
+        return self._passes + (kind is Kind.PASSED), self._failures + (kind is Kind.FAILED)
+
+    def _settle(self, trial: Trial) -> None:
+        """Counts a trial, with what other plugins' wrappers made of its teardown before it began or after it ended."""
+        if trial.judged is None:
+            trial.kinds["teardown"] = trial.judged = Kind.ERROR
+        if not self._over:
+            trial.judged = trial.kind
+        self._passes, self._failures = self._with(trial.judged)
+        if not self._over and (trial.ends_all or self._demand.verdict(self._passes, self._failures) is not None):
+            self._end()
+
+    def _end(self) -> None:
+        """There is a verdict, or there will be none: nothing more is started, and what is wider than a trial ends."""
+        __tracebackhide__ = True
+        self._over = True
+        self._session.forget(self._item)
+        try:
+            self._item.session._setupstate.teardown_exact(self._nextitem)  # noqa: SLF001 - what pytest itself does
+        except _ENDS_PYTEST:
+            raise
+        except BaseException as later:  # noqa: BLE001 - of whatever fixture: it is reported, and is no trial's failure
+            self._later = later
+
+    # --- what is left of a trial
+
+    def _write_down(self, trial: Trial) -> None:
+        for report in trial.reports:
+            phase = report.when or ""
+            self._durations[phase] = self._durations.get(phase, 0.0) + report.duration
+            self._notes += outcomes.notes_on(report)
+        runs = [run for one in trial.asked if isinstance(run := one.pending.outcome, WorkflowRun)]
+        wrong = trial.failing
+        self._rows.append(Row.of(trial.number, trial.kind.word, wrong, runs, self._session.redactor.clean))
+        trial.asked = []
+        if trial.judged is Kind.FAILED and _is_worse(trial, self._first_failed):
+            self._first_failed = trial
+
+    # --- the one test
+
+    def _told(self) -> list[pytest.TestReport]:
+        """The reports of the trial that stands for all."""
+        demand = self._demand
+        met = demand.verdict(self._passes, self._failures)
+        ended = self._trial.kind.word if met is None else ""
+        why = next((f"trial {row.number}: {row.why}" for row in self._rows if row.word == Kind.FAILED.word), "")
+        count = outcomes.Count(
+            demand.trials, demand.min_passes, self._passes, self._failures, met, ended, why, doubt_about(demand)
+        )
+        trial = self._first_failed if met is False and self._first_failed is not None else self._trial
+        reports = _with_failure_in_call(trial)
+        self._add_table(trial, count, reports)
+        if self._later is not None:
+            reports = [*(report for report in reports if report.when != "teardown"), self._report_of_later()]
+        speaks = next((report for report in reports if report.when == "call"), reports[0])
+        for report in reports:
+            report.duration = self._durations.get(report.when or "", 0.0)
+            report.user_properties.append(("wisebot_trials", str(count)))
+            outcomes.set_notes(report, self._notes if report is speaks else [])
+        outcomes.count_trials(speaks, count)
+        return reports
+
+    def _add_table(self, trial: Trial, count: outcomes.Count, reports: list[pytest.TestReport]) -> None:
+        whole = self._item.config.get_verbosity() >= 2
+        text = table(count, self._rows, trial.number if count.met is False else None, whole=whole)
+        wrong = next((report for report in reports if report.failed), None)
+        if wrong is not None:
+            add_to(wrong, text, count, trial.number)
+        elif count.failures:
+            reports[-1].sections.append(("wisebot trials", text))
+
+    def _report_of_later(self) -> pytest.TestReport:
+        later = self._later
+        self._later = None
+
+        def torn_down() -> None:
+            __tracebackhide__ = True
+            assert later is not None
+            raise later
+
+        call = pytest.CallInfo.from_call(torn_down, when="teardown")
+        report: pytest.TestReport = self._item.ihook.pytest_runtest_makereport(item=self._item, call=call)
+        return report
+
+
+class _Anew:
+    """What pytest keeps on a test, and a trial shall find as the first one did."""
+
+    def __init__(self, item: pytest.Item) -> None:
+        self._item: Any = item
+        self._marks = list(item.own_markers)
+        self._properties = list(item.user_properties)
+        self._parameters: dict[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
+        self._bag = self._parameters.get("inputs")
+
+    def begin(self) -> None:
+        item = self._item
+        if isinstance(self._bag, dict):
+            with suppress(Exception):  # what cannot be copied is no input bag either: the trial itself will say so
+                self._parameters["inputs"] = copy.deepcopy(self._bag)
+        item.own_markers[:] = self._marks
+        item.user_properties[:] = self._properties
+        item._report_sections[:] = []  # noqa: SLF001 - what earlier trials printed is theirs
+        if getattr(item, "_instance", None) is not None:
+            with suppress(AttributeError):
+                del item._instance  # noqa: SLF001 - each trial has an object of its class of its own
+            item._obj = None  # noqa: SLF001 - the method that is bound to it
+
+
+def _protocol(item: pytest.Item, nextitem: Any) -> list[pytest.TestReport]:
+    """Setup, call and teardown of a test; their reports are not told to anybody yet."""
+    from _pytest.runner import runtestprotocol
+
+    return runtestprotocol(item, log=False, nextitem=nextitem)
+
+
+def _kind(report: pytest.TestReport, call: pytest.CallInfo[None]) -> Kind:
+    expected = hasattr(report, "wasxfail")
+    if report.skipped:
+        said_so = call.excinfo is not None and isinstance(call.excinfo.value, pytest.xfail.Exception)
+        return Kind.FAILED if expected and not said_so else Kind.SKIPPED
+    if not report.failed or _passed_strictly(report, call):
+        return Kind.PASSED
+    if any(isinstance(error, WisebotError) for error in errors_of(call.excinfo.value if call.excinfo else None)):
+        return Kind.NO_VERDICT
+    return Kind.ERROR if report.when == "setup" else Kind.FAILED
+
+
+def _kind_of_error(error: BaseException) -> Kind:
+    """Of a teardown, whose report has not been made yet."""
+    if isinstance(error, pytest.skip.Exception):
+        return Kind.SKIPPED
+    return Kind.NO_VERDICT if any(isinstance(one, WisebotError) for one in errors_of(error)) else Kind.FAILED
+
+
+def _passed_strictly(report: pytest.TestReport, call: pytest.CallInfo[None]) -> bool:
+    """Whether a trial passed that ``xfail(strict=True)`` expected to fail: that is for the whole test to answer for."""
+    return call.excinfo is None and str(report.longrepr).startswith("[XPASS(strict)]")
+
+
+def _is_worse(trial: Trial, than: Trial | None) -> bool:
+    """Whether it is the one to show: the first that failed, and rather one that was not expected to."""
+    if than is None:
+        return True
+    shown, other = trial.failing, than.failing
+    return bool(shown and shown.failed and other and not other.failed)
+
+
+def _with_failure_in_call(trial: Trial) -> list[pytest.TestReport]:
+    """The reports of a trial; where its own teardown failed, that is what its call says: a trial is judged as a whole.
+
+    pytest would say "1 passed, 1 error", of which the one is wrong, and the other would be no part of the verdict.
+    """
+    call, teardown = trial.reports[-2:]
+    if trial.kinds["teardown"] in (Kind.PASSED, Kind.SKIPPED) or call.when != "call" or not call.passed:
+        return trial.reports
+    call.when, teardown.when = teardown.when, call.when
+    return [*trial.reports[:-2], teardown, call]
