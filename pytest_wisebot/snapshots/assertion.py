@@ -112,6 +112,7 @@ class WorkflowSnapshot(SnapshotAssertion):
 
         Raises:
             TypeError: an argument is unknown or wrong; the message names it.
+            ValueError: the name holds a credential.
         """
         __tracebackhide__ = True
         if unknown:
@@ -119,6 +120,8 @@ class WorkflowSnapshot(SnapshotAssertion):
             raise TypeError(f"workflow_snapshot: {given} is none of its arguments; they are {ASKABLE}")
         if name is not None and (not isinstance(name, str) or not name):
             raise TypeError(f"workflow_snapshot: name= is a text that is not empty, got {name!r}")
+        if name is not None and (clean := self._around().clean_text(name)) != name:
+            raise ValueError(f"workflow_snapshot: name= holds a credential, and would be a file's name: {clean}")
         self._asked = Asked.checked(rules=rules, exclude=exclude, shape=shape, failed=failed)
         super().__call__(name=name)
         return self

@@ -148,3 +148,17 @@ def test_it_says_what_it_is(recorded: Any) -> None:
     assert lines[at + 1].strip() == (
         "What was recorded: ``assert run == workflow_snapshot`` compares a run, or any JSON value, with its snapshot."
     )
+
+
+def test_a_name_that_holds_a_credential_is_refused(recorded: Any) -> None:
+    """It would be the name of a file; nothing is written, and the message shows none of it."""
+    recorded.test("""
+        def test_it(workflow_snapshot):
+            assert 1 == workflow_snapshot(name="wb_live_FAKEFAKEFAKEFAKE")
+    """)
+    result = recorded.update()
+    result.assert_outcomes(failed=1)
+    assert recorded.names == []
+    assert recorded.shown(result)[0] == (
+        "ValueError: workflow_snapshot: name= holds a credential, and would be a file's name: <secret>"
+    )
