@@ -65,7 +65,7 @@ class Summary:
         yield f"{counted(len(tests), 'test')} with trials: {many}; {counted(judged, 'trial')} judged"
         told = {nodeid: count for nodeid, count in tests.items() if count.word not in ("passed", "skipped")}
         yield from self._named([f"{nodeid}: {_told(count)}" for nodeid, count in told.items()])
-        doubtful = [f"{nodeid}: {count.doubt}" for nodeid, count in tests.items() if count.doubt]
+        doubtful = sorted(f"{nodeid}: {count.doubt}" for nodeid, count in tests.items() if count.doubt)
         if doubtful:
             more = f" (and {counted(len(doubtful) - 1, 'more test')} likewise)" if len(doubtful) > 1 else ""
             yield f"warning: a pass rate that its trials cannot show{more}: {doubtful[0]}"
