@@ -39,6 +39,7 @@ class Controller:
         self._closing: Closing | None = None
         self._owner: Owner | None = None
         self._expected = False
+        self._collected: tuple[list[str], list[str]] | None = None
         self._settled = threading.Event()
 
     # --- hooks
@@ -126,8 +127,11 @@ class Controller:
         }
 
     def collect(self, selected: list[str], deselected: list[str]) -> None:
-        """Learns which tests there are, from a worker."""
-        self._owned().collect(selected, deselected)
+        """Learns which tests there are, from a worker; in its thread, while the main one may be loading the rest."""
+        with self._lock:
+            self._collected = selected, deselected
+            if self._owner is not None:
+                self._owner.collect(selected, deselected)
 
     def mask(self, secret: Secret) -> None:
         """Masks this credential from now on."""
@@ -147,6 +151,8 @@ class Controller:
                 from .owner import owner_of
 
                 self._owner = owner_of(self._config)
+                if self._collected is not None:
+                    self._owner.collect(*self._collected)
                 self._closing = Closing(self._config, self._owner)
                 self._config.pluginmanager.register(self._closing, "wisebot-closing")
                 self._closing.live.start()

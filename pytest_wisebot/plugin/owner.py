@@ -10,7 +10,6 @@ import os
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +64,7 @@ class Owner:
         self._emulator: EmulatorProcess | None = None
         self._engine: Engine | None = None
         self._history: History | None = None
+        self._collected: tuple[list[str], list[str]] | None = None
         self._made: dict[str, Settings | ConfigurationError] = {}
         self.redactor = redactor_of(config)
         self.on_wait: Callable[[bool], None] = _nobody_minds
@@ -134,9 +134,10 @@ class Owner:
                 from .comparing import Comparing
                 from .history import History
 
-                self._history = History(
-                    self._config, self.settings, self.redactor, Comparing(self.settings, self.redactor)
-                )
+                made = History(self._config, self.settings, self.redactor, Comparing(self.settings, self.redactor))
+                if self._collected is not None:
+                    made.collect(*self._collected)
+                self._history = made
             return self._history
 
     @property
@@ -146,8 +147,10 @@ class Owner:
 
     def collect(self, selected: list[str], deselected: list[str]) -> None:
         """Learns which tests there are."""
-        with suppress(ConfigurationError, pytest.UsageError, pytest.exit.Exception):  # told by whoever asks for a run
-            self.history.collect(selected, deselected)
+        with self._lock:
+            self._collected = selected, deselected
+            if self._history is not None:
+                self._history.collect(*self._collected)
 
     @property
     def begun(self) -> Engine | None:
