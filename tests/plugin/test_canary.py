@@ -650,6 +650,12 @@ def _parts(stdout: str) -> dict[str, str]:
     return {name: "\n".join(lines) for name, lines in parts.items()}
 
 
+@pytest.fixture(autouse=True)
+def _in_no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The suites see which process is a worker: those of this test's own xdist are none of theirs."""
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+
+
 @pytest.fixture
 def suite(empty_project: Any, echo: str) -> Suite:
     """The project, with the redactor at work."""

@@ -112,6 +112,7 @@ def killed(outside: Any) -> Killed:
     return Killed(outside)
 
 
+@pytest.mark.heavy
 def test_killed_at_any_moment(killed: Killed) -> None:
     """Twenty times ``kill -9`` during a hundred runs: nothing that had ended is lost, torn, or paid for twice."""
     chance = random.Random(20)

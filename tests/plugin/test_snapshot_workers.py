@@ -10,6 +10,7 @@ MANY = 300
 
 
 @pytest.mark.slow
+@pytest.mark.heavy
 def test_no_snapshot_is_lost_among_eight_workers(recorded: Any) -> None:
     """300 snapshots, updated three times from scratch and once more from other values; the next session is green."""
     suite = """
