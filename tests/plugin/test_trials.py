@@ -91,7 +91,8 @@ def test_a_failure_shows_the_trials_and_the_first_that_failed(outside: Any) -> N
     ]
     assert lines_of(result, "Captured stdout call") == ["this is trial 2"]
     assert result.stdout.str().count("over the webhook API, environment outside: ok (live)") == 1
-    assert "FAILED test_it.py::test_it - passed 2/5 (5 not needed), 8 must; trial 2: asse..." in result.outlines
+    # pytest cuts the line to the terminal's width, and on CI it does not.
+    result.stdout.fnmatch_lines(["FAILED test_it.py::test_it - passed 2/5 (5 not needed), 8 must; trial 2: asse*"])
 
 
 def test_default_is_that_all_must_pass(outside: Any) -> None:
