@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Iterator
+from itertools import takewhile
 from typing import Final
 
 from .forms import Span, literal_forms
@@ -54,11 +54,11 @@ class Fragments:
         """Long heads and tails, beside which nothing says that there was more."""
         for form in self._long:
             for at in _all_of(form[:LONG_FRAGMENT], text):
-                yield at, at + len(os.path.commonprefix([text[at : at + len(form)], form]))
+                yield at, at + _alike(text[at : at + len(form)], form)
             for at in _all_of(form[-LONG_FRAGMENT:], text):
                 end = at + LONG_FRAGMENT
                 before = text[max(0, end - len(form)) : end]
-                yield end - len(os.path.commonprefix([before[::-1], form[::-1]])), end
+                yield end - _alike(before[::-1], form[::-1]), end
 
     def _head(self, text: str, first: int, last: int) -> Iterator[Span]:
         for end in {last, _stripped_end(text, first, last)}:
@@ -96,6 +96,11 @@ class Fragments:
         start, end = _stripped_start(text, first, last), _stripped_end(text, first, last)
         if cut and SHORTEST_FRAGMENT <= end - start <= self._longest and text[start:end] in self._joined:
             yield start, end
+
+
+def _alike(one: str, other: str) -> int:
+    """With how many equal characters two texts begin."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def _all_of(part: str, text: str) -> Iterator[int]:
