@@ -1,20 +1,15 @@
-"""What a truncation leaves of a credential: its head before the dots, its tail behind them, and long ones anywhere."""
+"""What a truncation leaves of a credential: its head before the dots, its tail behind them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import takewhile
 from typing import Final
 
 from .forms import Span, literal_forms
 
 SHORTEST_FRAGMENT: Final = 4
 """Characters beside a truncation from which on they are taken for a part of a credential."""
-
-LONG_FRAGMENT: Final = 20
-"""Characters from which on a head or a tail is taken for a part of a credential although no sign says so: Python's own
-messages, as that of ``int(text)``, cut without one."""
 
 _SIGNS: Final = ("...", "…", "\\u2026", " chars]", "[truncated]")
 _CUT: Final = re.compile(r"[\[(<]?(?:\.\.\.|…|\\u2026)[\])>]?|\[\d{1,9} chars\]|\[truncated\]")
@@ -29,12 +24,10 @@ class Fragments:
     def __init__(self, credentials: Iterable[str]) -> None:
         forms = sorted({form for credential in credentials for form in literal_forms(credential)})
         self._joined = "\0".join(forms)
-        self._long = [form for form in forms if len(form) > LONG_FRAGMENT]
         self._longest = max(map(len, forms), default=0)
 
     def spans(self, text: str) -> Iterator[Span]:
         """Where heads, tails and middles stand."""
-        yield from self._unsaid(text)
         if not any(sign in text for sign in _SIGNS):
             return
         cuts = [cut.span() for cut in _CUT.finditer(text)]
@@ -49,16 +42,6 @@ class Fragments:
                 yield end, _end_of_shape(text, end, ends_before[index + 1])
             yield from self._tail(text, end, ends_before[index + 1])
             yield from self._middle(text, end, ends_before[index + 1], index + 1 < len(cuts))
-
-    def _unsaid(self, text: str) -> Iterator[Span]:
-        """Long heads and tails, beside which nothing says that there was more."""
-        for form in self._long:
-            for at in _all_of(form[:LONG_FRAGMENT], text):
-                yield at, at + _alike(text[at : at + len(form)], form)
-            for at in _all_of(form[-LONG_FRAGMENT:], text):
-                end = at + LONG_FRAGMENT
-                before = text[max(0, end - len(form)) : end]
-                yield end - _alike(before[::-1], form[::-1]), end
 
     def _head(self, text: str, first: int, last: int) -> Iterator[Span]:
         for end in {last, _stripped_end(text, first, last)}:
@@ -96,18 +79,6 @@ class Fragments:
         start, end = _stripped_start(text, first, last), _stripped_end(text, first, last)
         if cut and SHORTEST_FRAGMENT <= end - start <= self._longest and text[start:end] in self._joined:
             yield start, end
-
-
-def _alike(one: str, other: str) -> int:
-    """With how many equal characters two texts begin."""
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
-
-
-def _all_of(part: str, text: str) -> Iterator[int]:
-    at = text.find(part)
-    while at >= 0:
-        yield at
-        at = text.find(part, at + 1)
 
 
 def _shaped_head(text: str, first: int, last: int) -> Span | None:
