@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import textwrap
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -76,13 +77,23 @@ class Project:
     def __init__(self, pytester: pytest.Pytester) -> None:
         self.pytester = pytester
         self.path = pytester.path
+        self._written = 0
 
     def write(self, name: str, text: str) -> Path:
         """Writes a file, its indentation taken out."""
         path = self.path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(textwrap.dedent(text), "utf-8")
+        # Python, and pytest before 9.2, know bytecode by its source's size and full second, which two texts may share.
+        self._written += 1
+        os.utime(path, (now := time.time() + self._written, now))
         return path
+
+    def edit(self, name: str, old: str, new: str) -> Path:
+        """Changes a part of a file."""
+        text = (self.path / name).read_text("utf-8")
+        assert old in text
+        return self.write(name, text.replace(old, new))
 
     def test(self, text: str, name: str = "test_it.py") -> Path:
         """Writes a test module with this package's names and pytest in scope."""

@@ -44,8 +44,7 @@ def selected(outside: Any) -> Any:
 
 
 def let_fail(selected: Any, *names: str) -> None:
-    path = selected.project.path / "test_it.py"
-    path.write_text(path.read_text("utf-8").replace("FAILS = ()", f"FAILS = {names!r}"), "utf-8")
+    selected.project.edit("test_it.py", "FAILS = ()", f"FAILS = {names!r}")
 
 
 @pytest.mark.parametrize(

@@ -328,8 +328,7 @@ def test_a_kept_run_says_so_and_has_no_latency(outside: Any, numbers: Any) -> No
             assert workflow_run.source == "nothing of the kind"
     """)
     outside.run("--wisebot-runs=record")
-    test = outside.project.path / "test_it.py"
-    test.write_text(test.read_text("utf-8").replace("max_seconds=60", "max_seconds=0.001"), "utf-8")
+    outside.project.edit("test_it.py", "max_seconds=60", "max_seconds=0.001")
     for mode, source, where in (
         ("replay", "recording", r"recordings/nap/webhook-\w+\.json"),
         ("last", "last", rf"session {sessions(outside)[0].name}"),
@@ -397,8 +396,7 @@ def test_recording_a_part_leaves_the_rest(outside: Any, numbers: Any) -> None:
     changed = {name for name, data in recordings(outside).items() if data != before[name]}
     assert len(changed) == 2
     assert recordings(outside).keys() == before.keys()
-    test = outside.project.path / "test_it.py"
-    test.write_text(test.read_text("utf-8").replace("range(3)", "range(2)"), "utf-8")
+    outside.project.edit("test_it.py", "range(3)", "range(2)")
     result = outside.run("--wisebot-runs=record")
     told = numbers(result)[-2:]
     assert told[0] == "1 recording in recordings not asked for any more (--wisebot-prune removes what is unused):"

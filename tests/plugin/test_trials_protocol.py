@@ -111,8 +111,7 @@ def test_a_teardown_that_fails_fails_its_trial(outside: Any) -> None:
         FAILS = [1]
     """)
     assert outside.run().parseoutcomes() == {"flaky": 1}
-    path = outside.project.path / "test_it.py"
-    path.write_text(path.read_text().replace("[1]\n", "[1, 2]\n"))
+    outside.project.edit("test_it.py", "[1]\n", "[1, 2]\n")
     result = outside.run("-rA")
     assert result.parseoutcomes() == {"failed": 1}
     result.stdout.fnmatch_lines(
@@ -157,8 +156,7 @@ def test_another_plugin_may_fail_a_teardown_after_its_end(outside: Any) -> None:
     """.replace("NEEDED", "3"))  # fmt: skip
     assert outside.run().parseoutcomes() == {"flaky": 1}
     assert log_of(outside) == [*["test"] * 5, "module down"]
-    path = outside.project.path / "test_it.py"
-    path.write_text(path.read_text().replace("min_passes=3", "min_passes=4"))
+    outside.project.edit("test_it.py", "min_passes=3", "min_passes=4")
     result = outside.run()
     assert result.parseoutcomes() == {"failed": 1}
     assert "passed 0/2 (3 not needed); 4 of 5 must pass" in result.outlines

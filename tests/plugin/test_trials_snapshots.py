@@ -24,9 +24,8 @@ NAMES = ["test_it/test_it.json", "test_it/test_it[named].json"]
 
 def odd(recorded: Any, numbers: str) -> None:
     """Has the trials of these numbers give another value."""
-    path = recorded.path / "test_it.py"
-    text = path.read_text()
-    path.write_text(text[: text.index("ODD = ")] + f"ODD = {numbers}\n")
+    text = (recorded.path / "test_it.py").read_text("utf-8")
+    recorded.project.write("test_it.py", f"{text[: text.index('ODD = ')]}ODD = {numbers}\n")
 
 
 @pytest.mark.parametrize("args", [[], ["-n", "2"]], ids=["one process", "xdist"])
