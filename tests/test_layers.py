@@ -12,23 +12,26 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "pytest_wisebot"
 
 EVERY_ROOM = {
-    "errors", "runs", "redaction", "settings", "envelope", "apis", "client", "expect", "engine", "emulator",
-    "snapshots", "plugin",
+    "errors", "runs", "journal", "limits", "redaction", "settings", "envelope", "apis", "client", "expect", "engine",
+    "emulator", "snapshots", "report", "plugin",
 }  # fmt: skip
 
 # room -> (own rooms it may import, third-party packages it may import)
 RULES: dict[str, tuple[set[str], set[str]]] = {
     "errors": (set(), set()),
     "runs": ({"errors"}, set()),
+    "journal": ({"errors"}, set()),
+    "limits": (set(), set()),
     "redaction": (set(), set()),
-    "settings": ({"errors", "runs", "redaction"}, {"pydantic"}),
+    "settings": ({"errors", "runs", "limits", "redaction"}, {"pydantic"}),
     "envelope": ({"errors", "runs"}, {"pydantic"}),
     "apis": ({"errors", "runs", "settings"}, set()),
     "client": ({"errors", "runs", "settings", "redaction", "envelope", "apis"}, {"httpx"}),
     "expect": ({"errors", "runs"}, {"pydantic"}),
-    "engine": ({"errors", "runs", "settings", "redaction", "client"}, {"anyio"}),
+    "engine": ({"errors", "runs", "journal", "settings", "redaction", "client"}, {"anyio"}),
     "snapshots": ({"runs", "redaction"}, {"syrupy"}),
     "emulator": ({"runs", "errors", "redaction"}, set()),
+    "report": ({"errors", "runs", "journal", "limits", "redaction"}, {"jinja2"}),
     "plugin": (EVERY_ROOM, {"pytest", "_pytest"}),  # _pytest: whether marks skip a test, which nothing public tells
 }
 

@@ -1,29 +1,18 @@
-"""The session's event log: one line as each thing ends, from which reports and verdicts are made.
-
-============  ==================================================================================================
-``session``   the first line: format, session, mode, environment and hosts, what was collected and selected
-``run``       a run has ended, in whatever way: who asked, what came, when, where from
-``test``      a test has ended: its outcome, the runs that it used, why it failed
-``end``       the last line, unless the session was killed: exit code and counts
-============  ==================================================================================================
-"""
+"""The session's event log as a file, and what it says of a run (see `journal` for the format)."""
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path
 from typing import Any, Final
 
 from ..errors import ConfigurationError, InfrastructureError, NotRun, RecordingNotFound
+from ..journal import moment
 from ..runs import WorkflowRun
 from .files import write_all
 from .jobs import Job
 from .values import Ended, Outcome
-
-FORMAT: Final = 1
 
 FILE_NAME: Final = "events.jsonl"
 
@@ -40,65 +29,12 @@ class EventLog:
         self._descriptor = os.open(path, flags, 0o600)
 
     def write(self, line: bytes) -> None:
-        """Adds a line (see `event_line`)."""
+        """Adds a line (see `journal.event_line`)."""
         write_all(self._descriptor, line)
 
     def close(self) -> None:
         """Nothing is added any more."""
         os.close(self._descriptor)
-
-
-def event_line(event: Mapping[str, Any]) -> bytes:
-    """An event as a line of ASCII: what a workflow answers may hold line separators and lone surrogates."""
-    return json.dumps(event, separators=(",", ":"), allow_nan=False).encode("ascii") + b"\n"
-
-
-def read_events(path: Path) -> list[dict[str, Any]]:
-    """The events of a log, without a last line that a killed session has left half.
-
-    Raises:
-        ConfigurationError: it cannot be read, is of a later format, or torn elsewhere than at its end; the message
-            names the file.
-    """
-    try:
-        lines = path.read_bytes().split(b"\n")
-    except OSError as error:
-        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from None
-    events = []
-    for number, line in enumerate(lines, 1):
-        try:
-            event = json.loads(line) if line else None
-        except ValueError:
-            if number == len(lines):
-                break
-            raise ConfigurationError(f"{path}: line {number} is no JSON") from None
-        if isinstance(event, dict):
-            events.append(event)
-    check_format(path, events[0] if events else {})
-    return events
-
-
-def first_event(path: Path) -> dict[str, Any]:
-    """The first event of a log; an empty one where there is none that can be read."""
-    try:
-        with path.open("rb") as file:
-            event = json.loads(file.readline())
-    except (OSError, ValueError):
-        return {}
-    return event if isinstance(event, dict) else {}
-
-
-def check_format(path: Path, session: Mapping[str, Any]) -> None:
-    """Refuses what a later version has written.
-
-    Raises:
-        ConfigurationError: this version does not read it.
-    """
-    found = session.get("format", FORMAT)
-    if not isinstance(found, int) or found > FORMAT:
-        raise ConfigurationError(
-            f"{path}: has format {found}, and this version of pytest-wisebot reads {FORMAT}: install a newer one"
-        )
 
 
 def run_event(job: Job, ended: Ended) -> dict[str, Any]:
@@ -164,8 +100,3 @@ def outcome_word(outcome: Outcome) -> str:
         (ConfigurationError, "configuration"),
     ]
     return next((word for kind, word in words if isinstance(outcome, kind)), "error")
-
-
-def moment(seconds: float | None) -> str | None:
-    """A time of day, of seconds since the epoch."""
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

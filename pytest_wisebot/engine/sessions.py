@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import ConfigurationError
+from ..journal import FORMAT, check_format, event_line, first_event, moment
 from ..redaction import Redactor
-from .events import FILE_NAME, FORMAT, EventLog, check_format, event_line, first_event, moment
+from .events import FILE_NAME, EventLog
 from .store import Store
 
 FOLDER: Final = ".wisebot"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ..journal import moment
 from . import outcomes
 
 if TYPE_CHECKING:
@@ -52,8 +53,6 @@ class Diary:
             self._write(report.nodeid, worker, test)
 
     def _write(self, nodeid: str, worker: str, test: _Test) -> None:
-        from ..engine.events import moment
-
         history = self._owner.begun_history
         if history is None:
             return

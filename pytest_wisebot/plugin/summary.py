@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from ..engine.ledger import Numbers
+from ..report.figures import percentile
 from .outcomes import FLAKY, Count, drifted, not_run_by_reason, notes_of, trials_of, unlimited
 from .words import column, counted
 
@@ -47,7 +47,7 @@ class Summary:
             yield f"{counted(numbers.runs, 'run')}, {took}{together}"
         width = max((len(column(workflow)) for workflow in numbers.seconds), default=0)
         for workflow, seconds in sorted(numbers.seconds.items()):
-            p50, p95 = percentile(seconds, 0.5), percentile(seconds, 0.95)
+            p50, p95 = (percentile(seconds, share) or 0.0 for share in (0.5, 0.95))
             yield f"  {column(workflow):<{width}}  {counted(len(seconds), 'run')}, p50 {p50:.2f} s, p95 {p95:.2f} s"
         for source, count in sorted(numbers.kept.items()):
             yield f"{counted(count, 'run')} {_WHERE_FROM[source]}"
@@ -107,8 +107,3 @@ class Summary:
 def _told(count: Count) -> str:
     """Of a failure pytest itself says why."""
     return f"{count}; {count.why}" if count.word == FLAKY and count.why else str(count)
-
-
-def percentile(seconds: Sequence[float], share: float) -> float:
-    """The smallest of the values that so large a share of them does not exceed."""
-    return sorted(seconds)[max(0, math.ceil(share * len(seconds)) - 1)]

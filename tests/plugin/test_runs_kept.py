@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pytest_wisebot.engine.events import read_events
+from pytest_wisebot.journal import read_events
 
 SUITE = """
     @pytest.fixture(scope="module")
@@ -486,7 +486,7 @@ def test_the_event_log_tells_the_session(outside: Any) -> None:
     result = outside.run("-k", "not deselected")
     result.assert_outcomes(passed=1, failed=1, errors=1, skipped=1, deselected=1)
     (folder,) = sessions(outside)
-    session, *events, end = read_events(folder / "events.jsonl")
+    session, *events, end = list(read_events(folder / "events.jsonl"))
     assert (session["session"], session["mode"], session["environment"]) == (folder.name, "live", "outside")
     names = ["test_passes", "test_is_refused", "test_fails", "test_without_runs"]
     assert session["selected"] == [f"test_it.py::{name}" for name in names]

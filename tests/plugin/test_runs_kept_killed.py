@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from pytest_wisebot.engine.events import read_events
 from pytest_wisebot.engine.store import Store
+from pytest_wisebot.journal import read_events
 from pytest_wisebot.redaction import Redactor
 
 RUNS = 100
@@ -89,7 +89,7 @@ class Killed:
         for number in map(int, seen):
             kind = "declared[inputs" if number % 2 == 0 else "called[bag"
             assert f"test_{kind}{number // 2}]" in names
-        events = read_events(folder / "events.jsonl")
+        events = list(read_events(folder / "events.jsonl"))
         assert sum(event["event"] == "run" and "ok" in event for event in events) <= len(kept)
         paid = len(self._outside.calls)
         assert len(kept) <= paid <= at_most

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from pytest_wisebot import ConfigurationError, WorkflowRun
-from pytest_wisebot.engine.events import event_line, read_events
 from pytest_wisebot.engine.sessions import MOST_KEPT, Session, Sessions
+from pytest_wisebot.journal import event_line, read_events
 from pytest_wisebot.redaction import Redactor, Secret
 from pytest_wisebot.runs import Occurrence, RunRequest
 
@@ -36,7 +36,7 @@ def test_nothing_is_written_before_a_run(tmp_path: Path) -> None:
     one.end(0.0, exitstatus=0)
     one.close()
     assert one.folder is not None
-    events = read_events(one.folder / "events.jsonl")
+    events = list(read_events(one.folder / "events.jsonl"))
     assert [event["event"] for event in events] == ["session", "test", "test", "end"]
     assert events[0]["session"] == one.id
     assert events[0]["format"] == 1
@@ -144,10 +144,10 @@ def test_a_torn_last_line_is_left_out(tmp_path: Path) -> None:
     assert [event["event"] for event in read_events(path)] == ["session", "run"]
     path.write_bytes(lines[0] + b'{"event": "ru\n' + lines[1])
     with pytest.raises(ConfigurationError, match=rf"^{path}: line 2 is no JSON$"):
-        read_events(path)
+        list(read_events(path))
     path.write_text(json.dumps({"event": "session", "format": 2}), "utf-8")
     with pytest.raises(ConfigurationError, match=rf"^{path}: has format 2, and this version .+ reads 1: install a"):
-        read_events(path)
+        list(read_events(path))
 
 
 def test_many_threads_write_whole_lines(tmp_path: Path) -> None:
@@ -165,4 +165,4 @@ def test_many_threads_write_whole_lines(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert one.folder is not None
-    assert len(read_events(one.folder / "events.jsonl")) == 401
+    assert len(list(read_events(one.folder / "events.jsonl"))) == 401

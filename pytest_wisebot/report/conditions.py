@@ -1,0 +1,98 @@
+"""What must be so that there can be a verdict at all. The gate fails closed: each row here keeps it shut.
+
+Whatever is missing, was replayed, left out or changed on the way makes no open gate. There is a row only for what is
+not as it must be.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+from .figures import counted, named
+from .model import Model, Session
+from .outcomes import NOT_RUN
+from .shards import gaps, missing
+from .verdict import Row, closed, no_verdict
+
+
+def conditions(model: Model) -> Iterator[Row]:
+    """What keeps the gate shut, whatever its rules say."""
+    yield from _about_sessions(model)
+    yield from _about_targets(model)
+    yield from _about_selection(model)
+    if any(one.other_failures for one in model.sessions):
+        yield closed("other failures", "none", "tests without a run, or another plugin, failed: pytest's exit code 1")
+    if not model.counted:
+        skipped = sum(test.outcome == "skipped" for test in model.tests)
+        measured = f"none ({counted(skipped, 'test')} skipped)" if skipped else "none"
+        yield no_verdict("tests", "at least 1 that used a run", measured)
+    elif not any(run.has_envelope for run in model.runs):
+        yield no_verdict("runs", "at least 1", "none")
+    if model.gate.require_live and (kept := sum(run.is_kept for run in model.runs)):
+        measured = f"{kept} of {counted(len(model.runs), 'run')} made earlier"
+        yield no_verdict("live runs", "all (require-live)", measured)
+    if not_run := [test for test in model.counted if test.outcome == NOT_RUN]:
+        classes = Counter(test.problem or "NotRun" for test in not_run)
+        kinds = ", ".join(f"{many} {name}" for name, many in sorted(classes.items()))
+        yield no_verdict("tests not run", "none", f"{len(not_run)} ({kinds}): {named([one.id for one in not_run])}")
+
+
+def _about_sessions(model: Model) -> Iterator[Row]:
+    for one in model.sessions:
+        which = f" ({one.name})" if len(model.sessions) > 1 else ""
+        if one.ended is None or one.exitstatus is None:
+            yield no_verdict(f"session{which}", "an end", "it was ended before its end")
+        elif one.exitstatus not in (0, 1):
+            yield no_verdict(f"session{which}", "pytest's exit code 0 or 1", _exit_in_words(one.exitstatus))
+        if not one.named:
+            where = f"environment {one.environment}" if one.environment else "no environment"
+            yield no_verdict(f"target{which}", "named by --wisebot-env or an origin", f"{where}, by default")
+        if one.mode in ("replay", "last") and model.gate.require_live:
+            yield no_verdict(f"mode{which}", "one that asks Wisebot (require-live)", f"--wisebot-runs={one.mode}")
+        yield from _about_snapshots(one, which)
+
+
+def _about_snapshots(one: Session, which: str) -> Iterator[Row]:
+    """A snapshot that was written by the session that is to be judged by it has judged nothing."""
+    if one.updates_snapshots:
+        yield no_verdict(f"snapshots{which}", "compared", "--snapshot-update accepts whatever comes")
+    if one.snapshots_written:
+        yield no_verdict(f"snapshots{which}", "none written", f"{one.snapshots_written} written by this session")
+
+
+def _about_targets(model: Model) -> Iterator[Row]:
+    emulated = sorted({one.emulator for one in model.sessions if one.emulator})
+    if not emulated and any(run.source == "emulator" for run in model.runs):
+        emulated = ["a run's own"]
+    if emulated and not model.gate.allow_emulator:
+        yield no_verdict("target", "no emulator (allow-emulator)", f"emulator {', '.join(emulated)}")
+    targets = sorted({one.target for one in model.sessions})
+    if len(targets) > 1:
+        yield no_verdict("target", "one for all shards", "; ".join(targets))
+    if any(one.gate != model.gate for one in model.sessions):
+        yield no_verdict("[gate]", "one for all shards", "they differ")
+
+
+_EXITS: Final = {2: "interrupted", 3: "an internal error", 4: "used wrongly", 5: "no tests"}
+
+
+def _exit_in_words(code: int) -> str:
+    return f"{code} ({_EXITS[code]})" if code in _EXITS else str(code)
+
+
+def _about_selection(model: Model) -> Iterator[Row]:
+    if unreported := model.unreported:
+        yield no_verdict("tests without a report", "none", f"{len(unreported)}: {named(unreported)}")
+    if len(model.sessions) == 1:
+        (one,) = model.sessions
+        other = [test for test in one.deselected if test not in {*one.deselected_by_gate}]
+        if other:
+            but = f"none but by [gate] select ({model.gate.select})" if model.gate.select else "none"
+            yield no_verdict("tests deselected", but, f"{len(other)}: {named(other)}")
+        return
+    if absent := missing(model):
+        yield no_verdict("shards", "all", f"missing: {', '.join(absent)}")
+    if gap := gaps(model):
+        yield no_verdict("tests in no shard", "none", f"{len(gap)}: {named(gap)}")

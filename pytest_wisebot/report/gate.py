@@ -1,0 +1,180 @@
+"""The gate: may this be deployed? A function of what a session was and of what it is held to, and of nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..limits import Gate, Limits
+from .baseline import Comparison
+from .conditions import conditions
+from .figures import counted, named, percent, seconds_text
+from .model import Model, Test, Workflow, outcome_counts, pass_rate
+from .outcomes import DRIFT, FAILED, FLAKY, INFRASTRUCTURE
+from .verdict import (
+    CLOSED_CODE,
+    INFRASTRUCTURE_CODE,
+    NOT_RUN_CODE,
+    OPEN_CODE,
+    Row,
+    State,
+    Verdict,
+    Word,
+    closed,
+    no_verdict,
+)
+
+
+def judge(model: Model, baseline: Comparison | None = None) -> Verdict:
+    """The verdict on a session, or on several that were one suite.
+
+    Args:
+        model: what happened, and the limits.
+        baseline: how it compares with an earlier session.
+    """
+    rows = [*conditions(model), *_rules(model, baseline)]
+    rows = [*(row for row in rows if row.code), *(row for row in rows if not row.code)]
+    pytest_code = next((code for one in model.sessions if (code := one.exitstatus) not in (None, 0, 1)), None)
+    codes = {row.code for row in rows}
+    code = next((code for code in (CLOSED_CODE, INFRASTRUCTURE_CODE, NOT_RUN_CODE) if code in codes), OPEN_CODE)
+    word = {OPEN_CODE: Word.OPEN, CLOSED_CODE: Word.CLOSED}.get(code, Word.NO_VERDICT)
+    return Verdict(word, pytest_code if pytest_code is not None and len(model.sessions) == 1 else code, tuple(rows))
+
+
+def _rules(model: Model, baseline: Comparison | None) -> Iterator[Row]:
+    gate = model.gate
+    if model.counted:
+        yield from _of_rates(model, gate)
+    if (least := gate.overall.min_runs) is not None:
+        yield _at_least_runs(least, sum(run.is_live for run in model.runs), "")
+    for name in sorted({*model.workflows, *gate.workflows}):
+        own = gate.workflows.get(name)
+        workflow = model.workflows.get(name) or Workflow(name, (), ())
+        if own is not None:
+            yield from _of_workflow(workflow, own, model)
+        yield from _of_latency(workflow, gate)
+    if baseline is not None:
+        yield from _of_baseline(model, baseline)
+
+
+def _of_rates(model: Model, gate: Gate) -> Iterator[Row]:
+    overall = gate.overall
+    scope, tests = _in_question(model, gate, "min_pass_rate")
+    if tests:
+        yield _rate_row(tests, 1.0 if overall.min_pass_rate is None else overall.min_pass_rate, "", scope)
+    scope, tests = _in_question(model, gate, "max_infrastructure_errors")
+    if tests:
+        yield _infrastructure_row(tests, overall.max_infrastructure_errors or 0, "", scope)
+    if overall.max_flaky is not None:
+        yield _flaky_row(model.counted, overall.max_flaky, "")
+
+
+def _in_question(model: Model, gate: Gate, name: str) -> tuple[str, Sequence[Test]]:
+    """What an overall limit is about: all tests, or, where the file sets none, those without one of their own."""
+    if getattr(gate.overall, name) is not None:
+        return "", model.counted
+    own = {workflow for workflow, limits in gate.workflows.items() if getattr(limits, name) is not None}
+    rest = [test for test in model.counted if own.isdisjoint(test.workflows)]
+    return (" of the other tests" if own else ""), rest
+
+
+def _of_workflow(workflow: Workflow, own: Limits, model: Model) -> Iterator[Row]:
+    name = workflow.name
+    tests = [test for test in workflow.tests if test.counts]
+    live = sum(run.is_live for run in workflow.runs)
+    if not workflow.runs:
+        known = ", ".join(model.workflows) or "none"
+        yield no_verdict("runs", "at least 1", f"none; workflows that ran: {known}", name)
+        return
+    if own.min_pass_rate is not None:
+        yield _rate_row(tests, own.min_pass_rate, name)
+    if own.max_infrastructure_errors is not None:
+        yield _infrastructure_row(tests, own.max_infrastructure_errors, name)
+    if own.max_flaky is not None:
+        yield _flaky_row(tests, own.max_flaky, name)
+    if own.min_runs is not None:
+        yield _at_least_runs(own.min_runs, live, name)
+
+
+def _rate_row(tests: Sequence[Test], wanted: float, workflow: str, scope: str = "") -> Row:
+    passed, judged = pass_rate(tests)
+    rule, asked = f"pass rate{scope}", f"at least {percent(wanted)}"
+    if not judged:
+        return Row(rule, asked, "no test has a verdict", State.NOT_JUDGED, workflow=workflow)
+    measured = f"{percent(passed / judged)} ({passed} of {judged})"
+    if passed / judged >= wanted - 1e-9:
+        return Row(rule, asked, measured, workflow=workflow)
+    wrong = [test.id for test in tests if test.outcome in (FAILED, DRIFT)]
+    return closed(rule, asked, f"{measured}: {named(wrong)}", workflow)
+
+
+def _infrastructure_row(tests: Sequence[Test], most: int, workflow: str, scope: str = "") -> Row:
+    found = [test.id for test in tests if test.outcome == INFRASTRUCTURE]
+    rule, wanted = f"infrastructure errors{scope}", f"at most {most}"
+    if len(found) <= most:
+        return Row(rule, wanted, str(len(found)), workflow=workflow)
+    return no_verdict(rule, wanted, f"{len(found)}: {named(found)}", workflow, INFRASTRUCTURE_CODE)
+
+
+def _flaky_row(tests: Sequence[Test], most: int, workflow: str) -> Row:
+    found = [test.id for test in tests if test.outcome == FLAKY]
+    if len(found) <= most:
+        return Row("flaky tests", f"at most {most}", str(len(found)), workflow=workflow)
+    return closed("flaky tests", f"at most {most}", f"{len(found)}: {named(found)}", workflow)
+
+
+def _at_least_runs(least: int, live: int, workflow: str) -> Row:
+    if live >= least:
+        return Row("live runs", f"at least {least}", str(live), workflow=workflow)
+    return no_verdict("live runs", f"at least {least}", str(live), workflow)
+
+
+def _of_latency(workflow: Workflow, gate: Gate) -> Iterator[Row]:
+    limits = {"p95": gate.of(workflow.name, "p95_seconds"), "slowest run": gate.of(workflow.name, "max_seconds")}
+    for rule, limit in limits.items():
+        if limit is None or not workflow.runs:
+            continue
+        wanted = f"at most {seconds_text(limit)}"
+        if not workflow.seconds:
+            # An outage has its own rule: what nobody answered took no time.
+            yield Row(rule, wanted, "no live run", State.NOT_JUDGED, workflow=workflow.name)
+            continue
+        share = 0.95 if rule == "p95" else 1.0
+        took, for_certain = workflow.took(share), workflow.took(share, for_certain=True)
+        measured = f"{seconds_text(took)} ({counted(len(workflow.seconds), 'run')})"
+        if took <= limit:
+            yield Row(rule, wanted, measured, workflow=workflow.name)
+        elif for_certain <= limit:
+            late = f"{measured}; pytest-wisebot itself was up to {seconds_text(took - for_certain)} late"
+            yield Row(rule, wanted, late, State.NOT_JUDGED, workflow=workflow.name)
+        else:
+            yield closed(rule, wanted, measured, workflow.name)
+
+
+def _of_baseline(model: Model, baseline: Comparison) -> Iterator[Row]:
+    for one in baseline.workflows:
+        drop = model.gate.of(one.name, "max_pass_rate_drop")
+        if drop is not None:
+            wanted = f"at most {100 * drop:g} points below the baseline's"
+            yield _compared(
+                "pass rate", wanted, one.rates, one.name, doubt=one.doubt_of_drop(drop), bad=one.drop > drop
+            )
+        growth = model.gate.of(one.name, "max_p95_growth")
+        if growth is not None:
+            wanted = f"at most {percent(growth)} above the baseline's"
+            yield _compared(
+                "p95", wanted, one.p95s, one.name, doubt=one.doubt_of_growth, bad=one.growth > growth + 1e-9
+            )
+
+
+def _compared(rule: str, wanted: str, measured: str, workflow: str, *, doubt: str, bad: bool) -> Row:
+    if doubt:
+        return Row(rule, wanted, f"{measured}; {doubt}", State.NOT_JUDGED, workflow=workflow)
+    return closed(rule, wanted, measured, workflow) if bad else Row(rule, wanted, measured, workflow=workflow)
+
+
+def headline(model: Model, verdict: Verdict) -> str:
+    """The session in one line: how its tests ended, and against whom."""
+    counts = ", ".join(f"{many} {word}" for word, many in outcome_counts(model.tests).items()) or "no test used a run"
+    live = sum(run.is_live for run in model.runs)
+    target = "; ".join(sorted({one.target for one in model.sessions}))
+    return f"{verdict.word}: {counts}; {counted(live, 'live run')} against {target}"
