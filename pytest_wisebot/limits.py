@@ -6,6 +6,7 @@ The settings read it, the event log carries it, and the gate judges by it, also 
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
@@ -70,6 +71,34 @@ class Gate:
         known["overall"] = _limits(known.get("overall", {}))
         known["workflows"] = {name: _limits(one) for name, one in known.get("workflows", {}).items()}
         return cls(**known)
+
+
+def selected(text: str) -> dict[str, str]:
+    """The expressions of ``[gate] select``, by pytest's option for each: ``m`` and ``k``. One without any is for ``m``.
+
+    Raises:
+        ValueError: it is written otherwise.
+    """
+    expected = f'expected "-m EXPRESSION" or "-k EXPRESSION", got "{text}"'
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        raise ValueError(expected) from None
+    found: dict[str, str] = {}
+    if not text.strip().startswith("-"):
+        words = ["-m", *words]
+    option = ""
+    for word in words:
+        if word in ("-m", "-k") and word[1] not in found:
+            option = word[1]
+            found[option] = ""
+        elif not option or word.startswith("-"):
+            raise ValueError(expected)
+        else:
+            found[option] = f"{found[option]} {word}".strip()
+    if not found or not all(found.values()):
+        raise ValueError(expected)
+    return found
 
 
 def _limits(data: Mapping[str, Any]) -> Limits:

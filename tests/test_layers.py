@@ -28,7 +28,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "apis": ({"errors", "runs", "settings"}, set()),
     "client": ({"errors", "runs", "settings", "redaction", "envelope", "apis"}, {"httpx"}),
     "expect": ({"errors", "runs"}, {"pydantic"}),
-    "engine": ({"errors", "runs", "journal", "settings", "redaction", "client"}, {"anyio"}),
+    "engine": ({"errors", "runs", "journal", "limits", "settings", "redaction", "client"}, {"anyio"}),
     "snapshots": ({"runs", "redaction"}, {"syrupy"}),
     "emulator": ({"runs", "errors", "redaction"}, set()),
     "report": ({"errors", "runs", "journal", "limits", "redaction"}, {"jinja2"}),

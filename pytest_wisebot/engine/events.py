@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
 from datetime import UTC
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import ConfigurationError, InfrastructureError, NotRun, RecordingNotFound
-from ..journal import moment
+from ..journal import event_line, moment
+from ..redaction import Redactor
 from ..runs import WorkflowRun
 from .files import write_all
-from .jobs import Job
 from .values import Ended, Outcome
+
+if TYPE_CHECKING:
+    from .jobs import Job
 
 FILE_NAME: Final = "events.jsonl"
 
@@ -21,12 +25,16 @@ class EventLog:
     """A file to which each event is added as one line, by one write: a session that is killed leaves whole lines.
 
     Safe to use from several threads.
+
+    Args:
+        path: the file, to which is added what comes.
+        mode: who may read it, if it is made.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, mode: int = 0o600) -> None:
         self.path = path
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
-        self._descriptor = os.open(path, flags, 0o600)
+        self._descriptor = os.open(path, flags, mode)
 
     def write(self, line: bytes) -> None:
         """Adds a line (see `journal.event_line`)."""
@@ -35,6 +43,35 @@ class EventLog:
     def close(self) -> None:
         """Nothing is added any more."""
         os.close(self._descriptor)
+
+
+def cleaned_line(event: Mapping[str, Any], redactor: Redactor) -> bytes:
+    """An event as a line without what nobody may see. Values alone: what a project redacts by key is none of ours."""
+    values = redactor.clean_json(list(event.values()))
+    return event_line(dict(zip(event, values, strict=True)))
+
+
+class Events:
+    """The events of a session, on their way to every log that is kept of it; cleaned once for all."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._logs: list[Callable[[bytes], None]] = []
+        self.watcher: Callable[[Mapping[str, Any]], None] | None = None
+        """Told of each event as it is, and so not cleaned."""
+
+    def tell(self, log: Callable[[bytes], None]) -> None:
+        """From now on this log gets each line, too."""
+        self._logs.append(log)
+
+    def write(self, event: Mapping[str, Any]) -> None:
+        """Something has ended."""
+        if self.watcher is not None:
+            self.watcher(event)
+        if self._logs:
+            line = cleaned_line(event, self._redactor)
+            for log in self._logs:
+                log(line)
 
 
 def run_event(job: Job, ended: Ended) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from typing import Any, Final, TypeVar
 from ..errors import ConfigurationError, WisebotError
 from ..redaction import Redactor
 from ..runs import WorkflowRun
-from .events import run_event
+from .events import Events, run_event
 from .jobs import Job
 from .sessions import Session
 from .sources import ASK, Finder, Recalled, Source
@@ -41,13 +41,20 @@ class Keeper:
         session: the session that is being written down; None where nothing is.
         redactor: cleans what a defect of this package shows.
         finder: learns which tests there are.
+        events: are told how each run ended.
     """
 
     def __init__(
-        self, source: Source, session: Session | None, redactor: Redactor, finder: Finder | None = None
+        self,
+        source: Source,
+        session: Session | None,
+        redactor: Redactor,
+        finder: Finder | None = None,
+        events: Events | None = None,
     ) -> None:
         self.source = source
         self.session = session
+        self._events = events
         self._redactor = redactor
         self._finder = finder
         self._problems: dict[str, int] = {}
@@ -135,12 +142,11 @@ class Keeper:
         return ended
 
     def _noted(self, job: Job, ended: Ended) -> None:
-        if self.session is None:
-            return
         try:
-            if ended.worth_keeping:
+            if ended.worth_keeping and self.session is not None:
                 self.session.open()
-            self.session.write(run_event(job, ended))
+            if self._events is not None:
+                self._events.write(run_event(job, ended))
         except Exception as error:  # noqa: BLE001
             self._complain(str(self._defect(error)))
 

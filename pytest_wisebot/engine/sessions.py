@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import ConfigurationError
-from ..journal import FORMAT, check_format, event_line, first_event, moment
+from ..journal import FORMAT, check_format, first_event, moment
 from ..redaction import Redactor
-from .events import FILE_NAME, EventLog
+from .events import FILE_NAME, EventLog, cleaned_line
 from .store import Store
 
 FOLDER: Final = ".wisebot"
@@ -161,18 +161,18 @@ class Session:
         self.store = Store(runs, self._redactor, self._workflow_id, commands=True)
         log = EventLog(self.folder / FILE_NAME)
         facts = {**self._facts(), "carried_from": self._carry.name if self._carry else None}
-        said = dict(zip(facts, self._redactor.clean_json(list(facts.values())), strict=True))
-        log.write(event_line({"event": "session", "format": FORMAT, "session": self.id, **said}))
+        log.write(cleaned_line({"event": "session", "format": FORMAT, "session": self.id, **facts}, self._redactor))
         for line in self._waiting:
             log.write(line)
         self._waiting.clear()
         self._log = log
 
     def write(self, event: Mapping[str, Any]) -> None:
-        """Adds an event to the log; before the folder is made it waits for that."""
-        # Values alone: a project that redacts a key of its own means none of ours.
-        values = self._redactor.clean_json(list(event.values()))
-        line = event_line(dict(zip(event, values, strict=True)))
+        """Adds an event to the log."""
+        self.take(cleaned_line(event, self._redactor))
+
+    def take(self, line: bytes) -> None:
+        """Adds a line that is clean to the log; before the folder is made it waits for that."""
         with self._lock:
             if self._closed or self.problem:
                 return

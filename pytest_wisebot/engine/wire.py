@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import WisebotError
+from ..limits import Gate, Limits
 from ..redaction import Redact, Secret
 from ..runs import Api, Occurrence, RunRequest, WorkflowRun
 from ..settings import Credential, Settings, Snapshots, Workflow
@@ -22,7 +23,7 @@ from .values import Ended
 TAG = "$"
 """The key that tells what an object was, in what is no JSON of itself."""
 
-_KINDS: tuple[type[Any], ...] = (Credential, Redact, Settings, Snapshots, Workflow)
+_KINDS: tuple[type[Any], ...] = (Credential, Gate, Limits, Redact, Settings, Snapshots, Workflow)
 _DATACLASSES = {kind.__name__: kind for kind in _KINDS}
 
 

@@ -14,6 +14,7 @@ from .hooks import (
     pytest_addhooks,
     pytest_cmdline_main,
     pytest_collection_finish,
+    pytest_collection_modifyitems,
     pytest_configure,
     pytest_deselected,
     pytest_generate_tests,
@@ -21,6 +22,7 @@ from .hooks import (
     pytest_report_collectionfinish,
     pytest_report_teststatus,
     pytest_runtestloop,
+    pytest_terminal_summary,
 )
 from .options import pytest_addoption
 
@@ -29,6 +31,7 @@ __all__ = [
     "pytest_addoption",
     "pytest_cmdline_main",
     "pytest_collection_finish",
+    "pytest_collection_modifyitems",
     "pytest_configure",
     "pytest_deselected",
     "pytest_generate_tests",
@@ -36,6 +39,7 @@ __all__ = [
     "pytest_report_collectionfinish",
     "pytest_report_teststatus",
     "pytest_runtestloop",
+    "pytest_terminal_summary",
     "trigger_workflow",
     "wisebot_api",
     "wisebot_emulator",

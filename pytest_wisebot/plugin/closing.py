@@ -13,7 +13,6 @@ from .asking import tag_in
 from .diary import Diary
 from .lastlook import last_look_of
 from .live import Live
-from .outcomes import drifted
 from .owner import Owner
 from .summary import Summary
 
@@ -84,7 +83,6 @@ class Closing:
         self._told = True
         if self._owner.begun is None:
             return
-        self._show_drift(reporter)
         history = self._owner.begun_history
         kept = list(history.closing(exitstatus)) if history is not None else []
         lines = [*Summary(self._owner.begun.numbers(), reporter).lines(), *kept]
@@ -93,13 +91,3 @@ class Closing:
             reporter.write_sep("=", "wisebot")
         for line in lines:
             reporter.write_line(self._owner.redactor.clean(f"wisebot: {line}" if quiet else line))
-
-    def _show_drift(self, reporter: Any) -> None:
-        """In what runs differ from their recordings: pytest shows in full only what it calls failed itself."""
-        reports = drifted(reporter)
-        if not reports or self._config.option.tbstyle == "no":
-            return
-        reporter.write_sep("=", "DRIFT")
-        for report in reports:
-            reporter.write_sep("_", reporter._getfailureheadline(report), red=True, bold=True)  # noqa: SLF001
-            reporter._outrep_summary(report)  # noqa: SLF001 - as pytest shows a failure, sections included

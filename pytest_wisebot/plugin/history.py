@@ -15,10 +15,12 @@ import pytest
 from ..errors import ConfigurationError
 from ..runs import Occurrence
 from ..settings import Settings
+from . import facts
 from .options import OFFLINE
 from .words import counted
 
 if TYPE_CHECKING:
+    from ..engine.events import Events
     from ..engine.keeper import Keeper
     from ..engine.sessions import Session, Sessions
     from ..engine.sources import Compare, Finder, Record, Source
@@ -39,6 +41,7 @@ class Collected:
     Attributes:
         selected: their ids, in order; None while nobody has told.
         deselected: those of tests that an option left out.
+        by_gate: those among them that are none of the gate's.
         passed: those of tests that passed.
         whole: every test of each file that was collected is among them, and not only those that an option names.
         everything: every file was collected.
@@ -46,6 +49,7 @@ class Collected:
 
     selected: list[str] | None = None
     deselected: list[str] = field(default_factory=list)
+    by_gate: list[str] = field(default_factory=list)
     passed: set[str] = field(default_factory=set)
     whole: bool = True
     everything: bool = True
@@ -64,12 +68,22 @@ class History:
         settings: in force, of which the emulator's part may still be open.
         redactor: cleans all that is written.
         compare: says in what a run differs from its recording.
+        events: what has ended is told to.
+        on_collected: told what the first line of a log says, once it is known which tests there are.
 
     Raises:
         ConfigurationError: the options contradict each other, or there is no such session.
     """
 
-    def __init__(self, config: pytest.Config, settings: Settings, redactor: Redactor, compare: Compare) -> None:
+    def __init__(
+        self,
+        config: pytest.Config,
+        settings: Settings,
+        redactor: Redactor,
+        compare: Compare,
+        events: Events,
+        on_collected: Callable[[Mapping[str, Any]], None],
+    ) -> None:
         from ..engine.sessions import Sessions
         from ..engine.store import Store
 
@@ -83,6 +97,10 @@ class History:
         sessions = Sessions(config.rootpath)
         self.base = self._base(sessions)
         self.session = self._session(sessions)
+        self._events = events
+        self._on_collected = on_collected
+        if self.session is not None:
+            events.tell(self.session.take)
         folder = settings.recordings or config.rootpath / "recordings"
         self.recordings = Store(folder, redactor, self._workflow_id)
         self._finder: Finder | None = None
@@ -96,44 +114,33 @@ class History:
         if self._keeper is None:
             from ..engine.keeper import Keeper
 
-            self._keeper = Keeper(self.source, self.session, self._redactor, self._finder)
+            self._keeper = Keeper(self.source, self.session, self._redactor, self._finder, self._events)
             if self.collected.selected is not None:
                 self._keeper.expect(self.collected.all)
         return self._keeper
 
-    def collect(self, selected: list[str], deselected: list[str]) -> None:
+    def collect(self, selected: list[str], deselected: list[str], by_gate: list[str]) -> None:
         """Learns which tests there are, from whoever collected them; each worker tells the same."""
         if self.collected.selected is None:
             self.collected.selected, self.collected.deselected = selected, deselected
+            self.collected.by_gate = by_gate
             if self._keeper is not None:
                 self._keeper.expect(self.collected.all)
+            self._on_collected(self.facts())
 
     # --- where from, where to
 
     def _workflow_id(self, name: str) -> str:
         return self._settings.workflow(name).id
 
-    def _identity(self) -> dict[str, Any]:
-        """By what two sessions are known to ask the same Wisebot. An emulator has other ports each time."""
-        settings = self._settings
+    def facts(self) -> Mapping[str, Any]:
+        """What the first line of a log says of the session."""
         return {
-            "environment": settings.environment,
-            "origin": settings.origin,
-            "base_url": settings.base_url,
-            "emulator": settings.emulated_by,
-        }
-
-    def _facts(self) -> Mapping[str, Any]:
-        from importlib.metadata import version
-
-        return {
-            "version": version("pytest-wisebot"),
-            "mode": self.mode,
-            "started": datetime.fromtimestamp(self._began, UTC).isoformat(timespec="milliseconds"),
-            **self._identity(),
-            "protected": self._settings.protected,
+            **facts.beginning(self._config, self._began),
+            **facts.target(self._settings),
             "selected": self.collected.selected,
             "deselected": self.collected.deselected,
+            "deselected_by_gate": self.collected.by_gate,
         }
 
     def _base(self, sessions: Sessions) -> Path | None:
@@ -141,7 +148,7 @@ class History:
         named = self._config.option.wisebot_session
         if self.mode not in ("last", "resume"):
             return None
-        found = sessions.named(named) if named is not None else sessions.last_of(self._identity())
+        found = sessions.named(named) if named is not None else sessions.last_of(facts.identity(self._settings))
         if found is None and self.mode == "last":
             of = f'environment "{self._settings.environment}"' if self._settings.environment else "these hosts"
             where = _relative(sessions.folder, self._config.rootpath)
@@ -155,7 +162,7 @@ class History:
 
         if self.mode in OFFLINE:  # it runs nothing: the runs that were paid for stay where they are
             return None
-        return Session(sessions, self._redactor, self._workflow_id, self._facts, self.base)
+        return Session(sessions, self._redactor, self._workflow_id, self.facts, self.base)
 
     def _source(self, compare: Compare) -> Source:
         from ..engine import sources

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from . import hookspecs, markers, outcomes, xdist
+from . import hookspecs, markers, outcomes, selecting, shown, xdist
 from .early import Early
 from .keeping import keep_snapshots
-from .options import hide_credentials
+from .options import asks_for_report, hide_credentials, only_lists
 
 OURS = frozenset({"trigger_workflow", "wisebot_emulator", "wisebot_settings", "workflow_run"})
 """The fixtures by which a test uses this plugin."""
@@ -27,6 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", markers.LINE)
     hide_credentials(config)
     config.pluginmanager.register(Early(config), "wisebot-early")
+    config.pluginmanager.register(shown.Shown(), "wisebot-shown")
     keep_snapshots(config)
     if config.option.wisebot_plan:
         xdist.keep_to_one_process(config)
@@ -34,6 +36,10 @@ def pytest_configure(config: pytest.Config) -> None:
         from .controller import Controller
 
         config.pluginmanager.register(Controller(config), "wisebot-controller")
+    if asks_for_report(config) and not xdist.is_worker(config):
+        from .reporting import report_session
+
+        report_session(config)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -57,16 +63,23 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if collection_path.name == ".wisebot" and collection_path.parent == config.rootpath else None
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out what is none of the gate's: after the expressions of the command line."""
+    if config.option.wisebot_gate:
+        selecting.keep_to_gate(config, items)
+
+
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:
     """Remembers what the session will leave out: its event log says so."""
     if items:
-        outcomes.deselect(items[0].config, items)
+        outcomes.deselect(items[0].config, items, selecting.in_gate(items[0].config))
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Wakes the plugin up when a selected test uses it, or has trials, and tests are to run at all."""
-    if _uses_ours(session.items) and not _only_looks(session.config):
+    if _concerns_us(session.config, session.items) and not only_lists(session.config):
         from .session import session_of
 
         session_of(session.config, collected=True)
@@ -74,10 +87,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
     """Says where the runs will go, before the first one. Under xdist the controller does."""
-    if xdist.is_worker(config) or not _uses_ours(items):
+    if xdist.is_worker(config) or not _concerns_us(config, items):
         return []
     ids = [item.nodeid for item in items]
-    if _only_looks(config):  # as editors do often: no settings are read for it
+    if only_lists(config):  # as editors do often: no settings are read for it
         from .outlets import clean_terminal, redactor_of, refuse_ids
 
         clean_terminal(config, redactor_of(config))
@@ -88,14 +101,13 @@ def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Ite
     return header(config, ids)
 
 
-def _uses_ours(items: list[pytest.Item]) -> bool:
-    return any(OURS.intersection(getattr(item, "fixturenames", ())) or markers.says_trials(item) for item in items)
+def _concerns_us(config: pytest.Config, items: list[pytest.Item]) -> bool:
+    """Whether a test uses the plugin, or a verdict or a report is asked for, of whatever there is."""
+    return asks_for_report(config) or any(map(_uses_ours, items))
 
 
-def _only_looks(config: pytest.Config) -> bool:
-    """Whether tests are only listed."""
-    looks_only = ("collectonly", "setupplan", "showfixtures", "show_fixtures_per_test")
-    return any(config.getoption(name, False) for name in looks_only)
+def _uses_ours(item: pytest.Item) -> bool:
+    return not OURS.isdisjoint(getattr(item, "fixturenames", ())) or markers.says_trials(item)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -108,6 +120,14 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
 
     show_plan(session)
     return True
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: Any) -> Generator[None, object, object]:
+    """Lists what ended in an outcome of this plugin's own below pytest's own short summary."""
+    result = yield
+    shown.short_summary(terminalreporter)
+    return result
 
 
 @pytest.hookimpl(tryfirst=True)

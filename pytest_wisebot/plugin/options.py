@@ -49,9 +49,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--wisebot-recordings", metavar="DIR", help="the folder of recordings (recordings, beside wisebot.toml)")
     add("--wisebot-session", metavar="ID", help="with last and resume: another session than the last one")
     add("--wisebot-prune", action="store_true", help="with record: remove the recordings that no test asks for")
+    add("--wisebot-gate", action="store_true", help="judge by [gate] in wisebot.toml whether this may be deployed")
+    add("--wisebot-baseline", metavar="FILE", help="compare with an earlier session: its runs.jsonl")
+    add("--wisebot-report", metavar="DIR", help="write runs.jsonl, report.json, summary.md and report.html there")
+    add("--wisebot-summary", metavar="FILE", help="append summary.md to FILE, such as $GITHUB_STEP_SUMMARY")
     add("--wisebot-no-ahead", action="store_true", help="start no declared run before its test asks for it")
     add("--wisebot-plan", action="store_true", help="say what the session would run, and run nothing")
     add("--wisebot-scan", action="append", metavar="PATH", help="look for credentials in PATH, and run no test")
+
+
+def asks_for_report(config: pytest.Config) -> bool:
+    """Whether the session is judged or reported on, and so of interest even where no test uses a run."""
+    option = config.option
+    asked = (option.wisebot_report, option.wisebot_summary, option.wisebot_baseline)
+    return bool(option.wisebot_gate or any(one is not None for one in asked)) and not (
+        only_lists(config) or option.wisebot_plan or option.wisebot_scan
+    )
+
+
+def only_lists(config: pytest.Config) -> bool:
+    """Whether tests are only listed."""
+    names = ("collectonly", "setupplan", "showfixtures", "show_fixtures_per_test")
+    return any(config.getoption(name, False) for name in names)
 
 
 def is_offline(config: pytest.Config) -> bool:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from .asking import Asked
+
+INFRASTRUCTURE = "infrastructure"
+"""The category of tests that nobody can judge, because Wisebot was not reachable: failed, and yet no verdict."""
 
 NOT_RUN = "not run"
 """The category of tests whose run was stopped before it was sent: failed, and yet no verdict."""
@@ -14,13 +20,26 @@ NOT_RUN = "not run"
 DRIFT = "drift"
 """The category of tests that passed with a run which is not what was recorded: failed, and no fault of the test."""
 
-_CLASS = "wisebot_class"
-_RUNS = "wisebot_runs"
-_UNLIMITED = "wisebot_unlimited"
-_DESELECTED = pytest.StashKey[list[str]]()
 FLAKY = "flaky"
 """The category of tests that passed although some of their trials failed."""
 
+OWN = (INFRASTRUCTURE, NOT_RUN, DRIFT)
+"""The categories of failed reports that are this plugin's own."""
+
+_SHOWN: dict[str, tuple[str, dict[str, bool]]] = {
+    INFRASTRUCTURE: ("i", {"yellow": True}),
+    NOT_RUN: ("n", {"yellow": True}),
+    DRIFT: ("d", {"red": True}),
+}
+"""The letter and the colour of each."""
+
+_STOPS_ALL = frozenset({"BudgetExhausted", "Cancelled", "CircuitOpen", "NotRun"})
+"""The classes of errors that stop many runs at once; others that are "not run" are about their own test."""
+
+_CLASS = "wisebot_class"
+_RUNS = "wisebot_runs"
+_UNLIMITED = "wisebot_unlimited"
+_DESELECTED = pytest.StashKey[tuple[list[str], list[str]]]()
 _NOTES = "wisebot_notes"
 _OUTCOME = "wisebot_outcome"
 _REASON = "wisebot_reason"
@@ -68,25 +87,36 @@ class Count:
         return f"passed {self.passes}/{judged}{not_needed}"
 
 
-def deselect(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
-    """Remembers which tests an option left out."""
-    config.stash.setdefault(_DESELECTED, []).extend(item.nodeid for item in items)
+def deselect(config: pytest.Config, items: Iterable[pytest.Item], in_gate: Callable[[pytest.Item], bool]) -> None:
+    """Remembers which tests are left out, and which of them the gate would leave out in any case."""
+    every, by_gate = config.stash.setdefault(_DESELECTED, ([], []))
+    for item in items:
+        every.append(item.nodeid)
+        if not in_gate(item):
+            by_gate.append(item.nodeid)
 
 
-def deselected_in(config: pytest.Config) -> list[str]:
-    """The tests that an option left out."""
-    return config.stash.get(_DESELECTED, [])
+def deselected_in(config: pytest.Config) -> tuple[list[str], list[str]]:
+    """The tests that are left out, and those among them that the gate leaves out."""
+    return config.stash.get(_DESELECTED, ([], []))
 
 
-def call_not_run(report: pytest.TestReport, reason: str) -> None:
-    """Says of a failed test that its run never was, and why."""
-    setattr(report, _OUTCOME, NOT_RUN)
+def call(report: pytest.TestReport, outcome: str, reason: str = "") -> None:
+    """Gives a failed report one of the categories that are this plugin's own.
+
+    Args:
+        report: the report.
+        outcome: the category.
+        reason: why, in words that other tests may have in common.
+    """
+    setattr(report, _OUTCOME, outcome)
     setattr(report, _REASON, reason)
 
 
-def call_drift(report: pytest.TestReport) -> None:
-    """Says of a failed test that nothing but drift failed it."""
-    setattr(report, _OUTCOME, DRIFT)
+def reason_of(report: pytest.TestReport) -> str:
+    """Why a report has its category."""
+    reason: str = getattr(report, _REASON, "")
+    return reason
 
 
 def name_error(report: pytest.TestReport, name: str) -> None:
@@ -104,6 +134,11 @@ def word_of(report: pytest.TestReport) -> str:
     """A failed report's outcome in one word."""
     own: str | None = getattr(report, _OUTCOME, None)
     return own or ("failed" if report.when == "call" else "error")
+
+
+def references(asked: Iterable[Asked]) -> list[str]:
+    """The names that the session's event log has for runs which have ended."""
+    return [ended.reference for one in asked if (ended := one.pending.ended)]
 
 
 def name_runs(report: pytest.TestReport, references: list[str]) -> None:
@@ -132,11 +167,16 @@ def drifted(terminalreporter: Any) -> list[pytest.TestReport]:
     return list(terminalreporter.stats.get(DRIFT, ()))
 
 
+def is_told_at_end(report: pytest.TestReport) -> bool:
+    """Whether the end of the session says of all such tests at once what stopped them."""
+    return getattr(report, _OUTCOME, None) == NOT_RUN and error_of(report) in _STOPS_ALL
+
+
 def not_run_by_reason(terminalreporter: Any) -> dict[str, list[str]]:
-    """The tests of the session whose runs never were, by the reason."""
+    """The tests of the session whose runs were stopped like others, by the reason."""
     found: dict[str, list[str]] = {}
-    for report in terminalreporter.stats.get(NOT_RUN, ()):
-        found.setdefault(getattr(report, _REASON, ""), []).append(report.nodeid)
+    for report in filter(is_told_at_end, terminalreporter.stats.get(NOT_RUN, ())):
+        found.setdefault(reason_of(report), []).append(report.nodeid)
     return found
 
 
@@ -145,11 +185,17 @@ def count_trials(report: pytest.TestReport, count: Count) -> None:
     setattr(report, _TRIALS, asdict(count))
 
 
+def count_on(report: Any) -> Count | None:
+    """What became of a test's trials, if this report says so."""
+    found = getattr(report, _TRIALS, None)
+    return Count(**found) if found is not None else None
+
+
 def trials_of(terminalreporter: Any) -> Iterator[tuple[str, Count]]:
     """The tests of the session that had trials, and what became of these."""
     for reports in terminalreporter.stats.values():
         for report in reports:
-            if (count := _count_on(report)) is not None:
+            if (count := count_on(report)) is not None:
                 yield report.nodeid, count
 
 
@@ -177,19 +223,13 @@ def notes_of(terminalreporter: Any) -> Iterator[str]:
 
 def shown(report: pytest.TestReport) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
     """Category, letter and word of a report that this plugin has its own for."""
-    # Failed still: a plugin that runs the test again makes another outcome of it.
-    if report.failed and getattr(report, _OUTCOME, None) == NOT_RUN:
-        return NOT_RUN, "n", ("NOT RUN", {"yellow": True})
-    if report.failed and getattr(report, _OUTCOME, None) == DRIFT:
-        return DRIFT, "d", ("DRIFT", {"red": True})
-    count = _count_on(report)
+    own: str | None = getattr(report, _OUTCOME, None)
+    if report.failed and own in _SHOWN:  # failed still: a plugin that runs the test again makes another outcome of it
+        letter, colour = _SHOWN[own]
+        return own, letter, (own.upper(), colour)
+    count = count_on(report)
     if count is None or not count.met or not report.passed or report.when != "call" or hasattr(report, "wasxfail"):
         return None
     if count.failures:
         return FLAKY, "~", (f"FLAKY {count}", {"yellow": True})
     return "passed", ".", (str(count).replace("passed", "PASSED", 1), {"green": True})
-
-
-def _count_on(report: Any) -> Count | None:
-    found = getattr(report, _TRIALS, None)
-    return Count(**found) if found is not None else None

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ..engine.events import Events
 from ..errors import ConfigurationError
 from ..redaction import Secret
 from ..runs import Api
 from ..settings import Credential, Given, Settings, resolve
 from .cleaning import clean_logs
 from .lastlook import last_look_of
-from .options import is_offline
+from .options import asks_for_report, is_offline
 from .outlets import clean_terminal, redactor_of
 
 if TYPE_CHECKING:
@@ -38,6 +39,11 @@ def owner_of(config: pytest.Config) -> Owner:
     owner = config.stash.get(_KEY, None)
     if owner is None:
         owner = config.stash[_KEY] = Owner(config)
+        if asks_for_report(config):
+            from .reporting import reporting_of
+
+            if (reporting := reporting_of(config)) is not None:
+                owner.tell(reporting.take, reporting.begin)
         clean_logs(config, owner.redactor)
         clean_terminal(config, owner.redactor)
         last_look_of(config)
@@ -64,9 +70,12 @@ class Owner:
         self._emulator: EmulatorProcess | None = None
         self._engine: Engine | None = None
         self._history: History | None = None
-        self._collected: tuple[list[str], list[str]] | None = None
+        self._collected: tuple[list[str], list[str], list[str]] | None = None
         self._made: dict[str, Settings | ConfigurationError] = {}
         self.redactor = redactor_of(config)
+        self.events = Events(self.redactor)
+        """Told of each run and each test that has ended."""
+        self._on_collected: Callable[[Mapping[str, Any]], None] = _nobody_wants_to_know
         self.on_wait: Callable[[bool], None] = _nobody_minds
         """Told when a test of this process begins to wait for a run, and when it has ended to."""
 
@@ -134,7 +143,8 @@ class Owner:
                 from .comparing import Comparing
                 from .history import History
 
-                made = History(self._config, self.settings, self.redactor, Comparing(self.settings, self.redactor))
+                compare = Comparing(self.settings, self.redactor)
+                made = History(self._config, self.settings, self.redactor, compare, self.events, self._on_collected)
                 if self._collected is not None:
                     made.collect(*self._collected)
                 self._history = made
@@ -145,12 +155,17 @@ class Owner:
         """What the session keeps, if anybody has asked."""
         return self._history
 
-    def collect(self, selected: list[str], deselected: list[str]) -> None:
+    def collect(self, selected: list[str], deselected: list[str], by_gate: list[str]) -> None:
         """Learns which tests there are."""
         with self._lock:
-            self._collected = selected, deselected
+            self._collected = selected, deselected, by_gate
             if self._history is not None:
                 self._history.collect(*self._collected)
+
+    def tell(self, log: Callable[[bytes], None], on_collected: Callable[[Mapping[str, Any]], None]) -> None:
+        """From now on this log gets each event, and whoever keeps it is told what its first line says."""
+        self.events.tell(log)
+        self._on_collected = on_collected
 
     @property
     def begun(self) -> Engine | None:
@@ -238,6 +253,11 @@ class Owner:
         settings = _emulated(settings, self._emulator.ready)
         self.redactor.add(*settings.credentials())
         return settings
+
+
+def _nobody_wants_to_know(facts: Mapping[str, Any]) -> None:
+    """Where no report is asked for."""
+    del facts
 
 
 def _nobody_minds(begins: bool) -> None:

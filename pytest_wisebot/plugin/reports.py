@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from _pytest.outcomes import Failed
 
-from ..errors import NotRun, WisebotError
+from ..errors import ConfigurationError, NotRun, RecordingNotFound, WisebotError
 from ..runs import WorkflowRun
 from . import outcomes
 from .cleaning import clean_report, clean_text, clean_value
@@ -54,13 +54,11 @@ class Reports:
         report = yield
         _keep_from_xfail(item, call, report)
         asked = self._asking.asked
-        if report.failed and (stopped := _not_run(call)):
-            outcomes.call_not_run(report, self._redactor.clean(stopped[0].reason))
-        if report.failed and call.excinfo is not None and isinstance(call.excinfo.value, Drifted):
-            outcomes.call_drift(report)
+        if report.failed and (own := _own_outcome(call)):
+            outcomes.call(report, own, self._redactor.clean(_reason(call)))
         if report.failed and (named := [error for error in _errors(call) if isinstance(error, WisebotError)]):
             outcomes.name_error(report, type(named[0]).__name__)
-        outcomes.name_runs(report, [ended.reference for one in asked if (ended := one.pending.ended)])
+        outcomes.name_runs(report, outcomes.references(asked))
         if report.when == "call" or (report.when == "setup" and report.failed):
             _say_what_is_odd(report, asked)
         if report.when == "call" and report.passed:
@@ -173,11 +171,37 @@ def _say_no_more_than_the_error(report: pytest.TestReport, call: pytest.CallInfo
             traceback.extraline = None
 
 
-def _not_run(call: pytest.CallInfo[None]) -> list[NotRun]:
-    """The errors that a test ended with, if all of them say that a run was stopped before it was sent."""
-    errors = _errors(call)
-    stopped = [error for error in errors if isinstance(error, NotRun)]
-    return stopped if len(stopped) == len(errors) else []
+_UNSENT = (NotRun, ConfigurationError, RecordingNotFound)
+"""What says that a test lacks something, and that nothing was sent for want of it."""
+
+
+def _own_outcome(call: pytest.CallInfo[None]) -> str | None:
+    """The category of a failure that is no verdict on a workflow; None for one that is.
+
+    One error among several for which nobody can judge is enough, also where a test has caught it and failed by another.
+    """
+    errors = [[*_chain(error)] for error in _errors(call)]
+    if any(isinstance(one, Drifted) for chain in errors for one in chain):
+        return outcomes.DRIFT
+    if any(isinstance(one, WisebotError) and not isinstance(one, _UNSENT) for chain in errors for one in chain):
+        return outcomes.INFRASTRUCTURE
+    unsent = bool(errors) and all(any(isinstance(one, _UNSENT) for one in chain) for chain in errors)
+    return outcomes.NOT_RUN if unsent else None
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, and those in whose handling it was raised."""
+    seen: list[BaseException] = []
+    while error is not None and not any(error is one for one in seen):
+        seen.append(error)
+        yield error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def _reason(call: pytest.CallInfo[None]) -> str:
+    """Why nothing was sent, in words that tests have in common."""
+    unsent = [one for error in _errors(call) for one in _chain(error) if isinstance(one, _UNSENT)]
+    return (unsent[0].reason if isinstance(unsent[0], NotRun) else str(unsent[0])) if unsent else ""
 
 
 def _errors(call: pytest.CallInfo[None]) -> list[BaseException]:

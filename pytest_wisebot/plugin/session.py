@@ -84,8 +84,8 @@ class Home(Protocol):
         """The engine, which begins with this."""
         ...
 
-    def collect(self, selected: list[str], deselected: list[str]) -> None:
-        """Learns which tests there are."""
+    def collect(self, selected: list[str], deselected: list[str], by_gate: list[str]) -> None:
+        """Learns which tests there are; ``by_gate`` are those among the deselected that are none of the gate's."""
         ...
 
     @property
@@ -208,8 +208,8 @@ class WisebotSession:
 
     def start_ahead(self, session: pytest.Session) -> None:
         """Starts the declared runs of the selected tests. What is wrong with them, the tests will say."""
-        selected = [self._home.each + item.nodeid for item in session.items]
-        self._home.collect(selected, [self._home.each + nodeid for nodeid in deselected_in(self._config)])
+        told = ([item.nodeid for item in session.items], *deselected_in(self._config))
+        self._home.collect(*([self._home.each + nodeid for nodeid in ids] for ids in told))
         try:
             settings = self.settings  # asked for in any case: a worker learns by it what to mask
             broken = session.testsfailed and not session.config.option.continue_on_collection_errors

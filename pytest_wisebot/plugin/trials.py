@@ -244,6 +244,7 @@ class Series:
         """What the fixtures that are wider than a trial were torn down with."""
         self._rows: list[Row] = []
         self._notes: list[str] = []
+        self._runs: list[str] = []
         self._durations: dict[str, float] = {}
 
     def reports(self) -> list[pytest.TestReport]:
@@ -321,6 +322,7 @@ class Series:
         runs = [run for one in trial.asked if isinstance(run := one.pending.outcome, WorkflowRun)]
         wrong = trial.failing
         self._rows.append(Row.of(trial.number, trial.kind.word, wrong, runs, self._session.redactor.clean))
+        self._runs += outcomes.references(trial.asked)
         trial.asked = []
         if trial.judged is Kind.FAILED and _is_worse(trial, self._first_failed):
             self._first_failed = trial
@@ -346,6 +348,7 @@ class Series:
             report.duration = self._durations.get(report.when or "", 0.0)
             report.user_properties.append(("wisebot_trials", str(count)))
             outcomes.set_notes(report, self._notes if report is speaks else [])
+            outcomes.name_runs(report, self._runs)
         outcomes.count_trials(speaks, count)
         return reports
 

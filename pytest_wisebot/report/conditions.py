@@ -13,8 +13,8 @@ from typing import Final
 from .figures import counted, named
 from .model import Model, Session
 from .outcomes import NOT_RUN
-from .shards import gaps, missing
-from .verdict import Row, closed, no_verdict
+from .shards import gaps, missing, overlaps
+from .verdict import Row, State, closed, no_verdict
 
 
 def conditions(model: Model) -> Iterator[Row]:
@@ -41,7 +41,7 @@ def conditions(model: Model) -> Iterator[Row]:
 
 def _about_sessions(model: Model) -> Iterator[Row]:
     for one in model.sessions:
-        which = f" ({one.name})" if len(model.sessions) > 1 else ""
+        which = f" ({one.shard})" if one.shard else ""
         if one.ended is None or one.exitstatus is None:
             yield no_verdict(f"session{which}", "an end", "it was ended before its end")
         elif one.exitstatus not in (0, 1):
@@ -85,8 +85,8 @@ def _exit_in_words(code: int) -> str:
 def _about_selection(model: Model) -> Iterator[Row]:
     if unreported := model.unreported:
         yield no_verdict("tests without a report", "none", f"{len(unreported)}: {named(unreported)}")
-    if len(model.sessions) == 1:
-        (one,) = model.sessions
+    if not model.is_joined:
+        one = model.sessions[0]
         other = [test for test in one.deselected if test not in {*one.deselected_by_gate}]
         if other:
             but = f"none but by [gate] select ({model.gate.select})" if model.gate.select else "none"
@@ -94,5 +94,7 @@ def _about_selection(model: Model) -> Iterator[Row]:
         return
     if absent := missing(model):
         yield no_verdict("shards", "all", f"missing: {', '.join(absent)}")
+    if twice := overlaps(model):
+        yield Row("tests in several shards", "none", f"{len(twice)}: {named(twice)}", State.NOT_JUDGED)
     if gap := gaps(model):
         yield no_verdict("tests in no shard", "none", f"{len(gap)}: {named(gap)}")

@@ -29,8 +29,10 @@ def percent(share: float) -> str:
 
 
 def seconds_text(seconds: float) -> str:
-    """Seconds, to about three figures."""
-    return f"{seconds:.3g} s" if seconds < 100 else f"{seconds:.0f} s"
+    """Seconds, to about three figures, and to the millisecond at most."""
+    digits = 3 if seconds < 0.1 else 2 if seconds < 10 else 1 if seconds < 100 else 0
+    text = f"{seconds:.{digits}f}"
+    return f"{text.rstrip('0').rstrip('.') if digits else text} s"
 
 
 def named(names: Sequence[str], most: int = MOST_NAMED) -> str:

@@ -23,6 +23,8 @@ from .verdict import (
     no_verdict,
 )
 
+_WORST_FIRST = (CLOSED_CODE, INFRASTRUCTURE_CODE, NOT_RUN_CODE, OPEN_CODE)
+
 
 def judge(model: Model, baseline: Comparison | None = None) -> Verdict:
     """The verdict on a session, or on several that were one suite.
@@ -31,13 +33,15 @@ def judge(model: Model, baseline: Comparison | None = None) -> Verdict:
         model: what happened, and the limits.
         baseline: how it compares with an earlier session.
     """
+    if not model.is_joined and not any(one.gated for one in model.sessions):
+        return Verdict(Word.NOT_GATED, OPEN_CODE, tuple(_rules(model, baseline)))
     rows = [*conditions(model), *_rules(model, baseline)]
-    rows = [*(row for row in rows if row.code), *(row for row in rows if not row.code)]
+    rows.sort(key=lambda row: _WORST_FIRST.index(row.code))
     pytest_code = next((code for one in model.sessions if (code := one.exitstatus) not in (None, 0, 1)), None)
     codes = {row.code for row in rows}
-    code = next((code for code in (CLOSED_CODE, INFRASTRUCTURE_CODE, NOT_RUN_CODE) if code in codes), OPEN_CODE)
+    code = next((code for code in _WORST_FIRST if code in codes), OPEN_CODE)
     word = {OPEN_CODE: Word.OPEN, CLOSED_CODE: Word.CLOSED}.get(code, Word.NO_VERDICT)
-    return Verdict(word, pytest_code if pytest_code is not None and len(model.sessions) == 1 else code, tuple(rows))
+    return Verdict(word, pytest_code if pytest_code is not None and not model.is_joined else code, tuple(rows))
 
 
 def _rules(model: Model, baseline: Comparison | None) -> Iterator[Row]:

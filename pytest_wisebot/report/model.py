@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 from ..limits import Gate
 from .figures import percentile
-from .outcomes import FAILED, GOOD, JUDGED, OUTCOMES, PASSED
+from .outcomes import DRIFT, FAILED, FLAKY, GOOD, INFRASTRUCTURE, JUDGED, NOT_RUN, OUTCOMES, PASSED
+
+_WORST_FIRST = (FAILED, "error", DRIFT, INFRASTRUCTURE, NOT_RUN, FLAKY, PASSED)
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,8 @@ class Session:
     """What the first and the last line of a log say.
 
     Attributes:
-        name: what tells it from others: its folder's name where several were joined.
+        name: what tells it from others: its shard's name where several were joined.
+        shard: the name of its shard; empty where none were joined.
         ended: when; None for one that was killed.
         selected: the ids of the tests that were to run; None where nobody has told.
         deselected: those that an option left out, ``deselected_by_gate`` included, which the gate's own expression did.
@@ -163,6 +166,7 @@ class Session:
     """
 
     name: str = ""
+    shard: str = ""
     version: str = ""
     mode: str = "live"
     started: float | None = None
@@ -245,6 +249,11 @@ class Model:
         """What the sessions are held to."""
         return self.sessions[0].gate
 
+    @property
+    def is_joined(self) -> bool:
+        """Whether it is the union of shards."""
+        return any(one.shard for one in self.sessions)
+
     @cached_property
     def counted(self) -> tuple[Test, ...]:
         """The tests that a verdict is about."""
@@ -291,26 +300,31 @@ def pass_rate(tests: Iterable[Test]) -> tuple[int, int]:
 # --- from a log
 
 
-def model_of(events: Iterable[Mapping[str, Any]], names: Iterable[str] = ()) -> Model:
-    """What a log says, be it of one session or joined of several.
-
-    Args:
-        events: in the order of the log.
-        names: what to call its sessions, in order; by default their own ids.
-    """
+def model_of(events: Iterable[Mapping[str, Any]]) -> Model:
+    """What a log says, be it of one session or joined of several."""
     sessions: list[_Read] = []
     for event in events:
         if event.get("event") == "session" or not sessions:
             sessions.append(_Read(len(sessions)))
         sessions[-1].take(event)
     many = len(sessions) > 1
-    known = dict(enumerate(names))
-    made = [one.made(known.get(index, ""), many=many) for index, one in enumerate(sessions)] or [_Read(0).made("")]
+    made = [one.made(many=many) for one in sessions] or [_Read(0).made()]
+    tests: dict[tuple[str, str], Test] = {}
+    for test in (test for _, tests, _ in made for test in tests):
+        known = tests.get((test.worker, test.id))
+        tests[test.worker, test.id] = test if known is None else _both(known, test)
     return Model(
         tuple(session for session, _, _ in made),
-        tuple(test for _, tests, _ in made for test in tests),
+        tuple(tests.values()),
         tuple(run for _, _, runs in made for run in runs),
     )
+
+
+def _both(one: Test, other: Test) -> Test:
+    """A test that two shards have run is what it was in the worse of both."""
+    worse = min(one, other, key=lambda test: _WORST_FIRST.index(test.outcome) if test.outcome in _WORST_FIRST else 99)
+    runs, executions = one.runs + other.runs, one.executions + other.executions
+    return replace(worse, runs=runs, uses_runs=one.uses_runs or other.uses_runs, executions=executions)
 
 
 class _Read:
@@ -341,7 +355,7 @@ class _Read:
         """Whether each worker ran all tests."""
         return bool(self._first.get("each"))
 
-    def made(self, name: str, *, many: bool = False) -> tuple[Session, list[Test], list[Run]]:
+    def made(self, *, many: bool = False) -> tuple[Session, list[Test], list[Run]]:
         prefix = f"{self._index + 1}:" if many else ""
         runs = [_run(event, prefix) for event in self._runs]
         by_test: dict[str, list[Run]] = {}
@@ -355,7 +369,7 @@ class _Read:
             used = [by_reference.get(f"{prefix}{one}") for event in events for one in event.get("runs", ())]
             own = {run.reference: run for run in [*by_test.get(tag, ()), *filter(None, used)]}
             tests.append(_test(events, tuple(sorted(own.values(), key=_order)), self._index, worker))
-        return _session(self._first, self._last, name), tests, runs
+        return _session(self._first, self._last), tests, runs
 
 
 def _order(run: Run) -> tuple[int, float, str]:
@@ -426,11 +440,13 @@ def _outcome(word: str, *, uses_runs: bool) -> str:
     return {"error": FAILED, "xpassed": PASSED}.get(word, word)
 
 
-def _session(first: Mapping[str, Any], last: Mapping[str, Any], name: str) -> Session:
+def _session(first: Mapping[str, Any], last: Mapping[str, Any]) -> Session:
+    shard = str(first.get("shard", ""))
     selected = first.get("selected")
     split = first.get("split")
     return Session(
-        name=name or str(first.get("session", "")),
+        name=shard or str(first.get("session", "")),
+        shard=shard,
         version=str(first.get("version", "")),
         mode=str(first.get("mode", "live")),
         started=_seconds(first.get("started")),

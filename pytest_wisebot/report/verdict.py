@@ -66,6 +66,8 @@ class Word(StrEnum):
     OPEN = "GATE OPEN"
     CLOSED = "GATE CLOSED"
     NO_VERDICT = "NO VERDICT"
+    NOT_GATED = "NOT GATED"
+    """Nobody asked whether this may be deployed."""
 
 
 @dataclass(frozen=True, slots=True)

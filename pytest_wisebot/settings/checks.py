@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
+from ..limits import selected
 from ..runs import Api
 
 
@@ -67,6 +68,26 @@ def checked_seconds(value: float) -> float:
     if not (math.isfinite(value) and value > 0):
         raise ValueError(f"expected a number of seconds above 0, got {value:g}")
     return value
+
+
+def checked_share(value: float) -> float:
+    """``value`` if it is a share, from 0 to 1."""
+    if not 0 <= value <= 1:
+        raise ValueError(f"expected a share from 0 to 1, as in 0.95 for 95%, got {value:g}")
+    return value
+
+
+def checked_growth(value: float) -> float:
+    """``value`` if something can grow by this share of it."""
+    if not (math.isfinite(value) and value >= 0):
+        raise ValueError(f"expected a share of at least 0, as in 0.25 for 25%, got {value:g}")
+    return value
+
+
+def checked_select(text: str) -> str:
+    """``text`` if it says which tests a gate is about. What its expressions mean, pytest knows."""
+    selected(text)
+    return text
 
 
 def checked_emulator(text: str) -> str:

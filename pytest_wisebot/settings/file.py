@@ -12,13 +12,17 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationError, WithJsonSchema
 
 from ..errors import ConfigurationError
+from ..limits import Gate, Limits
 from .checks import (
     at_least,
     checked_emulator,
+    checked_growth,
     checked_id,
     checked_origin,
     checked_reference,
     checked_seconds,
+    checked_select,
+    checked_share,
     nearest,
     nearest_of_all,
     plain_http,
@@ -30,6 +34,9 @@ FILE_NAME: Final = "wisebot.toml"
 Origin = Annotated[str, AfterValidator(checked_origin)]
 Reference = Annotated[str, AfterValidator(checked_reference)]
 Seconds = Annotated[float, AfterValidator(checked_seconds)]
+Share = Annotated[float, AfterValidator(checked_share)]
+Growth = Annotated[float, AfterValidator(checked_growth)]
+Most = Annotated[int, AfterValidator(at_least(0))]
 
 
 class _Table(BaseModel):
@@ -126,6 +133,48 @@ class SnapshotsTable(_Table):
     )
 
 
+class LimitsTable(_Table):
+    """``[gate.workflows.NAME]``: what the tests of one workflow are held to."""
+
+    min_pass_rate: Share | None = Field(
+        None, description="The share of tests that must pass, of those with a verdict, from 0 to 1. Default: 1."
+    )
+    max_infrastructure_errors: Most | None = Field(
+        None, description="How many tests may be without a verdict for want of Wisebot. Default: 0."
+    )
+    max_flaky: Most | None = Field(
+        None, description="How many tests may pass although some of their trials failed. Default: no limit."
+    )
+    min_runs: Most | None = Field(None, description="How many live runs there must be at least.")
+    p95_seconds: Seconds | None = Field(None, description="Seconds that 95% of a workflow's runs may take at most.")
+    max_seconds: Seconds | None = Field(None, description="Seconds that each of a workflow's runs may take at most.")
+    max_pass_rate_drop: Share | None = Field(
+        None, description="By how much a workflow's pass rate may be below the baseline's; 0.05 is five points."
+    )
+    max_p95_growth: Growth | None = Field(
+        None, description="By what share of it a workflow's p95 may be above the baseline's; 0.25 is a quarter more."
+    )
+
+
+class GateTable(LimitsTable):
+    """``[gate]``: what opens the gate. Limits in seconds, and those beside a baseline, hold for each workflow."""
+
+    require_live: bool = Field(True, description="A run that was made earlier opens no gate.")
+    allow_emulator: bool = Field(False, description="An emulator may open the gate.")
+    select: Annotated[str, AfterValidator(checked_select)] | None = Field(
+        None, description='The tests that the gate is about: "-m EXPRESSION", "-k EXPRESSION" or both.'
+    )
+    workflows: dict[str, LimitsTable] = Field(
+        default_factory=dict, description="What the tests of single workflows are held to, by the workflow's name."
+    )
+
+    def gate(self) -> Gate:
+        """The same as plain values."""
+        limits = self.model_dump(include=set(LimitsTable.model_fields))
+        own = {name: Limits(**table.model_dump()) for name, table in self.workflows.items()}
+        return Gate(Limits(**limits), own, self.require_live, self.allow_emulator, self.select)
+
+
 class FileTable(_Table):
     """``wisebot.toml``: the environments that a suite can run against, and what its results show."""
 
@@ -143,6 +192,9 @@ class FileTable(_Table):
     )
     snapshots: SnapshotsTable = Field(
         default_factory=lambda: SnapshotsTable.model_validate({}), description="What snapshots leave out or keep."
+    )
+    gate: GateTable = Field(
+        default_factory=lambda: GateTable.model_validate({}), description="What --wisebot-gate opens at."
     )
 
 
@@ -216,8 +268,8 @@ def _value_at(location: tuple[int | str, ...], data: Any) -> Any:
 
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:
     """The keys that the table of this location has."""
-    tables: dict[int, type[_Table]] = {1: FileTable, 3: EnvironmentTable, 5: WorkflowTable}
-    named: dict[int | str, type[_Table]] = {"redact": RedactTable, "snapshots": SnapshotsTable}
+    tables: dict[int, type[_Table]] = {1: FileTable, 3: EnvironmentTable, 4: LimitsTable, 5: WorkflowTable}
+    named: dict[int | str, type[_Table]] = {"redact": RedactTable, "snapshots": SnapshotsTable, "gate": GateTable}
     table = named[location[0]] if len(location) == 2 else tables[len(location)]
     return [str(item.alias) for item in table.model_fields.values()]
 

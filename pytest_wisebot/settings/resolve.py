@@ -125,6 +125,7 @@ class _Resolution:
             allow_protected=given.allow_protected,
             redact=Redact(**self.file.redact.model_dump()),
             snapshots=Snapshots(**self.file.snapshots.model_dump()),
+            gate=self.file.gate.gate(),
             sources=self.sources,
             **values,
         )

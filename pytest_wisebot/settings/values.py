@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 from ..errors import ConfigurationError
+from ..limits import Gate
 from ..redaction import Redact, Secret
 from ..runs import Api
 from .checks import (
@@ -95,6 +96,7 @@ class Settings:
         emulated_fallback: what is sent to the emulator for a workflow that it does not have.
         redact: what is redacted in results and texts although it is no credential.
         snapshots: what snapshots leave out or keep.
+        gate: what opens the gate.
         sources: where each value came from, by its name in ``wisebot.toml``.
     """
 
@@ -125,6 +127,7 @@ class Settings:
     emulated_fallback: Credential | None = None
     redact: Redact = field(default_factory=Redact)
     snapshots: Snapshots = field(default_factory=Snapshots)
+    gate: Gate = field(default_factory=Gate)
     sources: Mapping[str, str] = field(default_factory=dict)
 
     def replace(self, **changes: Any) -> Self:
@@ -321,6 +324,12 @@ def _checked_snapshots(value: object) -> object:
     return _checked_parts("snapshots", value, checks)
 
 
+def _checked_gate(value: object) -> object:
+    if not isinstance(value, Gate):
+        raise ValueError(f"gate: expected a Gate, got {type(value).__name__}")
+    return value
+
+
 def _checked_parts(name: str, value: object, checks: Mapping[str, Callable[[Any], Any]]) -> object:
     for part, check in checks.items():
         try:
@@ -333,6 +342,7 @@ def _checked_parts(name: str, value: object, checks: Mapping[str, Callable[[Any]
 _UNCHANGED: Final[Mapping[str, Callable[[Any], Any]]] = {
     "redact": _checked_redact,
     "snapshots": _checked_snapshots,
+    "gate": _checked_gate,
     "timeout": checked_seconds,
     "connect_timeout": checked_seconds,
     "concurrency": at_least(1),

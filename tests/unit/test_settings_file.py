@@ -8,10 +8,13 @@ import pytest
 from pydantic import ValidationError
 
 from pytest_wisebot.errors import ConfigurationError
+from pytest_wisebot.limits import Gate, Limits, selected
 from pytest_wisebot.settings.checks import checked_origin, is_loopback
 from pytest_wisebot.settings.file import (
     EnvironmentTable,
     FileTable,
+    GateTable,
+    LimitsTable,
     RedactTable,
     SnapshotsTable,
     WorkflowTable,
@@ -129,8 +132,9 @@ def test_the_schema_describes_every_key() -> None:
         "environments",
         "redact",
         "snapshots",
+        "gate",
     }
-    for table in (EnvironmentTable, WorkflowTable, RedactTable, SnapshotsTable):
+    for table in (EnvironmentTable, WorkflowTable, RedactTable, SnapshotsTable, GateTable, LimitsTable):
         name = table.__name__
         properties = schema["$defs"][name]["properties"]
         assert set(properties) == {field.alias for field in table.model_fields.values()}
@@ -183,7 +187,7 @@ def test_what_was_read_cannot_be_changed(tmp_path: Path) -> None:
 REFERENCE = 'write a reference, "env:NAME" or "file:PATH": a credential is never written into this file'
 NO_ORIGIN = 'is no origin: write scheme and host, as in "https://example.com"'
 USER_INFO = "a user name or password has no place in it: write scheme and host only"
-KNOWN = "default-environment, recordings, max-age-days, environments, redact, snapshots"
+KNOWN = "default-environment, recordings, max-age-days, environments, redact, snapshots, gate"
 CHARACTERS = "a host has no spaces, control or non-ASCII characters"
 
 
@@ -318,7 +322,7 @@ def test_a_mistake_in_an_environment_is_told_with_its_place(tmp_path: Path, line
         ('default-enviroment = "x"', 'default-enviroment: unknown key, did you mean "default-environment"?'),
         (
             "zzz = 1",
-            "zzz: unknown key, known: default-environment, recordings, max-age-days, environments, redact, snapshots",
+            f"zzz: unknown key, known: {KNOWN}",
         ),
         ("default-environment = 1", "default-environment: expected a text, got 1"),
         ("environments = 1", "environments: expected a table, got 1"),
@@ -597,3 +601,83 @@ def test_a_folder_of_that_name_is_no_file(tree: Path) -> None:
     path = written(tree / "root", "")
 
     assert find_file(tree / "root" / "tests", tree / "root") == path
+
+
+# --- the gate -----------------------------------------------------------------------------------------------------
+
+
+def test_what_opens_the_gate(tmp_path: Path) -> None:
+    """Limits for all tests and for those of single workflows, as plain values; what the file does not say is open."""
+    table = read_file(
+        written(
+            tmp_path,
+            """
+            [gate]
+            min-pass-rate = 0.95
+            max-infrastructure-errors = 1
+            max-flaky = 2
+            min-runs = 10
+            p95-seconds = 20
+            max-seconds = 60.5
+            max-pass-rate-drop = 0.05
+            max-p95-growth = 1.5
+            require-live = false
+            allow-emulator = true
+            select = "-m 'smoke and not slow' -k triage"
+
+            [gate.workflows.summarise]
+            min-pass-rate = 0.8
+            """,
+        )
+    )
+    assert table.gate.gate() == Gate(
+        Limits(0.95, 1, 2, 10, 20, 60.5, 0.05, 1.5),
+        {"summarise": Limits(0.8)},
+        require_live=False,
+        allow_emulator=True,
+        select="-m 'smoke and not slow' -k triage",
+    )
+    assert read_file(written(tmp_path, "")).gate.gate() == Gate()
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("min-pass-rate = 95", "gate.min-pass-rate: expected a share from 0 to 1, as in 0.95 for 95%, got 95"),
+        ("min-pass-rate = nan", "gate.min-pass-rate: expected a share from 0 to 1, as in 0.95 for 95%, got nan"),
+        ('min-pass-rate = "95%"', 'gate.min-pass-rate: expected a number, got "95%"'),
+        ("max-flaky = -1", "gate.max-flaky: expected a whole number, at least 0, got -1"),
+        ("max-flaky = 0.5", "gate.max-flaky: expected a whole number, got 0.5"),
+        ("p95-seconds = 0", "gate.p95-seconds: expected a number of seconds above 0, got 0"),
+        ("max-p95-growth = -0.1", "gate.max-p95-growth: expected a share of at least 0, as in 0.25 for 25%, got -0.1"),
+        ("max-flacky = 1", 'gate.max-flacky: unknown key, did you mean "max-flaky"?'),
+        ('select = ""', 'gate.select: expected "-m EXPRESSION" or "-k EXPRESSION", got ""'),
+        ('select = "-m"', 'gate.select: expected "-m EXPRESSION" or "-k EXPRESSION", got "-m"'),
+        ('select = "-x smoke"', 'gate.select: expected "-m EXPRESSION" or "-k EXPRESSION", got "-x smoke"'),
+        ('select = "-m \'a"', 'gate.select: expected "-m EXPRESSION" or "-k EXPRESSION", got "-m \'a"'),
+        ("workflows = 1", "gate.workflows: expected a table, got 1"),
+        (
+            "[gate.workflows.triage]\nselect = '-m a'",
+            "gate.workflows.triage.select: unknown key, known: min-pass-rate,",
+        ),
+    ],
+)
+def test_a_mistake_about_the_gate_is_told(tmp_path: Path, line: str, message: str) -> None:
+    """Each names the key, what is right and what is there."""
+    assert told(tmp_path, f"[gate]\n{line}").startswith(f"wisebot.toml: {message}")
+
+
+@pytest.mark.parametrize(
+    ("text", "expressions"),
+    [
+        ("-m smoke", {"m": "smoke"}),
+        ("-m 'smoke and not slow'", {"m": "smoke and not slow"}),
+        ("-m smoke and not slow", {"m": "smoke and not slow"}),
+        ("-k 'triage or refund' -m smoke", {"k": "triage or refund", "m": "smoke"}),
+        ("smoke", {"m": "smoke"}),
+        ("not slow", {"m": "not slow"}),
+    ],
+)
+def test_a_selection_is_an_option_of_pytest(text: str, expressions: dict[str, str]) -> None:
+    """As one would write it on the command line, with or without quotes; an expression alone is one for -m."""
+    assert selected(text) == expressions

@@ -67,7 +67,7 @@ class Controller:
             raise self.problem
         return self.made
 
-    def collect(self, selected: list[str], deselected: list[str]) -> None:
+    def collect(self, selected: list[str], deselected: list[str], by_gate: list[str]) -> None:
         self.tests.append((selected, deselected))
 
     def described(self, *, collected: bool) -> dict[str, Any]:

@@ -1,0 +1,72 @@
+"""What the first and the last line of a session's event log say, for reports and a verdict to be made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from ..settings import Settings
+
+
+def beginning(config: pytest.Config, began: float) -> dict[str, Any]:
+    """What is known of every session, whatever its settings.
+
+    Args:
+        config: the session's.
+        began: when, in seconds since the epoch.
+    """
+    from importlib.metadata import version
+
+    option = config.option
+    return {
+        "version": version("pytest-wisebot"),
+        "mode": option.wisebot_runs,
+        "started": datetime.fromtimestamp(began, UTC).isoformat(timespec="milliseconds"),
+        "gated": option.wisebot_gate,
+        "named": any(getattr(option, f"wisebot_{name}") is not None for name in ("env", "origin", "base_url")),
+        "updates_snapshots": bool(config.getoption("update_snapshots", False)),
+        "each": config.getoption("dist", "no") == "each",
+        "split": _split(config),
+    }
+
+
+def target(settings: Settings) -> dict[str, Any]:
+    """Whom the session asks, and what it is held to."""
+    return {**identity(settings), "protected": settings.protected, "gate": settings.gate.to_dict()}
+
+
+def identity(settings: Settings) -> dict[str, Any]:
+    """By what two sessions are known to ask the same Wisebot. An emulator has other ports each time."""
+    return {
+        "environment": settings.environment,
+        "origin": settings.origin,
+        "base_url": settings.base_url,
+        "emulator": settings.emulated_by,
+    }
+
+
+def snapshots_written(config: pytest.Config) -> int:
+    """How many snapshots the session has made or changed. Syrupy knows, also of what its workers did."""
+    if not (config.getoption("update_snapshots", False) or config.getoption("update_new_snapshots_only", False)):
+        return 0
+    report = getattr(getattr(config, "_syrupy", None), "report", None)
+    return sum(int(getattr(report, name, 0)) for name in ("num_created", "num_updated"))
+
+
+def _split(config: pytest.Config) -> list[int] | None:
+    """Which of how many groups pytest-split runs here."""
+    group, splits = config.getoption("group", None), config.getoption("splits", None)
+    return [group, splits] if isinstance(group, int) and isinstance(splits, int) else None
+
+
+def finished(exitstatus: int, *, other_failures: bool, config: pytest.Config) -> Mapping[str, Any]:
+    """How the session ended, before any gate."""
+    return {
+        "without_gate": exitstatus,
+        "other_failures": other_failures,
+        "snapshots_written": snapshots_written(config),
+    }

@@ -1,0 +1,112 @@
+"""Shows what ended in an outcome of this plugin's own as pytest shows its failures, which it does for its own alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pytest
+
+from . import outcomes
+
+MOST_NAMED = 10
+"""Tests that are named beside the one that is shown; ``-v`` names all."""
+
+LISTED_BY = {outcomes.INFRASTRUCTURE: "f", outcomes.NOT_RUN: "f", outcomes.DRIFT: "f", outcomes.FLAKY: "X"}
+"""The letter of ``-r`` that lists an outcome: those that failed with the failed, and flaky ones with the odd passes."""
+
+_PYTEST_S = {"x": "xfailed", "X": "xpassed", "f": "failed", "s": "skipped", "p": "passed", "E": "error"}
+"""The letters of ``-r`` by which pytest lists, and what."""
+
+
+class Shown:
+    """Shows the failures in full. Registered in every session; it does nothing where there are none."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """After pytest's own failures."""
+        details(terminalreporter)
+
+
+def details(reporter: Any) -> None:
+    """The failures in full, in a section for each outcome, and one of those that have one reason."""
+    if reporter.config.option.tbstyle == "no":
+        return
+    for outcome in outcomes.OWN:
+        groups = list(_by_reason(reporter.stats.get(outcome, ())))
+        if not groups:
+            continue
+        reporter.write_sep("=", outcome.upper())
+        for first, *others in groups:
+            _one(reporter, first)
+            _others(reporter, others)
+
+
+def _by_reason(reports: Iterable[pytest.TestReport]) -> Iterator[list[pytest.TestReport]]:
+    """Those of one reason together; each alone that has none. What was stopped for all is told once, at the end."""
+    groups: dict[str, list[pytest.TestReport]] = {}
+    for report in reports:
+        if not outcomes.is_told_at_end(report):
+            groups.setdefault(outcomes.reason_of(report) or f"{len(groups)}", []).append(report)
+    yield from groups.values()
+
+
+def _one(reporter: Any, report: pytest.TestReport) -> None:
+    headline = reporter._getfailureheadline(report)  # noqa: SLF001 - as pytest shows a failure, sections included
+    when = "" if report.when == "call" else f" at {report.when}"
+    reporter.write_sep("_", f"{headline}{when}", yellow=True, bold=True)
+    reporter._outrep_summary(report)  # noqa: SLF001
+
+
+def _others(reporter: Any, others: list[pytest.TestReport]) -> None:
+    if not others:
+        return
+    shown = others if reporter.verbosity > 0 else others[:MOST_NAMED]
+    reporter.write_line(f"and for the same reason {len(others)} more:")
+    for report in shown:
+        reporter.write_line(f"  {report.nodeid}")
+    if len(shown) < len(others):
+        reporter.write_line(f"  and {len(others) - len(shown)} more, shown by -v")
+
+
+def short_summary(reporter: Any) -> None:
+    """A line for each test, under pytest's own ones, as ``-r`` asks for them."""
+    chars = reporter.reportchars
+    lines = [
+        line
+        for outcome, char in LISTED_BY.items()
+        if char in chars
+        for line in _lines(reporter.stats.get(outcome, ()), outcome)
+    ]
+    if not lines:
+        return
+    if not any(reporter.stats.get(_PYTEST_S[char]) for char in chars if char in _PYTEST_S):
+        reporter.write_sep("=", "short test summary info", cyan=True, bold=True)
+    for word, line in lines:
+        reporter.write(word, yellow=True)
+        reporter.write_line(_fitting(reporter, word, line))
+
+
+def _fitting(reporter: Any, word: str, line: str) -> str:
+    """As much of a line as the terminal shows; all of it where pytest does not cut its own either."""
+    width = reporter._tw.fullwidth - len(word)  # noqa: SLF001 - nothing public has the width
+    if reporter.verbosity >= 2 or any(os.environ.get(name) for name in ("CI", "BUILD_NUMBER")) or len(line) <= width:
+        return line
+    return f"{line[: max(0, width - 3)]}..."
+
+
+def _lines(reports: Iterable[pytest.TestReport], outcome: str) -> Iterator[tuple[str, str]]:
+    for report in reports:
+        why = _why(report)
+        yield outcome.upper(), f" {report.nodeid}{f' - {why}' if why else ''}"
+
+
+def _why(report: pytest.TestReport) -> str:
+    count = outcomes.count_on(report)
+    if report.passed:
+        return str(count) if count is not None else ""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    text = crash.message if crash is not None else report.longreprtext
+    first = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    return first.removeprefix("pytest_wisebot.errors.")
