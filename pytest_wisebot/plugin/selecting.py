@@ -7,11 +7,13 @@ from collections.abc import Callable
 
 import pytest
 
+from .options import asks_for_report
+
 _KEY = pytest.StashKey[Callable[[pytest.Item], bool]]()
 
 
 def in_gate(config: pytest.Config) -> Callable[[pytest.Item], bool]:
-    """Says of a test whether the gate is about it. Without a selection, and without a gate, it is about all.
+    """Says of a test whether the gate is about it: without a selection it is about all.
 
     Raises:
         pytest.UsageError: the selection is none.
@@ -37,7 +39,7 @@ def keep_to_gate(config: pytest.Config, items: list[pytest.Item]) -> None:
 
 def _expressions(config: pytest.Config) -> dict[str, str]:
     """From the file: a worker of xdist collects before its controller has told it the settings."""
-    if not config.option.wisebot_gate:
+    if not asks_for_report(config):
         return {}
     from ..errors import ConfigurationError
     from ..limits import selected

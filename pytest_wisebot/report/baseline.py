@@ -11,6 +11,9 @@ from .figures import counted, percent, seconds_text
 from .model import Model, Test, Workflow, pass_rate
 from .outcomes import DRIFT, FAILED, GOOD, JUDGED
 
+ROUNDING: Final = 1e-9
+"""By how much floating point may be off: what is just enough is enough."""
+
 FEWEST_FOR_P95: Final = 20
 """Live runs from which on a p95 is anything else than the slowest one."""
 
@@ -47,8 +50,8 @@ class Beside:
         fewest = min(self.now[1], self.then[1])
         if not fewest:
             return "too few to say: no test with a verdict to compare"
-        wanted = math.ceil(1 / limit - 1e-9) if limit > 0 else 1
-        if fewest >= wanted or self.drop <= limit + 1e-9:
+        wanted = math.ceil(1 / limit - ROUNDING) if limit > 0 else 1
+        if fewest >= wanted or self.drop <= limit + ROUNDING:
             return ""
         return f"too few to say: {counted(fewest, 'test')}, and it takes {wanted} to tell {100 * limit:g} points"
 

@@ -40,7 +40,7 @@ def conditions(model: Model) -> Iterator[Row]:
 
 
 def _about_sessions(model: Model) -> Iterator[Row]:
-    for one in model.sessions:
+    for one in model.begun:
         which = f" ({one.shard})" if one.shard else ""
         if one.ended is None or one.exitstatus is None:
             yield no_verdict(f"session{which}", "an end", "it was ended before its end")
@@ -63,15 +63,14 @@ def _about_snapshots(one: Session, which: str) -> Iterator[Row]:
 
 
 def _about_targets(model: Model) -> Iterator[Row]:
-    emulated = sorted({one.emulator for one in model.sessions if one.emulator})
+    emulated = sorted({one.emulator for one in model.begun if one.emulator})
     if not emulated and any(run.source == "emulator" for run in model.runs):
         emulated = ["a run's own"]
     if emulated and not model.gate.allow_emulator:
         yield no_verdict("target", "no emulator (allow-emulator)", f"emulator {', '.join(emulated)}")
-    targets = sorted({one.target for one in model.sessions})
-    if len(targets) > 1:
-        yield no_verdict("target", "one for all shards", "; ".join(targets))
-    if any(one.gate != model.gate for one in model.sessions):
+    if len(model.targets) > 1:
+        yield no_verdict("target", "one for all shards", "; ".join(model.targets))
+    if any(one.gate != model.gate for one in model.begun):
         yield no_verdict("[gate]", "one for all shards", "they differ")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..limits import Gate, Limits
-from .baseline import Comparison
+from .baseline import ROUNDING, Comparison
 from .conditions import conditions
 from .figures import counted, named, percent, seconds_text
 from .model import Model, Test, Workflow, outcome_counts, pass_rate
@@ -105,7 +105,7 @@ def _rate_row(tests: Sequence[Test], wanted: float, workflow: str, scope: str = 
     if not judged:
         return Row(rule, asked, "no test has a verdict", State.NOT_JUDGED, workflow=workflow)
     measured = f"{percent(passed / judged)} ({passed} of {judged})"
-    if passed / judged >= wanted - 1e-9:
+    if passed / judged >= wanted - ROUNDING:
         return Row(rule, asked, measured, workflow=workflow)
     wrong = [test.id for test in tests if test.outcome in (FAILED, DRIFT)]
     return closed(rule, asked, f"{measured}: {named(wrong)}", workflow)
@@ -159,14 +159,13 @@ def _of_baseline(model: Model, baseline: Comparison) -> Iterator[Row]:
         drop = model.gate.of(one.name, "max_pass_rate_drop")
         if drop is not None:
             wanted = f"at most {100 * drop:g} points below the baseline's"
-            yield _compared(
-                "pass rate", wanted, one.rates, one.name, doubt=one.doubt_of_drop(drop), bad=one.drop > drop
-            )
+            doubt, bad = one.doubt_of_drop(drop), one.drop > drop + ROUNDING
+            yield _compared("pass rate", wanted, one.rates, one.name, doubt=doubt, bad=bad)
         growth = model.gate.of(one.name, "max_p95_growth")
         if growth is not None:
             wanted = f"at most {percent(growth)} above the baseline's"
             yield _compared(
-                "p95", wanted, one.p95s, one.name, doubt=one.doubt_of_growth, bad=one.growth > growth + 1e-9
+                "p95", wanted, one.p95s, one.name, doubt=one.doubt_of_growth, bad=one.growth > growth + ROUNDING
             )
 
 
@@ -180,5 +179,5 @@ def headline(model: Model, verdict: Verdict) -> str:
     """The session in one line: how its tests ended, and against whom."""
     counts = ", ".join(f"{many} {word}" for word, many in outcome_counts(model.tests).items()) or "no test used a run"
     live = sum(run.is_live for run in model.runs)
-    target = "; ".join(sorted({one.target for one in model.sessions}))
+    target = "; ".join(model.targets) or "nobody"
     return f"{verdict.word}: {counts}; {counted(live, 'live run')} against {target}"

@@ -52,7 +52,7 @@ def _head(conclusion: Conclusion) -> Iterator[str]:
     word = "Wisebot workflows" if verdict.word is Word.NOT_GATED else str(verdict.word)
     yield f"# {word}\n"
     counts = ", ".join(f"{many} {name}" for name, many in outcome_counts(model.tests).items()) or "no test used a run"
-    targets = ", ".join(sorted({_code(one.target) for one in model.sessions}))
+    targets = ", ".join(map(_code, model.targets))
     yield f"**{counts}**; {counted(sum(run.is_live for run in model.runs), 'live run')} against {targets}\n"
     if verdict.rows:
         yield "| | rule | wanted | measured |"
@@ -111,8 +111,7 @@ def _failure(test: Test) -> Iterator[str]:
     yield from _left_out(len(test.runs) - MOST_RUNS, "run")
     diff = [line for run in test.runs for line in run.diff]
     said = test.said if not diff or test.outcome != DRIFT else "\n".join(diff)
-    if said:
-        yield "\n" + _fenced(said)
+    yield f"\n{_fenced(said)}" if said else ""
 
 
 def _about(run: Run) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -144,7 +145,7 @@ class Test:
         """What the failure says, without the source around it; with trials, why the first one failed."""
         lines = [line[1:].removeprefix("   ") for line in self.text.splitlines() if line == "E" or line[:2] == "E "]
         why = self.trials.why if self.trials is not None else ""
-        return "\n".join(lines) or why or self.text.strip().rpartition("\n")[2]
+        return textwrap.dedent("\n".join(lines)) or why or self.text.strip().rpartition("\n")[2]
 
 
 @dataclass(frozen=True)
@@ -187,6 +188,11 @@ class Session:
     other_failures: bool = False
     snapshots_written: int = 0
     split: tuple[int, int] | None = None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is a log of it; of a shard that is missing there is none."""
+        return self.started is not None
 
     @property
     def target(self) -> str:
@@ -245,9 +251,19 @@ class Model:
     runs: tuple[Run, ...]
 
     @property
+    def begun(self) -> tuple[Session, ...]:
+        """The sessions of which there is a log."""
+        return tuple(one for one in self.sessions if one.has_begun)
+
+    @property
+    def targets(self) -> list[str]:
+        """Whom the sessions asked, each once."""
+        return sorted({one.target for one in self.begun})
+
+    @property
     def gate(self) -> Gate:
         """What the sessions are held to."""
-        return self.sessions[0].gate
+        return next((one.gate for one in self.begun), self.sessions[0].gate)
 
     @property
     def is_joined(self) -> bool:

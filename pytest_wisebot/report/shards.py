@@ -22,8 +22,9 @@ def overlaps(model: Model) -> list[str]:
 
 def missing(model: Model) -> list[str]:
     """Groups of a suite that pytest-split has divided of which there is no shard; and shards that were never begun."""
-    unknown = [f"what {one.name} was to run" for one in model.sessions if one.selected is None]
+    absent = [one.shard for one in model.sessions if not one.has_begun]
+    unknown = [f"what {one.shard} was to run" for one in model.begun if one.selected is None]
     splits = {one.split for one in model.sessions if one.split is not None}
     groups = {group for group, _ in splits}
     of = max((many for _, many in splits), default=0)
-    return [*unknown, *(f"group {group} of {of}" for group in range(1, of + 1) if group not in groups)]
+    return [*absent, *unknown, *(f"group {group} of {of}" for group in range(1, of + 1) if group not in groups)]

@@ -270,7 +270,7 @@ CASES = {
         (SNAPSHOT,),
         [
             OPEN[0].replace("GATE OPEN", "NO VERDICT"),
-            "no verdict  snapshots              wanted compared       measured --snapshot-update accepts whatever comes",
+            "no verdict  snapshots  wanted compared  measured --snapshot-update accepts whatever comes",
             "no verdict  snapshots              wanted none written   measured 1 written by this session",
             "ok          pass rate              wanted at least 100%  measured 100% (1 of 1)",
             "ok          infrastructure errors  wanted at most 0      measured 0",

@@ -1,0 +1,97 @@
+"""Shards joined: what the joined log says, and what is told of bad arguments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_wisebot.journal import event_line
+from pytest_wisebot.report.__main__ import main
+from pytest_wisebot.report.merge import names
+
+
+def shard(folder: Path, log: Any, *, half: bytes = b"") -> Path:
+    """Writes a shard's log, and what a kill left of its last line."""
+    folder.mkdir(parents=True)
+    (folder / "runs.jsonl").write_bytes(b"".join(map(event_line, log)) + half)
+    return folder
+
+
+def test_three_shards_one_of_them_killed(log: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The union of what ended is there, the tests that never reported are named, and the gate does not open."""
+    one = shard(tmp_path / "shard-1", log(split=[1, 3], gated=False).test("test_a").all())
+    selected = ["test_it.py::test_b", "test_it.py::test_c"]
+    killed = log(split=[2, 3], gated=False, selected=selected).test("test_b").all(ended=False)
+    two = shard(tmp_path / "shard-2", killed, half=b'{"event":"te')
+    three = shard(tmp_path / "shard-3", log(split=[3, 3], gated=False).test("test_d").all())
+    assert main(["merge", *map(str, (one, two, three)), "-o", str(tmp_path / "out")]) == 11
+    told = capsys.readouterr().out.splitlines()
+    assert told[0].strip("= ") == "NO VERDICT"
+    assert [" ".join(line.split()) for line in told[1:]] == [
+        "NO VERDICT: 3 passed; 3 live runs against staging (https://a.example)",
+        "no verdict session (shard-2) wanted an end measured it was ended before its end",
+        "no verdict tests without a report wanted none measured 1: test_it.py::test_c",
+        "ok pass rate wanted at least 100% measured 100% (3 of 3)",
+        "ok infrastructure errors wanted at most 0 measured 0",
+        f"reports in {tmp_path / 'out'}",
+    ]
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "runs.jsonl", "report.json", "summary.md", "report.html",
+    }  # fmt: skip
+
+
+def test_whole_shards_open_the_gate(log: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each of which could not have: it has left out what the others ran."""
+    ids = [f"test_it.py::test_{name}" for name in "ab"]
+    one = shard(tmp_path / "1", log(split=[1, 2], deselected=ids[1:]).test("test_a").all())
+    two = shard(tmp_path / "2", log(split=[2, 2], deselected=ids[:1]).test("test_b").all())
+    summary = tmp_path / "page.md"
+    args = ["merge", str(one), str(two), "-o", str(tmp_path / "out"), "--summary", str(summary)]
+    assert main(args) == 0
+    assert summary.read_text("utf-8").startswith("# GATE OPEN\n")
+    # The joined log is one that reports can be made of again, and a baseline for the next time.
+    assert main([str(tmp_path / "out"), "--baseline", str(tmp_path / "out")]) == 0
+    assert "newly failing: none" in capsys.readouterr().out
+
+
+def test_a_shard_that_left_nothing_is_missing(log: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its machine never came up, or its artifact was lost."""
+    one = shard(tmp_path / "1", log(gated=False).test("test_a").all())
+    empty = shard(tmp_path / "2", [])
+    assert main(["merge", str(one), str(empty), str(tmp_path / "3"), "-o", str(tmp_path / "out")]) == 11
+    assert "measured missing: 2, 3\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["nowhere"], "nowhere/runs.jsonl: cannot be read: No such file or directory"),
+        (["merge", "nowhere", "-o", "out"], "none of nowhere has a runs.jsonl"),
+        (["merge", "shard", "-o", "shard"], "shard: is a shard itself: write the union somewhere else"),
+        (["shard", "--baseline", "nowhere"], "nowhere: cannot be read: No such file or directory"),
+        (["shard", "--baseline", "empty"], "empty: holds no test that has ended: a runs.jsonl of an earlier session"),
+        (["later"], "later/runs.jsonl: has format 2, and this version of pytest-wisebot reads 1: install a newer one"),
+        (["torn"], "torn/runs.jsonl: line 1 is no JSON"),
+        (["merge", "shard", "-o", "empty"], "empty: File exists"),
+    ],
+)
+def test_bad_arguments_are_told(
+    log: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    args: list[str], message: str,
+) -> None:  # fmt: skip
+    """By name; and nothing is written for them."""
+    monkeypatch.chdir(tmp_path)
+    shard(tmp_path / "shard", log().test("test_a").all())
+    shard(tmp_path / "later", [{"event": "session", "format": 2}])
+    shard(tmp_path / "torn", [], half=b"{\n{}\n")
+    (tmp_path / "empty").touch()
+    assert main(args) == 2
+    assert capsys.readouterr().err.startswith(f"pytest_wisebot.report: {message}")
+    assert not (tmp_path / "out").exists()
+
+
+def test_shards_of_one_name_are_told_by_their_paths() -> None:
+    """As artifacts often are, each in a folder of its own."""
+    assert names([Path("/a/out"), Path("/b/out"), Path("/c/3")]) == ["/a/out", "/b/out", "3"]
