@@ -22,7 +22,7 @@ from ..errors import ConfigurationError
 from ..journal import FORMAT, event_line, moment, read_events
 from ..report.conclusion import Baseline, Conclusion, concluded
 from ..report.folder import LOG, SUMMARY, clear, read_baseline, write_reports, write_summary
-from ..report.terminal import COLOURS, block
+from ..report.terminal import COLOURS, beside, block
 from . import facts, outcomes
 from .lastlook import last_look_of
 from .outlets import redactor_of
@@ -169,6 +169,9 @@ class Reporting:
             reporter.write_sep("=", str(word), bold=True, **{COLOURS[word]: True})
             for line in block(last):
                 reporter.write_line(line)
+        elif last.comparison is not None:
+            for line in beside(last.comparison):
+                reporter.write_line(f"wisebot: {line}")
         if self._config.option.wisebot_report is not None and (
             self._config.option.wisebot_gate or reporter.verbosity >= 0
         ):

@@ -18,7 +18,7 @@ COLOURS: Final = {Word.OPEN: "green", Word.CLOSED: "red", Word.NO_VERDICT: "yell
 
 def block(conclusion: Conclusion) -> list[str]:
     """The lines below the verdict itself: the session in one, then a table of the rules, and what is new."""
-    return [conclusion.headline, *_table(conclusion.verdict.rows), *_beside(conclusion.comparison)]
+    return [conclusion.headline, *_table(conclusion.verdict.rows), *beside(conclusion.comparison)]
 
 
 def _table(rows: tuple[Row, ...]) -> Iterator[str]:
@@ -28,7 +28,8 @@ def _table(rows: tuple[Row, ...]) -> Iterator[str]:
         yield f"  {state:<{widths[0]}}  {title:<{widths[1]}}  {wanted:<{widths[2]}}  {measured}"
 
 
-def _beside(comparison: Comparison | None) -> Iterator[str]:
+def beside(comparison: Comparison | None) -> Iterator[str]:
+    """What is new since the baseline; nothing without one."""
     if comparison is None:
         return
     yield f"beside {comparison.name}:"

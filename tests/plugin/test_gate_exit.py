@@ -1,0 +1,224 @@
+"""The exit code of a gated session, whatever other plugins, options and accidents make of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+PASSES = """
+    @pytest.mark.wisebot("echo", {"n": 1})
+    def test_passes(workflow_run):
+        assert_ok(workflow_run)
+"""
+FAILS = """
+    @pytest.mark.wisebot("echo", {"n": 2})
+    def test_fails(workflow_run):
+        assert_failed(workflow_run)
+"""
+REFUSED = """
+    @pytest.mark.wisebot("locked", {"n": 3})
+    def test_refused(workflow_run):
+        assert_ok(workflow_run)
+"""
+FORGIVES = "[gate]\nmin-pass-rate = 0\nmax-infrastructure-errors = 9\n"
+
+
+@pytest.fixture(params=[(), ("-n", "2")], ids=["one process", "xdist"])
+def gated(outside: Any, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Runs a gated session whose limits forgive all that tests with runs may fail by."""
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    toml = outside.project.path / "wisebot.toml"
+    toml.write_text(f"{toml.read_text('utf-8')}\n{FORGIVES}", "utf-8")
+
+    def run(*args: str) -> pytest.RunResult:
+        result: pytest.RunResult = outside.run("--wisebot-env", "outside", "--wisebot-gate", *request.param, *args)
+        return result
+
+    return run
+
+
+def word(result: pytest.RunResult) -> str:
+    """The verdict that was shown; empty without one."""
+    shown = [line.strip("= ") for line in result.outlines if line.startswith("==")]
+    return next((line for line in shown if line in ("GATE OPEN", "GATE CLOSED", "NO VERDICT")), "")
+
+
+def test_what_the_limits_forgive_is_no_failed_session(outside: Any, gated: Any) -> None:
+    """Pytest's own code would be 1."""
+    outside.test(PASSES, FAILS, REFUSED)
+    result = gated()
+    assert (word(result), result.ret) == ("GATE OPEN", 0)
+    assert result.parseoutcomes() == {"passed": 1, "failed": 1, "infrastructure": 1}
+
+
+@pytest.mark.parametrize("where", ["trylast=True", "tryfirst=True", "wrapper=True, tryfirst=True"])
+def test_the_code_is_set_after_every_other_plugin_s(outside: Any, gated: Any, where: str) -> None:
+    """A plugin that fails the session keeps the gate shut, wherever it stands among the others."""
+    body = "yield\n        " if "wrapper" in where else ""
+    outside.project.write("conftest.py", f"""
+        import pytest
+
+        @pytest.hookimpl({where})
+        def pytest_sessionfinish(session):
+            {body and "result = "}{body}session.exitstatus = session.exitstatus or 1
+            return {"result" if body else "None"}
+    """.replace("result = yield\n        ", "result = yield\n            "))  # fmt: skip
+    outside.test(PASSES)
+    result = gated()
+    assert result.ret == 1
+    assert any("other failures" in line for line in result.outlines) or any(
+        "GATE CLOSED:" in line for line in result.outlines
+    )
+
+
+def test_an_unused_snapshot_keeps_pytest_s_code(outside: Any, gated: Any) -> None:
+    """Syrupy ors its own code into pytest's, and forgives nothing."""
+    outside.test(
+        PASSES,
+        FAILS,
+        """
+        def test_snapshot(trigger_workflow, workflow_snapshot):
+            assert trigger_workflow("echo") == workflow_snapshot
+    """,
+    )
+    outside.run("--snapshot-update")
+    outside.test(PASSES, FAILS)
+    outside.project.write("__snapshots__/test_it/test_it.json", "{}")
+    result = gated()
+    assert (word(result), result.ret) == ("GATE CLOSED", 1)
+
+
+def test_a_test_without_a_run_is_forgiven_by_nobody(outside: Any, gated: Any) -> None:
+    """Neither is a fixture of one, nor its teardown."""
+    outside.test(
+        PASSES,
+        """
+        @pytest.fixture
+        def broken():
+            yield
+            assert 1 == 2
+
+        def test_plain(broken):
+            pass
+    """,
+    )
+    result = gated()
+    assert (word(result), result.ret) == ("GATE CLOSED", 1)
+
+
+def test_a_teardown_after_a_run_is_the_run_s_test(outside: Any, gated: Any) -> None:
+    """What breaks after a run may be its doing: the gate judges it as a failure of that test."""
+    outside.test("""
+        @pytest.fixture
+        def broken():
+            yield
+            assert 1 == 2
+
+        @pytest.mark.wisebot("echo", {"n": 1})
+        def test_it(broken, workflow_run):
+            assert_ok(workflow_run)
+    """)
+    result = gated()
+    assert (word(result), result.ret) == ("GATE OPEN", 0)
+    assert "  ok  pass rate              wanted at least 0%  measured 0% (0 of 1)" in result.outlines
+
+
+def test_a_module_that_cannot_be_collected_keeps_pytest_s_code(outside: Any, gated: Any) -> None:
+    """Nobody knows what was in it."""
+    outside.test(PASSES)
+    outside.project.write("test_broken.py", "import nothing_of_this_name")
+    result = gated()
+    assert result.ret in (1, 2)  # xdist has a code of its own for it
+    assert word(result) in ("NO VERDICT", "GATE CLOSED")
+
+
+def test_a_session_that_is_stopped_early_has_no_verdict(outside: Any, gated: Any) -> None:
+    """The tests that never ran may be the ones that fail."""
+    outside.test(REFUSED, PASSES, FAILS)
+    result = gated("-x", "-p", "no:randomly")
+    assert (word(result), result.ret) == ("NO VERDICT", 2 if "xdist" in result.stdout.str() else 11)
+    assert any(line.split()[2:6] == ["tests", "without", "a", "report"] for line in result.outlines)
+
+
+def test_a_code_of_somebody_s_own_stays(outside: Any, gated: Any) -> None:
+    """As ``pytest.exit`` gives it; there is no verdict then."""
+    outside.project.write(
+        "conftest.py",
+        """
+        import pytest
+
+        @pytest.hookimpl(trylast=True)
+        def pytest_sessionfinish(session):
+            if not hasattr(session.config, "workerinput"):
+                session.exitstatus = 77
+    """,
+    )
+    outside.test(PASSES)
+    result = gated()
+    assert result.ret == 77
+    assert word(result) in ("NO VERDICT", "")
+
+
+def test_a_credential_in_what_was_written_shuts_the_gate(outside: Any, gated: Any) -> None:
+    """The last look comes after the verdict, and is heard."""
+    outside.test(
+        PASSES,
+        """
+        def test_writes(request):
+            request.config.rootpath.joinpath("__snapshots__/test_it").mkdir(parents=True)
+
+        def test_leaks(trigger_workflow, workflow_snapshot):
+            assert trigger_workflow("echo", {"n": 9}) == workflow_snapshot
+    """,
+    )
+    folder = outside.project.path / "__snapshots__" / "test_it"
+    outside.test(
+        PASSES,
+        """
+        def test_leaks(trigger_workflow, workflow_snapshot):
+            assert trigger_workflow("echo", {"n": 9}) == workflow_snapshot
+    """,
+    )
+    outside.run("--snapshot-update")
+    (snapshot,) = folder.glob("*.json")
+    snapshot.write_text(snapshot.read_text("utf-8") + "\n" * 3 + "FAKE-secret-of-all\n", "utf-8")
+    result = gated()
+    assert result.ret == 1
+    assert word(result) == "GATE CLOSED"
+
+
+def test_without_a_gate_nothing_changes(outside: Any) -> None:
+    """Pytest's codes are pytest's."""
+    outside.test(PASSES, FAILS)
+    assert outside.run("--wisebot-report", "out").ret == 1
+
+
+@pytest.mark.parametrize(
+    ("select", "message"),
+    [
+        ("-m 'smoke and'", "[gate] select: -m smoke and: "),
+        ("-k '('", "[gate] select: -k (: "),
+    ],
+)
+def test_a_selection_that_is_none_is_told(outside: Any, select: str, message: str) -> None:
+    """Before any run, with the expression and what pytest makes of it."""
+    outside.test(PASSES)
+    toml = outside.project.path / "wisebot.toml"
+    toml.write_text(f'{toml.read_text("utf-8")}\n[gate]\nselect = "{select}"\n', "utf-8")
+    result = outside.run("--wisebot-env", "outside", "--wisebot-gate")
+    assert result.ret == 4
+    assert any(line.startswith(f"ERROR: {message}") for line in result.errlines)
+
+
+def test_the_selection_is_what_a_gated_session_runs(outside: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has to repeat it on the command line; without a gate it does nothing."""
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    outside.test(PASSES, FAILS)
+    toml = outside.project.path / "wisebot.toml"
+    toml.write_text(f'{toml.read_text("utf-8")}\n[gate]\nselect = "-k passes"\n', "utf-8")
+    for args in ((), ("-n", "2")):
+        result = outside.run("--wisebot-env", "outside", "--wisebot-gate", *args)
+        assert (word(result), result.ret) == ("GATE OPEN", 0)
+        assert result.parseoutcomes()["passed"] == 1
+    assert outside.run("--wisebot-env", "outside").parseoutcomes() == {"passed": 1, "failed": 1}
