@@ -1,0 +1,278 @@
+"""Everything that the page shows, as plain values in the order of the page: its templates only lay it out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from .baseline import Beside, Comparison
+from .excerpts import Room, longest, room
+from .figures import counted, percent, seconds_text
+from .model import Model, Session, Test, outcome_counts
+from .rows import LONGEST_NAME, SIGNS, Rows, RunRow, TestGroup, anchor_of, kind_of_test, moment
+from .strips import Strip, strips
+from .timeline import Timeline, timeline
+from .verdict import Row, State, Verdict, Word
+from .visible import brief
+
+MOST_LISTED: Final = 500
+"""Tests that a list of names alone holds."""
+
+LONGEST_CELL: Final = 1200
+"""Characters of what a rule has measured: it may name tests, and these may be long."""
+
+KINDS: Final = {Word.OPEN: "open", Word.CLOSED: "closed", Word.NO_VERDICT: "none"}
+"""How a verdict is drawn."""
+
+STATES: Final = {
+    State.OK: ("✓", "kept", "passed"),
+    State.CLOSED: ("✗", "broken", "failed"),
+    State.NO_VERDICT: ("?", "no verdict", "infrastructure"),
+    State.NOT_JUDGED: ("·", "not judged", "not-run"),
+}
+"""A rule's sign, its word, and how it is drawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many tests ended in one way: ``share`` is their part of the whole, in per cent."""
+
+    word: str
+    kind: str
+    sign: str
+    many: int
+    share: float
+
+    @property
+    def anchor(self) -> str:
+        """The name in the page of these tests."""
+        return anchor_of(self.word)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule of the gate, in words."""
+
+    title: str
+    wanted: str
+    measured: str
+    sign: str
+    word: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Tests of which nothing but the name is shown: ``rest`` is how many are left out."""
+
+    title: str
+    kind: str
+    sign: str
+    tests: tuple[str, ...]
+    rest: int
+    many: int
+
+
+@dataclass(frozen=True, slots=True)
+class Then:
+    """A workflow beside its baseline, in words. The doubts say why no verdict can be founded on it."""
+
+    name: str
+    rate_now: str
+    rate_then: str
+    moved: str
+    rate_worse: bool
+    p95_now: str
+    p95_then: str
+    grown: str
+    p95_worse: bool
+    doubt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The page."""
+
+    kind: str
+    word: str
+    gated: bool
+    code: int
+    targets: tuple[str, ...]
+    facts: tuple[tuple[str, str], ...]
+    shards: tuple[Session, ...]
+    counts: tuple[Count, ...]
+    total: int
+    shut: tuple[Rule, ...]
+    kept: tuple[Rule, ...]
+    baseline: str
+    beside: tuple[Names, ...]
+    then: tuple[Then, ...]
+    timeline: Timeline
+    anchors: dict[str, str]
+    runs: int
+    strips: tuple[Strip, ...]
+    groups: tuple[TestGroup, ...]
+    others: tuple[RunRow, ...]
+    unreported: Names
+    without: tuple[Names, ...]
+    room: Room
+    version: str
+
+
+def page(model: Model, verdict: Verdict, baseline: Comparison | None) -> Page:
+    """What the page of a session shows."""
+    anchors = {run.reference: f"run-{number}" for number, run in enumerate(model.runs, 1)}
+    rows = Rows(anchors, longest(len(model.runs)), baseline)
+    groups = rows.groups(test for test in model.tests if test.uses_runs)
+    others = rows.others(model.runs)
+    rules = [(row, _rule(row)) for row in verdict.rows]
+    return Page(
+        kind=KINDS[verdict.word],
+        word=str(verdict.word),
+        gated=any(one.gated for one in model.sessions),
+        code=verdict.code,
+        targets=tuple(sorted({one.target for one in model.sessions})),
+        facts=tuple(_facts(model)),
+        shards=model.sessions if len(model.sessions) > 1 else (),
+        counts=tuple(_counts(model)),
+        total=sum(outcome_counts(model.tests).values()),
+        shut=tuple(rule for row, rule in rules if row in verdict.reasons),
+        kept=tuple(rule for row, rule in rules if row not in verdict.reasons),
+        baseline=baseline.name if baseline is not None else "",
+        beside=tuple(_beside(baseline)) if baseline is not None else (),
+        then=tuple(_then(one) for one in baseline.workflows) if baseline is not None else (),
+        timeline=timeline(model),
+        anchors=anchors,
+        runs=len(model.runs),
+        strips=strips(model, baseline),
+        groups=groups,
+        others=others,
+        unreported=_names("never reported", "not-run", "∅", model.unreported),
+        without=tuple(_without(model)),
+        room=_room(groups, others),
+        version=model.sessions[0].version,
+    )
+
+
+def _room(groups: Sequence[TestGroup], others: Sequence[RunRow]) -> Room:
+    rows = [row for group in groups for row in group.rows]
+    return room(
+        (one for row in rows if row.failing for one in row.excerpts),
+        [
+            *(one for row in rows if not row.failing for one in row.excerpts),
+            *(block.excerpt for row in others for block in row.blocks),
+        ],
+    )
+
+
+def _facts(model: Model) -> Iterator[tuple[str, str]]:
+    first, many = model.sessions[0], len(model.sessions)
+    started = [one.started for one in model.sessions if one.started is not None]
+    if started:
+        yield "Started", moment(min(started))
+    yield "Took", _took(model)
+    yield "Mode", ", ".join(sorted({one.mode for one in model.sessions}))
+    yield "Runs", _runs(model)
+    if first.gate.select:
+        yield "Tests selected by", first.gate.select
+    if many > 1:
+        yield "Shards", str(many)
+    elif first.split is not None:
+        yield "Shard", f"{first.split[0]} of {first.split[1]}"
+
+
+def _took(model: Model) -> str:
+    spans = [one.ended - one.started for one in model.sessions if one.ended is not None and one.started is not None]
+    if len(spans) < len(model.sessions):
+        return "unknown: ended before its end"
+    longest_one = " (the longest shard)" if len(spans) > 1 else ""
+    return f"{duration(max(0.0, *spans, 0.0))}{longest_one}"
+
+
+def duration(seconds: float) -> str:
+    """How long something took, for people."""
+    if seconds < 120:
+        return seconds_text(seconds)
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def _runs(model: Model) -> str:
+    """How many runs, and of which kinds where they are not all alike."""
+    live, kept = sum(run.is_live for run in model.runs), sum(run.is_kept for run in model.runs)
+    unanswered = len(model.runs) - live - kept
+    again = sum(run.attempts > 1 for run in model.runs)
+    parts = [(live, "live"), (kept, "made earlier"), (unanswered, "without an answer"), (again, "repeated")]
+    said = ", ".join(f"{many:,} {word}" for many, word in parts if many)
+    return f"{len(model.runs):,}" + (f" ({said})" if said else "")
+
+
+def _counts(model: Model) -> Iterator[Count]:
+    found = outcome_counts(model.tests)
+    total = sum(found.values())
+    for word, many in found.items():
+        yield Count(word, kind_of_test(word), SIGNS.get(word, "·"), many, round(100 * many / total, 3))
+
+
+def _rule(row: Row) -> Rule:
+    title, wanted, measured = (brief(text, LONGEST_CELL) for text in (row.title, row.wanted, row.measured))
+    return Rule(title, wanted, measured, *STATES[row.state])
+
+
+def _beside(baseline: Comparison) -> Iterator[Names]:
+    yield _names("newly failing", "failed", "✗", baseline.newly_failing)
+    yield _names("failed before, too", "failed", "✗", baseline.still_failing)
+    yield _names("newly fixed", "passed", "✓", baseline.newly_fixed)
+    yield _names("not in the baseline", "beside", "+", baseline.new)
+
+
+def _names(title: str, kind: str, sign: str, tests: Sequence[str]) -> Names:
+    shown = tuple(brief(test, LONGEST_NAME) for test in tests[:MOST_LISTED])
+    return Names(title, kind, sign, shown, len(tests) - len(shown), len(tests))
+
+
+def _then(one: Beside) -> Then:
+    points = -100 * one.drop
+    return Then(
+        name=one.name,
+        rate_now=_rate(one.now),
+        rate_then=_rate(one.then),
+        moved=f"{points:+.3g} points" if abs(points) > 0.05 else "as before",
+        rate_worse=points < -0.05,
+        p95_now=seconds_text(one.p95_now) if one.p95_now is not None else "none",
+        p95_then=seconds_text(one.p95_then) if one.p95_then is not None else "none",
+        grown=f"{100 * one.growth:+.3g}%" if one.p95_now and one.p95_then else "",
+        p95_worse=one.growth > 0.005,
+        doubt=one.doubt_of_growth,
+    )
+
+
+def _rate(passed_of: tuple[int, int]) -> str:
+    passed, judged = passed_of
+    return f"{percent(passed / judged)} ({passed} of {judged})" if judged else "none"
+
+
+def _without(model: Model) -> Iterator[Names]:
+    """The tests that used no run, by outcome; those that failed first."""
+    tests = [test for test in model.tests if not test.uses_runs]
+    for word in sorted({test.outcome for test in tests}, key=_last_if_well):
+        several = [test.id for test in tests if test.outcome == word]
+        yield _names(word, kind_of_test(word), SIGNS.get(word, "·"), several)
+
+
+def _last_if_well(word: str) -> tuple[bool, str]:
+    return word in ("passed", "skipped", "xfailed", "xpassed"), word
+
+
+def without_in_words(without: Sequence[Names]) -> str:
+    """How many tests used no run, and how these ended."""
+    many = Counter({one.title: one.many for one in without})
+    return f"{counted(many.total(), 'test')} used no run: " + ", ".join(f"{n:,} {word}" for word, n in many.items())
+
+
+def tests_in_words(tests: Sequence[Test]) -> str:
+    """How many tests."""
+    return counted(len(tests), "test")

@@ -1,0 +1,174 @@
+"""A session that never was: the events of one with as many runs as wanted, and something of everything that may happen."""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections.abc import Iterator
+from typing import Any
+
+from pytest_wisebot.journal import FORMAT, moment
+
+START = 1_777_888_999.0
+"""When every session of this kind began, in seconds since the epoch."""
+
+WORKFLOWS = {"classify": 1.1, "refund": 2.4, "summarise": 7.5, "triage": 3.2}
+"""Each with the seconds that its runs take, more or less."""
+
+GATE = {
+    "overall": {"min_pass_rate": 0.97, "max_infrastructure_errors": 2, "max_p95_growth": 0.25},
+    "workflows": {
+        "classify": {"max_seconds": 6.0},
+        "summarise": {"p95_seconds": 14.0, "max_seconds": 30.0, "max_flaky": 1},
+        "triage": {"p95_seconds": 6.0, "min_pass_rate": 0.98},
+    },
+}
+
+WHY = """\
+    def test_{workflow}(workflow_run):
+>       assert_result(workflow_run, {{"category": "billing"}})
+E       AssertionError: workflow "{workflow}" over the webhook API, run {run_id}
+E         $.category
+E           expected "billing"
+E           came     "shipping"
+
+tests/test_{workflow}.py:31: AssertionError"""
+
+
+def events(runs: int, *, seed: int = 7, concurrency: int = 8, broken: float = 1.0) -> Iterator[dict[str, Any]]:
+    """A session's event log.
+
+    Args:
+        runs: how many runs it has, more or less.
+        seed: what tells it from another session of this size.
+        concurrency: runs at once.
+        broken: how much goes wrong; 0 is nothing.
+    """
+    yield from _Session(runs, random.Random(seed), concurrency, broken).events()
+
+
+class _Session:
+    def __init__(self, runs: int, chance: random.Random, concurrency: int, broken: float) -> None:
+        self._runs, self._chance, self._broken = runs, chance, broken
+        self._free = [0.4 + number / 100 for number in range(concurrency)]
+        self._made = 0
+        self._plan = random.Random(1)  # the same tests in each session
+        self._bad_spell = self._free[0] + 0.42 * runs * 3.5 / concurrency
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        tests = [one for one in self._tests()]
+        others = [f"tests/test_helpers.py::test_parse[{number}]" for number in range(12)]
+        selected = [*(one[-1]["test"] for one in tests), *others]
+        lost = ["tests/test_triage.py::test_that_was_cut_off"] if self._broken > 1.5 else []
+        yield self._first([*selected, *lost])
+        for several in tests:
+            yield from several
+        for number, nodeid in enumerate(others):
+            outcome = "skipped" if number % 6 == 5 else "passed"
+            yield {"event": "test", "test": nodeid, "outcome": outcome, "seconds": 0.01, "runs": []}
+        ended = moment(START + max(self._free) + 1.1)
+        yield {"event": "end", "ended": ended, "exitstatus": 1 if self._broken else 0}
+
+    def _first(self, selected: list[str]) -> dict[str, Any]:
+        return {
+            "event": "session", "format": FORMAT, "session": "nightly", "version": "0.2.0", "mode": "live",
+            "started": moment(START), "environment": "staging", "origin": "https://happy-otter-123.convex.site",
+            "base_url": "https://staging.example.com", "selected": selected, "gate": GATE, "gated": True, "named": True,
+        }  # fmt: skip
+
+    def _tests(self) -> Iterator[list[dict[str, Any]]]:
+        number = 0
+        while self._made < self._runs:
+            workflow = self._plan.choices([*WORKFLOWS], weights=[5, 2, 2, 5])[0]
+            number += 1
+            trials = 10 if workflow == "summarise" and number % 4 == 0 else 0
+            yield self._test(f"tests/test_{workflow}.py::test_{workflow}[T-{number}]", workflow, trials)
+
+    def _test(self, nodeid: str, workflow: str, trials: int) -> list[dict[str, Any]]:
+        rolled = self._chance.random() / max(self._broken, 1e-9)
+        outcome, problem, text = "passed", "", ""
+        runs = [self._run(nodeid, workflow, trial) for trial in ([*range(1, trials + 1)] if trials else [0])]
+        unanswered = [run for run in runs if run["outcome"] not in ("ok", "failed")]
+        if unanswered:
+            problem = unanswered[0]["class"]
+            outcome = "not run" if problem == "CircuitOpen" else "infrastructure"
+            text = f"E       pytest_wisebot.errors.{problem}: {unanswered[0]['message']}"
+        elif rolled < 0.018 or runs[0]["outcome"] == "failed":
+            outcome, text = "failed", WHY.format(workflow=workflow, run_id=runs[0]["runId"])
+        elif rolled < 0.026:
+            outcome, text = "drift", "E       drift: the run is not what was recorded"
+            runs[0]["diff"] = ["result.score", "  - 0.87", "  + 0.52", "result.tags[1]", '  + "urgent"']
+        said: dict[str, Any] = {}
+        if trials and not unanswered:
+            failures = sum(run["outcome"] == "failed" for run in runs)
+            said = {"trials": trials, "min_passes": 8, "passes": trials - failures, "failures": failures}
+            outcome = "failed" if failures > 2 else "flaky" if failures else "passed"
+            text = text if failures else ""
+        last = runs[-1]
+        test = {
+            "event": "test", "test": nodeid, "outcome": outcome, "runs": [run["run"] for run in runs], "text": text,
+            "seconds": round(self._chance.uniform(0.1, 6), 2), "ended": last["ended"],
+        }  # fmt: skip
+        return [*runs, test | ({"trials": said} if said else {}) | ({"class": problem} if problem else {})]
+
+    def _run(self, nodeid: str, workflow: str, trial: int) -> dict[str, Any]:
+        self._made += 1
+        started = heapq.heappop(self._free)
+        took = self._chance.lognormvariate(0, 0.38) * WORKFLOWS[workflow]
+        spell = self._broken and abs(started - self._bad_spell) < 6
+        attempts = 1 + (self._chance.random() < (0.5 if spell else 0.02 * self._broken)) * self._chance.randint(1, 2)
+        backed_off = sum(self._chance.uniform(0.8, 2.5) for _ in range(attempts - 1))
+        ended = started + backed_off + took
+        heapq.heappush(self._free, ended)
+        outcome = "infrastructure" if spell and self._chance.random() < 0.12 else "ok"
+        outcome = "failed" if self._chance.random() < 0.012 * self._broken else outcome
+        outcome = "not run" if self._broken > 1.5 and self._chance.random() < 0.01 else outcome
+        inputs = {"ticketId": f"T-{self._made}", "message": "I was charged twice in March, and want the second one back."}
+        event = {
+            "event": "run", "run": f"r{self._made}", "test": nodeid, "trial": trial, "workflow": workflow,
+            "api": self._chance.choice(["webhook", "webhook", "dashboard"]), "outcome": outcome, "inputs": inputs,
+            "queued": moment(START + 0.35), "started": moment(START + started), "ended": moment(START + ended),
+            "attempts": attempts, "seconds": round(took, 3),
+            "commands": [_curl(workflow, inputs["ticketId"]), f"wisebot workflow trigger {workflow} --data '…'"],
+        }  # fmt: skip
+        if outcome == "not run":
+            return event | _NOT_SENT
+        return event | (self._answer(outcome, ended) if outcome != "infrastructure" else _NO_ANSWER)
+
+    def _answer(self, outcome: str, ended: float) -> dict[str, Any]:
+        kept = self._broken > 1.5 and self._chance.random() < 0.04
+        known = {
+            "runId": f"jd7{self._chance.getrandbits(64):016x}", "status": 200, "environment": "staging",
+            "source": "recording" if kept else "live", "made": moment(START + ended - (90_000 if kept else 1)),
+        }  # fmt: skip
+        if outcome == "failed":
+            return known | {"error": {"code": "unknown_ticket", "message": "there is no such ticket"}}
+        result = {
+            "category": self._chance.choice(["billing", "shipping", "other"]), "priority": 2, "score": 0.87,
+            "reply": "We are sorry for the double charge. The second payment is on its way back to you. " * 4,
+            "sources": [{"id": number, "title": f"article {number}", "rank": 1 / number} for number in range(1, 6)],
+        }  # fmt: skip
+        return known | {"result": result}
+
+
+_NOT_SENT = {
+    "class": "CircuitOpen",
+    "message": "not sent: 3 runs in a row were refused",
+    "started": None,
+    "seconds": None,
+    "attempts": 0,
+    "commands": [],
+}
+
+_NO_ANSWER = {
+    "class": "ServiceUnavailable",
+    "message": "staging answered status 503 (text/plain), asks to wait 2 s: upstream connect error",
+    "status": 503,
+    "seconds": None,
+}
+
+
+def _curl(workflow: str, ticket: str) -> str:
+    body = f'{{"inputs": {{"ticketId": "{ticket}", "message": "I was charged twice in March, …"}}}}'
+    url = f"https://happy-otter-123.convex.site/workflows/{workflow}/trigger"
+    return f'curl -sS -X POST {url} -H "X-Workflow-Secret: $TRIAGE_SECRET" --data-raw \'{body}\''
