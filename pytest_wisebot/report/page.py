@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from ..limits import Gate
 from .baseline import Beside, Comparison
 from .excerpts import Room, longest, room
 from .figures import counted, percent, seconds_text
-from .model import Model, Session, Test, outcome_counts
-from .rows import LONGEST_NAME, SIGNS, Rows, RunRow, TestGroup, anchor_of, kind_of_test, moment
+from .model import Model, Session, outcome_counts
+from .rows import SIGNS, Name, Rows, RunRow, TestGroup, anchor_of, kind_of_test, moment
 from .strips import Strip, strips
 from .timeline import Timeline, timeline
 from .verdict import Row, State, Verdict, Word
@@ -22,6 +23,12 @@ MOST_LISTED: Final = 500
 
 LONGEST_CELL: Final = 1200
 """Characters of what a rule has measured: it may name tests, and these may be long."""
+
+NOTABLE_DROP: Final = 0.01
+"""A drop of the pass rate that stands out, where the gate has no limit for it."""
+
+NOTABLE_GROWTH: Final = 0.1
+"""A growth of the p95 that stands out, where the gate has no limit for it."""
 
 KINDS: Final = {Word.OPEN: "open", Word.CLOSED: "closed", Word.NO_VERDICT: "none"}
 """How a verdict is drawn."""
@@ -70,7 +77,7 @@ class Names:
     title: str
     kind: str
     sign: str
-    tests: tuple[str, ...]
+    tests: tuple[Name, ...]
     rest: int
     many: int
 
@@ -134,23 +141,23 @@ def page(model: Model, verdict: Verdict, baseline: Comparison | None) -> Page:
         gated=any(one.gated for one in model.sessions),
         code=verdict.code,
         targets=tuple(sorted({one.target for one in model.sessions})),
-        facts=tuple(_facts(model)),
+        facts=tuple(_facts(model, baseline)),
         shards=model.sessions if len(model.sessions) > 1 else (),
         counts=tuple(_counts(model)),
         total=sum(outcome_counts(model.tests).values()),
         shut=tuple(rule for row, rule in rules if row in verdict.reasons),
         kept=tuple(rule for row, rule in rules if row not in verdict.reasons),
         baseline=baseline.name if baseline is not None else "",
-        beside=tuple(_beside(baseline)) if baseline is not None else (),
-        then=tuple(_then(one) for one in baseline.workflows) if baseline is not None else (),
+        beside=tuple(_beside(baseline, rows)) if baseline is not None else (),
+        then=tuple(_then(one, model.gate) for one in baseline.workflows) if baseline is not None else (),
         timeline=timeline(model),
         anchors=anchors,
         runs=len(model.runs),
         strips=strips(model, baseline),
         groups=groups,
         others=others,
-        unreported=_names("never reported", "not-run", "∅", model.unreported),
-        without=tuple(_without(model)),
+        unreported=_names("never reported", "not-run", "∅", model.unreported, rows),
+        without=tuple(_without(model, rows)),
         room=_room(groups, others),
         version=model.sessions[0].version,
     )
@@ -167,7 +174,7 @@ def _room(groups: Sequence[TestGroup], others: Sequence[RunRow]) -> Room:
     )
 
 
-def _facts(model: Model) -> Iterator[tuple[str, str]]:
+def _facts(model: Model, baseline: Comparison | None) -> Iterator[tuple[str, str]]:
     first, many = model.sessions[0], len(model.sessions)
     started = [one.started for one in model.sessions if one.started is not None]
     if started:
@@ -175,6 +182,9 @@ def _facts(model: Model) -> Iterator[tuple[str, str]]:
     yield "Took", _took(model)
     yield "Mode", ", ".join(sorted({one.mode for one in model.sessions}))
     yield "Runs", _runs(model)
+    if baseline is not None:
+        failing, fixed = len(baseline.newly_failing), len(baseline.newly_fixed)
+        yield "Beside the baseline", f"{failing} newly failing, {fixed} newly fixed"
     if first.gate.select:
         yield "Tests selected by", first.gate.select
     if many > 1:
@@ -205,7 +215,7 @@ def _runs(model: Model) -> str:
     live, kept = sum(run.is_live for run in model.runs), sum(run.is_kept for run in model.runs)
     unanswered = len(model.runs) - live - kept
     again = sum(run.attempts > 1 for run in model.runs)
-    parts = [(live, "live"), (kept, "made earlier"), (unanswered, "without an answer"), (again, "repeated")]
+    parts = [(live, "live"), (kept, "made earlier"), (unanswered, "without an answer"), (again, "retried")]
     said = ", ".join(f"{many:,} {word}" for many, word in parts if many)
     return f"{len(model.runs):,}" + (f" ({said})" if said else "")
 
@@ -222,30 +232,31 @@ def _rule(row: Row) -> Rule:
     return Rule(title, wanted, measured, *STATES[row.state])
 
 
-def _beside(baseline: Comparison) -> Iterator[Names]:
-    yield _names("newly failing", "failed", "✗", baseline.newly_failing)
-    yield _names("failed before, too", "failed", "✗", baseline.still_failing)
-    yield _names("newly fixed", "passed", "✓", baseline.newly_fixed)
-    yield _names("not in the baseline", "beside", "+", baseline.new)
+def _beside(baseline: Comparison, rows: Rows) -> Iterator[Names]:
+    yield _names("newly failing", "failed", "✗", baseline.newly_failing, rows)
+    yield _names("failed before, too", "failed", "✗", baseline.still_failing, rows)
+    yield _names("newly fixed", "passed", "✓", baseline.newly_fixed, rows)
+    yield _names("not in the baseline", "beside", "+", baseline.new, rows)
 
 
-def _names(title: str, kind: str, sign: str, tests: Sequence[str]) -> Names:
-    shown = tuple(brief(test, LONGEST_NAME) for test in tests[:MOST_LISTED])
+def _names(title: str, kind: str, sign: str, tests: Sequence[str], rows: Rows) -> Names:
+    shown = tuple(rows.name(test) for test in tests[:MOST_LISTED])
     return Names(title, kind, sign, shown, len(tests) - len(shown), len(tests))
 
 
-def _then(one: Beside) -> Then:
+def _then(one: Beside, gate: Gate) -> Then:
     points = -100 * one.drop
+    most_drop, most_growth = gate.of(one.name, "max_pass_rate_drop"), gate.of(one.name, "max_p95_growth")
     return Then(
         name=one.name,
         rate_now=_rate(one.now),
         rate_then=_rate(one.then),
         moved=f"{points:+.3g} points" if abs(points) > 0.05 else "as before",
-        rate_worse=points < -0.05,
+        rate_worse=one.drop > (NOTABLE_DROP if most_drop is None else most_drop) + 1e-9,
         p95_now=seconds_text(one.p95_now) if one.p95_now is not None else "none",
         p95_then=seconds_text(one.p95_then) if one.p95_then is not None else "none",
         grown=f"{100 * one.growth:+.3g}%" if one.p95_now and one.p95_then else "",
-        p95_worse=one.growth > 0.005,
+        p95_worse=one.growth > (NOTABLE_GROWTH if most_growth is None else most_growth) + 1e-9,
         doubt=one.doubt_of_growth,
     )
 
@@ -255,12 +266,12 @@ def _rate(passed_of: tuple[int, int]) -> str:
     return f"{percent(passed / judged)} ({passed} of {judged})" if judged else "none"
 
 
-def _without(model: Model) -> Iterator[Names]:
+def _without(model: Model, rows: Rows) -> Iterator[Names]:
     """The tests that used no run, by outcome; those that failed first."""
     tests = [test for test in model.tests if not test.uses_runs]
     for word in sorted({test.outcome for test in tests}, key=_last_if_well):
         several = [test.id for test in tests if test.outcome == word]
-        yield _names(word, kind_of_test(word), SIGNS.get(word, "·"), several)
+        yield _names(word, kind_of_test(word), SIGNS.get(word, "·"), several, rows)
 
 
 def _last_if_well(word: str) -> tuple[bool, str]:
@@ -271,8 +282,3 @@ def without_in_words(without: Sequence[Names]) -> str:
     """How many tests used no run, and how these ended."""
     many = Counter({one.title: one.many for one in without})
     return f"{counted(many.total(), 'test')} used no run: " + ", ".join(f"{n:,} {word}" for word, n in many.items())
-
-
-def tests_in_words(tests: Sequence[Test]) -> str:
-    """How many tests."""
-    return counted(len(tests), "test")

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from textwrap import dedent
 from typing import Final
 
 from .baseline import Comparison
@@ -24,6 +25,12 @@ LONGEST_REASON: Final = 280
 
 OPEN_RUNS: Final = 2
 """Runs that are open at once when their test is opened; of more, those that did not end well."""
+
+MOST_BEADS: Final = 20
+"""Runs of one test that are told apart before its row is opened."""
+
+FOLDED_TESTS: Final = 60
+"""More tests that passed are folded."""
 
 FOLDED_LINES: Final = 40
 """A text of more lines is folded."""
@@ -134,10 +141,29 @@ class TestRow:
         return tuple(dict.fromkeys(row.run.api for row in self.runs))
 
     @property
+    def beads(self) -> tuple[RunRow, ...]:
+        """Some of its runs at a glance, where it has several."""
+        return self.runs[:MOST_BEADS] if len(self.runs) > 1 else ()
+
+    @property
     def excerpts(self) -> Iterator[Excerpt]:
         """Every text that may be cut."""
         yield from (one for one in (self.said, self.text) if one is not None)
         yield from (block.excerpt for row in self.runs for block in row.blocks)
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A test of which nothing but the name is shown.
+
+    Attributes:
+        place: its file and class; ``name``: the rest of its id.
+        anchor: the name in the page of its row; empty where it has none.
+    """
+
+    place: str
+    name: str
+    anchor: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +179,11 @@ class TestGroup:
     def anchor(self) -> str:
         """Its name in the page."""
         return anchor_of(self.word)
+
+    @property
+    def folded(self) -> bool:
+        """Whether there are so many that passed that they would hide the rest of the page."""
+        return self.word == PASSED and len(self.rows) > FOLDED_TESTS
 
     @property
     def kind(self) -> str:
@@ -190,6 +221,7 @@ class Rows:
         self._longest = longest
         self._shown: set[str] = set()
         self._numbers = itertools.count(1)
+        self._tests: dict[str, str] = {}
         self._beside = dict(_beside(baseline)) if baseline is not None else {}
 
     def groups(self, tests: Iterable[Test]) -> tuple[TestGroup, ...]:
@@ -200,20 +232,26 @@ class Rows:
         words = [*(word for word in ORDER if word in of), *sorted(of.keys() - {*ORDER})]
         return tuple(TestGroup(word, tuple(self._test(test) for test in of[word])) for word in words)
 
+    def name(self, nodeid: str) -> Name:
+        """A test's name, for lists of them; with a link where there is a row of it already."""
+        return Name(*_parted(nodeid), self._tests.get(nodeid, ""))
+
     def others(self, runs: Iterable[Run]) -> tuple[RunRow, ...]:
         """The runs that no row has shown: those of wider fixtures that no test was said to use."""
         return tuple(self._run(run, opened=False) for run in runs if run.reference not in self._shown)
 
     def _test(self, test: Test) -> TestRow:
         place, name = _parted(test.id)
+        anchor = f"test-{next(self._numbers)}"
+        self._tests.setdefault(test.id, anchor)
         failing = test.outcome in BAD or test.outcome in (FLAKY, "error")
         few = len(test.runs) <= OPEN_RUNS
         runs = tuple(self._run(run, opened=few or run.outcome not in ("ok", "failed")) for run in test.runs)
-        said = test.said if failing or test.text else ""
-        whole = test.text.strip() not in ("", said.strip())
+        said = dedent(test.said).strip() if failing or test.text else ""
+        whole = test.text.strip() not in ("", said)
         return TestRow(
             test,
-            f"test-{next(self._numbers)}",
+            anchor,
             place,
             name,
             failing,
@@ -252,7 +290,7 @@ def _parted(nodeid: str) -> tuple[str, str]:
 def _reason(said: str) -> str:
     """The first lines of what a failure says, on one."""
     lines = [line.strip() for line in said[: 4 * LONGEST_REASON].splitlines() if line.strip()]
-    text = " · ".join(lines[:3])
+    text = " · ".join(lines[:6])
     return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON]}…"
 
 

@@ -44,7 +44,7 @@ class Line:
     """A value that is marked across the strip.
 
     Attributes:
-        kind: ``p50``, ``p95``, ``then`` (the baseline's p95) or ``limit``.
+        kind: ``p50``, ``p95``, ``then`` (the baseline's p95), ``limit`` (of the p95) or ``most`` (of each run).
         x: per cent from the left.
         caption: what it says; empty where another caption has that place.
         row: in which row the caption stands, from 0.
@@ -133,7 +133,7 @@ def _strip(workflow: Workflow, model: Model, beside: Beside | None) -> Strip:
     passed, judged = pass_rate(workflow.tests)
     captions = _captions(workflow, {"p95": limit, "each": most}, then)
     far = [
-        f"{kind} limit {seconds_text(one)}" for kind, one in (("p95", limit), ("slowest", most)) if _beyond(one, scale)
+        f"{kind} at most {seconds_text(one)}" for kind, one in (("p95", limit), ("each", most)) if _beyond(one, scale)
     ]
     return Strip(
         workflow.name,
@@ -170,7 +170,7 @@ def _captions(
     found = [("p95", p95, f"p95 {seconds_text(p95)}", 1), ("p50", p50, f"p50 {seconds_text(p50)}", 1)]
     for name, limit in limits.items():
         if limit is not None:
-            found.append(("limit", limit, f"limit {'of each' if name == 'each' else name} {seconds_text(limit)}", 0))
+            found.append(("most" if name == "each" else "limit", limit, f"{name} at most {seconds_text(limit)}", 0))
     if then is not None:
         found.append(("then", then, f"p95 then {seconds_text(then)}", 0))
     return found

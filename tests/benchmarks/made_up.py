@@ -1,4 +1,4 @@
-"""A session that never was: the events of one with as many runs as wanted, and something of everything that may happen."""
+"""A session that never was: the events of one of any size, with something of everything that may happen."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class _Session:
         self._bad_spell = self._free[0] + 0.42 * runs * 3.5 / concurrency
 
     def events(self) -> Iterator[dict[str, Any]]:
-        tests = [one for one in self._tests()]
+        tests = list(self._tests())
         others = [f"tests/test_helpers.py::test_parse[{number}]" for number in range(12)]
         selected = [*(one[-1]["test"] for one in tests), *others]
         lost = ["tests/test_triage.py::test_that_was_cut_off"] if self._broken > 1.5 else []
@@ -123,7 +123,10 @@ class _Session:
         outcome = "infrastructure" if spell and self._chance.random() < 0.12 else "ok"
         outcome = "failed" if self._chance.random() < 0.012 * self._broken else outcome
         outcome = "not run" if self._broken > 1.5 and self._chance.random() < 0.01 else outcome
-        inputs = {"ticketId": f"T-{self._made}", "message": "I was charged twice in March, and want the second one back."}
+        inputs = {
+            "ticketId": f"T-{self._made}",
+            "message": "I was charged twice in March.",
+        }
         event = {
             "event": "run", "run": f"r{self._made}", "test": nodeid, "trial": trial, "workflow": workflow,
             "api": self._chance.choice(["webhook", "webhook", "dashboard"]), "outcome": outcome, "inputs": inputs,
@@ -151,7 +154,7 @@ class _Session:
         return known | {"result": result}
 
 
-_NOT_SENT = {
+_NOT_SENT: dict[str, Any] = {
     "class": "CircuitOpen",
     "message": "not sent: 3 runs in a row were refused",
     "started": None,
@@ -160,7 +163,7 @@ _NOT_SENT = {
     "commands": [],
 }
 
-_NO_ANSWER = {
+_NO_ANSWER: dict[str, Any] = {
     "class": "ServiceUnavailable",
     "message": "staging answered status 503 (text/plain), asks to wait 2 s: upstream connect error",
     "status": 503,
@@ -171,4 +174,4 @@ _NO_ANSWER = {
 def _curl(workflow: str, ticket: str) -> str:
     body = f'{{"inputs": {{"ticketId": "{ticket}", "message": "I was charged twice in March, …"}}}}'
     url = f"https://happy-otter-123.convex.site/workflows/{workflow}/trigger"
-    return f'curl -sS -X POST {url} -H "X-Workflow-Secret: $TRIAGE_SECRET" --data-raw \'{body}\''
+    return f"curl -sS -X POST {url} -H \"X-Workflow-Secret: $TRIAGE_SECRET\" --data-raw '{body}'"
