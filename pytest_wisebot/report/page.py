@@ -215,6 +215,8 @@ def _runs(model: Model) -> str:
     live, kept = sum(run.is_live for run in model.runs), sum(run.is_kept for run in model.runs)
     unanswered = len(model.runs) - live - kept
     again = sum(run.attempts > 1 for run in model.runs)
+    if live == len(model.runs) and live:
+        return f"{live:,} live" + (f" ({again:,} retried)" if again else "")
     parts = [(live, "live"), (kept, "made earlier"), (unanswered, "without an answer"), (again, "retried")]
     said = ", ".join(f"{many:,} {word}" for many, word in parts if many)
     return f"{len(model.runs):,}" + (f" ({said})" if said else "")

@@ -246,7 +246,7 @@ class Rows:
         self._tests.setdefault(test.id, anchor)
         failing = test.outcome in BAD or test.outcome in (FLAKY, "error")
         few = len(test.runs) <= OPEN_RUNS
-        runs = tuple(self._run(run, opened=few or run.outcome not in ("ok", "failed")) for run in test.runs)
+        runs = tuple(self._run(run, opened=few or run.outcome != "ok") for run in test.runs)
         said = dedent(test.said).strip() if failing or test.text else ""
         whole = test.text.strip() not in ("", said)
         return TestRow(

@@ -34,7 +34,9 @@ class Scale:
     def ticks(self) -> tuple[Tick, ...]:
         """Its marks, at round numbers."""
         step = _step(self.span)
-        return tuple(Tick(self.at(n * step), _label(n * step, step)) for n in range(int(self.span / step + 1e-9) + 1))
+        return tuple(
+            Tick(self.at(n * step), _label(n * step, step, self.span)) for n in range(int(self.span / step + 1e-9) + 1)
+        )
 
 
 def _step(span: float) -> float:
@@ -48,10 +50,10 @@ def _step(span: float) -> float:
     return next(power * one for one in (1, 2, 5, 10) if power * one >= least * (1 - 1e-9))
 
 
-def _label(seconds: float, step: float) -> str:
+def _label(seconds: float, step: float, span: float) -> str:
     if seconds == 0:
         return "0"
-    if seconds < 120 and step < 60:
+    if span < 120:
         return f"{seconds:.6g} s"
     if step >= 3600:
         return f"{seconds / 3600:g} h"

@@ -26,6 +26,9 @@ _GOLDEN: Final = 0.618033988749895
 _FAR: Final = 2.5
 """A limit that is so many times as far as the slowest run is not drawn: it would press all dots together."""
 
+_MANY: Final = 300
+"""From so many dots on, each is fainter."""
+
 _NEAR: Final = 16.0
 """Per cent of the width within which two captions would stand on each other."""
 
@@ -94,6 +97,11 @@ class Strip:
     live: int
 
     @property
+    def is_dense(self) -> bool:
+        """Whether there are so many dots that each is drawn fainter."""
+        return self.live > _MANY
+
+    @property
     def height(self) -> int:
         """Pixels of it all."""
         return TOP + BAND + BOTTOM
@@ -139,7 +147,7 @@ def _strip(workflow: Workflow, model: Model, beside: Beside | None) -> Strip:
         workflow.name,
         f"{percent(passed / judged)} passed ({passed} of {judged})" if judged else "no test with a verdict",
         _dots(workflow, scale),
-        tuple(_lines([one for one in captions if one[1] <= scale.span], scale)),
+        tuple(_lines([one for one in captions if one[1] <= scale.span], scale, reserved=bool(far))),
         scale.ticks,
         _figures(workflow, limit, most, then),
         " and ".join(far),
@@ -176,26 +184,43 @@ def _captions(
     return found
 
 
-def _lines(captions: Sequence[tuple[str, float, str, int]], scale: Scale) -> Iterator[Line]:
-    """The lines, each caption on the side that has room, unless another one has the place already."""
-    taken: list[tuple[int, float, float]] = []
+def _lines(captions: Sequence[tuple[str, float, str, int]], scale: Scale, *, reserved: bool) -> Iterator[Line]:
+    """The lines, each caption on the side that has room, unless another one has the place already.
+
+    Args:
+        captions: see `_captions`.
+        scale: the axis.
+        reserved: the right end of the first row is taken by what is beyond the strip.
+    """
+    taken: list[tuple[int, float, float]] = [(0, 100 - 1.4 * _NEAR, 100)] if reserved else []
     for kind, seconds, caption, row in captions:
         x = scale.at(seconds)
-        # What stands left of its line leaves the other side to its neighbour: p50 goes left, p95 right, where it can.
-        left = x > 100 - _NEAR or (kind == "p50" and x > _NEAR)
-        place = (row, x - _NEAR, x) if left else (row, x, x + _NEAR)
-        free = all(row != other or place[2] <= begin or end <= place[1] for other, begin, end in taken)
-        taken += [place] if free else []
-        yield Line(kind, x, caption if free else "", row, left)
+        # The p50 goes left and the p95 right, so that they leave each other room.
+        places = [(row, x - _NEAR, x), (row, x, x + _NEAR)]
+        places = [one for one in (places if kind == "p50" else places[::-1]) if _is_free(one, taken)]
+        taken += places[:1]
+        yield Line(kind, x, caption if places else "", row, to_left=bool(places) and places[0][2] == x)
+
+
+def _is_free(place: tuple[int, float, float], taken: Sequence[tuple[int, float, float]]) -> bool:
+    """Whether a place in a row of captions is within the strip, and nobody else's."""
+    row, left, right = place
+    apart = (row != other or right <= begin or end <= left for other, begin, end in taken)
+    return left >= 0 and right <= 100 and all(apart)
 
 
 def _figures(workflow: Workflow, limit: float | None, most: float | None, then: float | None) -> tuple[Figure, ...]:
     p50, p95, slowest = workflow.p50 or 0.0, workflow.p95 or 0.0, max(workflow.seconds)
     return (
         Figure("p50", seconds_text(p50), "", "", over=False),
-        Figure("p95", seconds_text(p95), _words(limit), _words(then), over=limit is not None and p95 > limit),
-        Figure("slowest", seconds_text(slowest), _words(most), "", over=most is not None and slowest > most),
+        Figure("p95", seconds_text(p95), _words(limit), _words(then), over=_is_over(workflow, 0.95, limit)),
+        Figure("slowest", seconds_text(slowest), _words(most), "", over=_is_over(workflow, 1.0, most)),
     )
+
+
+def _is_over(workflow: Workflow, share: float, limit: float | None) -> bool:
+    """Whether a limit is exceeded for certain, as the gate has it."""
+    return limit is not None and workflow.took(share, for_certain=True) > limit
 
 
 def _words(seconds: float | None) -> str:
