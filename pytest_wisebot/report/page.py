@@ -84,23 +84,32 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Then:
-    """A workflow beside its baseline, in words. The doubts say why no verdict can be founded on it."""
+    """A workflow beside its baseline, in words. The doubts say why nothing can be founded on a figure."""
 
     name: str
     rate_now: str
     rate_then: str
     moved: str
+    rate_doubt: str
     rate_worse: bool
     p95_now: str
     p95_then: str
     grown: str
+    p95_doubt: str
     p95_worse: bool
-    doubt: str
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """The page."""
+class Head:
+    """The verdict, and what the session was.
+
+    Attributes:
+        kind: how the verdict is drawn.
+        gated: the verdict decided about the exit code.
+        targets: whom it asked; more than one where shards did not ask the same.
+        shards: where there were several.
+        counts: how the tests that used runs ended.
+    """
 
     kind: str
     word: str
@@ -110,21 +119,68 @@ class Page:
     facts: tuple[tuple[str, str], ...]
     shards: tuple[Session, ...]
     counts: tuple[Count, ...]
-    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The rules that keep the gate shut, and the others."""
+
     shut: tuple[Rule, ...]
-    kept: tuple[Rule, ...]
-    baseline: str
-    beside: tuple[Names, ...]
-    then: tuple[Then, ...]
-    timeline: Timeline
-    anchors: dict[str, str]
-    runs: int
-    strips: tuple[Strip, ...]
+    others: tuple[Rule, ...]
+
+    @property
+    def title(self) -> str:
+        """What there is to say of them."""
+        if self.shut:
+            return "What keeps the gate shut"
+        kept = all(one.kind == STATES[State.OK][2] for one in self.others)
+        return "The rules, all kept" if kept else "The rules, none broken"
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """The session beside its baseline: tests by what became of them, and workflows."""
+
+    name: str
+    tests: tuple[Names, ...]
+    workflows: tuple[Then, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tests:
+    """The rows, and what has none.
+
+    Attributes:
+        groups: the tests that used runs, by outcome.
+        others: runs of wider fixtures that no test was said to use.
+        unreported: tests that were to run and have not ended.
+        without: tests that used no run, by outcome.
+        room: what each text may take.
+    """
+
     groups: tuple[TestGroup, ...]
     others: tuple[RunRow, ...]
     unreported: Names
     without: tuple[Names, ...]
     room: Room
+
+    @property
+    def many(self) -> int:
+        """How many tests used runs."""
+        return sum(len(group.rows) for group in self.groups)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The page. ``anchors`` are the names in it of all runs, by their references."""
+
+    head: Head
+    rules: Rules
+    compared: Compared | None
+    timeline: Timeline
+    anchors: dict[str, str]
+    strips: tuple[Strip, ...]
+    tests: Tests
     version: str
 
 
@@ -132,35 +188,47 @@ def page(model: Model, verdict: Verdict, baseline: Comparison | None) -> Page:
     """What the page of a session shows."""
     anchors = {run.reference: f"run-{number}" for number, run in enumerate(model.runs, 1)}
     rows = Rows(anchors, longest(len(model.runs)), baseline)
+    tests = _tests(model, rows)  # before all that links to rows
+    return Page(
+        _head(model, verdict, baseline),
+        _rules(verdict),
+        _compared(baseline, model.gate, rows) if baseline is not None else None,
+        timeline(model),
+        anchors,
+        strips(model, baseline),
+        tests,
+        model.sessions[0].version,
+    )
+
+
+def _tests(model: Model, rows: Rows) -> Tests:
     groups = rows.groups(test for test in model.tests if test.uses_runs)
     others = rows.others(model.runs)
-    rules = [(row, _rule(row)) for row in verdict.rows]
-    return Page(
-        kind=KINDS[verdict.word],
-        word=str(verdict.word),
-        gated=any(one.gated for one in model.sessions),
-        code=verdict.code,
-        targets=tuple(sorted({one.target for one in model.sessions})),
-        facts=tuple(_facts(model, baseline)),
-        shards=model.sessions if len(model.sessions) > 1 else (),
-        counts=tuple(_counts(model)),
-        total=sum(outcome_counts(model.tests).values()),
-        shut=tuple(rule for row, rule in rules if row in verdict.reasons),
-        kept=tuple(rule for row, rule in rules if row not in verdict.reasons),
-        baseline=baseline.name if baseline is not None else "",
-        beside=tuple(_beside(baseline, rows)) if baseline is not None else (),
-        then=tuple(_then(one, model.gate) for one in baseline.workflows) if baseline is not None else (),
-        timeline=timeline(model),
-        anchors=anchors,
-        runs=len(model.runs),
-        strips=strips(model, baseline),
-        groups=groups,
-        others=others,
-        unreported=_names("never reported", "not-run", "∅", model.unreported, rows),
-        without=tuple(_without(model, rows)),
-        room=_room(groups, others),
-        version=model.sessions[0].version,
+    unreported = _names("never reported", "not-run", "∅", model.unreported, rows)
+    return Tests(groups, others, unreported, tuple(_without(model, rows)), _room(groups, others))
+
+
+def _head(model: Model, verdict: Verdict, baseline: Comparison | None) -> Head:
+    return Head(
+        KINDS[verdict.word],
+        str(verdict.word),
+        any(one.gated for one in model.sessions),
+        verdict.code,
+        tuple(sorted({one.target for one in model.sessions})),
+        tuple(_facts(model, baseline)),
+        model.sessions if len(model.sessions) > 1 else (),
+        tuple(_counts(model)),
     )
+
+
+def _rules(verdict: Verdict) -> Rules:
+    reasons = verdict.reasons
+    return Rules(tuple(map(_rule, reasons)), tuple(_rule(row) for row in verdict.rows if row not in reasons))
+
+
+def _compared(baseline: Comparison, gate: Gate, rows: Rows) -> Compared:
+    workflows = tuple(_then(one, gate) for one in baseline.workflows)
+    return Compared(baseline.name, tuple(_beside(baseline, rows)), workflows)
 
 
 def _room(groups: Sequence[TestGroup], others: Sequence[RunRow]) -> Room:
@@ -247,19 +315,22 @@ def _names(title: str, kind: str, sign: str, tests: Sequence[str], rows: Rows) -
 
 
 def _then(one: Beside, gate: Gate) -> Then:
-    points = -100 * one.drop
     most_drop, most_growth = gate.of(one.name, "max_pass_rate_drop"), gate.of(one.name, "max_p95_growth")
+    rate_doubt = one.doubt_of_drop(most_drop) if most_drop is not None else ""
+    drop = NOTABLE_DROP if most_drop is None else most_drop
+    growth = NOTABLE_GROWTH if most_growth is None else most_growth
     return Then(
         name=one.name,
         rate_now=_rate(one.now),
         rate_then=_rate(one.then),
-        moved=f"{points:+.3g} points" if abs(points) > 0.05 else "as before",
-        rate_worse=one.drop > (NOTABLE_DROP if most_drop is None else most_drop) + 1e-9,
+        moved=f"{-100 * one.drop:+.3g} points" if abs(one.drop) > 0.0005 else "as before",
+        rate_doubt=rate_doubt,
+        rate_worse=not rate_doubt and one.drop > drop + 1e-9,
         p95_now=seconds_text(one.p95_now) if one.p95_now is not None else "none",
         p95_then=seconds_text(one.p95_then) if one.p95_then is not None else "none",
         grown=f"{100 * one.growth:+.3g}%" if one.p95_now and one.p95_then else "",
-        p95_worse=one.growth > (NOTABLE_GROWTH if most_growth is None else most_growth) + 1e-9,
-        doubt=one.doubt_of_growth,
+        p95_doubt=one.doubt_of_growth,
+        p95_worse=not one.doubt_of_growth and one.growth > growth + 1e-9,
     )
 
 

@@ -85,48 +85,43 @@ class _Session:
             yield self._test(f"tests/test_{workflow}.py::test_{workflow}[T-{number}]", workflow, trials)
 
     def _test(self, nodeid: str, workflow: str, trials: int) -> list[dict[str, Any]]:
-        rolled = self._chance.random() / max(self._broken, 1e-9)
-        outcome, problem, text = "passed", "", ""
         runs = [self._run(nodeid, workflow, trial) for trial in ([*range(1, trials + 1)] if trials else [0])]
+        test = {
+            "event": "test", "test": nodeid, "outcome": "passed", "runs": [run["run"] for run in runs],
+            "seconds": round(self._chance.uniform(0.1, 6), 2), "ended": runs[-1]["ended"],
+        }  # fmt: skip
         unanswered = [run for run in runs if run["outcome"] not in ("ok", "failed")]
         if unanswered:
-            problem = unanswered[0]["class"]
-            outcome = "not run" if problem == "CircuitOpen" else "infrastructure"
-            text = f"E       pytest_wisebot.errors.{problem}: {unanswered[0]['message']}"
-        elif rolled < 0.018 or runs[0]["outcome"] == "failed":
-            outcome, text = "failed", WHY.format(workflow=workflow, run_id=runs[0]["runId"])
-        elif rolled < 0.026:
-            outcome, text = "drift", "E       drift: the run is not what was recorded"
-            runs[0]["diff"] = ["result.score", "  - 0.87", "  + 0.52", "result.tags[1]", '  + "urgent"']
-        said: dict[str, Any] = {}
-        if trials and not unanswered:
-            failures = sum(run["outcome"] == "failed" for run in runs)
-            said = {"trials": trials, "min_passes": 8, "passes": trials - failures, "failures": failures}
-            outcome = "failed" if failures > 2 else "flaky" if failures else "passed"
-            text = text if failures else ""
-        last = runs[-1]
-        test = {
-            "event": "test", "test": nodeid, "outcome": outcome, "runs": [run["run"] for run in runs], "text": text,
-            "seconds": round(self._chance.uniform(0.1, 6), 2), "ended": last["ended"],
-        }  # fmt: skip
-        return [*runs, test | ({"trials": said} if said else {}) | ({"class": problem} if problem else {})]
+            return [*runs, test | self._without_verdict(unanswered[0])]
+        return [*runs, test | (self._tried(runs) if trials else self._judged(workflow, runs[0]))]
+
+    def _without_verdict(self, run: dict[str, Any]) -> dict[str, Any]:
+        problem = run["class"]
+        word = "not run" if problem == "CircuitOpen" else "infrastructure"
+        return {"outcome": word, "class": problem, "text": f"E       pytest_wisebot.errors.{problem}: {run['message']}"}
+
+    def _judged(self, workflow: str, run: dict[str, Any]) -> dict[str, Any]:
+        rolled = self._chance.random() / max(self._broken, 1e-9)
+        if rolled < 0.018 or run["outcome"] == "failed":
+            return {"outcome": "failed", "text": WHY.format(workflow=workflow, run_id=run["runId"])}
+        if rolled < 0.026:
+            run["diff"] = ["result.score", "  - 0.87", "  + 0.52", "result.tags[1]", '  + "urgent"']
+            return {"outcome": "drift", "text": "E       drift: the run is not what was recorded"}
+        return {}
+
+    def _tried(self, runs: list[dict[str, Any]]) -> dict[str, Any]:
+        failures = sum(run["outcome"] == "failed" for run in runs)
+        said = {"trials": len(runs), "min_passes": 8, "passes": len(runs) - failures, "failures": failures}
+        return {"outcome": "failed" if failures > 2 else "flaky" if failures else "passed", "trials": said}
 
     def _run(self, nodeid: str, workflow: str, trial: int) -> dict[str, Any]:
         self._made += 1
         started = heapq.heappop(self._free)
         took = self._chance.lognormvariate(0, 0.38) * WORKFLOWS[workflow]
-        spell = self._broken and abs(started - self._bad_spell) < 6
-        attempts = 1 + (self._chance.random() < (0.5 if spell else 0.02 * self._broken)) * self._chance.randint(1, 2)
-        backed_off = sum(self._chance.uniform(0.8, 2.5) for _ in range(attempts - 1))
-        ended = started + backed_off + took
+        attempts, outcome = self._luck(started)
+        ended = started + took + sum(self._chance.uniform(0.8, 2.5) for _ in range(attempts - 1))
         heapq.heappush(self._free, ended)
-        outcome = "infrastructure" if spell and self._chance.random() < 0.12 else "ok"
-        outcome = "failed" if self._chance.random() < 0.012 * self._broken else outcome
-        outcome = "not run" if self._broken > 1.5 and self._chance.random() < 0.01 else outcome
-        inputs = {
-            "ticketId": f"T-{self._made}",
-            "message": "I was charged twice in March.",
-        }
+        inputs = {"ticketId": f"T-{self._made}", "message": "I was charged twice in March."}
         event = {
             "event": "run", "run": f"r{self._made}", "test": nodeid, "trial": trial, "workflow": workflow,
             "api": self._chance.choice(["webhook", "webhook", "dashboard"]), "outcome": outcome, "inputs": inputs,
@@ -134,9 +129,20 @@ class _Session:
             "attempts": attempts, "seconds": round(took, 3),
             "commands": [_curl(workflow, inputs["ticketId"]), f"wisebot workflow trigger {workflow} --data '…'"],
         }  # fmt: skip
-        if outcome == "not run":
-            return event | _NOT_SENT
-        return event | (self._answer(outcome, ended) if outcome != "infrastructure" else _NO_ANSWER)
+        return event | (
+            {"not run": _NOT_SENT, "infrastructure": _NO_ANSWER}.get(outcome) or self._answer(outcome, ended)
+        )
+
+    def _luck(self, started: float) -> tuple[int, str]:
+        """How many attempts a run takes, and how it ends: for some seconds of the session, badly."""
+        spell = self._broken and abs(started - self._bad_spell) < 6
+        again = self._chance.random() < (0.5 if spell else 0.02 * self._broken)
+        attempts = 1 + again * self._chance.randint(1, 2)
+        if self._broken > 1.5 and self._chance.random() < 0.01:
+            return attempts, "not run"
+        if self._chance.random() < 0.012 * self._broken:
+            return attempts, "failed"
+        return attempts, "infrastructure" if spell and self._chance.random() < 0.12 else "ok"
 
     def _answer(self, outcome: str, ended: float) -> dict[str, Any]:
         kept = self._broken > 1.5 and self._chance.random() < 0.04
