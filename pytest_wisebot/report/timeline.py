@@ -39,6 +39,9 @@ MARKS_A_ROW: Final = 100
 _LEAST_WIDTH: Final = 0.15
 """Per cent of the width that a bar has at least, to be seen."""
 
+_LEAST_END: Final = 0.8
+"""Per cent of the width that shows how a run ended of whose attempts nobody knows when the last one began."""
+
 KINDS: Final = {
     "ok": "ok",
     "failed": "failed",
@@ -257,9 +260,11 @@ def _counts(runs: Iterable[Run]) -> tuple[tuple[str, int], ...]:
 
 def _bar(times: _Times, y: float, drawing: _Drawing) -> Bar:
     run = times.run
-    last = times.started
-    if run.attempts > 1:
-        last = max(times.started, times.ended - run.seconds) if run.seconds is not None else times.ended
+    last, least = times.started, _LEAST_WIDTH
+    if run.attempts > 1 and run.seconds is not None:
+        last = max(times.started, times.ended - run.seconds)
+    elif run.attempts > 1:
+        last, least = times.ended, _LEAST_END
     stretch = drawing.scale
     gap = 1 if drawing.lane >= THINNEST else 0
     return Bar(
@@ -270,7 +275,7 @@ def _bar(times: _Times, y: float, drawing: _Drawing) -> Bar:
         round(max(0.5, drawing.lane - gap), 2),
         _stretch(stretch, times.queued, times.started) if drawing.alone else None,
         _stretch(stretch, times.started, last),
-        _at_least(stretch, last, times.ended),
+        _at_least(stretch, last, times.ended, least),
     )
 
 
@@ -279,10 +284,10 @@ def _stretch(scale: Scale, begin: float, end: float) -> Stretch | None:
     return Stretch(x, round(right - x, 3)) if right > x else None
 
 
-def _at_least(scale: Scale, begin: float, end: float) -> Stretch:
+def _at_least(scale: Scale, begin: float, end: float, least: float) -> Stretch:
     """What is seen, however short it is, and stays within the picture."""
-    width = round(max(_LEAST_WIDTH, scale.at(end) - scale.at(begin)), 3)
-    return Stretch(round(min(scale.at(begin), 100 - width), 3), width)
+    width = round(max(least, scale.at(end) - scale.at(begin)), 3)
+    return Stretch(round(max(0.0, scale.at(end) - width), 3), width)
 
 
 def _mark(run: Run, index: int, top: float, blamed: frozenset[str]) -> Mark:
