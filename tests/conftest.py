@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 # Loaded before any project is run in this process: pytester forgets what a run loads, and these are slow to load anew.
 import anyio.from_thread  # noqa: F401
@@ -161,3 +161,12 @@ def emulator_by_hand(serve: Callable[[str], EmulatorHandle]) -> ByHand:
     """One emulator for the whole session, of a process that no session under test has started."""
     handle = serve(FLOWS)
     return ByHand(handle.origin, handle.base_url, handle.new_jwt(-60))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Says aloud that the page was not tested in a browser: a letter among thousands is soon overlooked."""
+    skipped = [one for one in terminalreporter.stats.get("skipped", ()) if one.nodeid.startswith("tests/browser/")]
+    reasons = sorted({str(one.longrepr[2]).removeprefix("Skipped: ") for one in skipped})
+    for reason in reasons:
+        line = f"THE REPORT'S PAGE WAS NOT TESTED IN A BROWSER, OR NOT ALL OF IT: {reason}"
+        terminalreporter.write_line(line, yellow=True, bold=True)

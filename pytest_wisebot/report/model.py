@@ -39,6 +39,7 @@ class Run:
         message: what that error says.
         commands: what repeats it by hand.
         diff: in what it differs from its recording, line by line.
+        session: the index of its session in the model.
     """
 
     reference: str
@@ -70,6 +71,7 @@ class Run:
     commands: tuple[str, ...] = ()
     diff: tuple[str, ...] = ()
     note: str = ""
+    session: int = 0
 
     @property
     def has_envelope(self) -> bool:
@@ -373,7 +375,7 @@ class _Read:
 
     def made(self, *, many: bool = False) -> tuple[Session, list[Test], list[Run]]:
         prefix = f"{self._index + 1}:" if many else ""
-        runs = [_run(event, prefix) for event in self._runs]
+        runs = [_run(event, prefix, self._index) for event in self._runs]
         by_test: dict[str, list[Run]] = {}
         for run in runs:
             if run.test and not run.fixture:
@@ -392,7 +394,7 @@ def _order(run: Run) -> tuple[int, float, str]:
     return run.trial, run.queued or 0.0, run.reference
 
 
-def _run(event: Mapping[str, Any], prefix: str) -> Run:
+def _run(event: Mapping[str, Any], prefix: str, session: int) -> Run:
     return Run(
         reference=f"{prefix}{event.get('run', '')}",
         workflow=str(event.get("workflow", "")),
@@ -423,6 +425,7 @@ def _run(event: Mapping[str, Any], prefix: str) -> Run:
         commands=tuple(map(str, event.get("commands", ()))),
         diff=tuple(map(str, event.get("diff", ()))),
         note=str(event.get("note", "")),
+        session=session,
     )
 
 

@@ -1,22 +1,31 @@
-"""Makes visible what a terminal, a browser or an editor would obey and not show."""
+"""Texts of others made harmless to look at: what does not show, or turns a line around, is written as its escape."""
 
 from __future__ import annotations
 
 import re
 from typing import Final
 
-_UNSEEN: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
-    "\ufeff\uffa0\ufff9-\uffff\ud800-\udfff\U000e0000-\U000e0fff]"
-)
-"""Control characters but tab and line feed, what turns the order of letters, what has no width, and surrogates."""
+_OTHER: Final = re.compile(r"[^\x20-\x7e\n\t]")
+"""All but plain ASCII, of which a text mostly consists."""
 
 
 def visible(text: str) -> str:
-    """The text, with the escape of each such character in its place: always valid UTF-8, and harmless."""
-    return text if text.isascii() and text.isprintable() else _UNSEEN.sub(_escape, text)
+    r"""A text of which every character shows, and which is valid UTF-8.
+
+    Control characters, ANSI escapes, marks of direction, spaces without a width, NUL and lone surrogates become
+    ``\x1b``, ``\u202e`` and the like. Letters of every script, line ends and tabs stay.
+    """
+    return text if text.isprintable() else _OTHER.sub(_escaped, text)
 
 
-def _escape(found: re.Match[str]) -> str:
-    code = ord(found.group())
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+def _escaped(match: re.Match[str]) -> str:
+    char = match[0]
+    return char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+
+
+def brief(text: str, most: int) -> str:
+    """A name that may be of any length, cut in its middle: its head says where, its tail says which."""
+    if len(text) <= most:
+        return text
+    head = most // 2
+    return f"{text[:head]}…{text[len(text) - (most - head - 1) :]}"

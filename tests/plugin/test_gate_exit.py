@@ -67,9 +67,7 @@ def test_the_code_is_set_after_every_other_plugin_s(outside: Any, gated: Any, wh
     outside.test(PASSES)
     result = gated()
     assert result.ret == 1
-    assert any("other failures" in line for line in result.outlines) or any(
-        "GATE CLOSED:" in line for line in result.outlines
-    )
+    assert any(line.startswith("GATE CLOSED: 1 passed") for line in result.outlines)
 
 
 def test_an_unused_snapshot_keeps_pytest_s_code(outside: Any, gated: Any) -> None:
@@ -162,16 +160,6 @@ def test_a_code_of_somebody_s_own_stays(outside: Any, gated: Any) -> None:
 
 def test_a_credential_in_what_was_written_shuts_the_gate(outside: Any, gated: Any) -> None:
     """The last look comes after the verdict, and is heard."""
-    outside.test(
-        PASSES,
-        """
-        def test_writes(request):
-            request.config.rootpath.joinpath("__snapshots__/test_it").mkdir(parents=True)
-
-        def test_leaks(trigger_workflow, workflow_snapshot):
-            assert trigger_workflow("echo", {"n": 9}) == workflow_snapshot
-    """,
-    )
     folder = outside.project.path / "__snapshots__" / "test_it"
     outside.test(
         PASSES,

@@ -1,0 +1,58 @@
+"""A real browser, where there is one: Debian's Chromium, or what the variable ``CHROMIUM`` names."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_wisebot.report.baseline import compare
+from pytest_wisebot.report.gate import judge
+from pytest_wisebot.report.html import html_report
+from pytest_wisebot.report.model import Model, model_of
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+MADE_UP = Path(__file__).parents[1] / "benchmarks" / "made_up.py"
+
+ARGUMENTS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--font-render-hinting=none",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser without a window. It ends with its module: as long as it is there, no other test can run a loop."""
+    path = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    if path is None:
+        pytest.skip("no browser: install chromium, or name one by CHROMIUM")
+    api = pytest.importorskip("playwright.sync_api", reason="no browser: playwright is not installed")
+    with api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, headless=True, args=ARGUMENTS)
+        yield started
+        started.close()
+
+
+Opened = tuple[Model, str]
+
+
+@pytest.fixture(scope="session")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Opened]:
+    """Writes the page of a made-up session with so many runs: the session, and the page's address."""
+    events: Callable[..., Iterator[dict[str, Any]]] = runpy.run_path(str(MADE_UP))["events"]
+
+    def write(runs: int, *, broken: float = 1.6) -> Opened:
+        model = model_of(events(runs, broken=broken))
+        baseline = compare(model, model_of(events(runs, seed=8)), "release 41")
+        path = tmp_path_factory.mktemp("report") / "report.html"
+        path.write_text(html_report(model, judge(model, baseline), baseline), "utf-8")
+        return model, path.as_uri()
+
+    return write
