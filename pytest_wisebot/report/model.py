@@ -147,7 +147,8 @@ class Test:
         """What the failure says, without the source around it; with trials, why the first one failed."""
         lines = [line[1:].removeprefix("   ") for line in self.text.splitlines() if line == "E" or line[:2] == "E "]
         why = self.trials.why if self.trials is not None else ""
-        return textwrap.dedent("\n".join(lines)) or why or self.text.strip().rpartition("\n")[2]
+        text = textwrap.dedent("\n".join(lines)).replace("pytest_wisebot.errors.", "")
+        return text or why or self.text.strip().rpartition("\n")[2]
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,7 @@ def test_the_ci_files_name_every_variable_of_the_file() -> None:
     """A variable that ``wisebot.toml`` names and the CI files forget would fail the first real session."""
     staging = tomllib.loads((EXAMPLES / "wisebot.toml").read_text("utf-8"))["environments"]["staging"]
     named = {staging["token"], *(workflow["secret"] for workflow in staging["workflows"].values())}
-    for file in ("github-actions.yml", "gitlab-ci.yml"):
+    for file in ("github-actions.yml", "github-actions-shards.yml", "gitlab-ci.yml"):
         text = (EXAMPLES / "ci" / file).read_text("utf-8")
         assert [name for name in named if name.removeprefix("env:") not in text] == []
 

@@ -36,6 +36,11 @@ PLACES = [
     ("toml", "test_what_a_project_says_of_its_values"),
     ("console", "test_nothing_is_paid_for_twice"),
     ("python", "test_the_trials"),
+    ("toml", "test_the_gate"),
+    ("console", "test_the_gate"),
+    ("text", "test_the_gate"),
+    ("yaml", "test_the_gate_in_ci"),
+    ("console", "test_the_gate_over_shards"),
     ("python", "test_the_hook"),
     ("console", "test_the_emulator_by_hand"),
 ]
@@ -241,3 +246,56 @@ def test_the_emulator_by_hand(first: Any) -> None:
     finally:
         process.terminate()
         process.communicate()
+
+
+@pytest.fixture
+def staged(first: Any, serve: Any) -> Any:
+    """The project of "A first test", whose staging is its own emulator, served apart."""
+    handle = serve((first.path / "flows.py").read_text("utf-8"))
+    with (first.path / "wisebot.toml").open("a", encoding="utf-8") as file:
+        lines = [f'origin = "{handle.origin}"', f'base-url = "{handle.base_url}"', 'secret = "file:secret.txt"']
+        file.write("\n".join(["[environments.staging]", *lines, 'token = "file:token.txt"', ""]))
+        file.write(block("toml", "test_the_gate"))
+    (first.path / "secret.txt").write_text(handle._ready.secrets["triage"], "utf-8")
+    (first.path / "token.txt").write_text(handle.token, "utf-8")
+    first.hosts = f"{handle.origin} and {handle.base_url}"
+    return first
+
+
+def test_the_gate(staged: Any) -> None:
+    """The block is what such a session ends with where a test fails; and the gate is open where none does."""
+    command = options(block("console", "test_the_gate"))
+    result = staged.run(*command)
+    assert result.ret == 0
+    assert any(line.startswith("GATE OPEN: 5 passed; ") for line in result.outlines)
+    staged.edit("test_triage.py", '== "billing"', '== "other"')
+    result = staged.run(*command)
+    assert result.ret == 1
+    start = next(at for at, line in enumerate(result.outlines) if "= GATE CLOSED =" in line)
+    shown = block("text", "test_the_gate").splitlines()
+    told = [line.replace(staged.hosts, HOSTS) for line in result.outlines[start : start + len(shown)]]
+    assert [re.sub(r"\d+\.\d+ s", "S s", line) for line in told] == [
+        re.sub(r"\d+\.\d+ s", "S s", line) for line in shown
+    ]
+
+
+HOSTS = "https://happy-otter-123.convex.site and https://staging.example.com"
+
+
+def test_the_gate_in_ci() -> None:
+    """The step has the options of the command above it, and those that CI adds; its folder is the one it uploads."""
+    step = block("yaml", "test_the_gate_in_ci").replace("\\\n", " ")
+    for option in options(block("console", "test_the_gate")):
+        assert option in step
+    assert "path: report }" in step
+
+
+def test_the_gate_over_shards(staged: Any) -> None:
+    """Each part of the suite opens no gate, and all of them together do."""
+    staged.run("--wisebot-env", "staging", "--wisebot-report", "shard-1", "-k", "call")
+    staged.run("--wisebot-env", "staging", "--wisebot-report", "shard-2", "-k", "declared")
+    staged.run("--wisebot-env", "staging", "--wisebot-report", "shard-3", "-k", "not call and not declared")
+    command = block("console", "test_the_gate_over_shards").split()
+    merged = subprocess.run([sys.executable, *command[1:]], cwd=staged.path, capture_output=True, text=True)
+    assert merged.returncode == 0, merged.stdout
+    assert merged.stdout.splitlines()[1].startswith("GATE OPEN: 5 passed; ")
