@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-HEAVY = {"httpx", "httpcore", "pydantic", "pydantic_core", "anyio", "syrupy", "asyncio", "ssl", "http.server"}
+HEAVY = {"httpx", "httpcore", "pydantic", "pydantic_core", "anyio", "syrupy", "asyncio", "ssl", "http.server", "jinja2"}
 
 
 def modules_after(statement: str) -> set[str]:
