@@ -35,7 +35,16 @@ def header(config: pytest.Config, ids: Sequence[str]) -> list[str]:
     if config.get_verbosity() < 0:
         return []
     both, offline = config.option.wisebot_api == "both", is_offline(config)
-    return [f"wisebot: {line}" for line in [*_lines(settings, both=both, offline=offline), *kept]]
+    gate = _gate(settings) if config.option.wisebot_gate else ()
+    return [f"wisebot: {line}" for line in [*_lines(settings, both=both, offline=offline), *kept, *gate]]
+
+
+def _gate(settings: Settings) -> Iterator[str]:
+    if settings.gate == type(settings.gate)():
+        yield f"the gate opens if every test passes: there is no [gate] in {_file(settings)}"
+        return
+    about = f", for the tests of {settings.gate.select}" if settings.gate.select is not None else ""
+    yield f"the gate opens by [gate] in {_file(settings)}{about}"
 
 
 def _lines(settings: Settings, *, both: bool, offline: bool) -> Iterator[str]:

@@ -194,6 +194,11 @@ class History:
         assert self.base is not None
         return Store(self.base / "runs", self._redactor, self._workflow_id, commands=True)
 
+    def settle(self) -> None:
+        """Waits until what has ended by now is written down."""
+        if self._keeper is not None:
+            self._keeper.ask(lambda: None)
+
     # --- what is said
 
     def header(self) -> Iterator[str]:

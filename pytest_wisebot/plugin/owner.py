@@ -43,7 +43,7 @@ def owner_of(config: pytest.Config) -> Owner:
             from .reporting import reporting_of
 
             if (reporting := reporting_of(config)) is not None:
-                owner.tell(reporting.take, reporting.begin)
+                reporting.follow(owner)
         clean_logs(config, owner.redactor)
         clean_terminal(config, owner.redactor)
         last_look_of(config)

@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Generator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -26,6 +26,9 @@ from ..report.terminal import COLOURS, beside, block
 from . import facts, outcomes
 from .lastlook import last_look_of
 from .outlets import redactor_of
+
+if TYPE_CHECKING:
+    from .owner import Owner
 
 _KEY = pytest.StashKey["Reporting"]()
 _LAST = "wisebot-reporting-last"
@@ -57,11 +60,17 @@ class Reporting:
         self._log = EventLog(self.folder / LOG, 0o666)
         self._lock = threading.Lock()
         self._began = False
+        self._owner: Owner | None = None
         self._failures = Failures()
         self._known: tuple[Mapping[str, Any], Conclusion] | None = None
         self._told = ""
 
     # --- the log
+
+    def follow(self, owner: Owner) -> None:
+        """Writes down what this owner's runs and tests end as."""
+        self._owner = owner
+        owner.tell(self.take, self.begin)
 
     def begin(self, known: Mapping[str, Any]) -> None:
         """Writes the first line, once it is known which tests there are."""
@@ -135,6 +144,8 @@ class Reporting:
         end = self._end(session)
         if self._known is None or self._known[0] != end:
             self.begin(facts.beginning(self._config, self._began_at))
+            if self._owner is not None and (history := self._owner.begun_history) is not None:
+                history.settle()
             event = {"event": "end", "ended": moment(time.time()), **end}
             self._known = end, concluded([*read_events(self._log.path), event], self._baseline)
             self._write(self._known[1])

@@ -140,6 +140,28 @@ def test_a_session_that_is_stopped_early_has_no_verdict(outside: Any, gated: Any
     assert any(line.split()[2:6] == ["tests", "without", "a", "report"] for line in result.outlines)
 
 
+def test_an_interrupted_session_has_no_verdict(outside: Any) -> None:
+    """Pytest's own code stays, and the block says why; the tests that had ended are in it."""
+    outside.test(PASSES, """
+        def test_interrupts(trigger_workflow):
+            raise KeyboardInterrupt
+    """)  # fmt: skip
+    result = outside.project.run_apart("-p", "no:randomly", "--wisebot-env", "outside", "--wisebot-gate")
+    assert (word(result), result.ret) == ("NO VERDICT", 2)
+    assert any(line.startswith("NO VERDICT: 1 passed; 1 live run") for line in result.outlines)
+    assert any("measured 2 (interrupted)" in line for line in result.outlines)
+
+
+def test_the_header_says_what_the_gate_goes_by(outside: Any, gated: Any) -> None:
+    """Before the first run, so that nobody waits for a verdict by other rules."""
+    outside.test(PASSES)
+    assert "wisebot: the gate opens by [gate] in wisebot.toml" in gated().outlines
+    toml = outside.project.path / "wisebot.toml"
+    toml.write_text(toml.read_text("utf-8").partition("[gate]")[0], "utf-8")
+    shown = "wisebot: the gate opens if every test passes: there is no [gate] in wisebot.toml"
+    assert shown in gated().outlines
+
+
 def test_a_code_of_somebody_s_own_stays(outside: Any, gated: Any) -> None:
     """As ``pytest.exit`` gives it; there is no verdict then."""
     outside.project.write(
