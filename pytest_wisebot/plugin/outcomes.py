@@ -40,6 +40,7 @@ class Count:
         ended: how the trial ended that ended them all: "no verdict", "error" or "skipped"; else empty.
         why: of the first trial that failed, what it says.
         doubt: why the demand is more than its trials can show; empty where they can.
+        drifted: how many of the trials had a run that is not what was recorded.
     """
 
     trials: int
@@ -50,12 +51,15 @@ class Count:
     ended: str = ""
     why: str = ""
     doubt: str = ""
+    drifted: int = 0
 
     @property
     def word(self) -> str:
         """What the test is, as far as its trials say."""
         if self.met is None:
             return self.ended
+        if self.met and self.drifted:
+            return DRIFT
         return (FLAKY if self.failures else "passed") if self.met else "failed"
 
     def __str__(self) -> str:
@@ -87,6 +91,11 @@ def call_not_run(report: pytest.TestReport, reason: str) -> None:
 def call_drift(report: pytest.TestReport) -> None:
     """Says of a failed test that nothing but drift failed it."""
     setattr(report, _OUTCOME, DRIFT)
+
+
+def has_drifted(report: pytest.TestReport) -> bool:
+    """Whether nothing but drift failed a test."""
+    return report.failed and getattr(report, _OUTCOME, None) == DRIFT
 
 
 def name_error(report: pytest.TestReport, name: str) -> None:
@@ -180,7 +189,7 @@ def shown(report: pytest.TestReport) -> tuple[str, str, tuple[str, dict[str, boo
     # Failed still: a plugin that runs the test again makes another outcome of it.
     if report.failed and getattr(report, _OUTCOME, None) == NOT_RUN:
         return NOT_RUN, "n", ("NOT RUN", {"yellow": True})
-    if report.failed and getattr(report, _OUTCOME, None) == DRIFT:
+    if has_drifted(report):
         return DRIFT, "d", ("DRIFT", {"red": True})
     count = _count_on(report)
     if count is None or not count.met or not report.passed or report.when != "call" or hasattr(report, "wasxfail"):

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 class Drifted(Failed):
     """A test passed with a run that is not what was recorded."""
 
+    __module__ = "builtins"  # as pytest's own: so it is told without the path to this file
+
     def __init__(self, text: str) -> None:
         super().__init__(text, pytrace=False)
 

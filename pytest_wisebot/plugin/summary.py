@@ -8,13 +8,13 @@ from typing import Any
 
 from ..engine.ledger import Numbers
 from ..report.figures import percentile
-from .outcomes import FLAKY, Count, drifted, not_run_by_reason, notes_of, trials_of, unlimited
+from .outcomes import DRIFT, FLAKY, Count, drifted, not_run_by_reason, notes_of, trials_of, unlimited
 from .words import column, counted
 
 MOST_NAMED = 10
 """Tests not run that are named for one reason; ``-v`` names all."""
 
-TRIAL_WORDS = ("passed", FLAKY, "failed", "no verdict", "error", "skipped")
+TRIAL_WORDS = ("passed", FLAKY, DRIFT, "failed", "no verdict", "error", "skipped")
 """What a test with trials may be, in the order in which it is told."""
 
 

@@ -88,11 +88,18 @@ class Trial:
     judged: Kind | None = None
     """How it ended when it was judged."""
     asked: list[Asked] = field(default_factory=list)
+    drifted: bool = False
+    """A run of it is not what was recorded: that says nothing of whether the workflow is right."""
 
     @property
     def kind(self) -> Kind:
         """How it ended."""
         return max(self.kinds.values(), default=Kind.PASSED)
+
+    @property
+    def word(self) -> str:
+        """How it ended, as a table says it."""
+        return outcomes.DRIFT if self.drifted and self.kind is Kind.PASSED else self.kind.word
 
     @property
     def ends_all(self) -> bool:
@@ -107,8 +114,11 @@ class Trial:
     @property
     def failing(self) -> pytest.TestReport | None:
         """The report that says why it did not pass: a failure rather than one that was expected."""
-        wrong = [report for report in self.reports if self.kinds[report.when or ""] is not Kind.PASSED]
+        wrong = [report for report in self.reports if self._is_wrong(report)]
         return next((report for report in wrong if report.failed), next(iter(wrong), None))
+
+    def _is_wrong(self, report: pytest.TestReport) -> bool:
+        return outcomes.has_drifted(report) or self.kinds[report.when or ""] is not Kind.PASSED
 
 
 class Trials:
@@ -238,6 +248,8 @@ class Series:
         self._anew = _Anew(item)
         self._trial = Trial(0)
         self._first_failed: Trial | None = None
+        self._first_drifted: Trial | None = None
+        self._drifted = 0
         self._passes = self._failures = 0
         self._over = False
         self._later: BaseException | None = None
@@ -272,6 +284,7 @@ class Series:
         trial = self._trial
         if not trial.is_whole:
             trial.reports.append(report)
+            trial.drifted = trial.drifted or outcomes.has_drifted(report)
             trial.kinds[report.when or ""] = max(_kind(report, call), trial.kinds.get(report.when or "", Kind.PASSED))
 
     def torn_down(self, error: BaseException | None) -> None:
@@ -320,8 +333,11 @@ class Series:
             self._notes += outcomes.notes_on(report)
         runs = [run for one in trial.asked if isinstance(run := one.pending.outcome, WorkflowRun)]
         wrong = trial.failing
-        self._rows.append(Row.of(trial.number, trial.kind.word, wrong, runs, self._session.redactor.clean))
+        self._rows.append(Row.of(trial.number, trial.word, wrong, runs, self._session.redactor.clean))
         trial.asked = []
+        if trial.drifted:
+            self._drifted += 1
+            self._first_drifted = self._first_drifted or trial
         if trial.judged is Kind.FAILED and _is_worse(trial, self._first_failed):
             self._first_failed = trial
 
@@ -334,9 +350,18 @@ class Series:
         ended = self._trial.kind.word if met is None else ""
         why = next((f"trial {row.number}: {row.why}" for row in self._rows if row.word == Kind.FAILED.word), "")
         count = outcomes.Count(
-            demand.trials, demand.min_passes, self._passes, self._failures, met, ended, why, doubt_about(demand)
+            demand.trials,
+            demand.min_passes,
+            self._passes,
+            self._failures,
+            met,
+            ended,
+            why,
+            doubt_about(demand),
+            self._drifted,
         )
-        trial = self._first_failed if met is False and self._first_failed is not None else self._trial
+        telling = {True: self._first_drifted, False: self._first_failed, None: None}[met]
+        trial = telling or self._trial
         reports = _with_failure_in_call(trial)
         self._add_table(trial, count, reports)
         if self._later is not None:
@@ -351,8 +376,9 @@ class Series:
 
     def _add_table(self, trial: Trial, count: outcomes.Count, reports: list[pytest.TestReport]) -> None:
         whole = self._item.config.get_verbosity() >= 2
-        text = table(count, self._rows, trial.number if count.met is False else None, whole=whole)
         wrong = next((report for report in reports if report.failed), None)
+        shown = trial.number if count.word in ("failed", outcomes.DRIFT) else None
+        text = table(count, self._rows, shown, whole=whole)
         if wrong is not None:
             add_to(wrong, text, count, trial.number)
         elif count.failures:
@@ -408,7 +434,7 @@ def _kind(report: pytest.TestReport, call: pytest.CallInfo[None]) -> Kind:
     if report.skipped:
         said_so = call.excinfo is not None and isinstance(call.excinfo.value, pytest.xfail.Exception)
         return Kind.FAILED if expected and not said_so else Kind.SKIPPED
-    if not report.failed or _passed_strictly(report, call):
+    if not report.failed or outcomes.has_drifted(report) or _passed_strictly(report, call):
         return Kind.PASSED
     if any(isinstance(error, WisebotError) for error in errors_of(call.excinfo.value if call.excinfo else None)):
         return Kind.NO_VERDICT

@@ -1,0 +1,65 @@
+"""Trials and ``--wisebot-runs``: the runs of trials are kept, replayed, resumed and compared like any others."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.plugin.test_trials import lines_of
+
+TWO_OF_FOUR = """
+    @pytest.mark.wisebot("echo", {"n": 1}, trials=4, min_passes=2)
+    def test_it(workflow_run):
+        assert workflow_run.ok
+"""
+
+
+def change(outside: Any, *trials: int) -> None:
+    """Makes another result of what was recorded of these trials."""
+    for path in (outside.project.path / "recordings").rglob("*.json"):
+        data = json.loads(path.read_text("utf-8"))
+        for one in data["occurrences"]:
+            if one["trial"] in trials:
+                one["envelope"]["result"]["n"] = 99
+        path.write_text(json.dumps(data), "utf-8")
+
+
+def test_a_trial_that_drifted_is_no_failed_trial(outside: Any, numbers: Any) -> None:
+    """The test has drift, with that trial's difference; and no trial is wanted that was never recorded."""
+    outside.test(TWO_OF_FOUR)
+    outside.run("--wisebot-runs=record").assert_outcomes(passed=1)
+    change(outside, 1)
+    result = outside.run("--wisebot-runs=verify", "--wisebot-concurrency", "1")
+    assert (result.ret, result.parseoutcomes()) == (1, {"drift": 1})
+    assert len(outside.calls) == 4
+    shown = lines_of(result, "wisebot trials")
+    assert shown[0] == "passed 2/2 (2 not needed); 2 of 4 must pass"
+    assert shown[2:] == [
+        "  1  drift   S s  RUN  Drifted: echo (webhook) drifted from its recording, runId RUN",
+        "  2  passed  S s  RUN",
+        "the failure that is shown is that of trial 1",
+    ]
+    assert [line.strip() for line in result.outlines if line.strip() in ("- 99", "+ 1")] == ["- 99", "+ 1"]
+    assert "1 test with trials: 1 drift; 2 trials judged" in numbers(result)
+
+
+def test_drift_in_a_trial_hides_behind_no_failed_one(outside: Any) -> None:
+    """A test that would be flaky has drift; one that fails has failed, and its table says which trials drifted."""
+    outside.test("""
+        @pytest.mark.wisebot("echo", {"n": 1}, trials=4, min_passes=2)
+        def test_it(workflow_run):
+            assert workflow_run.trial not in FAILS
+
+        FAILS = (1,)
+    """)
+    assert outside.run("--wisebot-runs=record").parseoutcomes() == {"flaky": 1}
+    change(outside, 2)
+    assert outside.run("--wisebot-runs=verify").parseoutcomes() == {"drift": 1}
+    outside.project.edit("test_it.py", "(1,)", "(1, 3, 4)")
+    outside.run("--wisebot-runs=record").assert_outcomes(failed=1)
+    change(outside, 2)
+    result = outside.run("--wisebot-runs=verify")
+    result.assert_outcomes(failed=1)
+    assert [line.split()[:2] for line in lines_of(result, "wisebot trials")[2:-1]] == [
+        ["1", "failed"], ["2", "drift"], ["3", "failed"], ["4", "failed"],
+    ]  # fmt: skip
