@@ -364,7 +364,9 @@ class Store:
                 size -= group.size
 
     def _put_in_order(self, key: tuple[str, str], group: _Group) -> None:
-        texts = {one: both for part in group.parts.values() for one, both in part.texts.items()}
+        # Of one that a killed session has left in two files the first holds, as everywhere.
+        by_number = sorted(group.parts.items(), reverse=True)
+        texts = {one: both for _, part in by_number for one, both in part.texts.items()}
         spare = _Part(self._path(key, max(group.parts) + 1), texts)
         self._write(group, spare)
         before, group.parts, group.where = group.parts, {}, {}

@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -420,6 +421,38 @@ def test_a_killed_writer_leaves_whole_files(folder: Path) -> None:
     left.touch()
     files.sweep([folder / "triage"])
     assert [path for path in (folder / "triage").iterdir() if path.suffix != ".json"] == []
+
+
+@pytest.mark.parametrize("writes", range(1, 4))
+def test_a_killed_clean_up_brings_no_old_run_back(folder: Path, monkeypatch: pytest.MonkeyPatch, writes: int) -> None:
+    """Wherever `Store.tidy` was killed, each run that a later session records takes the place of the old one."""
+    asked = [request(f"test_it.py::test[{n:03}]") for n in range(2 * MOST_OCCURRENCES + 20)]
+    store = Store(folder, Redactor())
+    for one in reversed(asked):
+        store.put(one, run(one, run_id="old"))
+    with monkeypatch.context() as patch:
+        patch.setattr("pytest_wisebot.engine.store.write_whole", dies_after(writes))
+        with pytest.raises(KeyboardInterrupt):
+            store.tidy()
+    store = Store(folder, Redactor())
+    for one in asked:
+        store.put(one, run(one, run_id="new"))
+    store.tidy()
+    store = Store(folder, Redactor())
+    assert {found.run.run_id for one in asked if (found := store.find(one))} == {"new"}
+    assert len(list(store.everything())) == len(asked)
+
+
+def dies_after(writes: int) -> Callable[[str, bytes], None]:
+    """Writes files whole, and so many of them."""
+    left = iter(range(writes))
+
+    def write(path: str, data: bytes) -> None:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        files.write_whole(path, data)
+
+    return write
 
 
 @pytest.mark.parametrize(
