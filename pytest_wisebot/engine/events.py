@@ -10,7 +10,7 @@ from typing import Any, Final
 from ..errors import ConfigurationError, InfrastructureError, NotRun, RecordingNotFound
 from ..journal import moment
 from ..runs import WorkflowRun
-from .files import write_all
+from .files import hold, write_all
 from .jobs import Job
 from .values import Ended, Outcome
 
@@ -20,13 +20,14 @@ FILE_NAME: Final = "events.jsonl"
 class EventLog:
     """A file to which each event is added as one line, by one write: a session that is killed leaves whole lines.
 
-    Safe to use from several threads.
+    Safe to use from several threads. While it is open it is held: a session that runs is not cleared away.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
         self._descriptor = os.open(path, flags, 0o600)
+        hold(self._descriptor)
 
     def write(self, line: bytes) -> None:
         """Adds a line (see `journal.event_line`)."""

@@ -20,6 +20,7 @@ from ..errors import ConfigurationError
 from ..journal import FORMAT, check_format, event_line, first_event, moment
 from ..redaction import Redactor
 from .events import FILE_NAME, EventLog
+from .files import is_held
 from .store import Store
 
 FOLDER: Final = ".wisebot"
@@ -46,7 +47,7 @@ class Sessions:
         self.folder = self._top / "sessions"
 
     def begin(self, keep: Path | None = None) -> Path:
-        """Makes a new session's folder, and takes away those beyond the newest ones.
+        """Makes a new session's folder, and takes away those beyond the newest ones, but for those that still run.
 
         Args:
             keep: another session's, that this one is made from.
@@ -64,7 +65,7 @@ class Sessions:
         made = self.folder / name
         made.mkdir(mode=0o700)
         for old in self.all()[MOST_KEPT:]:
-            if old not in (made, keep):
+            if old not in (made, keep) and not is_held(old / FILE_NAME):
                 shutil.rmtree(old, ignore_errors=True)
         return made
 
