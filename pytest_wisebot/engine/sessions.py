@@ -27,7 +27,7 @@ FOLDER: Final = ".wisebot"
 """At the rootdir."""
 
 MOST_KEPT: Final = 10
-"""Sessions that are kept, the newest ones."""
+"""Sessions that are kept: so many of the newest, and so many of the newest that have runs."""
 
 _NAME: Final = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{6}")
 
@@ -64,8 +64,10 @@ class Sessions:
         name = f"{now:%Y%m%dT%H%M%S.%f}Z-{secrets.token_hex(3)}"
         made = self.folder / name
         made.mkdir(mode=0o700)
-        for old in self.all()[MOST_KEPT:]:
-            if old not in (made, keep) and not is_held(old / FILE_NAME):
+        there = self.all()
+        stay = {made, keep, *there[:MOST_KEPT], *list(filter(_has_runs, there))[:MOST_KEPT]}
+        for old in there:
+            if old not in stay and not is_held(old / FILE_NAME):
                 shutil.rmtree(old, ignore_errors=True)
         return made
 
@@ -89,18 +91,22 @@ class Sessions:
         check_format(found / FILE_NAME, first_event(found / FILE_NAME))
         return found
 
-    def last_of(self, identity: Mapping[str, Any]) -> Path | None:
+    def last_of(self, identity: Mapping[str, Any], *, with_runs: bool = False) -> Path | None:
         """The newest session of the same environment and hosts.
+
+        Args:
+            identity: what they have in common.
+            with_runs: rather one of which runs were kept, if there is any.
 
         Raises:
             ConfigurationError: a later version has written it.
         """
-        for path in self.all():
-            session = first_event(path / FILE_NAME)
-            if session and all(session.get(name) == identity.get(name) for name in IDENTITY):
-                check_format(path / FILE_NAME, session)
-                return path
-        return None
+        found = [path for path in self.all() if _is_of(path, identity)]
+        best = next(filter(_has_runs, found), None) if with_runs else None
+        best = best or next(iter(found), None)
+        if best is not None:
+            check_format(best / FILE_NAME, first_event(best / FILE_NAME))
+        return best
 
 
 class Session:
@@ -198,6 +204,15 @@ class Session:
             if self._log is not None:
                 self._log.close()
                 self._log = None
+
+
+def _is_of(folder: Path, identity: Mapping[str, Any]) -> bool:
+    session = first_event(folder / FILE_NAME)
+    return bool(session) and all(session.get(name) == identity.get(name) for name in IDENTITY)
+
+
+def _has_runs(folder: Path) -> bool:
+    return any(folder.glob("runs/*/*.json"))
 
 
 def _carry_over(there: Path, here: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..errors import InfrastructureError, WisebotError
+from ..errors import OutcomeUnknown, UnexpectedResponse, WisebotError
 from ..runs import RunRequest, WorkflowRun
 
 
@@ -37,8 +37,8 @@ class Ended:
 
     @property
     def worth_keeping(self) -> bool:
-        """Whether a session in which this happened has run something."""
-        return isinstance(self.outcome, WorkflowRun | InfrastructureError)
+        """Whether a session in which this happened has run something, or may have."""
+        return isinstance(self.outcome, WorkflowRun | OutcomeUnknown | UnexpectedResponse)
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,7 +141,11 @@ class History:
         named = self._config.option.wisebot_session
         if self.mode not in ("last", "resume"):
             return None
-        found = sessions.named(named) if named is not None else sessions.last_of(self._identity())
+        if named is not None:
+            return sessions.named(named)
+        # What had no verdict is to be run again, and not to be taken from a session before it; but to be judged again
+        # there must be something.
+        found = sessions.last_of(self._identity(), with_runs=self.mode == "last")
         if found is None and self.mode == "last":
             of = f'environment "{self._settings.environment}"' if self._settings.environment else "these hosts"
             where = _relative(sessions.folder, self._config.rootpath)

@@ -202,6 +202,49 @@ def test_resume_pays_for_the_rest_alone(outside: Any, numbers: Any) -> None:
     assert {one["source"] for one in about} == {"live"}
 
 
+@pytest.mark.parametrize("outage", ["a wrong secret", "no room"])
+def test_a_session_that_ran_nothing_is_none(outside: Any, outage: str) -> None:
+    """After an outage that let no run begin the last session is the one before: nothing is paid for twice."""
+    outside.test("""
+        @pytest.mark.wisebot("echo")
+        @pytest.mark.parametrize("inputs", [{"n": n} for n in range(3)])
+        def test_it(workflow_run, inputs):
+            assert workflow_run.ok
+    """)
+    outside.run().assert_outcomes(passed=3)
+    (live,) = sessions(outside)
+    if outage == "a wrong secret":
+        outside.project.write("secret.txt", "FAKE-secret-of-another")
+    else:
+        outside.handle.fail_next(outside.rate_limited(0), times=3, everywhere=True)
+    assert outside.run("--wisebot-retries", "0").ret == pytest.ExitCode.TESTS_FAILED
+    outside.project.write("secret.txt", "FAKE-secret-of-all")
+    assert sessions(outside) == [live]
+    calls = len(outside.calls)
+    outside.run("--wisebot-runs=last").assert_outcomes(passed=3)
+    outside.run("--wisebot-runs=resume").assert_outcomes(passed=3)
+    assert len(outside.calls) == calls
+
+
+def test_only_last_goes_back_to_the_runs_of_an_earlier_session(outside: Any) -> None:
+    """What may have run and has no verdict is run anew by ``resume``, and no older run is taken for it."""
+    from pytest_wisebot.emulator import Fault
+
+    outside.test("""
+        @pytest.mark.wisebot("echo", {"n": 1})
+        def test_it(workflow_run):
+            assert workflow_run.ok
+    """)
+    outside.run().assert_outcomes(passed=1)
+    outside.handle.fail_next(Fault.html(502), everywhere=True)
+    outside.run("--wisebot-retries", "0")
+    assert len(sessions(outside)) == len(outside.calls) == 2
+    outside.run("--wisebot-runs=last").assert_outcomes(passed=1)
+    assert len(outside.calls) == 2
+    outside.run("--wisebot-runs=resume").assert_outcomes(passed=1)
+    assert len(outside.calls) == 3
+
+
 def test_resume_without_a_session_runs_everything(outside: Any) -> None:
     """The first job of a pipeline need not know that it is the first."""
     outside.test(SUITE)

@@ -92,6 +92,23 @@ def test_a_session_that_runs_is_not_cleared_away(tmp_path: Path) -> None:
     assert not running.folder.exists()
 
 
+def test_what_ran_is_kept_longer_than_what_only_may_have(tmp_path: Path) -> None:
+    """Sessions without a run that was kept, as during an outage, push none out that has some, nor are they the last."""
+    paid = session(tmp_path)
+    paid.open()
+    assert paid.store is not None
+    paid.store.put(ASKED, WorkflowRun(ok=True, workflow="triage"))
+    paid.close()
+    for _ in range(2 * MOST_KEPT):
+        one = session(tmp_path)
+        one.open()
+        one.close()
+    sessions = Sessions(tmp_path)
+    assert len(sessions.all()) == MOST_KEPT + 1
+    assert sessions.last_of(HERE, with_runs=True) == paid.folder
+    assert sessions.last_of(HERE) == one.folder
+
+
 OPENS_ONE = """
 import sys
 from pathlib import Path
