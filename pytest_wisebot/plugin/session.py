@@ -256,6 +256,8 @@ class WisebotSession:
     def credential(self, secret: str | None) -> Credential | None:
         """The secret of one call: ``env:NAME``, ``file:PATH`` (beside ``wisebot.toml``) or a value; masked from now on.
 
+        Where nothing is asked of any network one that leads nowhere is none.
+
         Raises:
             ConfigurationError: it leads nowhere, or cannot be a credential.
         """
@@ -267,6 +269,8 @@ class WisebotSession:
         else:
             folder = self.settings.file.parent if self.settings.file else self._config.rootpath
             found = read_credential(secret, "secret=", folder, os.environ)
+        if (found is None or found.secret is None) and is_offline(self._config):
+            return None  # nobody is asked, and whose run it is does not depend on it
         if found is None or found.secret is None:
             raise ConfigurationError(f"secret=: {found.problem if found else 'is none'}")
         self.redactor.add(found.secret)

@@ -122,6 +122,26 @@ def test_recorded_runs_are_replayed_without_any_network(outside: Any, numbers: A
     assert len(sessions(outside)) == 1
 
 
+def test_a_secret_of_one_call_is_not_needed_either(outside: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a call names by ``secret=`` may lead nowhere where nothing is asked of any network; live it is an error."""
+    outside.test("""
+        @pytest.mark.parametrize("secret", ["env:MINE", "file:mine.txt"])
+        def test_it(trigger_workflow, secret):
+            assert trigger_workflow("echo", {"n": 1}, secret=secret).ok
+    """)
+    monkeypatch.setenv("MINE", "FAKE-secret-of-all")
+    mine = outside.project.write("mine.txt", "FAKE-secret-of-all")
+    outside.run("--wisebot-runs=record").assert_outcomes(passed=2)
+    monkeypatch.delenv("MINE")
+    mine.unlink()
+    outside.run("--wisebot-runs=replay").assert_outcomes(passed=2)
+    outside.run("--wisebot-runs=replay", "-n", "2").assert_outcomes(passed=2)
+    outside.run("--wisebot-runs=last").assert_outcomes(passed=2)
+    result = outside.run("--wisebot-runs=resume")
+    result.stdout.fnmatch_lines(["E*ConfigurationError: secret=: *"])
+    assert len(outside.calls) == 2
+
+
 def test_snapshots_of_a_replay_are_the_same_bytes(outside: Any) -> None:
     """What was accepted live is what a replay writes."""
     outside.test("""
