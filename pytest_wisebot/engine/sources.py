@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from ..errors import NotRun, RecordingNotFound
-from ..runs import Occurrence, RunRequest, WorkflowRun
+from ..runs import SHARED, Occurrence, RunRequest, WorkflowRun
 from .sessions import Session
 from .store import Found, Store, shown
 from .values import Ended
@@ -105,19 +105,30 @@ class Finder:
         served = self._served.get((place, asked))
         if served is None:
             claimed = self._claimed.setdefault(place, set())
-            free = [one for one in self.store.others(request) if one not in claimed and not self._has_owner(one)]
+            others = self.store.others(request)
+            free = [one for one in others if one not in claimed and not self._has_owner(one, asked)]
             if not free:
                 return None
             served = self._served[place, asked] = min(free, key=lambda one: _unlike(one, asked))
             claimed.add(served)
         return self.store.find_other(request, served)
 
-    def _has_owner(self, occurrence: Occurrence) -> bool:
-        """Whether the test whose run it is belongs to this session: it will ask for it, or has done so."""
-        return not occurrence.fixture and occurrence.test in self._collected
+    def _has_owner(self, one: Occurrence, asked: Occurrence) -> bool:
+        """Whether the test whose run it is belongs to this session: it will ask for it, or has done so.
+
+        A test that asks in another way than it did is still its own heir, and who shares may share anybody's.
+        """
+        if one.fixture or asked == SHARED or (one.test == asked.test and _way(one) != _way(asked)):
+            return False
+        return one.test in self._collected
 
     def _told(self, found: Found) -> Found:
         return replace(found, run=replace(found.run, source=self._source))
+
+
+def _way(occurrence: Occurrence) -> tuple[bool, bool]:
+    """How its test asks: by a call or by its marker, with trials or without."""
+    return occurrence.call > 0, occurrence.trial > 0
 
 
 def _unlike(one: Occurrence, asked: Occurrence) -> tuple[bool, bool, bool, bool]:
@@ -345,7 +356,7 @@ def _not_found(store: Store, request: RunRequest) -> list[str]:
     lines = [what, f"  nearest: {shown(nearest.path, store.folder)}, of {_some(nearest.occurrences)}"]
     lines += [f"    {line}" for line in nearest.differences]
     if not nearest.differences:
-        lines.append("    the same inputs, and each of its runs belongs to another test of this session")
+        lines.append("    the same inputs, and each of its runs belongs to another request of this session")
     return [*lines, "  record it with --wisebot-runs=record"]
 
 

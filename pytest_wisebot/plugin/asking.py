@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ..runs import SHARED, Api, Occurrence, RunRequest
-from .markers import Declared, declared, not_parametrised
+from .markers import Declared, declared, first_trial, not_parametrised
 
 if TYPE_CHECKING:
     from ..engine.pending import PendingRun
@@ -137,6 +137,7 @@ class Asking:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
         """One test after the other."""
         self._item = item
+        self.trial = first_trial(item)
         try:
             return (yield)
         finally:

@@ -108,6 +108,14 @@ def says_trials(item: pytest.Item) -> bool:
     return mark is not None and not {"trials", "min_passes"}.isdisjoint(mark.kwargs)
 
 
+def first_trial(item: pytest.Item) -> int:
+    """The number of a test's first trial; 0 for a test without trials.
+
+    Whoever has one trial alone, as with ``--wisebot-trials 1``, has the first of what was kept of more.
+    """
+    return 1 if says_trials(item) else 0
+
+
 def not_parametrised(item: pytest.Item) -> Exception:
     """The error for a test that asks for both APIs and yet is one test: it would run over one of them in silence."""
     from ..errors import ConfigurationError

@@ -376,7 +376,7 @@ def test_a_renamed_test_gets_the_run_that_nobody_claims(outside: Any, numbers: A
     """)
     result = outside.run("--wisebot-runs=replay")
     result.assert_outcomes(passed=2, failed=1)
-    result.stdout.fnmatch_lines(["*the same inputs, and each of its runs belongs to another test of this session"])
+    result.stdout.fnmatch_lines(["*the same inputs, and each of its runs belongs to another request of this session"])
     note = (
         "echo: test_it.py::test_renamed, call 1 has no run of its own and was given that of test_it.py::test_it[[]1], "
     )

@@ -63,3 +63,43 @@ def test_drift_in_a_trial_hides_behind_no_failed_one(outside: Any) -> None:
     assert [line.split()[:2] for line in lines_of(result, "wisebot trials")[2:-1]] == [
         ["1", "failed"], ["2", "drift"], ["3", "failed"], ["4", "failed"],
     ]  # fmt: skip
+
+
+def test_one_trial_of_many_is_the_first(outside: Any) -> None:
+    """With ``--wisebot-trials 1`` a test with trials has a run of its own among those that were kept, at no cost."""
+    outside.test("""
+        @pytest.mark.wisebot("echo", {"n": 1}, trials=4, min_passes=2)
+        def test_declares(workflow_run):
+            print("declared", workflow_run.run_id)
+
+        @pytest.mark.wisebot(trials=4, min_passes=2)
+        def test_calls(trigger_workflow):
+            print("called", trigger_workflow("echo", {"n": 1}).run_id)
+    """)
+    many = outside.run("--wisebot-runs=record", "-s")
+    firsts = [next(line for line in many.outlines if word in line) for word in ("declared run_", "called run_")]
+    for mode in ("replay", "last", "resume"):
+        result = outside.run(f"--wisebot-runs={mode}", "--wisebot-trials", "1", "-s")
+        result.assert_outcomes(passed=2)
+        assert [line for line in result.outlines if " run_" in line] == firsts
+        assert "was given that of" not in result.stdout.str()
+    assert len(outside.calls) == 4
+
+
+def test_a_test_that_gets_trials_keeps_what_it_has(outside: Any) -> None:
+    """``resume`` pays for the further trials alone; and the other way round for none."""
+    outside.test("""
+        @pytest.mark.wisebot("echo", {"n": 1})
+        def test_it(workflow_run):
+            assert workflow_run.ok
+    """)
+    outside.run().assert_outcomes(passed=1)
+    outside.project.edit("test_it.py", '{"n": 1}', '{"n": 1}, trials=3')
+    result = outside.run("--wisebot-runs=resume")
+    result.assert_outcomes(passed=1)
+    note = "echo: test_it.py::test_it, trial 1 has no run of its own and was given that of test_it.py::test_it"
+    assert note in result.outlines
+    assert len(outside.calls) == 3
+    outside.project.edit("test_it.py", ", trials=3", "")
+    outside.run("--wisebot-runs=last").assert_outcomes(passed=1)
+    assert len(outside.calls) == 3

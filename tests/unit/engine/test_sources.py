@@ -73,7 +73,7 @@ def test_the_renamed_get_what_is_most_like_them(store: Store) -> None:
 
 
 def test_a_run_that_was_shared_serves_who_shares_no_more(store: Store) -> None:
-    """And the other way round: it is the same request."""
+    """It is the same request."""
     shared = RunRequest("triage", {"n": 2}, share=True, occurrence=SHARED)
     store.put(shared, run("shared"))
     asked = RunRequest("triage", {"n": 2}, occurrence=Occurrence("test_a.py::test_one"))
@@ -83,6 +83,35 @@ def test_a_run_that_was_shared_serves_who_shares_no_more(store: Store) -> None:
     assert found is not None
     assert (found[0].run.run_id, found[0].run.source) == ("shared", "last")
     assert found[1] == "triage: test_a.py::test_one has no run of its own and was given that of a run that tests share"
+
+
+def test_who_shares_from_now_on_is_given_what_anybody_recorded(store: Store) -> None:
+    """The other way round: a run of a test that is there, too."""
+    finder = Finder(store, "recording")
+    finder.expect(one.test for one in store.others(request("x")))
+    shared = RunRequest("triage", {"n": 1}, share=True, occurrence=SHARED)
+    assert given(finder, shared) == given(finder, shared) == "of test_a.py::test_old"
+
+
+WAYS = {"declared": (0, 0), "called": (1, 0), "declared in trials": (0, 1), "called in trials": (1, 1)}
+
+
+@pytest.mark.parametrize("then", WAYS)
+@pytest.mark.parametrize("now", WAYS)
+def test_a_test_that_asks_in_another_way_keeps_its_run(tmp_path: Path, then: str, now: str) -> None:
+    """By a call in place of its marker, with trials or without them: nobody else has a claim to what it recorded."""
+    store = Store(tmp_path / "recordings", Redactor())
+    for way, test in ((then, "test_a.py::test_it"), (now, "test_a.py::test_other")):
+        call, trial = WAYS[way]
+        asked = RunRequest("triage", {"n": 1}, occurrence=Occurrence(test, call=call, trial=trial))
+        store.put(asked, run(f"of {test}"))
+    finder = Finder(store, "recording")
+    finder.expect(["test_a.py::test_it", "test_a.py::test_other"])
+    call, trial = WAYS[now]
+    for number in (0, 2):
+        occurrence = Occurrence("test_a.py::test_it", call=call + number, trial=trial)
+        found = given(finder, RunRequest("triage", {"n": 1}, occurrence=occurrence))
+        assert found == (None if number else "of test_a.py::test_it")
 
 
 def test_a_recording_may_be_too_old(store: Store) -> None:
