@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from ..errors import NotRun, RecordingNotFound
-from ..runs import SHARED, Occurrence, RunRequest, WorkflowRun
+from ..runs import Occurrence, RunRequest, WorkflowRun
 from .sessions import Session
 from .store import Found, Store, shown
 from .values import Ended
@@ -118,7 +118,7 @@ class Finder:
 
         A test that asks in another way than it did is still its own heir, and who shares may share anybody's.
         """
-        if one.fixture or asked == SHARED or (one.test == asked.test and _way(one) != _way(asked)):
+        if one.fixture or asked.is_shared or (one.test == asked.test and _way(one) != _way(asked)):
             return False
         return one.test in self._collected
 

@@ -546,9 +546,11 @@ def _checked_entry(number: int, said: Any, about: Any) -> Entry:
         made = None
     if made is None or made.tzinfo is None:
         raise ValueError(f'line {number} "about" has no "started_at" that is a time with its zone')
-    names = {"test": str, "fixture": str, "call": int, "trial": int}
+    names: dict[str, tuple[type, ...]] = {
+        "test": (str,), "fixture": (str,), "call": (int,), "trial": (int,), "timeout": (float, int),
+    }  # fmt: skip
     named = {name: said[name] for name in names if name in said}
-    if any(type(value) is not names[name] for name, value in named.items()):
+    if any(type(value) not in names[name] for name, value in named.items()):
         raise ValueError(f"occurrence {number} is of nobody")
     envelope = said.get("envelope")
     if not isinstance(envelope, dict) or not isinstance(envelope.get("ok"), bool):
@@ -600,8 +602,8 @@ def _number(about: Mapping[str, Any], name: str, otherwise: int) -> Any:
     return value if isinstance(value, int | float) and not isinstance(value, bool) else otherwise
 
 
-def _order(occurrence: Occurrence) -> tuple[str, str, int, int]:
-    return occurrence.test, occurrence.fixture, occurrence.trial, occurrence.call
+def _order(occurrence: Occurrence) -> tuple[str, str, int, int, float]:
+    return occurrence.test, occurrence.fixture, occurrence.trial, occurrence.call, occurrence.timeout
 
 
 def _indented(value: Mapping[str, Any]) -> str:
@@ -611,7 +613,7 @@ def _indented(value: Mapping[str, Any]) -> str:
 
 def _occurrence_lines(occurrence: Occurrence, envelope: Mapping[str, Any]) -> str:
     named: dict[str, Any] = {"test": occurrence.test}
-    for name in ("fixture", "call", "trial"):
+    for name in ("fixture", "call", "trial", "timeout"):
         if value := getattr(occurrence, name):
             named[name] = value
     text = json_text({**named, "envelope": envelope}, indent=2)

@@ -383,6 +383,55 @@ def test_a_renamed_test_gets_the_run_that_nobody_claims(outside: Any, numbers: A
     result.stdout.fnmatch_lines([f"{note}call 1"])
 
 
+def test_no_two_runs_are_kept_as_one(outside: Any) -> None:
+    """Of a fixture that is made anew, for another parameter or another time, and of those who share within a limit."""
+    outside.test("""
+        @pytest.fixture(scope="session", params=["x", "y"])
+        def base(request):
+            return request.param
+
+        @pytest.fixture(scope="session")
+        def seeded(base, trigger_workflow):
+            return trigger_workflow("echo", {"n": 1})
+
+        @pytest.fixture(scope="module")
+        def of_module(trigger_workflow):
+            return trigger_workflow("echo", {"n": 1})
+
+        def test_seeded(seeded, base):
+            print("seeded", base, seeded.run_id)
+
+        @pytest.mark.wisebot("echo", {"n": 1}, share=True, timeout=20)
+        def test_20(workflow_run):
+            print("within 20", workflow_run.run_id)
+
+        @pytest.mark.wisebot("echo", {"n": 1}, share=True, timeout=30)
+        def test_30(workflow_run):
+            print("within 30", workflow_run.run_id)
+
+        def test_first(of_module):
+            print("first", of_module.run_id)
+
+        def test_second(of_module):
+            print("second", of_module.run_id)
+    """)
+    outside.project.test("def test_between(): pass", "test_between.py")
+    names = [f"test_it.py::test_{name}" for name in ("seeded", "20", "30", "first")]
+    names += ["test_between.py", "test_it.py::test_second"]
+
+    def told(result: pytest.RunResult) -> list[str]:
+        assert result.ret == 0
+        return sorted(line.removeprefix("test_it.py ").lstrip(".") for line in result.outlines if " run_" in line)
+
+    recorded = told(outside.run("--wisebot-runs=record", "-s", *names))
+    assert len({line.split()[-1] for line in recorded}) == len(outside.calls) == 6
+    assert told(outside.run("--wisebot-runs=replay", "-s", *names)) == recorded
+    assert told(outside.run("--wisebot-runs=last", "-s", *names)) == recorded
+    seeded = told(outside.run("--wisebot-runs=replay", "-s", "test_it.py::test_seeded[y]"))
+    assert seeded == [line for line in recorded if line.startswith("seeded y")]
+    assert len(outside.calls) == 6
+
+
 def test_a_kept_run_says_so_and_has_no_latency(outside: Any, numbers: Any) -> None:
     """The section says where it came from and when it was made; ``max_seconds`` is neither held nor broken."""
     outside.test("""
@@ -589,6 +638,24 @@ def test_a_rerun_counts_anew(outside: Any) -> None:
     (path,) = (outside.project.path / "recordings" / "echo").iterdir()
     occurrences = json.loads(path.read_text("utf-8"))["occurrences"]
     assert [(one["test"], one["call"]) for one in occurrences] == [("test_it.py::test_it", 1)]
+
+
+def test_a_fixture_that_is_set_up_again_counts_anew(outside: Any) -> None:
+    """As a test does: of a set-up that failed nothing is kept beside the one that took its place."""
+    outside.test("""
+        tries = []
+
+        @pytest.fixture(scope="module")
+        def wide(trigger_workflow):
+            tries.append(trigger_workflow("echo", {"n": 1}))
+            assert len(tries) == 2
+
+        def test_it(wide):
+            pass
+    """)
+    assert outside.run("--wisebot-runs=record", "--reruns", "1").parseoutcomes() == {"passed": 1, "rerun": 1}
+    (path,) = (outside.project.path / "recordings" / "echo").iterdir()
+    assert [one["call"] for one in json.loads(path.read_text("utf-8"))["occurrences"]] == [1]
 
 
 def test_an_emulator_is_not_started_for_what_is_there_already(project: Any) -> None:

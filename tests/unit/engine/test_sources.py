@@ -16,7 +16,7 @@ from pytest_wisebot.engine.nearness import MOST_LINES, differences, nearness
 from pytest_wisebot.engine.sources import Finder, Last, Live, Recalled, Replay, Verify
 from pytest_wisebot.engine.store import Store
 from pytest_wisebot.redaction import Redactor
-from pytest_wisebot.runs import SHARED, Occurrence, RunRequest
+from pytest_wisebot.runs import SHARED, Occurrence, RunRequest, shared_occurrence
 from pytest_wisebot.settings import Settings
 
 if TYPE_CHECKING:
@@ -91,6 +91,19 @@ def test_who_shares_from_now_on_is_given_what_anybody_recorded(store: Store) -> 
     finder.expect(one.test for one in store.others(request("x")))
     shared = RunRequest("triage", {"n": 1}, share=True, occurrence=SHARED)
     assert given(finder, shared) == given(finder, shared) == "of test_a.py::test_old"
+
+
+def test_two_limits_of_a_shared_run_are_two_runs(tmp_path: Path) -> None:
+    """As they are in the session: each that shares is given the one that was made within its own limit."""
+    store = Store(tmp_path / "recordings", Redactor())
+    limits = (None, 20.0, 30.5)
+    asked = {
+        limit: RunRequest("triage", timeout=limit, share=True, occurrence=shared_occurrence(limit)) for limit in limits
+    }
+    for limit, one in asked.items():
+        store.put(one, run(f"within {limit}"))
+    finder = Finder(Store(store.folder, Redactor()), "recording")
+    assert [given(finder, one) for one in asked.values()] == [f"within {limit}" for limit in limits]
 
 
 WAYS = {"declared": (0, 0), "called": (1, 0), "declared in trials": (0, 1), "called in trials": (1, 1)}
