@@ -309,7 +309,8 @@ def unused(
     asked = {occurrence for _, occurrence in made}
     tests = collected.all
     files = {test.partition("::")[0] for test in tests}
-    certain = collected.everything and collected.whole and not collected.deselected and tests <= collected.passed
+    known = collected.selected is not None and collected.everything and collected.whole
+    certain = known and not collected.deselected and tests <= collected.passed
     for path, occurrence in kept:
         file = re.sub(r"^gw\d+:", "", occurrence.test.partition("::")[0])  # of --dist each
         if (path, occurrence) in made:

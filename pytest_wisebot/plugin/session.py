@@ -128,7 +128,10 @@ def session_asked_by(request: pytest.FixtureRequest) -> WisebotSession:
 
     A test that asks by ``request.getfixturevalue`` alone wakes the plugin up in the middle of its own protocol.
     """
+    awake = _KEY in request.config.stash
     session = session_of(request.config)
+    if not awake:  # and the loop over the tests has begun without anybody who looks at them
+        session.learn(request.session)
     session.asking.notice(getattr(request, "_pyfuncitem", None))
     return session
 
@@ -206,10 +209,14 @@ class WisebotSession:
         self.asking.remember([pending], max_seconds)
         return pending
 
-    def start_ahead(self, session: pytest.Session) -> None:
-        """Starts the declared runs of the selected tests. What is wrong with them, the tests will say."""
+    def learn(self, session: pytest.Session) -> None:
+        """Tells which tests there are to whoever keeps runs for them."""
         selected = [self._home.each + item.nodeid for item in session.items]
         self._home.collect(selected, [self._home.each + nodeid for nodeid in deselected_in(self._config)])
+
+    def start_ahead(self, session: pytest.Session) -> None:
+        """Starts the declared runs of the selected tests. What is wrong with them, the tests will say."""
+        self.learn(session)
         try:
             settings = self.settings  # asked for in any case: a worker learns by it what to mask
             broken = session.testsfailed and not session.config.option.continue_on_collection_errors

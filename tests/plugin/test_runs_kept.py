@@ -763,3 +763,29 @@ def test_two_patched_tests_replay(outside: Any) -> None:
             assert trigger_workflow("echo", {"n": 2}).result["n"] == 2
     """)
     outside.run("--wisebot-runs=replay").assert_outcomes(passed=1)
+
+
+WAKES_LATE = """
+    @pytest.fixture(autouse=True)
+    def call(request):
+        trigger_workflow = request.getfixturevalue("trigger_workflow")
+        return lambda: trigger_workflow("echo", {"n": 1})
+"""
+
+
+def test_tests_that_ask_for_the_fixture_by_name_are_known_too(outside: Any) -> None:
+    """By ``request.getfixturevalue`` alone: the log names them, none is given another's run, and none is unused."""
+    outside.test(WAKES_LATE, "def test_b(call): call()\n", "def test_c(call): call()\n")
+    outside.run("--wisebot-runs=record").assert_outcomes(passed=2)
+    session = next(read_events(sessions(outside)[0] / "events.jsonl"))
+    assert session["selected"] == ["test_it.py::test_b", "test_it.py::test_c"]
+    outside.test(
+        WAKES_LATE, *(f"def test_{name}(call): print('of', '{name}', call().run_id)\n" for name in ("a_new", "b", "c"))
+    )
+    for args in ((), ("-n", "2")):
+        result = outside.run("--wisebot-runs=replay", *args)
+        result.assert_outcomes(passed=2, failed=1)
+        assert "FAILED test_it.py::test_a_new" in result.stdout.str()
+    result = outside.run("--wisebot-runs=record", "--wisebot-prune", "-k", "test_b")
+    assert "not asked for any more" not in result.stdout.str()
+    assert len(recordings(outside)) == 1
