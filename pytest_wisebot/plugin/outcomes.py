@@ -141,6 +141,13 @@ def drifted(terminalreporter: Any) -> list[pytest.TestReport]:
     return list(terminalreporter.stats.get(DRIFT, ()))
 
 
+def answered_for(terminalreporter: Any) -> set[str]:
+    """The runs of the tests that failed, in whatever way."""
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    failed = [report for report in reports if getattr(report, "outcome", None) in ("failed", "rerun")]
+    return {reference for report in failed for reference in runs_of(report)}
+
+
 def not_run_by_reason(terminalreporter: Any) -> dict[str, list[str]]:
     """The tests of the session whose runs never were, by the reason."""
     found: dict[str, list[str]] = {}

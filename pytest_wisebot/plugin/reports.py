@@ -36,6 +36,8 @@ class Reports:
         self._asking = asking
         self._redactor = redactor
         self._traceback_of = traceback_of
+        self._failed = False
+        """A phase of the test has failed: what drifted then is no news."""
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self) -> Generator[None, Any, Any]:
@@ -44,9 +46,20 @@ class Reports:
         slow = [asked for asked in self._asking.asked if _too_slow(asked)]
         if failed := [_in_words(asked) for asked in slow if not _within_lag(asked)]:
             pytest.fail("\n".join(failed), pytrace=False)
+        self._look_for_drift()
+        return result
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_teardown(self) -> Generator[None, Any, Any]:
+        """What no call has answered for: runs of a teardown, and of a test that was skipped or failed as expected."""
+        result = yield
+        if not self._failed:
+            self._look_for_drift()
+        return result
+
+    def _look_for_drift(self) -> None:
         if drift := [lines for asked in self._asking.asked if (lines := _drift_in_words(asked))]:
             raise Drifted("\n\n".join(drift))
-        return result
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
@@ -56,6 +69,7 @@ class Reports:
         report = yield
         _keep_from_xfail(item, call, report)
         asked = self._asking.asked
+        self._failed = report.failed or (self._failed and call.when != "setup")
         if report.failed and (stopped := _not_run(call)):
             outcomes.call_not_run(report, self._redactor.clean(stopped[0].reason))
         if report.failed and call.excinfo is not None and isinstance(call.excinfo.value, Drifted):

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..engine.ledger import Numbers
 from ..report.figures import percentile
-from .outcomes import DRIFT, FLAKY, Count, drifted, not_run_by_reason, notes_of, trials_of, unlimited
+from .outcomes import DRIFT, FLAKY, Count, answered_for, drifted, not_run_by_reason, notes_of, trials_of, unlimited
 from .words import column, counted
 
 MOST_NAMED = 10
@@ -91,17 +91,26 @@ class Summary:
         if drift := drifted(self._reporter):
             yield f"{counted(len(drift), 'test')} with drift:"
             yield from self._named([report.nodeid for report in drift])
+        if alone := drifted_alone(self._numbers, self._reporter):
+            yield f"{counted(len(alone), 'run')} drifted, and no test failed by it:"
+            yield from self._named(alone, "run")
         notes = list(notes_of(self._reporter))
         shown = notes if self._reporter.verbosity > 0 else notes[:MOST_NAMED]
         yield from shown
         if len(shown) < len(notes):
             yield f"and {counted(len(notes) - len(shown), 'more note')}, shown by -v"
 
-    def _named(self, tests: list[str]) -> Iterator[str]:
-        shown = tests if self._reporter.verbosity > 0 else tests[:MOST_NAMED]
-        yield from (f"  {nodeid}" for nodeid in shown)
-        if len(shown) < len(tests):
-            yield f"  and {counted(len(tests) - len(shown), 'more test')}, shown by -v"
+    def _named(self, names: list[str], what: str = "test") -> Iterator[str]:
+        shown = names if self._reporter.verbosity > 0 else names[:MOST_NAMED]
+        yield from (f"  {name}" for name in shown)
+        if len(shown) < len(names):
+            yield f"  and {counted(len(names) - len(shown), f'more {what}')}, shown by -v"
+
+
+def drifted_alone(numbers: Numbers, terminalreporter: Any) -> list[str]:
+    """The runs that are not what was recorded, and that no test which failed has used."""
+    answered = answered_for(terminalreporter) if numbers.drifted else set()
+    return [whose for reference, whose in numbers.drifted.items() if reference not in answered]
 
 
 def _told(count: Count) -> str:

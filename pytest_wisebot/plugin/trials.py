@@ -256,6 +256,7 @@ class Series:
         """What the fixtures that are wider than a trial were torn down with."""
         self._rows: list[Row] = []
         self._notes: list[str] = []
+        self._references: list[str] = []
         self._durations: dict[str, float] = {}
 
     def reports(self) -> list[pytest.TestReport]:
@@ -332,6 +333,7 @@ class Series:
             self._durations[phase] = self._durations.get(phase, 0.0) + report.duration
             self._notes += outcomes.notes_on(report)
         runs = [run for one in trial.asked if isinstance(run := one.pending.outcome, WorkflowRun)]
+        self._references += [ended.reference for one in trial.asked if (ended := one.pending.ended)]
         wrong = trial.failing
         self._rows.append(Row.of(trial.number, trial.word, wrong, runs, self._session.redactor.clean))
         trial.asked = []
@@ -368,6 +370,7 @@ class Series:
             reports = [*(report for report in reports if report.when != "teardown"), self._report_of_later()]
         speaks = next((report for report in reports if report.when == "call"), reports[0])
         for report in reports:
+            outcomes.name_runs(report, self._references)
             report.duration = self._durations.get(report.when or "", 0.0)
             report.user_properties.append(("wisebot_trials", str(count)))
             outcomes.set_notes(report, self._notes if report is speaks else [])
