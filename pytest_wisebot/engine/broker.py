@@ -40,7 +40,7 @@ class Host(Protocol):
         """
         ...
 
-    def collect(self, selected: list[str], deselected: list[str]) -> None:
+    def collect(self, selected: list[str], deselected: list[str], askers: list[str]) -> None:
         """Learns which tests there are."""
         ...
 
@@ -83,7 +83,7 @@ class _Worker:
             case "describe":
                 self._describe()
             case "collected":
-                self._host.collect(message["selected"], message["deselected"])
+                self._host.collect(message["selected"], message["deselected"], message["askers"])
             case "ahead":
                 self._start_ahead(message["runs"], message["voices"])
             case "submit":

@@ -65,12 +65,12 @@ class Keeper:
         """Why runs could not be kept, and how many."""
         return dict(self._problems)
 
-    def expect(self, collected: Iterable[str]) -> None:
-        """Learns which tests there are."""
+    def expect(self, collected: Iterable[str], askers: Iterable[str] = ()) -> None:
+        """Learns which tests there are, and who else asks."""
         if self._finder is not None:
             tests = list(collected)
             finder = self._finder
-            self._todo.put(lambda: finder.expect(map(self._redactor.clean, tests)))
+            self._todo.put(lambda: finder.expect(map(self._redactor.clean, tests), askers))
 
     def recall(self, job: Job, soon: Soon, then: Callable[[Recalled], None]) -> None:
         """Looks for a run, and has the loop told."""

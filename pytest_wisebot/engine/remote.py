@@ -59,9 +59,9 @@ class RemoteEngine:
         self._tell({"do": "describe"})
         return self._session.result()
 
-    def collected(self, selected: list[str], deselected: list[str]) -> None:
+    def collected(self, selected: list[str], deselected: list[str], askers: list[str]) -> None:
         """Tells which tests there are: the controller collects none."""
-        self._tell({"do": "collected", "selected": selected, "deselected": deselected})
+        self._tell({"do": "collected", "selected": selected, "deselected": deselected, "askers": askers})
 
     def ahead(self, runs: Iterable[Ahead], *, voices: int | None = None) -> None:
         """Starts declared runs before their tests ask; those that another worker has named are left out.

@@ -76,10 +76,17 @@ class Finder:
         self._claimed: dict[Path, set[Occurrence]] = {}
         self._served: dict[tuple[Path, Occurrence], Occurrence] = {}
         self._collected: frozenset[str] = frozenset()
+        self._askers: frozenset[str] = frozenset()
 
-    def expect(self, collected: Iterable[str]) -> None:
-        """Learns which tests there are: the runs of these are claimed by them, and by nobody else."""
+    def expect(self, collected: Iterable[str], askers: Iterable[str] = ()) -> None:
+        """Learns whose runs are claimed by those who made them, and by nobody else.
+
+        Args:
+            collected: the tests that there are.
+            askers: the fixtures, wider than one test, that they use; and an empty name if any share runs.
+        """
         self._collected |= frozenset(collected)
+        self._askers |= frozenset(askers)
 
     def found(self, request: RunRequest) -> tuple[Found, str] | None:
         """A run, and what is odd about it.
@@ -114,21 +121,37 @@ class Finder:
         return self.store.find_other(request, served)
 
     def _has_owner(self, one: Occurrence, asked: Occurrence) -> bool:
-        """Whether the test whose run it is belongs to this session: it will ask for it, or has done so.
+        """Whether the test or fixture whose run it is belongs to this session: it will ask for it, or has done so.
 
-        A test that asks in another way than it did is still its own heir, and who shares may share anybody's.
+        Who asks in another way than before is still its own heir, and who shares may share anybody's.
         """
-        if one.fixture or asked.is_shared or (one.test == asked.test and _way(one) != _way(asked)):
+        if asked.is_shared or (_who(one) == _who(asked) and _way(one) != _way(asked)):
             return False
+        if one.is_shared:
+            return "" in self._askers
+        if one.fixture:
+            return _bare(one.fixture) in self._askers and self._is_there(one.test)
         return one.test in self._collected
+
+    def _is_there(self, node: str) -> bool:
+        """Whether any test is in what a fixture is wide for: a folder, a module, a class, or the whole session."""
+        return any(test == node or not node or test.startswith((f"{node}::", f"{node}/")) for test in self._collected)
 
     def _told(self, found: Found) -> Found:
         return replace(found, run=replace(found.run, source=self._source))
 
 
-def _way(occurrence: Occurrence) -> tuple[bool, bool]:
-    """How its test asks: by a call or by its marker, with trials or without."""
-    return occurrence.call > 0, occurrence.trial > 0
+def _who(occurrence: Occurrence) -> tuple[str, str]:
+    return occurrence.test, _bare(occurrence.fixture)
+
+
+def _way(occurrence: Occurrence) -> tuple[bool, bool, bool]:
+    """How it asks: by a call or by its marker, with trials or without, as a fixture with parameters or without."""
+    return occurrence.call > 0, occurrence.trial > 0, "[" in occurrence.fixture
+
+
+def _bare(fixture: str) -> str:
+    return fixture.partition("[")[0]
 
 
 def _unlike(one: Occurrence, asked: Occurrence) -> tuple[bool, bool, bool, bool]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ..runs import Api, Occurrence, RunRequest, shared_occurrence
-from .markers import Declared, declared, first_trial, not_parametrised
+from .markers import Declared, declared, first_trial, not_parametrised, says_share
 
 if TYPE_CHECKING:
     from ..engine.pending import PendingRun
@@ -186,6 +186,20 @@ class Asking:
 
     def _forget_calls(self, asks: Occurrence) -> None:
         self._calls = Counter({key: calls for key, calls in self._calls.items() if key[0] != asks})
+
+
+def askers(items: Iterable[pytest.Item]) -> list[str]:
+    """Who asks for runs besides the tests: the names of wider fixtures that they use, and an empty one if any share."""
+    names: set[str] = set()
+    seen: set[int] = set()
+    for item in items:
+        names |= {""} if says_share(item) else set()
+        info = getattr(item, "_fixtureinfo", None)
+        if info is not None and id(info) not in seen:  # the same for all parameters of a function
+            seen.add(id(info))
+            found = info.name2fixturedefs.items()
+            names |= {name for name, definitions in found if any(one.scope != "function" for one in definitions)}
+    return sorted(names)
 
 
 def _named(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> str:

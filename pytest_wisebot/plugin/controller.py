@@ -39,7 +39,7 @@ class Controller:
         self._closing: Closing | None = None
         self._owner: Owner | None = None
         self._expected = False
-        self._collected: tuple[list[str], list[str]] | None = None
+        self._collected: tuple[list[str], list[str], list[str]] | None = None
         self._settled = threading.Event()
 
     # --- hooks
@@ -126,12 +126,12 @@ class Controller:
             "hooks": settings_hooks(self._config),
         }
 
-    def collect(self, selected: list[str], deselected: list[str]) -> None:
+    def collect(self, selected: list[str], deselected: list[str], askers: list[str]) -> None:
         """Learns which tests there are, from a worker; in its thread, while the main one may be loading the rest."""
         with self._lock:
-            self._collected = selected, deselected
+            self._collected = selected, deselected, askers
             if self._owner is not None:
-                self._owner.collect(selected, deselected)
+                self._owner.collect(*self._collected)
 
     def mask(self, secret: Secret) -> None:
         """Masks this credential from now on."""

@@ -97,10 +97,10 @@ class Guest:
         reason: str | None = self._described()["no_ahead"]
         return reason
 
-    def collect(self, selected: list[str], deselected: list[str]) -> None:
+    def collect(self, selected: list[str], deselected: list[str], askers: list[str]) -> None:
         """Tells the controller which tests there are."""
         if not isinstance(self._remote, ConfigurationError):
-            self._remote.collected(selected, deselected)
+            self._remote.collected(selected, deselected, askers)
 
     def close(self) -> None:
         """Leaves the controller."""

@@ -39,6 +39,7 @@ class Collected:
     Attributes:
         selected: their ids, in order; None while nobody has told.
         deselected: those of tests that an option left out.
+        askers: who asks for runs besides these tests (see `asking.askers`).
         passed: those of tests that passed.
         whole: every test of each file that was collected is among them, and not only those that an option names.
         everything: every file was collected.
@@ -46,6 +47,7 @@ class Collected:
 
     selected: list[str] | None = None
     deselected: list[str] = field(default_factory=list)
+    askers: list[str] = field(default_factory=list)
     passed: set[str] = field(default_factory=set)
     whole: bool = True
     everything: bool = True
@@ -98,15 +100,16 @@ class History:
 
             self._keeper = Keeper(self.source, self.session, self._redactor, self._finder)
             if self.collected.selected is not None:
-                self._keeper.expect(self.collected.all)
+                self._keeper.expect(self.collected.all, self.collected.askers)
         return self._keeper
 
-    def collect(self, selected: list[str], deselected: list[str]) -> None:
+    def collect(self, selected: list[str], deselected: list[str], askers: list[str]) -> None:
         """Learns which tests there are, from whoever collected them; each worker tells the same."""
         if self.collected.selected is None:
             self.collected.selected, self.collected.deselected = selected, deselected
+            self.collected.askers = askers
             if self._keeper is not None:
-                self._keeper.expect(self.collected.all)
+                self._keeper.expect(self.collected.all, askers)
 
     # --- where from, where to
 

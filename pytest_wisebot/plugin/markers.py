@@ -104,8 +104,18 @@ def declared(item: pytest.Item) -> Declared:
 
 def says_trials(item: pytest.Item) -> bool:
     """Whether a test's marker speaks of trials, rightly or wrongly."""
-    mark = next(_marks_on_parameters(item), None) or item.get_closest_marker("wisebot")
+    mark = _closest(item)
     return mark is not None and not {"trials", "min_passes"}.isdisjoint(mark.kwargs)
+
+
+def says_share(item: pytest.Item) -> bool:
+    """Whether a test's marker says that it shares its run, rightly or wrongly."""
+    mark = _closest(item)
+    return mark is not None and bool(mark.kwargs.get("share"))
+
+
+def _closest(item: pytest.Item) -> pytest.Mark | None:
+    return next(_marks_on_parameters(item), None) or item.get_closest_marker("wisebot")
 
 
 def first_trial(item: pytest.Item) -> int:

@@ -17,7 +17,7 @@ DRIFT = "drift"
 _CLASS = "wisebot_class"
 _RUNS = "wisebot_runs"
 _UNLIMITED = "wisebot_unlimited"
-_DESELECTED = pytest.StashKey[list[str]]()
+_DESELECTED = pytest.StashKey[list[pytest.Item]]()
 FLAKY = "flaky"
 """The category of tests that passed although some of their trials failed."""
 
@@ -74,12 +74,12 @@ class Count:
 
 def deselect(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
     """Remembers which tests an option left out."""
-    config.stash.setdefault(_DESELECTED, []).extend(item.nodeid for item in items)
+    config.stash.setdefault(_DESELECTED, []).extend(items)
 
 
-def deselected_in(config: pytest.Config) -> list[str]:
+def left_out_of(session: pytest.Session) -> list[pytest.Item]:
     """The tests that an option left out."""
-    return config.stash.get(_DESELECTED, [])
+    return session.config.stash.get(_DESELECTED, [])
 
 
 def call_not_run(report: pytest.TestReport, reason: str) -> None:

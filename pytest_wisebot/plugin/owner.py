@@ -64,7 +64,7 @@ class Owner:
         self._emulator: EmulatorProcess | None = None
         self._engine: Engine | None = None
         self._history: History | None = None
-        self._collected: tuple[list[str], list[str]] | None = None
+        self._collected: tuple[list[str], list[str], list[str]] | None = None
         self._made: dict[str, Settings | ConfigurationError] = {}
         self.redactor = redactor_of(config)
         self.on_wait: Callable[[bool], None] = _nobody_minds
@@ -145,10 +145,10 @@ class Owner:
         """What the session keeps, if anybody has asked."""
         return self._history
 
-    def collect(self, selected: list[str], deselected: list[str]) -> None:
+    def collect(self, selected: list[str], deselected: list[str], askers: list[str]) -> None:
         """Learns which tests there are."""
         with self._lock:
-            self._collected = selected, deselected
+            self._collected = selected, deselected, askers
             if self._history is not None:
                 self._history.collect(*self._collected)
 

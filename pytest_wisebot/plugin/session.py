@@ -13,13 +13,13 @@ from ..redaction import Redactor
 from ..runs import RunRequest, WorkflowRun
 from ..settings import Credential, Settings, as_credential, read_credential
 from . import durations, xdist
-from .asking import Asking, key_of, tag_of
+from .asking import Asking, askers, key_of, tag_of
 from .cleaning import clean_logs
 from .closing import Closing
 from .guest import Guest
 from .lastlook import last_look_of
 from .options import is_offline
-from .outcomes import deselected_in
+from .outcomes import left_out_of
 from .owner import owner_of
 from .reports import Reports
 from .trials import Trials, TrialsAhead
@@ -84,7 +84,7 @@ class Home(Protocol):
         """The engine, which begins with this."""
         ...
 
-    def collect(self, selected: list[str], deselected: list[str]) -> None:
+    def collect(self, selected: list[str], deselected: list[str], askers: list[str]) -> None:
         """Learns which tests there are."""
         ...
 
@@ -211,8 +211,11 @@ class WisebotSession:
 
     def learn(self, session: pytest.Session) -> None:
         """Tells which tests there are to whoever keeps runs for them."""
-        selected = [self._home.each + item.nodeid for item in session.items]
-        self._home.collect(selected, [self._home.each + nodeid for nodeid in deselected_in(self._config)])
+        left_out = left_out_of(session)
+        selected, deselected = (
+            [self._home.each + item.nodeid for item in items] for items in (session.items, left_out)
+        )
+        self._home.collect(selected, deselected, askers([*session.items, *left_out]))
 
     def start_ahead(self, session: pytest.Session) -> None:
         """Starts the declared runs of the selected tests. What is wrong with them, the tests will say."""

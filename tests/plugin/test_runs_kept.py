@@ -843,3 +843,34 @@ def test_tests_that_ask_for_the_fixture_by_name_are_known_too(outside: Any) -> N
     result = outside.run("--wisebot-runs=record", "--wisebot-prune", "-k", "test_b")
     assert "not asked for any more" not in result.stdout.str()
     assert len(recordings(outside)) == 1
+
+
+def test_no_new_test_is_given_what_a_fixture_or_who_shares_will_ask_for(outside: Any) -> None:
+    """Whichever of them comes first, on one worker or several: the new one has no recording."""
+    body = """
+        @pytest.fixture(scope="module")
+        def wide(trigger_workflow):
+            return trigger_workflow("echo", {"n": 1})
+
+        def test_b(wide):
+            assert wide.ok
+
+        @pytest.mark.wisebot("echo", {"n": 2}, share=True)
+        def test_shares(workflow_run):
+            assert workflow_run.ok
+    """
+    outside.test(body)
+    outside.run("--wisebot-runs=record").assert_outcomes(passed=2)
+    new = (
+        "@pytest.mark.parametrize('n', [1, 2])\ndef test_new(trigger_workflow, n): trigger_workflow('echo', {'n': n})\n"
+    )
+    for parts in ((new, body), (body, new)):
+        outside.test(*parts)
+        for args in ((), ("-n", "2"), ("-k", "new")):
+            result = outside.run("--wisebot-runs=replay", *args)
+            said = result.stdout.str()
+            assert said.count("no recording of workflow") >= 2
+            assert "FAILED test_it.py::test_new[1]" in said
+            assert "FAILED test_it.py::test_new[2]" in said
+            assert "was given that of" not in said
+            assert args[:1] == ("-k",) or "2 passed" in said

@@ -56,7 +56,7 @@ class Controller:
         self.made = Engine(Settings(concurrency=2), Redactor())
         self.problem: WisebotError | None = None
         self.masked: list[str] = []
-        self.tests: list[tuple[list[str], list[str]]] = []
+        self.tests: list[tuple[list[str], list[str], list[str]]] = []
         self.collected: list[bool] = []
         self._left = queue.SimpleQueue[None]()
         self._rooms = ExitStack()
@@ -67,8 +67,8 @@ class Controller:
             raise self.problem
         return self.made
 
-    def collect(self, selected: list[str], deselected: list[str]) -> None:
-        self.tests.append((selected, deselected))
+    def collect(self, selected: list[str], deselected: list[str], askers: list[str]) -> None:
+        self.tests.append((selected, deselected, askers))
 
     def described(self, *, collected: bool) -> dict[str, Any]:
         self.collected.append(collected)

@@ -106,6 +106,48 @@ def test_two_limits_of_a_shared_run_are_two_runs(tmp_path: Path) -> None:
     assert [given(finder, one) for one in asked.values()] == [f"within {limit}" for limit in limits]
 
 
+OTHERS = {
+    "a fixture of the module": Occurrence("test_a.py", "wide", call=1),
+    "a fixture with a parameter": Occurrence("test_a.py", "wide[0]", call=1),
+    "a fixture of the folder": Occurrence("tests", "wide", call=1),
+    "a fixture of the session": Occurrence("", "wide", call=1),
+    "those who share": SHARED,
+}
+
+
+@pytest.mark.parametrize("whose", OTHERS)
+def test_nobody_gets_what_a_fixture_or_who_shares_will_ask_for(tmp_path: Path, whose: str) -> None:
+    """As long as they are there; then whoever asks for the same."""
+    store = Store(tmp_path / "recordings", Redactor())
+    store.put(RunRequest("triage", {"n": 1}, occurrence=OTHERS[whose]), run("theirs"))
+    tests = ["test_a.py::test_new", "tests/test_b.py::test_b"]
+    there, gone = Finder(store, "recording"), Finder(store, "recording")
+    there.expect(tests, ["", "wide"])
+    gone.expect(tests, ["another"])
+    assert given(there, request(tests[0])) is None
+    assert given(gone, request(tests[0])) == "theirs"
+
+
+def test_a_fixture_s_run_is_free_without_the_tests_that_it_was_for(tmp_path: Path) -> None:
+    """Its name alone, in another module, is another fixture's."""
+    store = Store(tmp_path / "recordings", Redactor())
+    store.put(RunRequest("triage", {"n": 1}, occurrence=Occurrence("test_a.py", "wide", call=1)), run("theirs"))
+    finder = Finder(store, "recording")
+    finder.expect(["test_ab.py::test_b"], ["wide"])
+    moved = RunRequest("triage", {"n": 1}, occurrence=Occurrence("test_ab.py", "wide", call=1))
+    assert given(finder, moved) == "theirs"
+
+
+def test_a_fixture_that_gets_parameters_keeps_its_run(tmp_path: Path) -> None:
+    """One of them does: nobody else has a claim to it."""
+    store = Store(tmp_path / "recordings", Redactor())
+    store.put(RunRequest("triage", {"n": 1}, occurrence=Occurrence("", "wide", call=1)), run("its own"))
+    finder = Finder(store, "recording")
+    finder.expect(["test_a.py::test_it"], ["wide"])
+    asked = [RunRequest("triage", {"n": 1}, occurrence=Occurrence("", f"wide[{n}]", call=1)) for n in range(2)]
+    assert [given(finder, one) for one in asked] == ["its own", None]
+
+
 WAYS = {"declared": (0, 0), "called": (1, 0), "declared in trials": (0, 1), "called in trials": (1, 1)}
 
 
