@@ -4,7 +4,8 @@ A file holds the occurrences of its request in their own order, and never in the
 recorded anew changes its own lines alone; and of these, what differs from run to run stands at the end, in one line for
 each. A request with many occurrences has several files, so that each run costs about the same to write.
 
-For one thread: the engine's keeper.
+For one thread: the engine's keeper. Another process may write into the same folder: a file is locked, and read again
+where it is not the one that was seen, before it is written.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import Any, Final
 from ..errors import ConfigurationError
 from ..redaction import Redactor
 from ..runs import Api, Occurrence, RunRequest, WorkflowRun
-from .files import file_name, json_text, sweep, write_whole
+from .files import Seen, alone_in, file_name, json_text, seen, sweep, write_whole
 from .nearness import differences, nearness
 
 FORMAT: Final = 1
@@ -84,6 +85,8 @@ class _Part:
     path: Path
     texts: dict[Occurrence, tuple[str, str]] = field(default_factory=dict)
     size: int = 0
+    seen: Seen | None = None
+    """As which file it was read or written last."""
 
     def is_full(self) -> bool:
         return len(self.texts) >= MOST_OCCURRENCES or self.size >= MOST_BYTES
@@ -149,22 +152,26 @@ class Store:
             OSError: the folder cannot be written.
         """
         key, occurrence = self._address(request)
-        group = self._group(key, request)
+        with alone_in(self.folder / key[0]):
+            path = self._put(key, occurrence, request, self._texts(occurrence, run, session))
+        self._written.add(key)
+        self._read.pop(key, None)
+        self._shrink()
+        return path, occurrence
+
+    def _put(self, key: tuple[str, str], occurrence: Occurrence, request: RunRequest, texts: tuple[str, str]) -> Path:
+        group = self._group_as_it_is(key, request)
         number = group.where.get(occurrence)
         if number is None:
             number = next((n for n, part in sorted(group.parts.items()) if not part.is_full()), None)
         if number is None:
             number = max(group.parts, default=0) + 1
         part = group.parts.setdefault(number, _Part(self._path(key, number)))
-        texts = self._texts(occurrence, run, session)
         part.size += sum(map(len, texts)) - sum(map(len, part.texts.get(occurrence, ())))
         part.texts[occurrence] = texts
         group.where[occurrence] = number
         self._write(group, part)
-        self._written.add(key)
-        self._read.pop(key, None)
-        self._shrink()
-        return part.path, occurrence
+        return part.path
 
     def check(self, request: RunRequest) -> None:
         """Sees to it, before a run is paid for, that what is there already can be read.
@@ -180,10 +187,11 @@ class Store:
         One that is killed in between leaves an occurrence in two files, and none in no file.
         """
         for key in sorted(self._written):
-            group = self._group(key, None)
-            arrived = [one for _, part in sorted(group.parts.items()) for one in sorted(part.texts, key=_order)]
-            if arrived != sorted(arrived, key=_order):
-                self._put_in_order(key, group)
+            with alone_in(self.folder / key[0]):
+                group = self._group_as_it_is(key, None)
+                arrived = [one for _, part in sorted(group.parts.items()) for one in sorted(part.texts, key=_order)]
+                if arrived != sorted(arrived, key=_order):
+                    self._put_in_order(key, group)
         self._written.clear()
 
     def remove(self, path: Path, occurrences: set[Occurrence]) -> None:
@@ -192,6 +200,10 @@ class Store:
         Raises:
             ConfigurationError: the file cannot be read, and stays as it is.
         """
+        with alone_in(path.parent):
+            self._remove(path, occurrences)
+
+    def _remove(self, path: Path, occurrences: set[Occurrence]) -> None:
         _, entries = read_file(path, self.folder)
         self._read.clear()
         self._groups.clear()
@@ -337,6 +349,16 @@ class Store:
         self._groups.move_to_end(key)
         return group
 
+    def _group_as_it_is(self, key: tuple[str, str], request: RunRequest | None) -> _Group:
+        """A group as it is on disk now, for who is alone in its folder."""
+        group = self._group(key, request)
+        following = self._path(key, max(group.parts, default=0) + 1)
+        if all(part.seen == seen(part.path) for part in group.parts.values()) and seen(following) is None:
+            return group
+        del self._groups[key]
+        self._names.pop(key[0], None)
+        return self._group(key, request)
+
     def _opened(self, key: tuple[str, str], request: RunRequest | None) -> _Group:
         group = _Group(self._request_lines(request) if request is not None else "")
         for number in self._numbers(key):
@@ -348,8 +370,8 @@ class Store:
         return group
 
     def _loaded(self, path: Path) -> tuple[_Part, str]:
+        part = _Part(path, seen=seen(path))
         said, entries = read_file(path, self.folder)
-        part = _Part(path)
         for occurrence, envelope, about in entries:
             part.texts[occurrence] = _occurrence_lines(occurrence, envelope), _about_line(about)
         part.size = sum(len(text) for texts in part.texts.values() for text in texts)
@@ -441,6 +463,7 @@ class Store:
             folder.mkdir(parents=True, exist_ok=True)
             sweep([folder])
         write_whole(str(part.path), text.encode())
+        part.seen = seen(part.path)
         found = _NAME.fullmatch(part.path.name)
         assert found is not None
         self._listed(folder.name).setdefault(f"{found[1]}-{found[2]}", set()).add(int(found[3] or 1))

@@ -423,6 +423,63 @@ def test_a_killed_writer_leaves_whole_files(folder: Path) -> None:
     assert [path for path in (folder / "triage").iterdir() if path.suffix != ".json"] == []
 
 
+def test_two_sessions_that_take_turns_lose_nothing(folder: Path) -> None:
+    """Each writes into the file that the other has left, and begins no file that is there already."""
+    stores = [Store(folder, Redactor()), Store(folder, Redactor())]
+    asked = [request(f"test_it.py::test[{n:03}]") for n in range(2 * MOST_OCCURRENCES + 20)]
+    for number, one in enumerate(asked):
+        stores[number // 7 % 2].put(one, run(one, run_id=one.occurrence.test))
+    stores[0].remove(folder / "triage" / text_file(folder), {asked[0].occurrence})
+    stores[1].put(asked[-1], run(asked[-1], run_id="again"))
+    for store in stores:
+        store.tidy()
+    kept = Store(folder, Redactor())
+    found = {one.occurrence: found.run.run_id for one in asked if (found := kept.find(one))}
+    expected = {one.occurrence: one.occurrence.test for one in asked[1:-1]}
+    assert found == {**expected, asked[-1].occurrence: "again"}
+    assert len(list(kept.everything())) == len(asked) - 1
+
+
+def text_file(folder: Path) -> str:
+    """The first file of a folder's one request."""
+    return min((path.name for path in folder.glob("*/*.json")), key=len)
+
+
+WRITES_ITS_OWN = """
+    import sys
+    from pathlib import Path
+    from pytest_wisebot.engine.store import Store
+    from pytest_wisebot.redaction import Redactor
+    from pytest_wisebot.runs import Occurrence, RunRequest, WorkflowRun
+
+    store = Store(Path(sys.argv[1]), Redactor())
+    for number in range(150):
+        asked = RunRequest("triage", {"n": number % 2}, occurrence=Occurrence(f"{sys.argv[2]}[{number}]"))
+        store.put(asked, WorkflowRun(ok=True, workflow="triage"))
+    store.tidy()
+"""
+
+
+def test_two_sessions_at_once_lose_nothing(folder: Path) -> None:
+    """Both write the same files, as fast as they can."""
+    processes = [
+        subprocess.Popen([sys.executable, "-c", textwrap.dedent(WRITES_ITS_OWN), str(folder), name]) for name in "ab"
+    ]
+    assert [process.wait(60) for process in processes] == [0, 0]
+    kept = [occurrence.test for _, occurrence, _ in Store(folder, Redactor()).everything()]
+    assert sorted(kept) == sorted(f"{name}[{number}]" for name in "ab" for number in range(150))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX locks")
+def test_a_session_that_was_stopped_holds_nobody_up_for_ever(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lock has a deadline: the run is written all the same."""
+    monkeypatch.setattr(files, "LOCK_SECONDS", 0.05)
+    store, asked = Store(folder, Redactor()), request()
+    with files.alone_in(folder / "triage"):
+        store.put(asked, run(asked))
+    assert store.find(asked)
+
+
 @pytest.mark.parametrize("writes", range(1, 4))
 def test_a_killed_clean_up_brings_no_old_run_back(folder: Path, monkeypatch: pytest.MonkeyPatch, writes: int) -> None:
     """Wherever `Store.tidy` was killed, each run that a later session records takes the place of the old one."""
