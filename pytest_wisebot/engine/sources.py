@@ -6,6 +6,7 @@ is there already concerns neither window nor budget nor circuit: nobody is asked
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,6 +18,8 @@ from ..runs import Occurrence, RunRequest, WorkflowRun
 from .sessions import Session
 from .store import Found, Store, shown
 from .values import Ended
+
+_WORKER: Final = re.compile(r"^gw\d+:")
 
 Compare = Callable[[WorkflowRun, WorkflowRun], list[str]]
 """In what a run differs from its recording (the first of the two), line by line."""
@@ -85,7 +88,7 @@ class Finder:
             collected: the tests that there are.
             askers: the fixtures, wider than one test, that they use; and an empty name if any share runs.
         """
-        self._collected |= frozenset(collected)
+        self._collected |= frozenset(map(_anywhere, collected))
         self._askers |= frozenset(askers)
 
     def found(self, request: RunRequest) -> tuple[Found, str] | None:
@@ -94,7 +97,7 @@ class Finder:
         Raises:
             ConfigurationError: the file that may hold it cannot be read.
         """
-        found = self.store.find(request)
+        found = self.store.find(request) or self._of_every_worker(request)
         if found is not None:
             self._claimed.setdefault(found.place, set()).add(found.occurrence)
             return self._told(found), ""
@@ -105,6 +108,12 @@ class Finder:
             f"{request.workflow}: {request.occurrence} has no run of its own and was given that of {other.occurrence}"
         )
         return self._told(other), note
+
+    def _of_every_worker(self, request: RunRequest) -> Found | None:
+        """The run that was kept when one process ran the test, which each worker of ``--dist each`` runs now."""
+        asked = request.occurrence
+        found = self.store.find_other(request, replace(asked, test=_anywhere(asked.test)))
+        return found if found is not None and found.occurrence != asked else None
 
     def _unclaimed(self, request: RunRequest) -> Found | None:
         """The run of another occurrence, such as a renamed test's; the same one each time that it is asked for."""
@@ -131,10 +140,11 @@ class Finder:
             return "" in self._askers
         if one.fixture:
             return _bare(one.fixture) in self._askers and self._is_there(one.test)
-        return one.test in self._collected
+        return _anywhere(one.test) in self._collected
 
     def _is_there(self, node: str) -> bool:
         """Whether any test is in what a fixture is wide for: a folder, a module, a class, or the whole session."""
+        node = _anywhere(node)
         return any(test == node or not node or test.startswith((f"{node}::", f"{node}/")) for test in self._collected)
 
     def _told(self, found: Found) -> Found:
@@ -142,12 +152,18 @@ class Finder:
 
 
 def _who(occurrence: Occurrence) -> tuple[str, str]:
-    return occurrence.test, _bare(occurrence.fixture)
+    return _anywhere(occurrence.test), _bare(occurrence.fixture)
 
 
-def _way(occurrence: Occurrence) -> tuple[bool, bool, bool]:
-    """How it asks: by a call or by its marker, with trials or without, as a fixture with parameters or without."""
-    return occurrence.call > 0, occurrence.trial > 0, "[" in occurrence.fixture
+def _way(occurrence: Occurrence) -> tuple[str, bool, bool, bool]:
+    """How it asks: in which worker, by a call or its marker, with trials or not, with a fixture's parameter or not."""
+    worker = occurrence.test.removesuffix(_anywhere(occurrence.test))
+    return worker, occurrence.call > 0, occurrence.trial > 0, "[" in occurrence.fixture
+
+
+def _anywhere(test: str) -> str:
+    """A test's id without the worker of ``--dist each`` that it is told by."""
+    return _WORKER.sub("", test)
 
 
 def _bare(fixture: str) -> str:
@@ -156,10 +172,11 @@ def _bare(fixture: str) -> str:
 
 def _unlike(one: Occurrence, asked: Occurrence) -> tuple[bool, bool, bool, bool]:
     """How little an occurrence looks like the one that is asked for."""
-    file, _, name = asked.test.partition("::")
+    file, _, name = _anywhere(asked.test).partition("::")
+    file_of_one, _, name_of_one = _anywhere(one.test).partition("::")
     return (
-        one.test.partition("::")[2] != name,
-        one.test.partition("::")[0] != file,
+        name_of_one != name,
+        file_of_one != file,
         (one.call, one.trial) != (asked.call, asked.trial),
         one.fixture != asked.fixture,
     )

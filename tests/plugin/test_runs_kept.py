@@ -874,3 +874,14 @@ def test_no_new_test_is_given_what_a_fixture_or_who_shares_will_ask_for(outside:
             assert "FAILED test_it.py::test_new[2]" in said
             assert "was given that of" not in said
             assert args[:1] == ("-k",) or "2 passed" in said
+
+
+def test_each_worker_replays_every_run(outside: Any) -> None:
+    """Under ``--dist each``, what one process recorded, wider fixtures and shared runs included; nothing is asked."""
+    outside.test(SUITE)
+    outside.run("--wisebot-runs=record").assert_outcomes(passed=7)
+    for mode in ("replay", "last"):
+        result = outside.run(f"--wisebot-runs={mode}", "--dist", "each", "--tx", "2*popen")
+        result.assert_outcomes(passed=14)
+        assert "was given that of" not in result.stdout.str()
+    assert len(outside.calls) == RUNS

@@ -148,6 +148,19 @@ def test_a_fixture_that_gets_parameters_keeps_its_run(tmp_path: Path) -> None:
     assert [given(finder, one) for one in asked] == ["its own", None]
 
 
+def test_each_of_several_workers_gets_what_one_process_recorded(store: Store) -> None:
+    """Under ``--dist each`` every worker runs every test; and one process gets what a worker recorded."""
+    store.put(request("gw1:test_c.py::test_it"), run("of gw1"))
+    tests = ["test_a.py::test_one", "test_b.py::test_two"]
+    many, one = Finder(store, "recording"), Finder(store, "recording")
+    many.expect(f"gw0:{test}" for test in tests)
+    one.expect(["test_c.py::test_it", *tests])
+    for worker in ("gw0", "gw1", "gw12"):
+        assert [given(many, request(f"{worker}:{test}")) for test in tests] == [f"of {test}" for test in tests]
+        assert many.found(request(f"{worker}:{tests[0]}"))[1] == ""  # type: ignore[index]
+    assert given(many, request("gw1:test_c.py::test_it")) == given(one, request("test_c.py::test_it")) == "of gw1"
+
+
 WAYS = {"declared": (0, 0), "called": (1, 0), "declared in trials": (0, 1), "called in trials": (1, 1)}
 
 
