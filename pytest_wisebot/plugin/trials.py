@@ -9,6 +9,7 @@ still inside the teardown phase.
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable, Generator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -38,13 +39,13 @@ class Kind(IntEnum):
     """How a phase of a trial ended, and with it the trial: the last of these that any of its phases is."""
 
     PASSED = auto()
+    SKIPPED = auto()
+    """The test skipped itself, or said that it is expected to fail."""
     FAILED = auto()
     ERROR = auto()
     """Its setup failed: the test is in error, and would be in each further trial."""
     NO_VERDICT = auto()
     """Nobody can say whether the workflow is right."""
-    SKIPPED = auto()
-    """The test skipped itself, or said that it is expected to fail."""
 
     @property
     def word(self) -> str:
@@ -104,7 +105,7 @@ class Trial:
     @property
     def ends_all(self) -> bool:
         """Whether no other trial follows it, whatever the count."""
-        return self.kind > Kind.FAILED
+        return self.kind not in (Kind.PASSED, Kind.FAILED)
 
     @property
     def is_whole(self) -> bool:
@@ -113,12 +114,16 @@ class Trial:
 
     @property
     def failing(self) -> pytest.TestReport | None:
-        """The report that says why it did not pass: a failure rather than one that was expected."""
-        wrong = [report for report in self.reports if self._is_wrong(report)]
-        return next((report for report in wrong if report.failed), next(iter(wrong), None))
+        """The report that says why it did not pass: a failure rather than one that was expected, and the worst."""
+        wrong = [
+            report
+            for report in self.reports
+            if outcomes.has_drifted(report) or self._kind_of(report) is not Kind.PASSED
+        ]
+        return max(wrong, key=lambda report: (report.failed, self._kind_of(report)), default=None)
 
-    def _is_wrong(self, report: pytest.TestReport) -> bool:
-        return outcomes.has_drifted(report) or self.kinds[report.when or ""] is not Kind.PASSED
+    def _kind_of(self, report: pytest.TestReport) -> Kind:
+        return self.kinds[report.when or ""]
 
 
 class Trials:
@@ -364,7 +369,7 @@ class Series:
         )
         telling = {True: self._first_drifted, False: self._first_failed, None: None}[met]
         trial = telling or self._trial
-        reports = _with_failure_in_call(trial)
+        reports = _as_one(trial)
         self._add_table(trial, count, reports)
         if self._later is not None:
             reports = [*(report for report in reports if report.when != "teardown"), self._report_of_later()]
@@ -408,14 +413,21 @@ class _Anew:
         self._item: Any = item
         self._marks = list(item.own_markers)
         self._properties = list(item.user_properties)
-        self._parameters: dict[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
-        self._bag = self._parameters.get("inputs")
+        callspec: Any = getattr(item, "callspec", None)
+        self._parameters: dict[str, Any] = getattr(callspec, "params", {})
+        scopes = getattr(callspec, "_arg2scope", {})
+        self._bags = {
+            name: value
+            for name, value in self._parameters.items()
+            if name == "inputs" or (_is_of_the_function(scopes.get(name)) and _is_plain(value))
+        }
 
     def begin(self) -> None:
         item = self._item
-        if isinstance(self._bag, dict):
-            with suppress(Exception):  # what cannot be copied is no input bag either: the trial itself will say so
-                self._parameters["inputs"] = copy.deepcopy(self._bag)
+        for name, value in self._bags.items():
+            if isinstance(value, dict | list):
+                with suppress(Exception):  # what cannot be copied is no input bag either: the trial itself will say so
+                    self._parameters[name] = copy.deepcopy(value)
         item.own_markers[:] = self._marks
         item.user_properties[:] = self._properties
         item._report_sections[:] = []  # noqa: SLF001 - what earlier trials printed is theirs
@@ -423,6 +435,20 @@ class _Anew:
             with suppress(AttributeError):
                 del item._instance  # noqa: SLF001 - each trial has an object of its class of its own
             item._obj = None  # noqa: SLF001 - the method that is bound to it
+
+
+def _is_of_the_function(scope: object) -> bool:
+    """Whether a parameter is of the test's own scope: pytest knows a wider one's fixture by the very object."""
+    return getattr(scope, "value", "") == "function"
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a value may be copied: another object may be meant to be that very one."""
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True
 
 
 def _protocol(item: pytest.Item, nextitem: Any) -> list[pytest.TestReport]:
@@ -464,13 +490,21 @@ def _is_worse(trial: Trial, than: Trial | None) -> bool:
     return bool(shown and shown.failed and other and not other.failed)
 
 
-def _with_failure_in_call(trial: Trial) -> list[pytest.TestReport]:
-    """The reports of a trial; where its own teardown failed, that is what its call says: a trial is judged as a whole.
+def _as_one(trial: Trial) -> list[pytest.TestReport]:
+    """The reports of a trial, of which one alone, in the place of its call, says how it ended: it is judged as a whole.
 
-    pytest would say "1 passed, 1 error", of which the one is wrong, and the other would be no part of the verdict.
+    pytest would say "1 passed, 1 error", or "1 failed, 1 error", of which the one is no part of the verdict.
     """
-    call, teardown = trial.reports[-2:]
-    if trial.kinds["teardown"] in (Kind.PASSED, Kind.SKIPPED) or call.when != "call" or not call.passed:
-        return trial.reports
-    call.when, teardown.when = teardown.when, call.when
-    return [*trial.reports[:-2], teardown, call]
+    speaks, silent = trial.reports[-2:]
+    if trial.failing is silent:
+        phase = speaks.when
+        speaks, silent = silent, speaks
+        speaks.when, silent.when = silent.when, speaks.when
+    else:
+        phase = silent.when
+    if silent.failed:
+        speaks.sections.append((f"its {phase} failed, too", silent.longreprtext))
+    if not silent.passed:
+        silent.outcome, silent.longrepr = "passed", None
+        vars(silent).pop("wasxfail", None)
+    return [*trial.reports[:-2], speaks, silent]
