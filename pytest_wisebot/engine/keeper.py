@@ -125,8 +125,9 @@ class Keeper:
         run = ended.outcome
         if isinstance(run, WorkflowRun) and not run.is_kept:
             try:
-                drift = self.source.keep(job.request, run, job.recalled or ASK)
-                ended = replace(ended, drift=tuple(map(self._redactor.clean, drift)))
+                recalled = job.recalled or ASK
+                drift = self.source.keep(job.request, run, recalled)
+                ended = replace(ended, drift=tuple(map(self._redactor.clean, drift)), note=recalled.note)
             except (WisebotError, OSError) as error:
                 self._complain(str(error))
             except Exception as error:  # noqa: BLE001 - the run itself is what the test waits for

@@ -165,7 +165,7 @@ class Session:
         runs = self.folder / "runs"
         if self._carry is not None:
             _carry_over(self._carry / "runs", runs)
-        self.store = Store(runs, self._redactor, self._workflow_id, commands=True)
+        self.store = runs_of(self.folder, self._redactor, self._workflow_id)
         log = EventLog(self.folder / FILE_NAME)
         facts = {**self._facts(), "carried_from": self._carry.name if self._carry else None}
         said = dict(zip(facts, self._redactor.clean_json(list(facts.values())), strict=True))
@@ -204,6 +204,11 @@ class Session:
             if self._log is not None:
                 self._log.close()
                 self._log = None
+
+
+def runs_of(session: Path, redactor: Redactor, workflow_id: Callable[[str], str]) -> Store:
+    """The runs in a session's folder. Messages say which session's: each has files of the same names."""
+    return Store(session / "runs", redactor, workflow_id, commands=True, top=session.parents[1])
 
 
 def _is_of(folder: Path, identity: Mapping[str, Any]) -> bool:

@@ -32,10 +32,12 @@ class Recalled:
     Attributes:
         ended: how it ended; None when it must be asked for.
         expected: what it is to be compared with, once it has come.
+        note: what is odd about that.
     """
 
     ended: Ended | None = None
     expected: Found | None = None
+    note: str = ""
 
 
 ASK: Final = Recalled()
@@ -275,7 +277,7 @@ class Replay(_Offline):
             RecordingNotFound: there is none, or it is too old.
         """
         found, note = recorded(self._recordings, request)
-        where = shown(found.path, self._recordings.store.folder)
+        where = shown(found.path, self._recordings.store.top)
         age = (self._now() - found.run.started_at).total_seconds() / 86_400
         if self._max_age_days is not None and age > self._max_age_days:
             raise RecordingNotFound(
@@ -353,8 +355,8 @@ class Verify(Live):
         Raises:
             RecordingNotFound: there is no recording.
         """
-        found, _ = recorded(self._recordings, request)
-        return Recalled(expected=found)
+        found, note = recorded(self._recordings, request)
+        return Recalled(expected=found, note=note)
 
     def keep(self, request: RunRequest, run: WorkflowRun, recalled: Recalled, /) -> list[str]:
         """Compares it."""
@@ -362,7 +364,7 @@ class Verify(Live):
         expected = recalled.expected
         assert expected is not None
         lines = self._compare(expected.run, run)
-        where = shown(expected.path, self._recordings.store.folder)
+        where = shown(expected.path, self._recordings.store.top)
         made = f"{expected.run.started_at:%Y-%m-%d %H:%M:%S} UTC"
         return [f"recording: {where}, of {made}", *lines] if lines else []
 
@@ -393,7 +395,7 @@ def _not_found(store: Store, request: RunRequest) -> list[str]:
     nearest = store.nearest(request)
     if nearest is None:
         return [what, f"  {store.folder.name} holds no run of this workflow: --wisebot-runs=record makes recordings"]
-    lines = [what, f"  nearest: {shown(nearest.path, store.folder)}, of {_some(nearest.occurrences)}"]
+    lines = [what, f"  nearest: {shown(nearest.path, store.top)}, of {_some(nearest.occurrences)}"]
     lines += [f"    {line}" for line in nearest.differences]
     if not nearest.differences:
         lines.append("    the same inputs, and each of its runs belongs to another request of this session")

@@ -114,6 +114,7 @@ class Store:
         redactor: cleans all that is written.
         workflow_id: the id that a workflow's name stands for.
         commands: whether the commands that repeat a run are kept with it. They name hosts and files of one machine.
+        top: the folder from which on messages name its files; by default this one.
     """
 
     def __init__(
@@ -123,8 +124,10 @@ class Store:
         workflow_id: Callable[[str], str] = lambda name: name,
         *,
         commands: bool = False,
+        top: Path | None = None,
     ) -> None:
         self.folder = folder
+        self.top = top or folder
         self._redactor = redactor
         self._workflow_id = workflow_id
         self._commands = commands
@@ -204,7 +207,7 @@ class Store:
             self._remove(path, occurrences)
 
     def _remove(self, path: Path, occurrences: set[Occurrence]) -> None:
-        _, entries = read_file(path, self.folder)
+        _, entries = read_file(path, self.top)
         self._read.clear()
         self._groups.clear()
         if not {one for one, _, _ in entries} - occurrences:
@@ -264,7 +267,7 @@ class Store:
         files = [(key[0], name) for name in sorted(self._listed(key[0]))]
         for path in [self._path(file, number) for file in files for number in self._numbers(file)][:MOST_COMPARED]:
             try:
-                said, entries = read_file(path, self.folder)
+                said, entries = read_file(path, self.top)
             except ConfigurationError:
                 continue
             occurrences = [one for one, _, _ in entries]
@@ -285,7 +288,7 @@ class Store:
         """Every occurrence that is kept, with its file and when it was made. What cannot be read is left out."""
         for path in self.paths():
             try:
-                _, entries = read_file(path, self.folder)
+                _, entries = read_file(path, self.top)
             except ConfigurationError:
                 continue
             for occurrence, _, about in entries:
@@ -371,7 +374,7 @@ class Store:
 
     def _loaded(self, path: Path) -> tuple[_Part, str]:
         part = _Part(path, seen=seen(path))
-        said, entries = read_file(path, self.folder)
+        said, entries = read_file(path, self.top)
         for occurrence, envelope, about in entries:
             part.texts[occurrence] = _occurrence_lines(occurrence, envelope), _about_line(about)
         part.size = sum(len(text) for texts in part.texts.values() for text in texts)
@@ -477,7 +480,7 @@ class Store:
             for number in self._numbers(key):
                 path = self._path(key, number)
                 try:
-                    _, entries = read_file(path, self.folder)
+                    _, entries = read_file(path, self.top)
                 except ConfigurationError:
                     del self._read[key]
                     raise
@@ -504,20 +507,20 @@ Entry = tuple[Occurrence, dict[str, Any], dict[str, Any]]
 """An occurrence, its envelope, and what is known about it."""
 
 
-def read_file(path: Path, folder: Path) -> tuple[dict[str, Any], list[Entry]]:
+def read_file(path: Path, top: Path) -> tuple[dict[str, Any], list[Entry]]:
     """A file's request, and its entries.
 
     Raises:
         ConfigurationError: it cannot be read; the message names it, and it stays as it is.
     """
-    name = shown(path, folder)
+    name = shown(path, top)
     try:
         data = json.loads(path.read_bytes(), parse_constant=_refuse)
     except OSError as error:
         raise ConfigurationError(f"{name}: cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
         raise ConfigurationError(
-            f"{name}: is no whole JSON ({error}); it was not touched: mend it, or remove it and record anew"
+            f"{name}: is no whole JSON ({error}); it was not touched: mend it, or remove it and make its runs anew"
         ) from None
     found = data.get("format") if isinstance(data, dict) else None
     if isinstance(found, int) and not isinstance(found, bool) and found > FORMAT:
@@ -531,13 +534,13 @@ def read_file(path: Path, folder: Path) -> tuple[dict[str, Any], list[Entry]]:
         return _checked_request(data), _checked_entries(data)
     except ValueError as problem:
         raise ConfigurationError(
-            f"{name}: {problem}; it was not touched: mend it, or remove it and record anew"
+            f"{name}: {problem}; it was not touched: mend it, or remove it and make its runs anew"
         ) from None
 
 
-def shown(path: Path, folder: Path) -> str:
-    """A file of a store as messages name it: from the folder's own name on."""
-    return path.relative_to(folder.parent).as_posix()
+def shown(path: Path, top: Path) -> str:
+    """A file of a store as messages name it: from a folder's own name on."""
+    return path.relative_to(top.parent).as_posix()
 
 
 def _refuse(constant: str) -> Any:

@@ -189,10 +189,10 @@ class History:
         return sources.Live(self.session)
 
     def _runs_of_base(self) -> Store:
-        from ..engine.store import Store
+        from ..engine.sessions import runs_of
 
         assert self.base is not None
-        return Store(self.base / "runs", self._redactor, self._workflow_id, commands=True)
+        return runs_of(self.base, self._redactor, self._workflow_id)
 
     # --- what is said
 

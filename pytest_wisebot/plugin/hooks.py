@@ -57,10 +57,16 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if collection_path.name == ".wisebot" and collection_path.parent == config.rootpath else None
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Remembers what was collected: a ``conftest.py`` may leave some out without a word."""
+    outcomes.remember(config, items)
+
+
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:
     """Remembers what the session will leave out: its event log says so."""
     if items:
-        outcomes.deselect(items[0].config, items)
+        outcomes.remember(items[0].config, items)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -17,7 +17,7 @@ DRIFT = "drift"
 _CLASS = "wisebot_class"
 _RUNS = "wisebot_runs"
 _UNLIMITED = "wisebot_unlimited"
-_DESELECTED = pytest.StashKey[list[pytest.Item]]()
+_REMEMBERED = pytest.StashKey[list[pytest.Item]]()
 FLAKY = "flaky"
 """The category of tests that passed although some of their trials failed."""
 
@@ -72,14 +72,16 @@ class Count:
         return f"passed {self.passes}/{judged}{not_needed}"
 
 
-def deselect(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
-    """Remembers which tests an option left out."""
-    config.stash.setdefault(_DESELECTED, []).extend(items)
+def remember(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
+    """Remembers tests that the session may leave out."""
+    config.stash.setdefault(_REMEMBERED, []).extend(items)
 
 
 def left_out_of(session: pytest.Session) -> list[pytest.Item]:
-    """The tests that an option left out."""
-    return session.config.stash.get(_DESELECTED, [])
+    """The tests that were collected and are not to be run, whether or not pytest was told."""
+    remembered = session.config.stash.setdefault(_REMEMBERED, [])
+    selected = {item.nodeid for item in session.items}
+    return [item for item in dict.fromkeys(remembered) if item.nodeid not in selected]
 
 
 def call_not_run(report: pytest.TestReport, reason: str) -> None:
@@ -131,9 +133,14 @@ def leave_unlimited(report: pytest.TestReport) -> None:
     setattr(report, _UNLIMITED, True)
 
 
+def is_unlimited(report: object) -> bool:
+    """Whether the ``max_seconds`` of a test was not judged."""
+    return hasattr(report, _UNLIMITED)
+
+
 def unlimited(terminalreporter: Any) -> int:
     """The tests of the session whose ``max_seconds`` was not judged."""
-    return sum(hasattr(report, _UNLIMITED) for reports in terminalreporter.stats.values() for report in reports)
+    return sum(is_unlimited(report) for reports in terminalreporter.stats.values() for report in reports)
 
 
 def drifted(terminalreporter: Any) -> list[pytest.TestReport]:

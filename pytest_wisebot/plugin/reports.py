@@ -126,10 +126,9 @@ class Reports:
 
 def _say_what_is_odd(report: pytest.TestReport, asked: list[Asked]) -> None:
     """Runs that were made earlier: whose they were, and that nothing can be said of how long they take now."""
-    kept = [one for one in asked if _is_kept(one)]
-    if any(one.max_seconds is not None for one in kept):
+    if any(one.max_seconds is not None and _is_kept(one) for one in asked):
         outcomes.leave_unlimited(report)
-    for one in kept:
+    for one in asked:
         if (ended := one.pending.ended) and ended.note:
             outcomes.add_note(report, ended.note)
 

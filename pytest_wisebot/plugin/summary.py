@@ -36,7 +36,7 @@ class Summary:
     def lines(self) -> list[str]:
         """The lines; with ``-q`` only those that say what is missing."""
         lines = [*self._took(), *self._trials()] if self._reporter.verbosity >= 0 else []
-        return [*lines, *self._missing(), *self._odd()]
+        return [*lines, *self._doubtful(), *self._missing(), *self._odd()]
 
     def _took(self) -> Iterator[str]:
         numbers = self._numbers
@@ -65,6 +65,9 @@ class Summary:
         yield f"{counted(len(tests), 'test')} with trials: {many}; {counted(judged, 'trial')} judged"
         told = {nodeid: count for nodeid, count in tests.items() if count.word not in ("passed", "skipped")}
         yield from self._named([f"{nodeid}: {_told(count)}" for nodeid, count in told.items()])
+
+    def _doubtful(self) -> Iterator[str]:
+        tests = dict(trials_of(self._reporter))
         doubtful = sorted(f"{nodeid}: {count.doubt}" for nodeid, count in tests.items() if count.doubt)
         if doubtful:
             more = f" (and {counted(len(doubtful) - 1, 'more test')} likewise)" if len(doubtful) > 1 else ""

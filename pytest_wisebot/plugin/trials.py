@@ -262,6 +262,7 @@ class Series:
         self._rows: list[Row] = []
         self._notes: list[str] = []
         self._references: list[str] = []
+        self._unlimited = False
         self._durations: dict[str, float] = {}
 
     def reports(self) -> list[pytest.TestReport]:
@@ -337,6 +338,7 @@ class Series:
             phase = report.when or ""
             self._durations[phase] = self._durations.get(phase, 0.0) + report.duration
             self._notes += outcomes.notes_on(report)
+            self._unlimited = self._unlimited or outcomes.is_unlimited(report)
         runs = [run for one in trial.asked if isinstance(run := one.pending.outcome, WorkflowRun)]
         self._references += [ended.reference for one in trial.asked if (ended := one.pending.ended)]
         wrong = trial.failing
@@ -380,6 +382,8 @@ class Series:
             report.user_properties.append(("wisebot_trials", str(count)))
             outcomes.set_notes(report, self._notes if report is speaks else [])
         outcomes.count_trials(speaks, count)
+        if self._unlimited:
+            outcomes.leave_unlimited(speaks)
         return reports
 
     def _add_table(self, trial: Trial, count: outcomes.Count, reports: list[pytest.TestReport]) -> None:

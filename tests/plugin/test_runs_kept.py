@@ -435,6 +435,8 @@ def test_a_renamed_test_gets_the_run_that_nobody_claims(outside: Any, numbers: A
         "echo: test_it.py::test_renamed, call 1 has no run of its own and was given that of test_it.py::test_it[[]1], "
     )
     result.stdout.fnmatch_lines([f"{note}call 1"])
+    for mode in ("resume", "verify"):
+        outside.run(f"--wisebot-runs={mode}").stdout.fnmatch_lines([f"{note}call 1"])
 
 
 def test_no_two_runs_are_kept_as_one(outside: Any) -> None:
@@ -885,3 +887,38 @@ def test_each_worker_replays_every_run(outside: Any) -> None:
         result.assert_outcomes(passed=14)
         assert "was given that of" not in result.stdout.str()
     assert len(outside.calls) == RUNS
+
+
+def test_a_broken_file_of_a_session_is_told_with_its_session(outside: Any) -> None:
+    """Ten sessions have a file of that name; and it is left as it is."""
+    outside.test("""
+        @pytest.mark.wisebot("echo", {"n": 1})
+        def test_it(workflow_run):
+            assert workflow_run.ok
+    """)
+    outside.run().assert_outcomes(passed=1)
+    (path,) = sessions(outside)[0].glob("runs/*/*.json")
+    path.write_text("{", "utf-8")
+    name = path.relative_to(outside.project.path).as_posix()
+    said = outside.run("--wisebot-runs=last").stdout.str()
+    assert f"ConfigurationError: {name}: is no whole JSON" in said
+    assert "it was not touched: mend it, or remove it and make its runs anew" in said
+    assert path.read_text("utf-8") == "{"
+
+
+def test_tests_that_a_conftest_leaves_out_keep_their_recordings(outside: Any) -> None:
+    """Also where nobody has told pytest that they are deselected."""
+    outside.test("""
+        @pytest.mark.wisebot("echo")
+        @pytest.mark.parametrize("inputs", [{"n": n} for n in range(4)])
+        def test_it(workflow_run, inputs):
+            assert workflow_run.ok
+    """)
+    outside.run("--wisebot-runs=record").assert_outcomes(passed=4)
+    outside.project.write("conftest.py", "def pytest_collection_modifyitems(items): items[:] = items[:2]")
+    result = outside.run("--wisebot-runs=record", "--wisebot-prune")
+    result.assert_outcomes(passed=2)
+    assert "not asked for any more" not in result.stdout.str()
+    assert len(recordings(outside)) == 4
+    session = next(read_events(sessions(outside)[-1] / "events.jsonl"))
+    assert session["deselected"] == [f"test_it.py::test_it[inputs{n}]" for n in (2, 3)]

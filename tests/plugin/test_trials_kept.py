@@ -103,3 +103,18 @@ def test_a_test_that_gets_trials_keeps_what_it_has(outside: Any) -> None:
     outside.project.edit("test_it.py", ", trials=3", "")
     outside.run("--wisebot-runs=last").assert_outcomes(passed=1)
     assert len(outside.calls) == 3
+
+
+def test_a_limit_that_one_trial_could_not_be_held_to_is_told(outside: Any, numbers: Any) -> None:
+    """Also where the last trial's run is a new one."""
+    outside.test("""
+        @pytest.mark.wisebot("echo", {"n": 1}, trials=2, max_seconds=60)
+        def test_it(workflow_run):
+            assert workflow_run.ok
+    """)
+    outside.run().assert_outcomes(passed=1)
+    outside.project.edit("test_it.py", "trials=2", "trials=3")
+    result = outside.run("--wisebot-runs=resume")
+    result.assert_outcomes(passed=1)
+    assert len(outside.calls) == 3
+    assert "not judged: max_seconds of 1 test, whose run was made earlier" in numbers(result)

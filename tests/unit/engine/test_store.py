@@ -308,7 +308,7 @@ def broken(folder: Path, change: Any) -> Path:
     return path
 
 
-TOUCHED = "it was not touched: mend it, or remove it and record anew"
+TOUCHED = "it was not touched: mend it, or remove it and make its runs anew"
 
 
 @pytest.mark.parametrize(
