@@ -142,6 +142,51 @@ def test_a_secret_of_one_call_is_not_needed_either(outside: Any, monkeypatch: py
     assert len(outside.calls) == 2
 
 
+ONLY_LOOPBACK = """
+    import socket
+
+    def only(connect):
+        def connect_there(self, address):
+            assert self.family == socket.AF_UNIX or address[0] == "127.0.0.1", address
+            assert address[1] not in PORTS, "the emulator was asked"
+            return connect(self, address)
+        return connect_there
+
+    socket.socket.connect = only(socket.socket.connect)
+    socket.socket.connect_ex = only(socket.socket.connect_ex)
+
+    def resolve(*args, **kwargs):
+        assert args[0] in ("127.0.0.1", "localhost", None), args
+        return getaddrinfo(*args, **kwargs)
+
+    getaddrinfo, socket.getaddrinfo = socket.getaddrinfo, resolve
+"""
+
+
+def test_a_replay_by_several_workers_asks_the_engine_alone(outside: Any) -> None:
+    """Recorded and replayed by two workers: wider fixtures, shared runs and all; no host, no name, no credential."""
+    outside.project.write("conftest.py", REMEMBERS)
+    outside.test(SUITE, """
+        @pytest.mark.wisebot("echo", {"n": "both"}, api="both")
+        def test_both(workflow_run):
+            assert workflow_run.ok
+
+        @pytest.mark.wisebot("echo", {"n": "both"}, api="both", trials=2)
+        def test_both_in_trials(workflow_run):
+            assert workflow_run.ok
+    """)  # fmt: skip
+    outside.run("--wisebot-runs=record", "-n", "2", "--dist", "loadfile").assert_outcomes(passed=11)
+    recorded, calls = seen(outside), len(outside.calls)
+    assert calls == RUNS + 2 + 4
+    ports = [int(url.rpartition(":")[2]) for url in (outside.handle.origin, outside.handle.base_url)]
+    without_access(outside)
+    outside.project.write("conftest.py", f"{REMEMBERS}\n    PORTS = {ports}\n{ONLY_LOOPBACK}")
+    result = outside.project.run_apart("--wisebot-runs=replay", "-n", "2")
+    result.assert_outcomes(passed=11)
+    assert seen(outside) == {nodeid: (run_id, "recording") for nodeid, (run_id, _) in recorded.items()}
+    assert len(outside.calls) == calls
+
+
 def test_snapshots_of_a_replay_are_the_same_bytes(outside: Any) -> None:
     """What was accepted live is what a replay writes."""
     outside.test("""
@@ -263,6 +308,39 @@ def test_only_last_goes_back_to_the_runs_of_an_earlier_session(outside: Any) -> 
     assert len(outside.calls) == 2
     outside.run("--wisebot-runs=resume").assert_outcomes(passed=1)
     assert len(outside.calls) == 3
+
+
+def test_resume_of_a_session_by_its_name(outside: Any) -> None:
+    """And not of the last one: what the named one has is taken, and the rest is run."""
+    outside.test("""
+        @pytest.mark.wisebot("echo")
+        @pytest.mark.parametrize("inputs", [{"n": n} for n in range(4)])
+        def test_it(workflow_run, inputs):
+            assert workflow_run.result == inputs
+    """)
+    outside.run("-k", "inputs0 or inputs1 or inputs2")
+    outside.run("-k", "inputs3")
+    first, _ = sessions(outside)
+    result = outside.run("--wisebot-runs=resume", "--wisebot-session", first.name)
+    result.assert_outcomes(passed=4)
+    assert f"runs are those of session {first.name}: 3 runs" in header(result)[-1]
+    assert sorted(outside.arrived) == [0, 1, 2, 3, 3]
+    assert next(read_events(sessions(outside)[-1] / "events.jsonl"))["carried_from"] == first.name
+
+
+def test_an_interrupted_session_is_judged_again(outside: Any) -> None:
+    """What had ended is there; the rest is "not run"."""
+    outside.test("""
+        @pytest.mark.wisebot("echo")
+        @pytest.mark.parametrize("inputs", [{"n": n} for n in range(4)])
+        def test_it(workflow_run, inputs):
+            if inputs == {"n": 1} and not (HERE / "calm").exists():
+                raise KeyboardInterrupt
+    """)
+    assert outside.project.run_apart("--wisebot-no-ahead").ret == pytest.ExitCode.INTERRUPTED
+    (outside.project.path / "calm").touch()
+    assert outside.run("--wisebot-runs=last").parseoutcomes() == {"passed": 2, "not": 2}
+    assert outside.arrived == [0, 1]
 
 
 def test_resume_without_a_session_runs_everything(outside: Any) -> None:

@@ -118,3 +118,65 @@ def test_a_limit_that_one_trial_could_not_be_held_to_is_told(outside: Any, numbe
     result.assert_outcomes(passed=1)
     assert len(outside.calls) == 3
     assert "not judged: max_seconds of 1 test, whose run was made earlier" in numbers(result)
+
+
+def test_a_replay_of_ten_trials_gives_ten_runs(outside: Any) -> None:
+    """Each trial its own, in every process that may run it; and the verdict is the one that was recorded."""
+    outside.test("""
+        @pytest.mark.wisebot("dice", {"whose": "ten", "seed": 4, "chance": 0.3}, trials=10, min_passes=4)
+        def test_declares(workflow_run):
+            told("declares", workflow_run)
+            assert_ok(workflow_run)
+
+        @pytest.mark.wisebot(trials=10)
+        def test_calls(trigger_workflow):
+            told("calls", trigger_workflow("echo", {"n": 1}))
+
+        def told(name, run):
+            with (HERE / "told.txt").open("a") as file:
+                file.write(f"{name} {run.trial} {run.run_id}\\n")
+    """)
+    told = outside.project.path / "told.txt"
+
+    def run(*args: str) -> tuple[dict[str, int], list[str]]:
+        counts = outside.run("-p", "no:xdist" if "-n" not in args else "xdist", *args).parseoutcomes()
+        lines = sorted(told.read_text("utf-8").splitlines())
+        told.unlink()
+        return counts, lines
+
+    counts, recorded = run("--wisebot-runs=record")
+    assert counts == {"flaky": 1, "passed": 1}
+    assert len({line.split()[-1] for line in recorded}) == len(recorded) >= 10 + 8
+    calls = len(outside.calls)
+    for args in (["replay"], ["replay", "-n", "2"], ["last"], ["resume"]):
+        assert run(f"--wisebot-runs={args[0]}", *args[1:]) == (counts, recorded)
+    assert len(outside.calls) == calls
+
+
+def test_a_trial_without_a_verdict_is_resumed(outside: Any) -> None:
+    """The trials before it are those that were paid for; it and the rest are run."""
+    outside.test("""
+        @pytest.mark.wisebot("echo", {"n": 1}, trials=5)
+        def test_it(workflow_run):
+            print("trial", workflow_run.trial, workflow_run.source)
+
+        @pytest.fixture(autouse=True)
+        def outage(request, seen=[]):
+            seen.append(1)
+            if len(seen) == 3 and not (HERE / "over").exists():
+                emulator.fail_next(FAULT, everywhere=True)
+
+        from pytest_wisebot.emulator import Fault
+        FAULT = Fault.html(502)
+    """)
+    outside.run("--wisebot-concurrency", "1", "--wisebot-no-ahead")
+    paid = len(outside.calls)
+    assert paid == 3
+    (outside.project.path / "over").touch()
+    result = outside.run("--wisebot-runs=resume", "-s")
+    result.assert_outcomes(passed=1)
+    sources = [
+        line.split("trial ")[1] for line in result.outlines if "trial " in line and line[-4:] in ("last", "live")
+    ]
+    assert sources == ["1 last", "2 last", "3 live", "4 live", "5 live"]
+    assert len(outside.calls) == paid + 3
