@@ -354,22 +354,8 @@ class Series:
 
     def _told(self) -> list[pytest.TestReport]:
         """The reports of the trial that stands for all."""
-        demand = self._demand
-        met = demand.verdict(self._passes, self._failures)
-        ended = self._trial.kind.word if met is None else ""
-        why = next((f"trial {row.number}: {row.why}" for row in self._rows if row.word == Kind.FAILED.word), "")
-        count = outcomes.Count(
-            demand.trials,
-            demand.min_passes,
-            self._passes,
-            self._failures,
-            met,
-            ended,
-            why,
-            doubt_about(demand),
-            self._drifted,
-        )
-        telling = {True: self._first_drifted, False: self._first_failed, None: None}[met]
+        count = self._count()
+        telling = {True: self._first_drifted, False: self._first_failed, None: None}[count.met]
         trial = telling or self._trial
         reports = _as_one(trial)
         self._add_table(trial, count, reports)
@@ -385,6 +371,21 @@ class Series:
         if self._unlimited:
             outcomes.leave_unlimited(speaks)
         return reports
+
+    def _count(self) -> outcomes.Count:
+        demand = self._demand
+        met = demand.verdict(self._passes, self._failures)
+        return outcomes.Count(
+            demand.trials,
+            demand.min_passes,
+            self._passes,
+            self._failures,
+            met,
+            ended=self._trial.kind.word if met is None else "",
+            why=next((f"trial {row.number}: {row.why}" for row in self._rows if row.word == Kind.FAILED.word), ""),
+            doubt=doubt_about(demand),
+            drifted=self._drifted,
+        )
 
     def _add_table(self, trial: Trial, count: outcomes.Count, reports: list[pytest.TestReport]) -> None:
         whole = self._item.config.get_verbosity() >= 2

@@ -43,7 +43,7 @@ def test_a_trial_that_drifted_is_no_failed_trial(outside: Any, numbers: Any) -> 
     assert "1 test with trials: 1 drift; 2 trials judged" in numbers(result)
 
 
-def test_drift_in_a_trial_hides_behind_no_failed_one(outside: Any) -> None:
+def test_drift_in_a_trial_hides_behind_no_failed_one(outside: Any, numbers: Any) -> None:
     """A test that would be flaky has drift; one that fails has failed, and its table says which trials drifted."""
     outside.test("""
         @pytest.mark.wisebot("echo", {"n": 1}, trials=4, min_passes=2)
@@ -53,6 +53,12 @@ def test_drift_in_a_trial_hides_behind_no_failed_one(outside: Any) -> None:
         FAILS = (1,)
     """)
     assert outside.run("--wisebot-runs=record").parseoutcomes() == {"flaky": 1}
+    change(outside, 1)
+    result = outside.run("--wisebot-runs=verify")
+    assert (result.ret, result.parseoutcomes()) == (1, {"flaky": 1})
+    assert numbers(result)[-2:] == [
+        "1 run drifted, and no test failed by it:", "  echo: test_it.py::test_it, trial 1"
+    ]  # fmt: skip
     change(outside, 2)
     assert outside.run("--wisebot-runs=verify").parseoutcomes() == {"drift": 1}
     outside.project.edit("test_it.py", "(1,)", "(1, 3, 4)")
