@@ -48,23 +48,35 @@ class Occurrence:
         fixture: the name of such a fixture; empty where the test itself asks.
         call: the how-manieth time that it asks for this very request, from 1; 0 for a declared run.
         trial: which trial of its test asks, from 1; 0 without trials.
+        timeout: seconds that a run which tests share may take, where they say so: with another limit it is another one.
     """
 
     test: str = ""
     fixture: str = ""
     call: int = 0
     trial: int = 0
+    timeout: float = 0.0
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether it is nobody's own."""
+        return not (self.test or self.fixture or self.call)
 
     def __str__(self) -> str:
-        if self == SHARED:
-            return "a run that tests share"
+        if self.is_shared:
+            return "a run that tests share" + (f" with timeout={self.timeout:g}" if self.timeout else "")
         name = f"{self.test or 'the session'}, fixture {self.fixture}" if self.fixture else self.test or "no test"
         call = f", call {self.call}" if self.call else ""
         return f"{name}{call}" + (f", trial {self.trial}" if self.trial else "")
 
 
 SHARED = Occurrence()
-"""The one occurrence of a request that its tests share."""
+"""The one occurrence of a request that its tests share, where they set no limit."""
+
+
+def shared_occurrence(timeout: float | None) -> Occurrence:
+    """The occurrence of a request that its tests share."""
+    return Occurrence(timeout=timeout) if timeout else SHARED
 
 
 @dataclass(frozen=True, slots=True)

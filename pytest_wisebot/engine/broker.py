@@ -21,7 +21,7 @@ from . import wire
 from .door import WELCOME, Visitor
 from .engine import Engine
 from .pending import PendingRun
-from .values import Ahead, Ended
+from .values import Ahead, Census, Ended
 
 
 class Host(Protocol):
@@ -40,7 +40,7 @@ class Host(Protocol):
         """
         ...
 
-    def collect(self, selected: list[str], deselected: list[str], by_gate: list[str]) -> None:
+    def collect(self, census: Census) -> None:
         """Learns which tests there are."""
         ...
 
@@ -83,7 +83,7 @@ class _Worker:
             case "describe":
                 self._describe()
             case "collected":
-                self._host.collect(message["selected"], message["deselected"], message["by_gate"])
+                self._host.collect(Census(**message["census"]))
             case "ahead":
                 self._start_ahead(message["runs"], message["voices"])
             case "submit":

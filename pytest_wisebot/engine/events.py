@@ -12,7 +12,7 @@ from ..errors import ConfigurationError, InfrastructureError, NotRun, RecordingN
 from ..journal import event_line, moment
 from ..redaction import Redactor
 from ..runs import WorkflowRun
-from .files import write_all
+from .files import hold, write_all
 from .values import Ended, Outcome
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ FILE_NAME: Final = "events.jsonl"
 class EventLog:
     """A file to which each event is added as one line, by one write: a session that is killed leaves whole lines.
 
-    Safe to use from several threads.
+    Safe to use from several threads. While it is open it is held: a session that runs is not cleared away.
 
     Args:
         path: the file, to which is added what comes.
@@ -35,6 +35,7 @@ class EventLog:
         self.path = path
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
         self._descriptor = os.open(path, flags, mode)
+        hold(self._descriptor)
 
     def write(self, line: bytes) -> None:
         """Adds a line (see `journal.event_line`)."""

@@ -6,11 +6,15 @@ import hashlib
 import json
 import os
 import re
+import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
+
+if sys.platform != "win32":
+    import fcntl
 
 _PLAIN: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")
 _DEVICES: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
@@ -59,6 +63,78 @@ def write_all(descriptor: int, data: bytes) -> None:
     written = os.write(descriptor, data)
     while written < len(data):
         written += os.write(descriptor, data[written:])
+
+
+LOCK_SECONDS: Final = 10.0
+"""How long a session waits for another one to have written: a few milliseconds, unless that one has been stopped."""
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Lets one process at a time write into a folder, where its system has locks for it."""
+    if sys.platform == "win32":
+        yield
+        return
+    descriptor = _opened(folder)
+    try:
+        ends_at = time.monotonic() + LOCK_SECONDS
+        while not _lock(descriptor) and time.monotonic() < ends_at:
+            time.sleep(0.002)
+        yield
+    finally:
+        os.close(descriptor)  # and with it goes the lock
+
+
+def _opened(folder: Path) -> int:
+    try:
+        return os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:
+        folder.mkdir(parents=True, exist_ok=True)
+        return os.open(folder, os.O_RDONLY)
+
+
+def _lock(descriptor: int) -> bool:
+    """Whether an open file is this process's now, or can be nobody's on its file system."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+Seen = tuple[int, int, int]
+"""By which a file is known to be the one that was seen: whoever writes makes another one."""
+
+
+def seen(path: Path) -> Seen | None:
+    """What a file is known by; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def hold(descriptor: int) -> None:
+    """Lets others see, by `is_held`, that an open file is in use, for as long as it is open and its process lives."""
+    if sys.platform != "win32":
+        _lock(descriptor)
+
+
+def is_held(path: Path) -> bool:
+    """Whether a process that lives holds a file."""
+    try:
+        if sys.platform == "win32":
+            path.replace(path)  # refused while it is open
+            return False
+        with path.open("rb") as file:
+            return not _lock(file.fileno())
+    except PermissionError:
+        return True
+    except OSError:
+        return False
 
 
 def sweep(folders: Iterable[Path]) -> None:

@@ -72,12 +72,12 @@ class Keeper:
         """Why runs could not be kept, and how many."""
         return dict(self._problems)
 
-    def expect(self, collected: Iterable[str]) -> None:
-        """Learns which tests there are."""
+    def expect(self, collected: Iterable[str], askers: Iterable[str] = ()) -> None:
+        """Learns which tests there are, and who else asks."""
         if self._finder is not None:
             tests = list(collected)
             finder = self._finder
-            self._todo.put(lambda: finder.expect(map(self._redactor.clean, tests)))
+            self._todo.put(lambda: finder.expect(map(self._redactor.clean, tests), askers))
 
     def recall(self, job: Job, soon: Soon, then: Callable[[Recalled], None]) -> None:
         """Looks for a run, and has the loop told."""
@@ -132,8 +132,9 @@ class Keeper:
         run = ended.outcome
         if isinstance(run, WorkflowRun) and not run.is_kept:
             try:
-                drift = self.source.keep(job.request, run, job.recalled or ASK)
-                ended = replace(ended, drift=tuple(map(self._redactor.clean, drift)))
+                recalled = job.recalled or ASK
+                drift = self.source.keep(job.request, run, recalled)
+                ended = replace(ended, drift=tuple(map(self._redactor.clean, drift)), note=recalled.note)
             except (WisebotError, OSError) as error:
                 self._complain(str(error))
             except Exception as error:  # noqa: BLE001 - the run itself is what the test waits for

@@ -27,6 +27,7 @@ class Numbers:
         not_run: how many were stopped before they were sent, by the reason.
         kept: runs that were made earlier and kept, by their source.
         not_awaited: runs that were sent and that no test waited for to their end. They may have happened.
+        drifted: whose runs are not what was recorded, by the runs' references.
     """
 
     seconds: Mapping[str, Sequence[float]] = field(default_factory=dict)
@@ -38,6 +39,7 @@ class Numbers:
     not_run: Mapping[str, int] = field(default_factory=dict)
     kept: Mapping[str, int] = field(default_factory=dict)
     not_awaited: int = 0
+    drifted: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def runs(self) -> int:
@@ -91,6 +93,7 @@ class Ledger:
         self._not_run: Counter[str] = Counter()
         self._kept: Counter[str] = Counter()
         self._marks: list[Mark] = []
+        self._drifted: dict[str, str] = {}
 
     def begin(self, now: float, runs: int = 1) -> None:
         """So many runs are asked for."""
@@ -116,6 +119,8 @@ class Ledger:
         self.done += 1
         self._retries += max(0, job.flight.attempts - 1)
         job.mark.ended = not given_up
+        if ended.drift:
+            self._drifted[ended.reference] = f"{job.request.workflow}: {job.request.occurrence}"
         outcome = ended.outcome
         if isinstance(outcome, NotStarted | Rejected | NotRun):
             job.mark.sent = False  # it provably came to no run
@@ -142,4 +147,5 @@ class Ledger:
             not_run=dict(self._not_run),
             kept=dict(self._kept),
             not_awaited=sum(mark.sent and not (mark.awaited and mark.ended) for mark in self._marks),
+            drifted=dict(self._drifted),
         )

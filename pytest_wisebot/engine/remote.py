@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import asdict
 from functools import partial
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ from ..runs import RunRequest
 from . import wire
 from .door import FAREWELL_SECONDS, WELCOME
 from .pending import PendingRun, Strings
-from .values import Ahead, Ended
+from .values import Ahead, Census, Ended
 
 CONNECT_SECONDS: Final = 10.0
 """How long the controller may take to answer at its door."""
@@ -59,9 +60,9 @@ class RemoteEngine:
         self._tell({"do": "describe"})
         return self._session.result()
 
-    def collected(self, selected: list[str], deselected: list[str], by_gate: list[str]) -> None:
+    def collected(self, census: Census) -> None:
         """Tells which tests there are: the controller collects none."""
-        self._tell({"do": "collected", "selected": selected, "deselected": deselected, "by_gate": by_gate})
+        self._tell({"do": "collected", "census": asdict(census)})
 
     def ahead(self, runs: Iterable[Ahead], *, voices: int | None = None) -> None:
         """Starts declared runs before their tests ask; those that another worker has named are left out.

@@ -20,13 +20,14 @@ from ..errors import ConfigurationError
 from ..journal import FORMAT, check_format, first_event, moment
 from ..redaction import Redactor
 from .events import FILE_NAME, EventLog, cleaned_line
+from .files import is_held
 from .store import Store
 
 FOLDER: Final = ".wisebot"
 """At the rootdir."""
 
 MOST_KEPT: Final = 10
-"""Sessions that are kept, the newest ones."""
+"""Sessions that are kept: so many of the newest, and so many of the newest that have runs."""
 
 _NAME: Final = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{6}")
 
@@ -46,7 +47,7 @@ class Sessions:
         self.folder = self._top / "sessions"
 
     def begin(self, keep: Path | None = None) -> Path:
-        """Makes a new session's folder, and takes away those beyond the newest ones.
+        """Makes a new session's folder, and takes away those beyond the newest ones, but for those that still run.
 
         Args:
             keep: another session's, that this one is made from.
@@ -63,8 +64,10 @@ class Sessions:
         name = f"{now:%Y%m%dT%H%M%S.%f}Z-{secrets.token_hex(3)}"
         made = self.folder / name
         made.mkdir(mode=0o700)
-        for old in self.all()[MOST_KEPT:]:
-            if old not in (made, keep):
+        there = self.all()
+        stay = {made, keep, *there[:MOST_KEPT], *list(filter(_has_runs, there))[:MOST_KEPT]}
+        for old in there:
+            if old not in stay and not is_held(old / FILE_NAME):
                 shutil.rmtree(old, ignore_errors=True)
         return made
 
@@ -88,18 +91,22 @@ class Sessions:
         check_format(found / FILE_NAME, first_event(found / FILE_NAME))
         return found
 
-    def last_of(self, identity: Mapping[str, Any]) -> Path | None:
+    def last_of(self, identity: Mapping[str, Any], *, with_runs: bool = False) -> Path | None:
         """The newest session of the same environment and hosts.
+
+        Args:
+            identity: what they have in common.
+            with_runs: rather one of which runs were kept, if there is any.
 
         Raises:
             ConfigurationError: a later version has written it.
         """
-        for path in self.all():
-            session = first_event(path / FILE_NAME)
-            if session and all(session.get(name) == identity.get(name) for name in IDENTITY):
-                check_format(path / FILE_NAME, session)
-                return path
-        return None
+        found = [path for path in self.all() if _is_of(path, identity)]
+        best = next(filter(_has_runs, found), None) if with_runs else None
+        best = best or next(iter(found), None)
+        if best is not None:
+            check_format(best / FILE_NAME, first_event(best / FILE_NAME))
+        return best
 
 
 class Session:
@@ -158,7 +165,7 @@ class Session:
         runs = self.folder / "runs"
         if self._carry is not None:
             _carry_over(self._carry / "runs", runs)
-        self.store = Store(runs, self._redactor, self._workflow_id, commands=True)
+        self.store = runs_of(self.folder, self._redactor, self._workflow_id)
         log = EventLog(self.folder / FILE_NAME)
         facts = {**self._facts(), "carried_from": self._carry.name if self._carry else None}
         log.write(cleaned_line({"event": "session", "format": FORMAT, "session": self.id, **facts}, self._redactor))
@@ -197,6 +204,20 @@ class Session:
             if self._log is not None:
                 self._log.close()
                 self._log = None
+
+
+def runs_of(session: Path, redactor: Redactor, workflow_id: Callable[[str], str]) -> Store:
+    """The runs in a session's folder. Messages say which session's: each has files of the same names."""
+    return Store(session / "runs", redactor, workflow_id, commands=True, top=session.parents[1])
+
+
+def _is_of(folder: Path, identity: Mapping[str, Any]) -> bool:
+    session = first_event(folder / FILE_NAME)
+    return bool(session) and all(session.get(name) == identity.get(name) for name in IDENTITY)
+
+
+def _has_runs(folder: Path) -> bool:
+    return any(folder.glob("runs/*/*.json"))
 
 
 def _carry_over(there: Path, here: Path) -> None:

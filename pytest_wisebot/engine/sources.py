@@ -6,6 +6,7 @@ is there already concerns neither window nor budget nor circuit: nobody is asked
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -18,6 +19,8 @@ from .sessions import Session
 from .store import Found, Store, shown
 from .values import Ended
 
+_WORKER: Final = re.compile(r"^gw\d+:")
+
 Compare = Callable[[WorkflowRun, WorkflowRun], list[str]]
 """In what a run differs from its recording (the first of the two), line by line."""
 
@@ -29,10 +32,12 @@ class Recalled:
     Attributes:
         ended: how it ended; None when it must be asked for.
         expected: what it is to be compared with, once it has come.
+        note: what is odd about that.
     """
 
     ended: Ended | None = None
     expected: Found | None = None
+    note: str = ""
 
 
 ASK: Final = Recalled()
@@ -76,10 +81,17 @@ class Finder:
         self._claimed: dict[Path, set[Occurrence]] = {}
         self._served: dict[tuple[Path, Occurrence], Occurrence] = {}
         self._collected: frozenset[str] = frozenset()
+        self._askers: frozenset[str] = frozenset()
 
-    def expect(self, collected: Iterable[str]) -> None:
-        """Learns which tests there are: the runs of these are claimed by them, and by nobody else."""
-        self._collected |= frozenset(collected)
+    def expect(self, collected: Iterable[str], askers: Iterable[str] = ()) -> None:
+        """Learns whose runs are claimed by those who made them, and by nobody else.
+
+        Args:
+            collected: the tests that there are.
+            askers: the fixtures, wider than one test, that they use; and an empty name if any share runs.
+        """
+        self._collected |= frozenset(map(_anywhere, collected))
+        self._askers |= frozenset(askers)
 
     def found(self, request: RunRequest) -> tuple[Found, str] | None:
         """A run, and what is odd about it.
@@ -87,7 +99,7 @@ class Finder:
         Raises:
             ConfigurationError: the file that may hold it cannot be read.
         """
-        found = self.store.find(request)
+        found = self.store.find(request) or self._of_every_worker(request)
         if found is not None:
             self._claimed.setdefault(found.place, set()).add(found.occurrence)
             return self._told(found), ""
@@ -99,33 +111,74 @@ class Finder:
         )
         return self._told(other), note
 
+    def _of_every_worker(self, request: RunRequest) -> Found | None:
+        """The run that was kept when one process ran the test, which each worker of ``--dist each`` runs now."""
+        asked = request.occurrence
+        found = self.store.find_other(request, replace(asked, test=_anywhere(asked.test)))
+        return found if found is not None and found.occurrence != asked else None
+
     def _unclaimed(self, request: RunRequest) -> Found | None:
         """The run of another occurrence, such as a renamed test's; the same one each time that it is asked for."""
         asked, place = request.occurrence, self.store.place(request)
         served = self._served.get((place, asked))
         if served is None:
             claimed = self._claimed.setdefault(place, set())
-            free = [one for one in self.store.others(request) if one not in claimed and not self._has_owner(one)]
+            others = self.store.others(request)
+            free = [one for one in others if one not in claimed and not self._has_owner(one, asked)]
             if not free:
                 return None
             served = self._served[place, asked] = min(free, key=lambda one: _unlike(one, asked))
             claimed.add(served)
         return self.store.find_other(request, served)
 
-    def _has_owner(self, occurrence: Occurrence) -> bool:
-        """Whether the test whose run it is belongs to this session: it will ask for it, or has done so."""
-        return not occurrence.fixture and occurrence.test in self._collected
+    def _has_owner(self, one: Occurrence, asked: Occurrence) -> bool:
+        """Whether the test or fixture whose run it is belongs to this session: it will ask for it, or has done so.
+
+        Who asks in another way than before is still its own heir, and who shares may share anybody's.
+        """
+        if asked.is_shared or (_who(one) == _who(asked) and _way(one) != _way(asked)):
+            return False
+        if one.is_shared:
+            return "" in self._askers
+        if one.fixture:
+            return _bare(one.fixture) in self._askers and self._is_there(one.test)
+        return _anywhere(one.test) in self._collected
+
+    def _is_there(self, node: str) -> bool:
+        """Whether any test is in what a fixture is wide for: a folder, a module, a class, or the whole session."""
+        node = _anywhere(node)
+        return any(test == node or not node or test.startswith((f"{node}::", f"{node}/")) for test in self._collected)
 
     def _told(self, found: Found) -> Found:
         return replace(found, run=replace(found.run, source=self._source))
 
 
+def _who(occurrence: Occurrence) -> tuple[str, str]:
+    return _anywhere(occurrence.test), _bare(occurrence.fixture)
+
+
+def _way(occurrence: Occurrence) -> tuple[str, bool, bool, bool]:
+    """How it asks: in which worker, by a call or its marker, with trials or not, with a fixture's parameter or not."""
+    worker = occurrence.test.removesuffix(_anywhere(occurrence.test))
+    return worker, occurrence.call > 0, occurrence.trial > 0, "[" in occurrence.fixture
+
+
+def _anywhere(test: str) -> str:
+    """A test's id without the worker of ``--dist each`` that it is told by."""
+    return _WORKER.sub("", test)
+
+
+def _bare(fixture: str) -> str:
+    return fixture.partition("[")[0]
+
+
 def _unlike(one: Occurrence, asked: Occurrence) -> tuple[bool, bool, bool, bool]:
     """How little an occurrence looks like the one that is asked for."""
-    file, _, name = asked.test.partition("::")
+    file, _, name = _anywhere(asked.test).partition("::")
+    file_of_one, _, name_of_one = _anywhere(one.test).partition("::")
     return (
-        one.test.partition("::")[2] != name,
-        one.test.partition("::")[0] != file,
+        name_of_one != name,
+        file_of_one != file,
         (one.call, one.trial) != (asked.call, asked.trial),
         one.fixture != asked.fixture,
     )
@@ -224,7 +277,7 @@ class Replay(_Offline):
             RecordingNotFound: there is none, or it is too old.
         """
         found, note = recorded(self._recordings, request)
-        where = shown(found.path, self._recordings.store.folder)
+        where = shown(found.path, self._recordings.store.top)
         age = (self._now() - found.run.started_at).total_seconds() / 86_400
         if self._max_age_days is not None and age > self._max_age_days:
             raise RecordingNotFound(
@@ -302,8 +355,8 @@ class Verify(Live):
         Raises:
             RecordingNotFound: there is no recording.
         """
-        found, _ = recorded(self._recordings, request)
-        return Recalled(expected=found)
+        found, note = recorded(self._recordings, request)
+        return Recalled(expected=found, note=note)
 
     def keep(self, request: RunRequest, run: WorkflowRun, recalled: Recalled, /) -> list[str]:
         """Compares it."""
@@ -311,7 +364,7 @@ class Verify(Live):
         expected = recalled.expected
         assert expected is not None
         lines = self._compare(expected.run, run)
-        where = shown(expected.path, self._recordings.store.folder)
+        where = shown(expected.path, self._recordings.store.top)
         made = f"{expected.run.started_at:%Y-%m-%d %H:%M:%S} UTC"
         return [f"recording: {where}, of {made}", *lines] if lines else []
 
@@ -342,10 +395,10 @@ def _not_found(store: Store, request: RunRequest) -> list[str]:
     nearest = store.nearest(request)
     if nearest is None:
         return [what, f"  {store.folder.name} holds no run of this workflow: --wisebot-runs=record makes recordings"]
-    lines = [what, f"  nearest: {shown(nearest.path, store.folder)}, of {_some(nearest.occurrences)}"]
+    lines = [what, f"  nearest: {shown(nearest.path, store.top)}, of {_some(nearest.occurrences)}"]
     lines += [f"    {line}" for line in nearest.differences]
     if not nearest.differences:
-        lines.append("    the same inputs, and each of its runs belongs to another test of this session")
+        lines.append("    the same inputs, and each of its runs belongs to another request of this session")
     return [*lines, "  record it with --wisebot-runs=record"]
 
 

@@ -4,7 +4,8 @@ A file holds the occurrences of its request in their own order, and never in the
 recorded anew changes its own lines alone; and of these, what differs from run to run stands at the end, in one line for
 each. A request with many occurrences has several files, so that each run costs about the same to write.
 
-For one thread: the engine's keeper.
+For one thread: the engine's keeper. Another process may write into the same folder: a file is locked, and read again
+where it is not the one that was seen, before it is written.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import Any, Final
 from ..errors import ConfigurationError
 from ..redaction import Redactor
 from ..runs import Api, Occurrence, RunRequest, WorkflowRun
-from .files import file_name, json_text, sweep, write_whole
+from .files import Seen, alone_in, file_name, json_text, seen, sweep, write_whole
 from .nearness import differences, nearness
 
 FORMAT: Final = 1
@@ -84,6 +85,8 @@ class _Part:
     path: Path
     texts: dict[Occurrence, tuple[str, str]] = field(default_factory=dict)
     size: int = 0
+    seen: Seen | None = None
+    """As which file it was read or written last."""
 
     def is_full(self) -> bool:
         return len(self.texts) >= MOST_OCCURRENCES or self.size >= MOST_BYTES
@@ -111,6 +114,7 @@ class Store:
         redactor: cleans all that is written.
         workflow_id: the id that a workflow's name stands for.
         commands: whether the commands that repeat a run are kept with it. They name hosts and files of one machine.
+        top: the folder from which on messages name its files; by default this one.
     """
 
     def __init__(
@@ -120,8 +124,10 @@ class Store:
         workflow_id: Callable[[str], str] = lambda name: name,
         *,
         commands: bool = False,
+        top: Path | None = None,
     ) -> None:
         self.folder = folder
+        self.top = top or folder
         self._redactor = redactor
         self._workflow_id = workflow_id
         self._commands = commands
@@ -149,22 +155,26 @@ class Store:
             OSError: the folder cannot be written.
         """
         key, occurrence = self._address(request)
-        group = self._group(key, request)
+        with alone_in(self.folder / key[0]):
+            path = self._put(key, occurrence, request, self._texts(occurrence, run, session))
+        self._written.add(key)
+        self._read.pop(key, None)
+        self._shrink()
+        return path, occurrence
+
+    def _put(self, key: tuple[str, str], occurrence: Occurrence, request: RunRequest, texts: tuple[str, str]) -> Path:
+        group = self._group_as_it_is(key, request)
         number = group.where.get(occurrence)
         if number is None:
             number = next((n for n, part in sorted(group.parts.items()) if not part.is_full()), None)
         if number is None:
             number = max(group.parts, default=0) + 1
         part = group.parts.setdefault(number, _Part(self._path(key, number)))
-        texts = self._texts(occurrence, run, session)
         part.size += sum(map(len, texts)) - sum(map(len, part.texts.get(occurrence, ())))
         part.texts[occurrence] = texts
         group.where[occurrence] = number
         self._write(group, part)
-        self._written.add(key)
-        self._read.pop(key, None)
-        self._shrink()
-        return part.path, occurrence
+        return part.path
 
     def check(self, request: RunRequest) -> None:
         """Sees to it, before a run is paid for, that what is there already can be read.
@@ -180,10 +190,11 @@ class Store:
         One that is killed in between leaves an occurrence in two files, and none in no file.
         """
         for key in sorted(self._written):
-            group = self._group(key, None)
-            arrived = [one for _, part in sorted(group.parts.items()) for one in sorted(part.texts, key=_order)]
-            if arrived != sorted(arrived, key=_order):
-                self._put_in_order(key, group)
+            with alone_in(self.folder / key[0]):
+                group = self._group_as_it_is(key, None)
+                arrived = [one for _, part in sorted(group.parts.items()) for one in sorted(part.texts, key=_order)]
+                if arrived != sorted(arrived, key=_order):
+                    self._put_in_order(key, group)
         self._written.clear()
 
     def remove(self, path: Path, occurrences: set[Occurrence]) -> None:
@@ -192,7 +203,11 @@ class Store:
         Raises:
             ConfigurationError: the file cannot be read, and stays as it is.
         """
-        _, entries = read_file(path, self.folder)
+        with alone_in(path.parent):
+            self._remove(path, occurrences)
+
+    def _remove(self, path: Path, occurrences: set[Occurrence]) -> None:
+        _, entries = read_file(path, self.top)
         self._read.clear()
         self._groups.clear()
         if not {one for one, _, _ in entries} - occurrences:
@@ -252,7 +267,7 @@ class Store:
         files = [(key[0], name) for name in sorted(self._listed(key[0]))]
         for path in [self._path(file, number) for file in files for number in self._numbers(file)][:MOST_COMPARED]:
             try:
-                said, entries = read_file(path, self.folder)
+                said, entries = read_file(path, self.top)
             except ConfigurationError:
                 continue
             occurrences = [one for one, _, _ in entries]
@@ -273,7 +288,7 @@ class Store:
         """Every occurrence that is kept, with its file and when it was made. What cannot be read is left out."""
         for path in self.paths():
             try:
-                _, entries = read_file(path, self.folder)
+                _, entries = read_file(path, self.top)
             except ConfigurationError:
                 continue
             for occurrence, _, about in entries:
@@ -337,6 +352,16 @@ class Store:
         self._groups.move_to_end(key)
         return group
 
+    def _group_as_it_is(self, key: tuple[str, str], request: RunRequest | None) -> _Group:
+        """A group as it is on disk now, for who is alone in its folder."""
+        group = self._group(key, request)
+        following = self._path(key, max(group.parts, default=0) + 1)
+        if all(part.seen == seen(part.path) for part in group.parts.values()) and seen(following) is None:
+            return group
+        del self._groups[key]
+        self._names.pop(key[0], None)
+        return self._group(key, request)
+
     def _opened(self, key: tuple[str, str], request: RunRequest | None) -> _Group:
         group = _Group(self._request_lines(request) if request is not None else "")
         for number in self._numbers(key):
@@ -348,8 +373,8 @@ class Store:
         return group
 
     def _loaded(self, path: Path) -> tuple[_Part, str]:
-        said, entries = read_file(path, self.folder)
-        part = _Part(path)
+        part = _Part(path, seen=seen(path))
+        said, entries = read_file(path, self.top)
         for occurrence, envelope, about in entries:
             part.texts[occurrence] = _occurrence_lines(occurrence, envelope), _about_line(about)
         part.size = sum(len(text) for texts in part.texts.values() for text in texts)
@@ -364,7 +389,9 @@ class Store:
                 size -= group.size
 
     def _put_in_order(self, key: tuple[str, str], group: _Group) -> None:
-        texts = {one: both for part in group.parts.values() for one, both in part.texts.items()}
+        # Of one that a killed session has left in two files the first holds, as everywhere.
+        by_number = sorted(group.parts.items(), reverse=True)
+        texts = {one: both for _, part in by_number for one, both in part.texts.items()}
         spare = _Part(self._path(key, max(group.parts) + 1), texts)
         self._write(group, spare)
         before, group.parts, group.where = group.parts, {}, {}
@@ -439,6 +466,7 @@ class Store:
             folder.mkdir(parents=True, exist_ok=True)
             sweep([folder])
         write_whole(str(part.path), text.encode())
+        part.seen = seen(part.path)
         found = _NAME.fullmatch(part.path.name)
         assert found is not None
         self._listed(folder.name).setdefault(f"{found[1]}-{found[2]}", set()).add(int(found[3] or 1))
@@ -452,7 +480,7 @@ class Store:
             for number in self._numbers(key):
                 path = self._path(key, number)
                 try:
-                    _, entries = read_file(path, self.folder)
+                    _, entries = read_file(path, self.top)
                 except ConfigurationError:
                     del self._read[key]
                     raise
@@ -479,20 +507,20 @@ Entry = tuple[Occurrence, dict[str, Any], dict[str, Any]]
 """An occurrence, its envelope, and what is known about it."""
 
 
-def read_file(path: Path, folder: Path) -> tuple[dict[str, Any], list[Entry]]:
+def read_file(path: Path, top: Path) -> tuple[dict[str, Any], list[Entry]]:
     """A file's request, and its entries.
 
     Raises:
         ConfigurationError: it cannot be read; the message names it, and it stays as it is.
     """
-    name = shown(path, folder)
+    name = shown(path, top)
     try:
         data = json.loads(path.read_bytes(), parse_constant=_refuse)
     except OSError as error:
         raise ConfigurationError(f"{name}: cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
         raise ConfigurationError(
-            f"{name}: is no whole JSON ({error}); it was not touched: mend it, or remove it and record anew"
+            f"{name}: is no whole JSON ({error}); it was not touched: mend it, or remove it and make its runs anew"
         ) from None
     found = data.get("format") if isinstance(data, dict) else None
     if isinstance(found, int) and not isinstance(found, bool) and found > FORMAT:
@@ -506,13 +534,13 @@ def read_file(path: Path, folder: Path) -> tuple[dict[str, Any], list[Entry]]:
         return _checked_request(data), _checked_entries(data)
     except ValueError as problem:
         raise ConfigurationError(
-            f"{name}: {problem}; it was not touched: mend it, or remove it and record anew"
+            f"{name}: {problem}; it was not touched: mend it, or remove it and make its runs anew"
         ) from None
 
 
-def shown(path: Path, folder: Path) -> str:
-    """A file of a store as messages name it: from the folder's own name on."""
-    return path.relative_to(folder.parent).as_posix()
+def shown(path: Path, top: Path) -> str:
+    """A file of a store as messages name it: from a folder's own name on."""
+    return path.relative_to(top.parent).as_posix()
 
 
 def _refuse(constant: str) -> Any:
@@ -544,9 +572,11 @@ def _checked_entry(number: int, said: Any, about: Any) -> Entry:
         made = None
     if made is None or made.tzinfo is None:
         raise ValueError(f'line {number} "about" has no "started_at" that is a time with its zone')
-    names = {"test": str, "fixture": str, "call": int, "trial": int}
+    names: dict[str, tuple[type, ...]] = {
+        "test": (str,), "fixture": (str,), "call": (int,), "trial": (int,), "timeout": (float, int),
+    }  # fmt: skip
     named = {name: said[name] for name in names if name in said}
-    if any(type(value) is not names[name] for name, value in named.items()):
+    if any(type(value) not in names[name] for name, value in named.items()):
         raise ValueError(f"occurrence {number} is of nobody")
     envelope = said.get("envelope")
     if not isinstance(envelope, dict) or not isinstance(envelope.get("ok"), bool):
@@ -598,8 +628,8 @@ def _number(about: Mapping[str, Any], name: str, otherwise: int) -> Any:
     return value if isinstance(value, int | float) and not isinstance(value, bool) else otherwise
 
 
-def _order(occurrence: Occurrence) -> tuple[str, str, int, int]:
-    return occurrence.test, occurrence.fixture, occurrence.trial, occurrence.call
+def _order(occurrence: Occurrence) -> tuple[str, str, int, int, float]:
+    return occurrence.test, occurrence.fixture, occurrence.trial, occurrence.call, occurrence.timeout
 
 
 def _indented(value: Mapping[str, Any]) -> str:
@@ -609,7 +639,7 @@ def _indented(value: Mapping[str, Any]) -> str:
 
 def _occurrence_lines(occurrence: Occurrence, envelope: Mapping[str, Any]) -> str:
     named: dict[str, Any] = {"test": occurrence.test}
-    for name in ("fixture", "call", "trial"):
+    for name in ("fixture", "call", "trial", "timeout"):
         if value := getattr(occurrence, name):
             named[name] = value
     text = json_text({**named, "envelope": envelope}, indent=2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..errors import InfrastructureError, WisebotError
+from ..errors import OutcomeUnknown, UnexpectedResponse, WisebotError
 from ..runs import RunRequest, WorkflowRun
 
 
@@ -37,8 +37,25 @@ class Ended:
 
     @property
     def worth_keeping(self) -> bool:
-        """Whether a session in which this happened has run something."""
-        return isinstance(self.outcome, WorkflowRun | InfrastructureError)
+        """Whether a session in which this happened has run something, or may have."""
+        return isinstance(self.outcome, WorkflowRun | OutcomeUnknown | UnexpectedResponse)
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """Which tests a session has, as whoever collected them tells it.
+
+    Attributes:
+        selected: the ids of those that are to run, in order.
+        deselected: those that are left out.
+        by_gate: those among them that are none of the gate's.
+        askers: who asks for runs besides these tests.
+    """
+
+    selected: list[str]
+    deselected: list[str]
+    by_gate: list[str]
+    askers: list[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from ..settings import Settings
 from .asking import declared_occurrence, key_of, of_trial, tag_of
 from .demands import demanded
 from .durations import Durations
-from .markers import declared
+from .markers import declared, first_trial
 from .trigger import declared_request, no_workflow
 
 _UNKNOWN: Any = object()
@@ -54,7 +54,7 @@ def runs_ahead(
             continue
         if request is not None:
             _, seconds = durations.get(request.test, ("", None))
-            trials = range(1, demand.may_be_open(0, settings.concurrency) + 1) if demand else (0,)
+            trials = range(1, demand.may_be_open(0, settings.concurrency) + 1) if demand else (first_trial(item),)
             for trial in trials:
                 yield Ahead(key_of(request.test, trial), of_trial(request, trial), seconds)
 

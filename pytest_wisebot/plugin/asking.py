@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ..runs import SHARED, Api, Occurrence, RunRequest
-from .markers import Declared, declared, not_parametrised
+from ..runs import Api, Occurrence, RunRequest, shared_occurrence
+from .markers import Declared, declared, first_trial, not_parametrised, says_share
 
 if TYPE_CHECKING:
     from ..engine.pending import PendingRun
@@ -108,7 +108,7 @@ class Asking:
         Numbered for each request by itself: a call that is added before it makes no other one of it.
         """
         if request.share:
-            return SHARED
+            return shared_occurrence(request.timeout)
         asks = self._asks
         wanted = json.dumps([request.workflow, str(request.api), request.inputs], sort_keys=True)
         self._calls[asks, wanted] += 1
@@ -137,6 +137,7 @@ class Asking:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
         """One test after the other."""
         self._item = item
+        self.trial = first_trial(item)
         try:
             return (yield)
         finally:
@@ -160,22 +161,23 @@ class Asking:
         __tracebackhide__ = True
         if fixturedef.scope == "function":
             return (yield)
-        asks = Occurrence(self._each + (request.node.nodeid or fixturedef.baseid), _named(request))
+        asks = Occurrence(self._each + (request.node.nodeid or fixturedef.baseid), _named(fixturedef, request))
         # finalizers run last in, first out: this one after the fixture's own
-        fixturedef.addfinalizer(lambda: self._leave(asks, over=True))
+        fixturedef.addfinalizer(lambda: self._leave(asks))
         self._wider.append(asks)
         try:
             return (yield)
+        except BaseException:
+            self._forget_calls(asks)  # set up again, it asks anew; one that was made goes on counting
+            raise
         finally:
             self._leave(asks)
             fixturedef.addfinalizer(lambda: self._wider.append(asks))
 
-    def _leave(self, asks: Occurrence, *, over: bool = False) -> None:
+    def _leave(self, asks: Occurrence) -> None:
         """A fixture has been set up, or is over."""
         if asks in self._wider:
             self._wider.remove(asks)
-        if over:
-            self._forget_calls(asks)
 
     def _begin_anew(self) -> None:
         """What a test has asked for the last time is no part of what it asks for now."""
@@ -186,10 +188,40 @@ class Asking:
         self._calls = Counter({key: calls for key, calls in self._calls.items() if key[0] != asks})
 
 
-def _named(request: pytest.FixtureRequest) -> str:
-    """A fixture's name, with the number of its parameter."""
-    name = str(request.fixturename)
-    return f"{name}[{request.param_index}]" if hasattr(request, "param") else name  # type: ignore[attr-defined]
+def askers(items: Iterable[pytest.Item]) -> list[str]:
+    """Who asks for runs besides the tests: the names of wider fixtures that they use, and an empty one if any share."""
+    names: set[str] = set()
+    seen: set[int] = set()
+    for item in items:
+        names |= {""} if says_share(item) else set()
+        info = getattr(item, "_fixtureinfo", None)
+        if info is not None and id(info) not in seen:  # the same for all parameters of a function
+            seen.add(id(info))
+            found = info.name2fixturedefs.items()
+            names |= {name for name, definitions in found if any(one.scope != "function" for one in definitions)}
+    return sorted(names)
+
+
+def _named(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> str:
+    """A fixture's name, with the numbers of its parameter and of those of the fixtures that it is made from."""
+    own: Any = [request.param_index] if hasattr(request, "param") else []  # type: ignore[attr-defined]
+    numbers = ", ".join([*map(str, own), *_parameters_beneath(fixturedef, getattr(request, "_pyfuncitem", None))])
+    return f"{fixturedef.argname}[{numbers}]" if numbers else str(fixturedef.argname)
+
+
+def _parameters_beneath(fixturedef: pytest.FixtureDef[Any], item: object) -> list[str]:
+    """The parameters of the fixtures that a fixture is made from, as far as its arguments tell."""
+    indices: dict[str, int] = getattr(getattr(item, "callspec", None), "indices", {})
+    if not indices:
+        return []
+    definitions = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
+    todo, beneath = list(fixturedef.argnames), {fixturedef.argname}
+    while todo:
+        name = todo.pop()
+        if name not in beneath:
+            beneath.add(name)
+            todo += [needed for one in definitions.get(name, ())[-1:] for needed in one.argnames]
+    return [f"{name}={indices[name]}" for name in sorted(beneath - {fixturedef.argname}) if name in indices]
 
 
 def _parameter(item: pytest.Item, name: str) -> Any:

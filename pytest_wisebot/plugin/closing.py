@@ -14,7 +14,7 @@ from .diary import Diary
 from .lastlook import last_look_of
 from .live import Live
 from .owner import Owner
-from .summary import Summary
+from .summary import Summary, drifted_alone
 
 
 class Closing:
@@ -56,10 +56,20 @@ class Closing:
             for path in history.written:
                 last_look_of(self._config).wrote(path)
         result = yield
+        self._fail_by_drift(session)
         self._keep_durations()
         if history is not None and history.session is not None:
             history.session.end(time.time(), exitstatus=int(session.exitstatus))
         return result
+
+    def _fail_by_drift(self, session: pytest.Session) -> None:
+        """Drift fails a session, also where no test could fail by it."""
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        engine = self._owner.begun
+        if engine is None or reporter is None or session.exitstatus != pytest.ExitCode.OK:
+            return
+        if drifted_alone(engine.numbers(), reporter):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _keep_durations(self) -> None:
         if (engine := self._owner.begun) is not None:

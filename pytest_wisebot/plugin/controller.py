@@ -15,6 +15,7 @@ from .outlets import without_given
 
 if TYPE_CHECKING:
     from ..engine.engine import Engine
+    from ..engine.values import Census
     from ..redaction import Secret
     from .closing import Closing
     from .owner import Owner
@@ -39,7 +40,7 @@ class Controller:
         self._closing: Closing | None = None
         self._owner: Owner | None = None
         self._expected = False
-        self._collected: tuple[list[str], list[str], list[str]] | None = None
+        self._census: Census | None = None
         self._settled = threading.Event()
 
     # --- hooks
@@ -126,12 +127,12 @@ class Controller:
             "hooks": settings_hooks(self._config),
         }
 
-    def collect(self, selected: list[str], deselected: list[str], by_gate: list[str]) -> None:
+    def collect(self, census: Census) -> None:
         """Learns which tests there are, from a worker; in its thread, while the main one may be loading the rest."""
         with self._lock:
-            self._collected = selected, deselected, by_gate
+            self._census = census
             if self._owner is not None:
-                self._owner.collect(*self._collected)
+                self._owner.collect(self._census)
 
     def mask(self, secret: Secret) -> None:
         """Masks this credential from now on."""
@@ -151,8 +152,8 @@ class Controller:
                 from .owner import owner_of
 
                 self._owner = owner_of(self._config)
-                if self._collected is not None:
-                    self._owner.collect(*self._collected)
+                if self._census is not None:
+                    self._owner.collect(self._census)
                 self._closing = Closing(self._config, self._owner)
                 self._config.pluginmanager.register(self._closing, "wisebot-closing")
                 self._closing.live.start()

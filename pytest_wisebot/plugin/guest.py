@@ -15,6 +15,7 @@ from .owner import settings_hooks
 if TYPE_CHECKING:
     from ..emulator.handle import Ready
     from ..engine.remote import RemoteEngine
+    from ..engine.values import Census
 
 
 class Guest:
@@ -97,10 +98,10 @@ class Guest:
         reason: str | None = self._described()["no_ahead"]
         return reason
 
-    def collect(self, selected: list[str], deselected: list[str], by_gate: list[str]) -> None:
+    def collect(self, census: Census) -> None:
         """Tells the controller which tests there are."""
         if not isinstance(self._remote, ConfigurationError):
-            self._remote.collected(selected, deselected, by_gate)
+            self._remote.collected(census)
 
     def close(self) -> None:
         """Leaves the controller."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..engine.sessions import Session, Sessions
     from ..engine.sources import Compare, Finder, Record, Source
     from ..engine.store import Store
+    from ..engine.values import Census
     from ..redaction import Redactor
 
 MOST_DATED = 2_000
@@ -42,6 +43,7 @@ class Collected:
         selected: their ids, in order; None while nobody has told.
         deselected: those of tests that an option left out.
         by_gate: those among them that are none of the gate's.
+        askers: who asks for runs besides these tests (see `asking.askers`).
         passed: those of tests that passed.
         whole: every test of each file that was collected is among them, and not only those that an option names.
         everything: every file was collected.
@@ -50,9 +52,15 @@ class Collected:
     selected: list[str] | None = None
     deselected: list[str] = field(default_factory=list)
     by_gate: list[str] = field(default_factory=list)
+    askers: list[str] = field(default_factory=list)
     passed: set[str] = field(default_factory=set)
     whole: bool = True
     everything: bool = True
+
+    def learn(self, census: Census) -> None:
+        """Takes what whoever collected the tests has told."""
+        self.selected, self.deselected = census.selected, census.deselected
+        self.by_gate, self.askers = census.by_gate, census.askers
 
     @property
     def all(self) -> set[str]:
@@ -116,16 +124,15 @@ class History:
 
             self._keeper = Keeper(self.source, self.session, self._redactor, self._finder, self._events)
             if self.collected.selected is not None:
-                self._keeper.expect(self.collected.all)
+                self._keeper.expect(self.collected.all, self.collected.askers)
         return self._keeper
 
-    def collect(self, selected: list[str], deselected: list[str], by_gate: list[str]) -> None:
+    def collect(self, census: Census) -> None:
         """Learns which tests there are, from whoever collected them; each worker tells the same."""
         if self.collected.selected is None:
-            self.collected.selected, self.collected.deselected = selected, deselected
-            self.collected.by_gate = by_gate
+            self.collected.learn(census)
             if self._keeper is not None:
-                self._keeper.expect(self.collected.all)
+                self._keeper.expect(self.collected.all, self.collected.askers)
             self._on_collected(self.facts())
 
     # --- where from, where to
@@ -148,7 +155,11 @@ class History:
         named = self._config.option.wisebot_session
         if self.mode not in ("last", "resume"):
             return None
-        found = sessions.named(named) if named is not None else sessions.last_of(facts.identity(self._settings))
+        if named is not None:
+            return sessions.named(named)
+        # What had no verdict is to be run again, and not to be taken from a session before it; but to be judged again
+        # there must be something.
+        found = sessions.last_of(facts.identity(self._settings), with_runs=self.mode == "last")
         if found is None and self.mode == "last":
             of = f'environment "{self._settings.environment}"' if self._settings.environment else "these hosts"
             where = _relative(sessions.folder, self._config.rootpath)
@@ -189,10 +200,10 @@ class History:
         return sources.Live(self.session)
 
     def _runs_of_base(self) -> Store:
-        from ..engine.store import Store
+        from ..engine.sessions import runs_of
 
         assert self.base is not None
-        return Store(self.base / "runs", self._redactor, self._workflow_id, commands=True)
+        return runs_of(self.base, self._redactor, self._workflow_id)
 
     def settle(self) -> None:
         """Waits until what has ended by now is written down."""
@@ -317,7 +328,8 @@ def unused(
     asked = {occurrence for _, occurrence in made}
     tests = collected.all
     files = {test.partition("::")[0] for test in tests}
-    certain = collected.everything and collected.whole and not collected.deselected and tests <= collected.passed
+    known = collected.selected is not None and collected.everything and collected.whole
+    certain = known and not collected.deselected and tests <= collected.passed
     for path, occurrence in kept:
         file = re.sub(r"^gw\d+:", "", occurrence.test.partition("::")[0])  # of --dist each
         if (path, occurrence) in made:

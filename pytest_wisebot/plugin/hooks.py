@@ -63,17 +63,20 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if collection_path.name == ".wisebot" and collection_path.parent == config.rootpath else None
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what is none of the gate's: after the expressions of the command line."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, object, object]:
+    """Remembers what was collected: others may leave some out without a word. The gate leaves out what is left."""
+    outcomes.remember(config, items)
+    result = yield
     if config.option.wisebot_gate:
         selecting.keep_to_gate(config, items)
+    return result
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:
     """Remembers what the session will leave out: its event log says so."""
     if items:
-        outcomes.deselect(items[0].config, items, selecting.in_gate(items[0].config))
+        outcomes.remember(items[0].config, items)
 
 
 @pytest.hookimpl(tryfirst=True)

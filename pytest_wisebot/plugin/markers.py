@@ -104,8 +104,26 @@ def declared(item: pytest.Item) -> Declared:
 
 def says_trials(item: pytest.Item) -> bool:
     """Whether a test's marker speaks of trials, rightly or wrongly."""
-    mark = next(_marks_on_parameters(item), None) or item.get_closest_marker("wisebot")
+    mark = _closest(item)
     return mark is not None and not {"trials", "min_passes"}.isdisjoint(mark.kwargs)
+
+
+def says_share(item: pytest.Item) -> bool:
+    """Whether a test's marker says that it shares its run, rightly or wrongly."""
+    mark = _closest(item)
+    return mark is not None and bool(mark.kwargs.get("share"))
+
+
+def _closest(item: pytest.Item) -> pytest.Mark | None:
+    return next(_marks_on_parameters(item), None) or item.get_closest_marker("wisebot")
+
+
+def first_trial(item: pytest.Item) -> int:
+    """The number of a test's first trial; 0 for a test without trials.
+
+    Whoever has one trial alone, as with ``--wisebot-trials 1``, has the first of what was kept of more.
+    """
+    return 1 if says_trials(item) else 0
 
 
 def not_parametrised(item: pytest.Item) -> Exception:

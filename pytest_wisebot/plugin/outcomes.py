@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +39,7 @@ _STOPS_ALL = frozenset({"BudgetExhausted", "Cancelled", "CircuitOpen", "NotRun"}
 _CLASS = "wisebot_class"
 _RUNS = "wisebot_runs"
 _UNLIMITED = "wisebot_unlimited"
-_DESELECTED = pytest.StashKey[tuple[list[str], list[str]]]()
+_REMEMBERED = pytest.StashKey[list[pytest.Item]]()
 _NOTES = "wisebot_notes"
 _OUTCOME = "wisebot_outcome"
 _REASON = "wisebot_reason"
@@ -59,6 +59,7 @@ class Count:
         ended: how the trial ended that ended them all: "no verdict", "error" or "skipped"; else empty.
         why: of the first trial that failed, what it says.
         doubt: why the demand is more than its trials can show; empty where they can.
+        drifted: how many of the trials had a run that is not what was recorded.
     """
 
     trials: int
@@ -69,12 +70,15 @@ class Count:
     ended: str = ""
     why: str = ""
     doubt: str = ""
+    drifted: int = 0
 
     @property
     def word(self) -> str:
         """What the test is, as far as its trials say."""
         if self.met is None:
             return self.ended
+        if self.met and self.drifted:
+            return DRIFT
         return (FLAKY if self.failures else "passed") if self.met else "failed"
 
     def __str__(self) -> str:
@@ -87,18 +91,16 @@ class Count:
         return f"passed {self.passes}/{judged}{not_needed}"
 
 
-def deselect(config: pytest.Config, items: Iterable[pytest.Item], in_gate: Callable[[pytest.Item], bool]) -> None:
-    """Remembers which tests are left out, and which of them the gate would leave out in any case."""
-    every, by_gate = config.stash.setdefault(_DESELECTED, ([], []))
-    for item in items:
-        every.append(item.nodeid)
-        if not in_gate(item):
-            by_gate.append(item.nodeid)
+def remember(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
+    """Remembers tests that the session may leave out."""
+    config.stash.setdefault(_REMEMBERED, []).extend(items)
 
 
-def deselected_in(config: pytest.Config) -> tuple[list[str], list[str]]:
-    """The tests that are left out, and those among them that the gate leaves out."""
-    return config.stash.get(_DESELECTED, ([], []))
+def left_out_of(session: pytest.Session) -> list[pytest.Item]:
+    """The tests that were collected and are not to be run, whether or not pytest was told."""
+    remembered = session.config.stash.setdefault(_REMEMBERED, [])
+    selected = {item.nodeid for item in session.items}
+    return [item for item in dict.fromkeys(remembered) if item.nodeid not in selected]
 
 
 def call(report: pytest.TestReport, outcome: str, reason: str = "") -> None:
@@ -117,6 +119,11 @@ def reason_of(report: pytest.TestReport) -> str:
     """Why a report has its category."""
     reason: str = getattr(report, _REASON, "")
     return reason
+
+
+def has_drifted(report: pytest.TestReport) -> bool:
+    """Whether nothing but drift failed a test."""
+    return report.failed and getattr(report, _OUTCOME, None) == DRIFT
 
 
 def name_error(report: pytest.TestReport, name: str) -> None:
@@ -157,9 +164,14 @@ def leave_unlimited(report: pytest.TestReport) -> None:
     setattr(report, _UNLIMITED, True)
 
 
+def is_unlimited(report: object) -> bool:
+    """Whether the ``max_seconds`` of a test was not judged."""
+    return hasattr(report, _UNLIMITED)
+
+
 def unlimited(terminalreporter: Any) -> int:
     """The tests of the session whose ``max_seconds`` was not judged."""
-    return sum(hasattr(report, _UNLIMITED) for reports in terminalreporter.stats.values() for report in reports)
+    return sum(is_unlimited(report) for reports in terminalreporter.stats.values() for report in reports)
 
 
 def drifted(terminalreporter: Any) -> list[pytest.TestReport]:
@@ -170,6 +182,13 @@ def drifted(terminalreporter: Any) -> list[pytest.TestReport]:
 def is_told_at_end(report: pytest.TestReport) -> bool:
     """Whether the end of the session says of all such tests at once what stopped them."""
     return getattr(report, _OUTCOME, None) == NOT_RUN and error_of(report) in _STOPS_ALL
+
+
+def answered_for(terminalreporter: Any) -> set[str]:
+    """The runs of the tests that failed, in whatever way."""
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    failed = [report for report in reports if getattr(report, "outcome", None) in ("failed", "rerun")]
+    return {reference for report in failed for reference in runs_of(report)}
 
 
 def not_run_by_reason(terminalreporter: Any) -> dict[str, list[str]]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ..emulator.handle import EmulatorProcess, Ready
     from ..engine.engine import Engine
     from ..engine.ledger import Status
+    from ..engine.values import Census
     from .history import History
 
 _KEY = pytest.StashKey["Owner"]()
@@ -70,7 +71,7 @@ class Owner:
         self._emulator: EmulatorProcess | None = None
         self._engine: Engine | None = None
         self._history: History | None = None
-        self._collected: tuple[list[str], list[str], list[str]] | None = None
+        self._census: Census | None = None
         self._made: dict[str, Settings | ConfigurationError] = {}
         self.redactor = redactor_of(config)
         self.events = Events(self.redactor)
@@ -145,8 +146,8 @@ class Owner:
 
                 compare = Comparing(self.settings, self.redactor)
                 made = History(self._config, self.settings, self.redactor, compare, self.events, self._on_collected)
-                if self._collected is not None:
-                    made.collect(*self._collected)
+                if self._census is not None:
+                    made.collect(self._census)
                 self._history = made
             return self._history
 
@@ -155,12 +156,12 @@ class Owner:
         """What the session keeps, if anybody has asked."""
         return self._history
 
-    def collect(self, selected: list[str], deselected: list[str], by_gate: list[str]) -> None:
+    def collect(self, census: Census) -> None:
         """Learns which tests there are."""
         with self._lock:
-            self._collected = selected, deselected, by_gate
+            self._census = census
             if self._history is not None:
-                self._history.collect(*self._collected)
+                self._history.collect(self._census)
 
     def tell(self, log: Callable[[bytes], None], on_collected: Callable[[Mapping[str, Any]], None]) -> None:
         """From now on this log gets each event, and whoever keeps it is told what its first line says."""

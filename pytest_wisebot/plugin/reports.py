@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 class Drifted(Failed):
     """A test passed with a run that is not what was recorded."""
 
+    __module__ = "builtins"  # as pytest's own: so it is told without the path to this file
+
     def __init__(self, text: str) -> None:
         super().__init__(text, pytrace=False)
 
@@ -34,6 +36,8 @@ class Reports:
         self._asking = asking
         self._redactor = redactor
         self._traceback_of = traceback_of
+        self._failed = False
+        """A phase of the test has failed: what drifted then is no news."""
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self) -> Generator[None, Any, Any]:
@@ -42,9 +46,20 @@ class Reports:
         slow = [asked for asked in self._asking.asked if _too_slow(asked)]
         if failed := [_in_words(asked) for asked in slow if not _within_lag(asked)]:
             pytest.fail("\n".join(failed), pytrace=False)
+        self._look_for_drift()
+        return result
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_teardown(self) -> Generator[None, Any, Any]:
+        """What no call has answered for: runs of a teardown, and of a test that was skipped or failed as expected."""
+        result = yield
+        if not self._failed:
+            self._look_for_drift()
+        return result
+
+    def _look_for_drift(self) -> None:
         if drift := [lines for asked in self._asking.asked if (lines := _drift_in_words(asked))]:
             raise Drifted("\n\n".join(drift))
-        return result
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
@@ -54,6 +69,7 @@ class Reports:
         report = yield
         _keep_from_xfail(item, call, report)
         asked = self._asking.asked
+        self._failed = report.failed or (self._failed and call.when != "setup")
         if report.failed and (own := _own_outcome(call)):
             outcomes.call(report, own, self._redactor.clean(_reason(call)))
         if report.failed and (named := [error for error in _errors(call) if isinstance(error, WisebotError)]):
@@ -108,10 +124,9 @@ class Reports:
 
 def _say_what_is_odd(report: pytest.TestReport, asked: list[Asked]) -> None:
     """Runs that were made earlier: whose they were, and that nothing can be said of how long they take now."""
-    kept = [one for one in asked if _is_kept(one)]
-    if any(one.max_seconds is not None for one in kept):
+    if any(one.max_seconds is not None and _is_kept(one) for one in asked):
         outcomes.leave_unlimited(report)
-    for one in kept:
+    for one in asked:
         if (ended := one.pending.ended) and ended.note:
             outcomes.add_note(report, ended.note)
 

@@ -8,20 +8,22 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
+from ..engine.values import Census
 from ..errors import ConfigurationError, WisebotError
 from ..redaction import Redactor
 from ..runs import RunRequest, WorkflowRun
 from ..settings import Credential, Settings, as_credential, read_credential
 from . import durations, xdist
-from .asking import Asking, key_of, tag_of
+from .asking import Asking, askers, key_of, tag_of
 from .cleaning import clean_logs
 from .closing import Closing
 from .guest import Guest
 from .lastlook import last_look_of
 from .options import is_offline
-from .outcomes import deselected_in
+from .outcomes import left_out_of
 from .owner import owner_of
 from .reports import Reports
+from .selecting import in_gate
 from .trials import Trials, TrialsAhead
 
 if TYPE_CHECKING:
@@ -84,8 +86,8 @@ class Home(Protocol):
         """The engine, which begins with this."""
         ...
 
-    def collect(self, selected: list[str], deselected: list[str], by_gate: list[str]) -> None:
-        """Learns which tests there are; ``by_gate`` are those among the deselected that are none of the gate's."""
+    def collect(self, census: Census) -> None:
+        """Learns which tests there are."""
         ...
 
     @property
@@ -128,7 +130,10 @@ def session_asked_by(request: pytest.FixtureRequest) -> WisebotSession:
 
     A test that asks by ``request.getfixturevalue`` alone wakes the plugin up in the middle of its own protocol.
     """
+    awake = _KEY in request.config.stash
     session = session_of(request.config)
+    if not awake:  # and the loop over the tests has begun without anybody who looks at them
+        session.learn(request.session)
     session.asking.notice(getattr(request, "_pyfuncitem", None))
     return session
 
@@ -206,10 +211,19 @@ class WisebotSession:
         self.asking.remember([pending], max_seconds)
         return pending
 
+    def learn(self, session: pytest.Session) -> None:
+        """Tells which tests there are to whoever keeps runs for them."""
+        left_out = left_out_of(session)
+        belongs = in_gate(self._config)
+        not_of_gate = [item for item in left_out if not belongs(item)]
+        selected, deselected, by_gate = (
+            [self._home.each + item.nodeid for item in items] for items in (session.items, left_out, not_of_gate)
+        )
+        self._home.collect(Census(selected, deselected, by_gate, askers([*session.items, *left_out])))
+
     def start_ahead(self, session: pytest.Session) -> None:
         """Starts the declared runs of the selected tests. What is wrong with them, the tests will say."""
-        told = ([item.nodeid for item in session.items], *deselected_in(self._config))
-        self._home.collect(*([self._home.each + nodeid for nodeid in ids] for ids in told))
+        self.learn(session)
         try:
             settings = self.settings  # asked for in any case: a worker learns by it what to mask
             broken = session.testsfailed and not session.config.option.continue_on_collection_errors
@@ -256,6 +270,8 @@ class WisebotSession:
     def credential(self, secret: str | None) -> Credential | None:
         """The secret of one call: ``env:NAME``, ``file:PATH`` (beside ``wisebot.toml``) or a value; masked from now on.
 
+        Where nothing is asked of any network one that leads nowhere is none.
+
         Raises:
             ConfigurationError: it leads nowhere, or cannot be a credential.
         """
@@ -267,6 +283,8 @@ class WisebotSession:
         else:
             folder = self.settings.file.parent if self.settings.file else self._config.rootpath
             found = read_credential(secret, "secret=", folder, os.environ)
+        if (found is None or found.secret is None) and is_offline(self._config):
+            return None  # nobody is asked, and whose run it is does not depend on it
         if found is None or found.secret is None:
             raise ConfigurationError(f"secret=: {found.problem if found else 'is none'}")
         self.redactor.add(found.secret)

@@ -8,13 +8,13 @@ from typing import Any
 
 from ..engine.ledger import Numbers
 from ..report.figures import percentile
-from .outcomes import FLAKY, Count, drifted, not_run_by_reason, notes_of, trials_of, unlimited
+from .outcomes import DRIFT, FLAKY, Count, answered_for, drifted, not_run_by_reason, notes_of, trials_of, unlimited
 from .words import column, counted
 
 MOST_NAMED = 10
 """Tests not run that are named for one reason; ``-v`` names all."""
 
-TRIAL_WORDS = ("passed", FLAKY, "failed", "no verdict", "error", "skipped")
+TRIAL_WORDS = ("passed", FLAKY, DRIFT, "failed", "no verdict", "error", "skipped")
 """What a test with trials may be, in the order in which it is told."""
 
 
@@ -36,7 +36,7 @@ class Summary:
     def lines(self) -> list[str]:
         """The lines; with ``-q`` only those that say what is missing."""
         lines = [*self._took(), *self._trials()] if self._reporter.verbosity >= 0 else []
-        return [*lines, *self._missing(), *self._odd()]
+        return [*lines, *self._doubtful(), *self._missing(), *self._odd()]
 
     def _took(self) -> Iterator[str]:
         numbers = self._numbers
@@ -65,6 +65,9 @@ class Summary:
         yield f"{counted(len(tests), 'test')} with trials: {many}; {counted(judged, 'trial')} judged"
         told = {nodeid: count for nodeid, count in tests.items() if count.word not in ("passed", "skipped")}
         yield from self._named([f"{nodeid}: {_told(count)}" for nodeid, count in told.items()])
+
+    def _doubtful(self) -> Iterator[str]:
+        tests = dict(trials_of(self._reporter))
         doubtful = sorted(f"{nodeid}: {count.doubt}" for nodeid, count in tests.items() if count.doubt)
         if doubtful:
             more = f" (and {counted(len(doubtful) - 1, 'more test')} likewise)" if len(doubtful) > 1 else ""
@@ -91,17 +94,26 @@ class Summary:
         if drift := drifted(self._reporter):
             yield f"{counted(len(drift), 'test')} with drift:"
             yield from self._named([report.nodeid for report in drift])
+        if alone := drifted_alone(self._numbers, self._reporter):
+            yield f"{counted(len(alone), 'run')} drifted, and no test failed by it:"
+            yield from self._named(alone, "run")
         notes = list(notes_of(self._reporter))
         shown = notes if self._reporter.verbosity > 0 else notes[:MOST_NAMED]
         yield from shown
         if len(shown) < len(notes):
             yield f"and {counted(len(notes) - len(shown), 'more note')}, shown by -v"
 
-    def _named(self, tests: list[str]) -> Iterator[str]:
-        shown = tests if self._reporter.verbosity > 0 else tests[:MOST_NAMED]
-        yield from (f"  {nodeid}" for nodeid in shown)
-        if len(shown) < len(tests):
-            yield f"  and {counted(len(tests) - len(shown), 'more test')}, shown by -v"
+    def _named(self, names: list[str], what: str = "test") -> Iterator[str]:
+        shown = names if self._reporter.verbosity > 0 else names[:MOST_NAMED]
+        yield from (f"  {name}" for name in shown)
+        if len(shown) < len(names):
+            yield f"  and {counted(len(names) - len(shown), f'more {what}')}, shown by -v"
+
+
+def drifted_alone(numbers: Numbers, terminalreporter: Any) -> list[str]:
+    """The runs that are not what was recorded, and that no test which failed has used."""
+    answered = answered_for(terminalreporter) if numbers.drifted else set()
+    return [whose for reference, whose in numbers.drifted.items() if reference not in answered]
 
 
 def _told(count: Count) -> str:

@@ -9,6 +9,7 @@ still inside the teardown phase.
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable, Generator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -38,13 +39,13 @@ class Kind(IntEnum):
     """How a phase of a trial ended, and with it the trial: the last of these that any of its phases is."""
 
     PASSED = auto()
+    SKIPPED = auto()
+    """The test skipped itself, or said that it is expected to fail."""
     FAILED = auto()
     ERROR = auto()
     """Its setup failed: the test is in error, and would be in each further trial."""
     NO_VERDICT = auto()
     """Nobody can say whether the workflow is right."""
-    SKIPPED = auto()
-    """The test skipped itself, or said that it is expected to fail."""
 
     @property
     def word(self) -> str:
@@ -88,6 +89,8 @@ class Trial:
     judged: Kind | None = None
     """How it ended when it was judged."""
     asked: list[Asked] = field(default_factory=list)
+    drifted: bool = False
+    """A run of it is not what was recorded: that says nothing of whether the workflow is right."""
 
     @property
     def kind(self) -> Kind:
@@ -95,9 +98,14 @@ class Trial:
         return max(self.kinds.values(), default=Kind.PASSED)
 
     @property
+    def word(self) -> str:
+        """How it ended, as a table says it."""
+        return outcomes.DRIFT if self.drifted and self.kind is Kind.PASSED else self.kind.word
+
+    @property
     def ends_all(self) -> bool:
         """Whether no other trial follows it, whatever the count."""
-        return self.kind > Kind.FAILED
+        return self.kind not in (Kind.PASSED, Kind.FAILED)
 
     @property
     def is_whole(self) -> bool:
@@ -106,9 +114,16 @@ class Trial:
 
     @property
     def failing(self) -> pytest.TestReport | None:
-        """The report that says why it did not pass: a failure rather than one that was expected."""
-        wrong = [report for report in self.reports if self.kinds[report.when or ""] is not Kind.PASSED]
-        return next((report for report in wrong if report.failed), next(iter(wrong), None))
+        """The report that says why it did not pass: a failure rather than one that was expected, and the worst."""
+        wrong = [
+            report
+            for report in self.reports
+            if outcomes.has_drifted(report) or self._kind_of(report) is not Kind.PASSED
+        ]
+        return max(wrong, key=lambda report: (report.failed, self._kind_of(report)), default=None)
+
+    def _kind_of(self, report: pytest.TestReport) -> Kind:
+        return self.kinds[report.when or ""]
 
 
 class Trials:
@@ -238,13 +253,16 @@ class Series:
         self._anew = _Anew(item)
         self._trial = Trial(0)
         self._first_failed: Trial | None = None
+        self._first_drifted: Trial | None = None
+        self._drifted = 0
         self._passes = self._failures = 0
         self._over = False
         self._later: BaseException | None = None
         """What the fixtures that are wider than a trial were torn down with."""
         self._rows: list[Row] = []
         self._notes: list[str] = []
-        self._runs: list[str] = []
+        self._references: list[str] = []
+        self._unlimited = False
         self._durations: dict[str, float] = {}
 
     def reports(self) -> list[pytest.TestReport]:
@@ -273,6 +291,7 @@ class Series:
         trial = self._trial
         if not trial.is_whole:
             trial.reports.append(report)
+            trial.drifted = trial.drifted or outcomes.has_drifted(report)
             trial.kinds[report.when or ""] = max(_kind(report, call), trial.kinds.get(report.when or "", Kind.PASSED))
 
     def torn_down(self, error: BaseException | None) -> None:
@@ -319,11 +338,15 @@ class Series:
             phase = report.when or ""
             self._durations[phase] = self._durations.get(phase, 0.0) + report.duration
             self._notes += outcomes.notes_on(report)
+            self._unlimited = self._unlimited or outcomes.is_unlimited(report)
         runs = [run for one in trial.asked if isinstance(run := one.pending.outcome, WorkflowRun)]
+        self._references += outcomes.references(trial.asked)
         wrong = trial.failing
-        self._rows.append(Row.of(trial.number, trial.kind.word, wrong, runs, self._session.redactor.clean))
-        self._runs += outcomes.references(trial.asked)
+        self._rows.append(Row.of(trial.number, trial.word, wrong, runs, self._session.redactor.clean))
         trial.asked = []
+        if trial.drifted:
+            self._drifted += 1
+            self._first_drifted = self._first_drifted or trial
         if trial.judged is Kind.FAILED and _is_worse(trial, self._first_failed):
             self._first_failed = trial
 
@@ -331,31 +354,44 @@ class Series:
 
     def _told(self) -> list[pytest.TestReport]:
         """The reports of the trial that stands for all."""
-        demand = self._demand
-        met = demand.verdict(self._passes, self._failures)
-        ended = self._trial.kind.word if met is None else ""
-        why = next((f"trial {row.number}: {row.why}" for row in self._rows if row.word == Kind.FAILED.word), "")
-        count = outcomes.Count(
-            demand.trials, demand.min_passes, self._passes, self._failures, met, ended, why, doubt_about(demand)
-        )
-        trial = self._first_failed if met is False and self._first_failed is not None else self._trial
-        reports = _with_failure_in_call(trial)
+        count = self._count()
+        telling = {True: self._first_drifted, False: self._first_failed, None: None}[count.met]
+        trial = telling or self._trial
+        reports = _as_one(trial)
         self._add_table(trial, count, reports)
         if self._later is not None:
             reports = [*(report for report in reports if report.when != "teardown"), self._report_of_later()]
         speaks = next((report for report in reports if report.when == "call"), reports[0])
         for report in reports:
+            outcomes.name_runs(report, self._references)
             report.duration = self._durations.get(report.when or "", 0.0)
             report.user_properties.append(("wisebot_trials", str(count)))
             outcomes.set_notes(report, self._notes if report is speaks else [])
-            outcomes.name_runs(report, self._runs)
         outcomes.count_trials(speaks, count)
+        if self._unlimited:
+            outcomes.leave_unlimited(speaks)
         return reports
+
+    def _count(self) -> outcomes.Count:
+        demand = self._demand
+        met = demand.verdict(self._passes, self._failures)
+        return outcomes.Count(
+            demand.trials,
+            demand.min_passes,
+            self._passes,
+            self._failures,
+            met,
+            ended=self._trial.kind.word if met is None else "",
+            why=next((f"trial {row.number}: {row.why}" for row in self._rows if row.word == Kind.FAILED.word), ""),
+            doubt=doubt_about(demand),
+            drifted=self._drifted,
+        )
 
     def _add_table(self, trial: Trial, count: outcomes.Count, reports: list[pytest.TestReport]) -> None:
         whole = self._item.config.get_verbosity() >= 2
-        text = table(count, self._rows, trial.number if count.met is False else None, whole=whole)
         wrong = next((report for report in reports if report.failed), None)
+        shown = trial.number if count.word in ("failed", outcomes.DRIFT) else None
+        text = table(count, self._rows, shown, whole=whole)
         if wrong is not None:
             add_to(wrong, text, count, trial.number)
         elif count.failures:
@@ -382,14 +418,21 @@ class _Anew:
         self._item: Any = item
         self._marks = list(item.own_markers)
         self._properties = list(item.user_properties)
-        self._parameters: dict[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
-        self._bag = self._parameters.get("inputs")
+        callspec: Any = getattr(item, "callspec", None)
+        self._parameters: dict[str, Any] = getattr(callspec, "params", {})
+        scopes = getattr(callspec, "_arg2scope", {})
+        self._bags = {
+            name: value
+            for name, value in self._parameters.items()
+            if name == "inputs" or (_is_of_the_function(scopes.get(name)) and _is_plain(value))
+        }
 
     def begin(self) -> None:
         item = self._item
-        if isinstance(self._bag, dict):
-            with suppress(Exception):  # what cannot be copied is no input bag either: the trial itself will say so
-                self._parameters["inputs"] = copy.deepcopy(self._bag)
+        for name, value in self._bags.items():
+            if isinstance(value, dict | list):
+                with suppress(Exception):  # what cannot be copied is no input bag either: the trial itself will say so
+                    self._parameters[name] = copy.deepcopy(value)
         item.own_markers[:] = self._marks
         item.user_properties[:] = self._properties
         item._report_sections[:] = []  # noqa: SLF001 - what earlier trials printed is theirs
@@ -397,6 +440,20 @@ class _Anew:
             with suppress(AttributeError):
                 del item._instance  # noqa: SLF001 - each trial has an object of its class of its own
             item._obj = None  # noqa: SLF001 - the method that is bound to it
+
+
+def _is_of_the_function(scope: object) -> bool:
+    """Whether a parameter is of the test's own scope: pytest knows a wider one's fixture by the very object."""
+    return getattr(scope, "value", "") == "function"
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a value may be copied: another object may be meant to be that very one."""
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True
 
 
 def _protocol(item: pytest.Item, nextitem: Any) -> list[pytest.TestReport]:
@@ -411,7 +468,7 @@ def _kind(report: pytest.TestReport, call: pytest.CallInfo[None]) -> Kind:
     if report.skipped:
         said_so = call.excinfo is not None and isinstance(call.excinfo.value, pytest.xfail.Exception)
         return Kind.FAILED if expected and not said_so else Kind.SKIPPED
-    if not report.failed or _passed_strictly(report, call):
+    if not report.failed or outcomes.has_drifted(report) or _passed_strictly(report, call):
         return Kind.PASSED
     if any(isinstance(error, WisebotError) for error in errors_of(call.excinfo.value if call.excinfo else None)):
         return Kind.NO_VERDICT
@@ -438,13 +495,21 @@ def _is_worse(trial: Trial, than: Trial | None) -> bool:
     return bool(shown and shown.failed and other and not other.failed)
 
 
-def _with_failure_in_call(trial: Trial) -> list[pytest.TestReport]:
-    """The reports of a trial; where its own teardown failed, that is what its call says: a trial is judged as a whole.
+def _as_one(trial: Trial) -> list[pytest.TestReport]:
+    """The reports of a trial, of which one alone, in the place of its call, says how it ended: it is judged as a whole.
 
-    pytest would say "1 passed, 1 error", of which the one is wrong, and the other would be no part of the verdict.
+    pytest would say "1 passed, 1 error", or "1 failed, 1 error", of which the one is no part of the verdict.
     """
-    call, teardown = trial.reports[-2:]
-    if trial.kinds["teardown"] in (Kind.PASSED, Kind.SKIPPED) or call.when != "call" or not call.passed:
-        return trial.reports
-    call.when, teardown.when = teardown.when, call.when
-    return [*trial.reports[:-2], teardown, call]
+    speaks, silent = trial.reports[-2:]
+    if trial.failing is silent:
+        phase = speaks.when
+        speaks, silent = silent, speaks
+        speaks.when, silent.when = silent.when, speaks.when
+    else:
+        phase = silent.when
+    if silent.failed:
+        speaks.sections.append((f"its {phase} failed, too", silent.longreprtext))
+    if not silent.passed:
+        silent.outcome, silent.longrepr = "passed", None
+        vars(silent).pop("wasxfail", None)
+    return [*trial.reports[:-2], speaks, silent]

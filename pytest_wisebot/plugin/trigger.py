@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ..errors import ConfigurationError, WisebotError
-from ..runs import SHARED, Api, Occurrence, RunRequest, WorkflowRun, brief, json_inputs
+from ..runs import Api, Occurrence, RunRequest, WorkflowRun, brief, json_inputs, shared_occurrence
 from .markers import Declared
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def declared_request(declaration: Declared, bag: Any, api: Api, tag: str, occurr
         timeout=declaration.timeout,
         test=tag,
         share=declaration.share,
-        occurrence=SHARED if declaration.share else occurrence,
+        occurrence=shared_occurrence(declaration.timeout) if declaration.share else occurrence,
     )
 
 

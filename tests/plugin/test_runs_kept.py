@@ -122,6 +122,71 @@ def test_recorded_runs_are_replayed_without_any_network(outside: Any, numbers: A
     assert len(sessions(outside)) == 1
 
 
+def test_a_secret_of_one_call_is_not_needed_either(outside: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a call names by ``secret=`` may lead nowhere where nothing is asked of any network; live it is an error."""
+    outside.test("""
+        @pytest.mark.parametrize("secret", ["env:MINE", "file:mine.txt"])
+        def test_it(trigger_workflow, secret):
+            assert trigger_workflow("echo", {"n": 1}, secret=secret).ok
+    """)
+    monkeypatch.setenv("MINE", "FAKE-secret-of-all")
+    mine = outside.project.write("mine.txt", "FAKE-secret-of-all")
+    outside.run("--wisebot-runs=record").assert_outcomes(passed=2)
+    monkeypatch.delenv("MINE")
+    mine.unlink()
+    outside.run("--wisebot-runs=replay").assert_outcomes(passed=2)
+    outside.run("--wisebot-runs=replay", "-n", "2").assert_outcomes(passed=2)
+    outside.run("--wisebot-runs=last").assert_outcomes(passed=2)
+    result = outside.run("--wisebot-runs=resume")
+    result.stdout.fnmatch_lines(["E*ConfigurationError: secret=: *"])
+    assert len(outside.calls) == 2
+
+
+ONLY_LOOPBACK = """
+    import socket
+
+    def only(connect):
+        def connect_there(self, address):
+            assert self.family == socket.AF_UNIX or address[0] == "127.0.0.1", address
+            assert address[1] not in PORTS, "the emulator was asked"
+            return connect(self, address)
+        return connect_there
+
+    socket.socket.connect = only(socket.socket.connect)
+    socket.socket.connect_ex = only(socket.socket.connect_ex)
+
+    def resolve(*args, **kwargs):
+        assert args[0] in ("127.0.0.1", "localhost", None), args
+        return getaddrinfo(*args, **kwargs)
+
+    getaddrinfo, socket.getaddrinfo = socket.getaddrinfo, resolve
+"""
+
+
+def test_a_replay_by_several_workers_asks_the_engine_alone(outside: Any) -> None:
+    """Recorded and replayed by two workers: wider fixtures, shared runs and all; no host, no name, no credential."""
+    outside.project.write("conftest.py", REMEMBERS)
+    outside.test(SUITE, """
+        @pytest.mark.wisebot("echo", {"n": "both"}, api="both")
+        def test_both(workflow_run):
+            assert workflow_run.ok
+
+        @pytest.mark.wisebot("echo", {"n": "both"}, api="both", trials=2)
+        def test_both_in_trials(workflow_run):
+            assert workflow_run.ok
+    """)  # fmt: skip
+    outside.run("--wisebot-runs=record", "-n", "2", "--dist", "loadfile").assert_outcomes(passed=11)
+    recorded, calls = seen(outside), len(outside.calls)
+    assert calls == RUNS + 2 + 4
+    ports = [int(url.rpartition(":")[2]) for url in (outside.handle.origin, outside.handle.base_url)]
+    without_access(outside)
+    outside.project.write("conftest.py", f"{REMEMBERS}\n    PORTS = {ports}\n{ONLY_LOOPBACK}")
+    result = outside.project.run_apart("--wisebot-runs=replay", "-n", "2")
+    result.assert_outcomes(passed=11)
+    assert seen(outside) == {nodeid: (run_id, "recording") for nodeid, (run_id, _) in recorded.items()}
+    assert len(outside.calls) == calls
+
+
 def test_snapshots_of_a_replay_are_the_same_bytes(outside: Any) -> None:
     """What was accepted live is what a replay writes."""
     outside.test("""
@@ -313,11 +378,13 @@ def test_a_renamed_test_gets_the_run_that_nobody_claims(outside: Any, numbers: A
     """)
     result = outside.run("--wisebot-runs=replay")
     result.assert_outcomes(passed=2, failed=1)
-    result.stdout.fnmatch_lines(["*the same inputs, and each of its runs belongs to another test of this session"])
+    result.stdout.fnmatch_lines(["*the same inputs, and each of its runs belongs to another request of this session"])
     note = (
         "echo: test_it.py::test_renamed, call 1 has no run of its own and was given that of test_it.py::test_it[[]1], "
     )
     result.stdout.fnmatch_lines([f"{note}call 1"])
+    for mode in ("resume", "verify"):
+        outside.run(f"--wisebot-runs={mode}").stdout.fnmatch_lines([f"{note}call 1"])
 
 
 def test_a_kept_run_says_so_and_has_no_latency(outside: Any, numbers: Any) -> None:

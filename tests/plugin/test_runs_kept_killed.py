@@ -161,6 +161,36 @@ def test_a_worker_is_killed(killed: Killed, outside: Any) -> None:
     assert killed.check("-n", "2", plugins="xdist wisebot") == RUNS
 
 
+TRIALS = """
+    @pytest.mark.wisebot("nap", {"n": 1, "seconds": 0.05}, trials=60, min_passes=58)
+    def test_declared(workflow_run):
+        assert workflow_run.trial != 2
+
+    @pytest.mark.wisebot(trials=20)
+    def test_called(trigger_workflow):
+        assert trigger_workflow("nap", {"n": 2, "seconds": 0.01}).ok
+"""
+
+
+def test_killed_in_the_middle_of_trials(killed: Killed, outside: Any) -> None:
+    """Each trial that had ended is taken over with its verdict, and the others alone are paid for."""
+    outside.test(TRIALS)
+    process = killed.begin("--wisebot-concurrency", "3")
+    killed.until_runs_arrive(process, 15)
+    process.kill()
+    process.communicate()
+    outside.let_it_come_to_rest()
+    (folder,) = (killed.path / ".wisebot" / "sessions").iterdir()
+    kept = len(list(Store(folder / "runs", Redactor()).everything()))
+    paid = len(outside.calls)
+    assert 0 < kept <= paid
+    resumed = killed.begin("--wisebot-runs=resume", "--wisebot-concurrency", "3")
+    output = resumed.communicate(timeout=60)[0]
+    assert (resumed.returncode, "1 passed, 1 flaky" in output) == (0, True), output
+    # 58 passes of at most 60 trials of which one fails, and 20 of 20.
+    assert len(outside.calls) == paid + 59 + 20 - kept
+
+
 EIGHT = """
     @pytest.mark.parametrize("k", range(150))
     def test_equal(trigger_workflow, k):

@@ -182,6 +182,7 @@ def test_a_rate_that_the_trials_cannot_show_is_told_once(outside: Any, numbers: 
     assert told.format(10, 72.2) in numbers(outside.run())
     assert told.format(5, 56.6) in numbers(outside.run("--wisebot-trials", "5", "-n", "2"))
     assert not [line for line in numbers(outside.run("--wisebot-trials", "20")) if "warning" in line]
+    assert f"wisebot: {told.format(10, 72.2)}" in outside.run("-q").outlines
 
 
 def test_no_verdict_is_no_failed_trial(outside: Any) -> None:

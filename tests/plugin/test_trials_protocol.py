@@ -579,3 +579,74 @@ def test_ctrl_c_in_the_middle_of_trials(outside: Any, numbers: Any) -> None:
     assert result.ret == pytest.ExitCode.INTERRUPTED
     assert (outside.project.path / "module down").exists()
     assert 2 <= len(outside.arrived) <= 3
+
+
+@pytest.mark.parametrize(
+    ("body", "teardown", "outcome", "told"),
+    [
+        ("assert 0", "trigger_workflow('nap', {'seconds': 3}, timeout=0.3)", "failed", "its call failed, too"),
+        ("assert 0", "assert 1 == 2", "failed", "its teardown failed, too"),
+        ("assert 0", "pytest.skip('in the end')", "failed", None),
+        ("pass", "pytest.skip('in the end')", "skipped", None),
+        ("pytest.skip('at once')", "assert 1 == 2", "failed", None),
+    ],
+)
+def test_one_test_has_one_verdict(outside: Any, body: str, teardown: str, outcome: str, told: str | None) -> None:
+    """Whatever its call and its teardown say: the worse of the two, and the other one's failure is told with it."""
+    outside.test(f"""
+        @pytest.fixture
+        def ends(trigger_workflow):
+            yield
+            {teardown}
+
+        @pytest.mark.wisebot(trials=3)
+        def test_it(ends):
+            {body}
+    """)
+    result = outside.run("--junitxml", "junit.xml")
+    assert 'tests="1"' in (outside.project.path / "junit.xml").read_text("utf-8")
+    counted = [f"{count}" for count in result.parseoutcomes().values()]
+    assert counted == ["1"]
+    assert (result.ret == 0) is (outcome == "skipped")
+    sections = [line.strip("- ") for line in result.outlines if line.strip("- ").endswith("failed, too")]
+    assert sections == ([told] if told else [])
+
+
+def test_the_reason_of_no_verdict_is_the_error(outside: Any) -> None:
+    """And not the assertion that failed before it."""
+    outside.test("""
+        @pytest.fixture
+        def ends(trigger_workflow):
+            yield
+            trigger_workflow("nap", {"seconds": 3}, timeout=0.3)
+
+        @pytest.mark.wisebot(trials=3)
+        def test_it(ends):
+            assert 0
+    """)
+    result = outside.run()
+    result.stdout.fnmatch_lines(["  1  no verdict *RunTimedOut: no whole answer within 0.3 s*"])
+    assert len(outside.arrived) == 1
+
+
+def test_parameters_that_a_trial_changes_begin_anew(outside: Any) -> None:
+    """Lists and mappings of plain values, whatever their name; all else is the very object that was given."""
+    outside.test("""
+        GIVEN = object()
+
+        @pytest.fixture(scope="module")
+        def wide(request, seen=[]):
+            seen.append(request.param)
+            assert len(seen) == 1
+            return request.param
+
+        @pytest.mark.parametrize("given", [GIVEN])
+        @pytest.mark.parametrize("wide", [[1]], indirect=True)
+        @pytest.mark.parametrize(("bag", "other"), [({"a": [1]}, [1])])
+        @pytest.mark.wisebot(trials=3)
+        def test_it(trigger_workflow, bag, other, given, wide):
+            assert (bag, other, given is GIVEN) == ({"a": [1]}, [1], True)
+            bag["a"].append(2)
+            other.append(2)
+    """)
+    outside.run().assert_outcomes(passed=1)

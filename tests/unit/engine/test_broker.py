@@ -33,7 +33,7 @@ from pytest_wisebot.engine.door import HOST, Door, Visitor
 from pytest_wisebot.engine.engine import Engine
 from pytest_wisebot.engine.pending import PendingRun
 from pytest_wisebot.engine.remote import RemoteEngine
-from pytest_wisebot.engine.values import Ahead
+from pytest_wisebot.engine.values import Ahead, Census
 from pytest_wisebot.errors import Answer, Attempted
 from pytest_wisebot.redaction import Redactor, Secret
 from pytest_wisebot.runs import RunRequest
@@ -56,7 +56,7 @@ class Controller:
         self.made = Engine(Settings(concurrency=2), Redactor())
         self.problem: WisebotError | None = None
         self.masked: list[str] = []
-        self.tests: list[tuple[list[str], list[str]]] = []
+        self.tests: list[Census] = []
         self.collected: list[bool] = []
         self._left = queue.SimpleQueue[None]()
         self._rooms = ExitStack()
@@ -67,8 +67,8 @@ class Controller:
             raise self.problem
         return self.made
 
-    def collect(self, selected: list[str], deselected: list[str], by_gate: list[str]) -> None:
-        self.tests.append((selected, deselected))
+    def collect(self, census: Census) -> None:
+        self.tests.append(census)
 
     def described(self, *, collected: bool) -> dict[str, Any]:
         self.collected.append(collected)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -58,15 +60,83 @@ def test_the_newest_are_kept(tmp_path: Path) -> None:
     """Older ones go when another begins; what is no session stays, and so does the one that is carried over."""
     first = session(tmp_path)
     first.open()
+    first.close()
     (tmp_path / ".wisebot" / "sessions" / "notes").mkdir()
     made = []
     for _ in range(MOST_KEPT + 2):
         made.append(session(tmp_path, carry=first.folder))
         made[-1].open()
+        made[-1].close()
     kept = {path.name for path in (tmp_path / ".wisebot" / "sessions").iterdir()}
     assert kept >= {"notes", first.id, made[-1].id}
     assert len(kept) == MOST_KEPT + 2
     assert made[0].id not in kept
+
+
+def test_a_session_that_runs_is_not_cleared_away(tmp_path: Path) -> None:
+    """However many others begin beside it; once it has ended it is one of the old ones."""
+    running = session(tmp_path)
+    running.open()
+    assert running.folder is not None
+
+    def others() -> None:
+        for _ in range(MOST_KEPT + 1):
+            one = session(tmp_path)
+            one.open()
+            one.close()
+
+    others()
+    assert running.folder.is_dir()
+    running.close()
+    others()
+    assert not running.folder.exists()
+
+
+def test_what_ran_is_kept_longer_than_what_only_may_have(tmp_path: Path) -> None:
+    """Sessions without a run that was kept, as during an outage, push none out that has some, nor are they the last."""
+    paid = session(tmp_path)
+    paid.open()
+    assert paid.store is not None
+    paid.store.put(ASKED, WorkflowRun(ok=True, workflow="triage"))
+    paid.close()
+    for _ in range(2 * MOST_KEPT):
+        one = session(tmp_path)
+        one.open()
+        one.close()
+    sessions = Sessions(tmp_path)
+    assert len(sessions.all()) == MOST_KEPT + 1
+    assert sessions.last_of(HERE, with_runs=True) == paid.folder
+    assert sessions.last_of(HERE) == one.folder
+
+
+OPENS_ONE = """
+import sys
+from pathlib import Path
+from pytest_wisebot.engine.sessions import Session, Sessions
+from pytest_wisebot.redaction import Redactor
+
+one = Session(Sessions(Path(sys.argv[1])), Redactor(), lambda name: name, dict)
+one.open()
+print(one.id, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_session_that_was_killed_is_one_of_the_old_ones(tmp_path: Path) -> None:
+    """It has no last line, and nobody who runs it."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", OPENS_ONE, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    folder = tmp_path / ".wisebot" / "sessions" / process.stdout.readline().strip()
+    for alive in (True, False):
+        for _ in range(MOST_KEPT + 1):
+            one = session(tmp_path)
+            one.open()
+            one.close()
+        assert folder.is_dir() is alive
+        process.kill()
+        process.communicate()
 
 
 def test_the_last_session_is_that_of_the_same_hosts(tmp_path: Path) -> None:

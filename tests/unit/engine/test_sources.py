@@ -16,7 +16,7 @@ from pytest_wisebot.engine.nearness import MOST_LINES, differences, nearness
 from pytest_wisebot.engine.sources import Finder, Last, Live, Recalled, Replay, Verify
 from pytest_wisebot.engine.store import Store
 from pytest_wisebot.redaction import Redactor
-from pytest_wisebot.runs import SHARED, Occurrence, RunRequest
+from pytest_wisebot.runs import SHARED, Occurrence, RunRequest, shared_occurrence
 from pytest_wisebot.settings import Settings
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def test_the_renamed_get_what_is_most_like_them(store: Store) -> None:
 
 
 def test_a_run_that_was_shared_serves_who_shares_no_more(store: Store) -> None:
-    """And the other way round: it is the same request."""
+    """It is the same request."""
     shared = RunRequest("triage", {"n": 2}, share=True, occurrence=SHARED)
     store.put(shared, run("shared"))
     asked = RunRequest("triage", {"n": 2}, occurrence=Occurrence("test_a.py::test_one"))
@@ -83,6 +83,103 @@ def test_a_run_that_was_shared_serves_who_shares_no_more(store: Store) -> None:
     assert found is not None
     assert (found[0].run.run_id, found[0].run.source) == ("shared", "last")
     assert found[1] == "triage: test_a.py::test_one has no run of its own and was given that of a run that tests share"
+
+
+def test_who_shares_from_now_on_is_given_what_anybody_recorded(store: Store) -> None:
+    """The other way round: a run of a test that is there, too."""
+    finder = Finder(store, "recording")
+    finder.expect(one.test for one in store.others(request("x")))
+    shared = RunRequest("triage", {"n": 1}, share=True, occurrence=SHARED)
+    assert given(finder, shared) == given(finder, shared) == "of test_a.py::test_old"
+
+
+def test_two_limits_of_a_shared_run_are_two_runs(tmp_path: Path) -> None:
+    """As they are in the session: each that shares is given the one that was made within its own limit."""
+    store = Store(tmp_path / "recordings", Redactor())
+    limits = (None, 20.0, 30.5)
+    asked = {
+        limit: RunRequest("triage", timeout=limit, share=True, occurrence=shared_occurrence(limit)) for limit in limits
+    }
+    for limit, one in asked.items():
+        store.put(one, run(f"within {limit}"))
+    finder = Finder(Store(store.folder, Redactor()), "recording")
+    assert [given(finder, one) for one in asked.values()] == [f"within {limit}" for limit in limits]
+
+
+OTHERS = {
+    "a fixture of the module": Occurrence("test_a.py", "wide", call=1),
+    "a fixture with a parameter": Occurrence("test_a.py", "wide[0]", call=1),
+    "a fixture of the folder": Occurrence("tests", "wide", call=1),
+    "a fixture of the session": Occurrence("", "wide", call=1),
+    "those who share": SHARED,
+}
+
+
+@pytest.mark.parametrize("whose", OTHERS)
+def test_nobody_gets_what_a_fixture_or_who_shares_will_ask_for(tmp_path: Path, whose: str) -> None:
+    """As long as they are there; then whoever asks for the same."""
+    store = Store(tmp_path / "recordings", Redactor())
+    store.put(RunRequest("triage", {"n": 1}, occurrence=OTHERS[whose]), run("theirs"))
+    tests = ["test_a.py::test_new", "tests/test_b.py::test_b"]
+    there, gone = Finder(store, "recording"), Finder(store, "recording")
+    there.expect(tests, ["", "wide"])
+    gone.expect(tests, ["another"])
+    assert given(there, request(tests[0])) is None
+    assert given(gone, request(tests[0])) == "theirs"
+
+
+def test_a_fixture_s_run_is_free_without_the_tests_that_it_was_for(tmp_path: Path) -> None:
+    """Its name alone, in another module, is another fixture's."""
+    store = Store(tmp_path / "recordings", Redactor())
+    store.put(RunRequest("triage", {"n": 1}, occurrence=Occurrence("test_a.py", "wide", call=1)), run("theirs"))
+    finder = Finder(store, "recording")
+    finder.expect(["test_ab.py::test_b"], ["wide"])
+    moved = RunRequest("triage", {"n": 1}, occurrence=Occurrence("test_ab.py", "wide", call=1))
+    assert given(finder, moved) == "theirs"
+
+
+def test_a_fixture_that_gets_parameters_keeps_its_run(tmp_path: Path) -> None:
+    """One of them does: nobody else has a claim to it."""
+    store = Store(tmp_path / "recordings", Redactor())
+    store.put(RunRequest("triage", {"n": 1}, occurrence=Occurrence("", "wide", call=1)), run("its own"))
+    finder = Finder(store, "recording")
+    finder.expect(["test_a.py::test_it"], ["wide"])
+    asked = [RunRequest("triage", {"n": 1}, occurrence=Occurrence("", f"wide[{n}]", call=1)) for n in range(2)]
+    assert [given(finder, one) for one in asked] == ["its own", None]
+
+
+def test_each_of_several_workers_gets_what_one_process_recorded(store: Store) -> None:
+    """Under ``--dist each`` every worker runs every test; and one process gets what a worker recorded."""
+    store.put(request("gw1:test_c.py::test_it"), run("of gw1"))
+    tests = ["test_a.py::test_one", "test_b.py::test_two"]
+    many, one = Finder(store, "recording"), Finder(store, "recording")
+    many.expect(f"gw0:{test}" for test in tests)
+    one.expect(["test_c.py::test_it", *tests])
+    for worker in ("gw0", "gw1", "gw12"):
+        assert [given(many, request(f"{worker}:{test}")) for test in tests] == [f"of {test}" for test in tests]
+        assert many.found(request(f"{worker}:{tests[0]}"))[1] == ""  # type: ignore[index]
+    assert given(many, request("gw1:test_c.py::test_it")) == given(one, request("test_c.py::test_it")) == "of gw1"
+
+
+WAYS = {"declared": (0, 0), "called": (1, 0), "declared in trials": (0, 1), "called in trials": (1, 1)}
+
+
+@pytest.mark.parametrize("then", WAYS)
+@pytest.mark.parametrize("now", WAYS)
+def test_a_test_that_asks_in_another_way_keeps_its_run(tmp_path: Path, then: str, now: str) -> None:
+    """By a call in place of its marker, with trials or without them: nobody else has a claim to what it recorded."""
+    store = Store(tmp_path / "recordings", Redactor())
+    for way, test in ((then, "test_a.py::test_it"), (now, "test_a.py::test_other")):
+        call, trial = WAYS[way]
+        asked = RunRequest("triage", {"n": 1}, occurrence=Occurrence(test, call=call, trial=trial))
+        store.put(asked, run(f"of {test}"))
+    finder = Finder(store, "recording")
+    finder.expect(["test_a.py::test_it", "test_a.py::test_other"])
+    call, trial = WAYS[now]
+    for number in (0, 2):
+        occurrence = Occurrence("test_a.py::test_it", call=call + number, trial=trial)
+        found = given(finder, RunRequest("triage", {"n": 1}, occurrence=occurrence))
+        assert found == (None if number else "of test_a.py::test_it")
 
 
 def test_a_recording_may_be_too_old(store: Store) -> None:

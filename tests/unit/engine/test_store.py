@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -307,7 +308,7 @@ def broken(folder: Path, change: Any) -> Path:
     return path
 
 
-TOUCHED = "it was not touched: mend it, or remove it and record anew"
+TOUCHED = "it was not touched: mend it, or remove it and make its runs anew"
 
 
 @pytest.mark.parametrize(
@@ -420,6 +421,95 @@ def test_a_killed_writer_leaves_whole_files(folder: Path) -> None:
     left.touch()
     files.sweep([folder / "triage"])
     assert [path for path in (folder / "triage").iterdir() if path.suffix != ".json"] == []
+
+
+def test_two_sessions_that_take_turns_lose_nothing(folder: Path) -> None:
+    """Each writes into the file that the other has left, and begins no file that is there already."""
+    stores = [Store(folder, Redactor()), Store(folder, Redactor())]
+    asked = [request(f"test_it.py::test[{n:03}]") for n in range(2 * MOST_OCCURRENCES + 20)]
+    for number, one in enumerate(asked):
+        stores[number // 7 % 2].put(one, run(one, run_id=one.occurrence.test))
+    stores[0].remove(folder / "triage" / text_file(folder), {asked[0].occurrence})
+    stores[1].put(asked[-1], run(asked[-1], run_id="again"))
+    for store in stores:
+        store.tidy()
+    kept = Store(folder, Redactor())
+    found = {one.occurrence: found.run.run_id for one in asked if (found := kept.find(one))}
+    expected = {one.occurrence: one.occurrence.test for one in asked[1:-1]}
+    assert found == {**expected, asked[-1].occurrence: "again"}
+    assert len(list(kept.everything())) == len(asked) - 1
+
+
+def text_file(folder: Path) -> str:
+    """The first file of a folder's one request."""
+    return min((path.name for path in folder.glob("*/*.json")), key=len)
+
+
+WRITES_ITS_OWN = """
+    import sys
+    from pathlib import Path
+    from pytest_wisebot.engine.store import Store
+    from pytest_wisebot.redaction import Redactor
+    from pytest_wisebot.runs import Occurrence, RunRequest, WorkflowRun
+
+    store = Store(Path(sys.argv[1]), Redactor())
+    for number in range(150):
+        asked = RunRequest("triage", {"n": number % 2}, occurrence=Occurrence(f"{sys.argv[2]}[{number}]"))
+        store.put(asked, WorkflowRun(ok=True, workflow="triage"))
+    store.tidy()
+"""
+
+
+def test_two_sessions_at_once_lose_nothing(folder: Path) -> None:
+    """Both write the same files, as fast as they can."""
+    processes = [
+        subprocess.Popen([sys.executable, "-c", textwrap.dedent(WRITES_ITS_OWN), str(folder), name]) for name in "ab"
+    ]
+    assert [process.wait(60) for process in processes] == [0, 0]
+    kept = [occurrence.test for _, occurrence, _ in Store(folder, Redactor()).everything()]
+    assert sorted(kept) == sorted(f"{name}[{number}]" for name in "ab" for number in range(150))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX locks")
+def test_a_session_that_was_stopped_holds_nobody_up_for_ever(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lock has a deadline: the run is written all the same."""
+    monkeypatch.setattr(files, "LOCK_SECONDS", 0.05)
+    store, asked = Store(folder, Redactor()), request()
+    with files.alone_in(folder / "triage"):
+        store.put(asked, run(asked))
+    assert store.find(asked)
+
+
+@pytest.mark.parametrize("writes", range(1, 4))
+def test_a_killed_clean_up_brings_no_old_run_back(folder: Path, monkeypatch: pytest.MonkeyPatch, writes: int) -> None:
+    """Wherever `Store.tidy` was killed, each run that a later session records takes the place of the old one."""
+    asked = [request(f"test_it.py::test[{n:03}]") for n in range(2 * MOST_OCCURRENCES + 20)]
+    store = Store(folder, Redactor())
+    for one in reversed(asked):
+        store.put(one, run(one, run_id="old"))
+    with monkeypatch.context() as patch:
+        patch.setattr("pytest_wisebot.engine.store.write_whole", dies_after(writes))
+        with pytest.raises(KeyboardInterrupt):
+            store.tidy()
+    store = Store(folder, Redactor())
+    for one in asked:
+        store.put(one, run(one, run_id="new"))
+    store.tidy()
+    store = Store(folder, Redactor())
+    assert {found.run.run_id for one in asked if (found := store.find(one))} == {"new"}
+    assert len(list(store.everything())) == len(asked)
+
+
+def dies_after(writes: int) -> Callable[[str, bytes], None]:
+    """Writes files whole, and so many of them."""
+    left = iter(range(writes))
+
+    def write(path: str, data: bytes) -> None:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        files.write_whole(path, data)
+
+    return write
 
 
 @pytest.mark.parametrize(
