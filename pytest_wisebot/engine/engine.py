@@ -195,7 +195,7 @@ class Engine:
     def _drop(self, job: Job, *, counts: bool = False) -> None:
         job.claims -= 1
         if job.claims == 0:
-            if job.begun_at is None or job.resting:  # else it comes home, for whoever may still ask
+            if not job.flight.sent:  # else it comes home, for whoever may still ask
                 self._unshare(job)
             self._told(partial(self._runner.drop, job, counts=counts))
 

@@ -109,7 +109,7 @@ class Runner:
             self._window.hurry(job.ticket)
 
     def drop(self, job: Job, *, counts: bool = False) -> None:
-        """Nobody wants this one any more: what may have happened is let come to its end, all else ends here.
+        """Nobody wants this one any more: an attempt that has begun to go out comes to its end, all else ends here.
 
         Args:
             job: the one.
@@ -131,7 +131,7 @@ class Runner:
             else:
                 self.ledger.leave(self._loop.time())
                 job.future.set_result(Ended(_given_up(job)))
-        elif job.resting and job.task is not None and not isinstance(job.flight.failure, OutcomeUnknown):
+        elif job.task is not None and not job.flight.sent:
             job.task.cancel()
 
     def give_up(self, job: Job) -> None:

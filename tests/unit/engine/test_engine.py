@@ -338,6 +338,20 @@ def test_what_nobody_will_wait_for_is_let_go(made: tuple[Engine, FakeClient]) ->
     assert client.order == ["a", "b", "s"]
 
 
+def test_a_shared_run_that_was_let_go_before_it_was_sent_is_nobody_s(made: tuple[Engine, FakeClient]) -> None:
+    """It ends although its turn had come, and who asks for the same after that gets a new one."""
+    one, client = made
+    client.connecting.add("a")
+    first = one.submit(SHARED)
+    client.wait_for("a")
+    first.let_go()
+    client.connecting.clear()
+    client.open("a")
+    assert one.submit(SHARED).wait(10).run_id == "run-2"
+    with pytest.raises(Cancelled, match=r'^the run of workflow "a" was given up before it was sent$'):
+        first.wait(10)
+
+
 # --- waiting
 
 

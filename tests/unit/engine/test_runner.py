@@ -282,8 +282,23 @@ def test_what_has_begun_is_let_come_to_its_end_when_nobody_wants_it(clock: Clock
     clock.run(main())
 
 
+def test_what_nobody_wants_any_more_and_only_connects_is_not_sent(clock: Clock) -> None:
+    """Its turn had come, and nothing of it has gone out: its place and its part of the budget go to the next one."""
+
+    async def main() -> None:
+        async with House(clock, {"a": Step(connect=5.0)}, cap=1, budget=1) as house:
+            a, b = house.take("a", "b")
+            await house.until(2.0)
+            house.runner.drop(a)
+            assert await words(a) == 'Cancelled: the run of workflow "a" was given up before it was sent'
+            assert await told(b) == ["ok"]
+            assert house.client.sent == [(2, "b")]
+
+    clock.run(main())
+
+
 def test_what_nobody_wants_any_more_is_not_tried_again(clock: Clock) -> None:
-    """What provably did not start ends between two attempts; what may have happened goes on until it is known."""
+    """It ends between two attempts: as what provably did not start, or as what may have happened."""
 
     async def main() -> None:
         script: Script = {"a": [limited(10.0)], "b": [LOST]}
@@ -293,9 +308,10 @@ def test_what_nobody_wants_any_more_is_not_tried_again(clock: Clock) -> None:
             for job in (a, b):
                 house.runner.drop(job)
             assert await words(a) == 'Cancelled: the run of workflow "a" was given up before it was sent'
+            assert (await words(b)).startswith("ConnectionLost: the connection ended before the answer was whole")
             assert clock.now == 0.25
-            assert await told(b) == ["ok"]
-            assert [name for _, name in house.client.sent] == ["a", "b", "b"]
+            assert [name for _, name in house.client.sent] == ["a", "b"]
+            assert house.runner.numbers().not_awaited == 1
 
     clock.run(main())
 
