@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import threading
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ class Strings:
 
     Attributes:
         awaited: a test waits for it now.
+        forsaken: nobody waits for it any more, though it has not ended; somebody may again.
         cancel: the test does not want it any more. Gives what the test gets in its place, where the run itself goes
             on for others; else None.
         on_wait: somebody begins to wait in this process, or has ended to.
@@ -31,6 +33,7 @@ class Strings:
 
     awaited: Callable[[], None]
     cancel: Callable[[], WisebotError | None]
+    forsaken: Callable[[], None] = lambda: None
     let_go: Callable[[], None] = lambda: None
     on_wait: Callable[[bool], None] | None = None
 
@@ -46,7 +49,9 @@ class PendingRun:
         self.request = request
         self.future = future
         self._strings = strings
-        self._told = False
+        self._lock = threading.Lock()
+        self._waits = 0
+        """How many wait for it, and have waited to its end."""
         self._cancelled = False
         self._own: Outcome | None = None
         """What this test alone gets: its copy of a run that is shared, or that it gave up its part in one."""
@@ -97,13 +102,22 @@ class PendingRun:
 
     def awaited(self) -> None:
         """Tells the engine that a test waits for it, and does not wait."""
-        if not self._told:
-            self._told = True
-            self._strings.awaited()
+        with self._lock:
+            self._waits += 1
+            if self._waits == 1:
+                self._strings.awaited()
+
+    def forsaken(self) -> None:
+        """Tells the engine that who waited for it has given that up."""
+        with self._lock:
+            if self._waits == 1:
+                self._strings.forsaken()
+            self._waits = max(0, self._waits - 1)
 
     def let_go(self) -> None:
         """Tells the engine that nobody will wait for it any more."""
         if not self.done:
+            self.forsaken()
             self._strings.let_go()
 
     def cancel(self) -> bool:
@@ -131,15 +145,17 @@ class PendingRun:
     @contextmanager
     def _waiting(self) -> Iterator[None]:
         self.awaited()
-        tell = self._strings.on_wait
-        if self.done or tell is None:
+        if self.done:
             yield
             return
+        tell = self._strings.on_wait or _nobody_minds
         tell(True)
         try:
             yield
         finally:
             tell(False)
+            if not self.done:
+                self.forsaken()
 
     async def _ended(self) -> None:
         try:
@@ -174,3 +190,8 @@ class PendingRun:
             extra=copy.deepcopy(outcome.extra),
             inputs=copy.deepcopy(outcome.inputs),
         )
+
+
+def _nobody_minds(begins: bool) -> None:
+    """Where nobody wants to know who waits."""
+    del begins

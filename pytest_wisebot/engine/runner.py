@@ -108,6 +108,10 @@ class Runner:
             self._awaited.add(job)
             self._window.hurry(job.ticket)
 
+    def forsake(self, job: Job) -> None:
+        """No test waits for this one just now."""
+        self._awaited.discard(job)
+
     def drop(self, job: Job, *, counts: bool = False) -> None:
         """Nobody wants this one any more: an attempt that has begun to go out comes to its end, all else ends here.
 

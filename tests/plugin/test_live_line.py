@@ -173,6 +173,23 @@ def test_whatever_stands_there_stays(
     assert screens.last == watch(*args, **how, term="dumb").last
 
 
+@pytest.mark.parametrize("args", [[], ["-p", "xdist", "-n", "1"]], ids=["one process", "xdist"])
+def test_it_goes_when_a_wait_is_given_up(outside: Any, watch: Any, args: list[str]) -> None:
+    """The test goes on, and the run does: nobody waits, and nothing is said."""
+    outside.project.write("conftest.py", QUICK)
+    outside.test("""
+        def test_it(trigger_workflow):
+            pending = trigger_workflow.start("nap", {"seconds": 4})
+            with pytest.raises(TimeoutError):
+                pending.wait(0.8)
+            time.sleep(2.5)
+    """)
+    screens = watch(*args)
+    assert screens.code == 0
+    assert screens.lines
+    assert [line for line in screens.lines if re.search("oldest [2-9] s", line)] == []
+
+
 def test_it_tells_of_back_off(outside: Any, watch: Any) -> None:
     """Where Wisebot asked for less, the line says until when nobody is let in."""
     outside.project.write("conftest.py", QUICK)

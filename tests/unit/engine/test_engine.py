@@ -14,6 +14,7 @@ import trio
 from pytest_wisebot import Api, Cancelled, ConnectionLost, RateLimited, WorkflowRun
 from pytest_wisebot.engine.engine import Engine
 from pytest_wisebot.engine.ledger import Numbers, Status
+from pytest_wisebot.engine.pending import PendingRun
 from pytest_wisebot.engine.values import Ahead, EngineError
 from pytest_wisebot.redaction import Redactor, Secret
 from pytest_wisebot.runs import RunRequest
@@ -367,6 +368,42 @@ def test_waiting_has_a_limit_that_the_run_does_not_share(made: tuple[Engine, Fak
     assert pending.wait(10).ok
     assert repr(pending) == "<PendingRun a (webhook) ended>"
     assert pending.lag >= 0.0
+
+
+def given_up_waiting(pending: PendingRun) -> None:
+    with pytest.raises(TimeoutError):
+        pending.wait(0.01)
+
+
+def test_a_wait_that_was_given_up_is_none(made: tuple[Engine, FakeClient]) -> None:
+    """The run is nobody's from then on, and counted if it ends so; who waits again makes it theirs again."""
+    one, client = made
+    mine, other = one.submit_all(requests("a", "b"))
+    client.wait_for("a", "b")
+    given_up_waiting(mine)
+    other.awaited()
+    assert one.status().awaited == 1
+    client.open("a", "b")
+    assert other.wait(10).ok
+    mine.future.result(10)
+    assert one.numbers().not_awaited == 1
+    assert mine.wait(10).ok
+    assert one.numbers().not_awaited == 0
+
+
+def test_a_run_is_awaited_as_long_as_one_of_many_waits(made: tuple[Engine, FakeClient]) -> None:
+    """Whether they share it or wait for one and the same."""
+    one, client = made
+    shared, also, mine = one.submit_all([SHARED, SHARED, RunRequest("b")])
+    client.wait_for("a", "b")
+    for pending in (also, mine):
+        pending.awaited()
+    given_up_waiting(shared)
+    given_up_waiting(mine)
+    assert one.status().awaited == 2
+    also.forsaken()
+    mine.forsaken()
+    assert one.status().awaited == 0
 
 
 def test_a_run_can_be_awaited_under_asyncio_and_trio(made: tuple[Engine, FakeClient]) -> None:
