@@ -173,6 +173,25 @@ def test_whatever_stands_there_stays(
     assert screens.last == watch(*args, **how, term="dumb").last
 
 
+@pytest.mark.parametrize("args", [[], ["-s"], ["--capture=sys"]], ids=" ".join)
+def test_it_is_there_for_a_test_that_asks_by_name_alone(outside: Any, watch: Any, args: list[str]) -> None:
+    """Nobody knew before the loop that it would be needed; by then pytest captures all that is written."""
+    outside.project.write("conftest.py", QUICK)
+    outside.test("""
+        @pytest.mark.parametrize("capture", ["capsys", "capfd"])
+        def test_wait(request, capture):
+            captured = request.getfixturevalue(capture)
+            print("mine")
+            request.getfixturevalue("trigger_workflow")("nap", {"seconds": 0.8})
+            assert captured.readouterr() == ("mine\\n", "")
+    """)
+    screens = watch(*args)
+    assert screens.code == 0
+    assert [line for line in screens.lines if not LINE.fullmatch(line)] == []
+    assert "wisebot: 0 done, 1 running, oldest 0 s: nap" in screens.lines
+    assert [line for line in screens.seen[-1] if line in screens.lines] == []
+
+
 @pytest.mark.parametrize("args", [[], ["-p", "xdist", "-n", "1"]], ids=["one process", "xdist"])
 def test_it_goes_when_a_wait_is_given_up(outside: Any, watch: Any, args: list[str]) -> None:
     """The test goes on, and the run does: nobody waits, and nothing is said."""
