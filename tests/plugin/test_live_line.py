@@ -71,8 +71,10 @@ class Screens:
         return {screen[i - 1] for screen in self.seen for i, line in enumerate(screen) if line in self.lines}
 
 
-def watched(folder: Path, *args: str, rows: int = 40, columns: int = 100, term: str = "xterm") -> Screens:
-    """Runs pytest on a terminal of that size."""
+def watched(
+    folder: Path, *args: str, rows: int = 40, columns: int = 100, sized: bool = True, term: str = "xterm"
+) -> Screens:
+    """Runs pytest on a terminal of that size, which may not say how large it is."""
     import fcntl
     import pty
     import struct
@@ -82,7 +84,8 @@ def watched(folder: Path, *args: str, rows: int = 40, columns: int = 100, term: 
 
     screens = Screens()
     master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    said = (rows, columns) if sized else (0, 0)
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", *said, 0, 0))
     process = subprocess.Popen(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--color=no", *args],
         cwd=folder,
@@ -207,6 +210,15 @@ def test_it_goes_when_a_wait_is_given_up(outside: Any, watch: Any, args: list[st
     assert screens.code == 0
     assert screens.lines
     assert [line for line in screens.lines if re.search("oldest [2-9] s", line)] == []
+
+
+def test_it_is_there_where_a_terminal_does_not_know_its_size(outside: Any, watch: Any) -> None:
+    """One that has just been made says that it has no columns: it is taken for one of 80."""
+    outside.project.write("conftest.py", QUICK)
+    outside.test(WAITING.replace("1.3", "0.4"))
+    screens = watch(sized=False)
+    assert screens.code == 0
+    assert "wisebot: 0 done, 2 running, 1 waiting (cap 2), oldest 0 s: nap" in screens.lines
 
 
 def test_it_tells_of_back_off(outside: Any, watch: Any) -> None:
