@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import math
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Final
 
 import anyio
 import anyio.to_thread
@@ -16,6 +19,9 @@ import anyio.to_thread
 from ..errors import WisebotError
 from ..runs import RunRequest, WorkflowRun
 from .values import Ended, Outcome
+
+SLICE: Final = 0.5
+"""Seconds that a thread blocks at a stretch: on Windows Ctrl-C does not wake one that does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +101,7 @@ class PendingRun:
         try:
             with self._waiting():
                 if self._own is None:
-                    self.future.result(timeout)
+                    self._wait(timeout)
         except TimeoutError:
             raise TimeoutError(f"{self!r} after {timeout:g} s of waiting; the run goes on") from None
         return self._settled()
@@ -156,6 +162,17 @@ class PendingRun:
             tell(False)
             if not self.done:
                 self.forsaken()
+
+    def _wait(self, timeout: float | None) -> None:
+        __tracebackhide__ = True
+        ends_at = math.inf if timeout is None else time.monotonic() + timeout
+        while not self.future.done():
+            left = ends_at - time.monotonic()
+            try:
+                self.future.result(min(SLICE, max(0.0, left)))
+            except TimeoutError:
+                if left <= SLICE:
+                    raise
 
     async def _ended(self) -> None:
         try:

@@ -119,6 +119,8 @@ class Runner:
             job: the one.
             counts: whether it is one of those that were not run. A run that was ahead and not needed is none.
         """
+        if job.claims > 0:  # somebody who shares it has come since
+            return
         self._awaited.discard(job)
         if self._queued.pop(job.ticket, None) is not None:
             self._window.leave(job.ticket)
