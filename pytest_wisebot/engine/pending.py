@@ -164,15 +164,19 @@ class PendingRun:
                 self.forsaken()
 
     def _wait(self, timeout: float | None) -> None:
+        """Waits for a lock of its own.
+
+        Not for the future's: a Ctrl-C at the wrong moment leaves that taken, and the engine's thread, which would set
+        the result, waits for it for ever.
+        """
         __tracebackhide__ = True
+        over = threading.Lock()
+        over.acquire()
+        self.future.add_done_callback(lambda _: over.release())
         ends_at = math.inf if timeout is None else time.monotonic() + timeout
-        while not self.future.done():
-            left = ends_at - time.monotonic()
-            try:
-                self.future.result(min(SLICE, max(0.0, left)))
-            except TimeoutError:
-                if left <= SLICE:
-                    raise
+        while not over.acquire(timeout=min(SLICE, max(0.0, ends_at - time.monotonic()))):
+            if time.monotonic() >= ends_at:
+                raise TimeoutError
 
     async def _ended(self) -> None:
         try:
