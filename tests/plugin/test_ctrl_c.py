@@ -327,3 +327,39 @@ def test_ctrl_c_under_xdist_takes_no_longer_than_without_us(begin: Any, project:
         return float(seconds)
 
     hold(PROMISED_UNDER_XDIST, took, idle)
+
+
+UNDER_XDIST = ["-n", "2", "--dist", "loadfile"]
+"""One worker runs all tests of a file, one after the other."""
+
+
+@pytest.mark.parametrize(
+    ("last", "args", "where"),
+    [
+        ("pytest.exit('enough')", [], "False"),
+        ("pytest.exit('enough', 7)", [], "False"),
+        ("assert not pending", ["-x"], "False"),
+        ("assert not pending", ["--maxfail=1"], "False"),
+        ("pass", [], "hasattr(report, 'node')"),
+        ("pass", [], "not hasattr(report, 'node')"),
+    ],
+    ids=["pytest.exit", "with an exit code", "-x", "--maxfail", "a hook of the controller", "a hook of a worker"],
+)
+def test_what_stops_a_session_stops_the_runs_under_xdist(
+    begin: Any, project: Any, last: str, args: list[str], where: str
+) -> None:
+    """At most 1 s later than the same session without a run, and as xdist ends that one, whatever it makes of it."""
+    project.write("conftest.py", BROKEN.replace("WHERE", where))
+    rest = f"\n    def test_last(): {last}\n    def test_never(): assert 'never' == 0"
+    without = begin(IDLE + rest, *UNDER_XDIST, *args, plugins="xdist no:wisebot")
+    without.end()
+    code, unwanted = without.process.returncode, [word for word in UNWANTED if word not in without.output]
+    assert code != 0
+
+    def took() -> float:
+        session = begin(STARTED + rest, *UNDER_XDIST, *args, plugins="xdist wisebot")
+        seconds = session.end()
+        ends(session, code, unwanted=tuple(unwanted))
+        return float(seconds)
+
+    hold(PROMISED_UNDER_XDIST, took, lambda: begin(IDLE + rest, *UNDER_XDIST, *args, plugins="xdist no:wisebot").end())
