@@ -20,7 +20,8 @@ NOT_RUN = "1 run not run: given up before being sent"
 XDIST = pytest.mark.parametrize("args", [[], ["-n", "1"]], ids=["one process", "xdist"])
 
 
-def test_what_had_been_sent_is_paid_for_and_counted(outside: Any, numbers: Any) -> None:
+@XDIST
+def test_what_had_been_sent_is_paid_for_and_counted(outside: Any, numbers: Any, args: list[str]) -> None:
     """The run comes to its end at Wisebot, nobody reads its result, and the summary says that it may have happened."""
     outside.test("""
         @pytest.fixture
@@ -32,7 +33,7 @@ def test_what_had_been_sent_is_paid_for_and_counted(outside: Any, numbers: Any) 
         def test_it(broken, workflow_run):
             pass
     """)
-    result = outside.run()
+    result = outside.run(*args)
     result.assert_outcomes(errors=1)
     assert outside.arrived == ["sent"]
     # The answer may have been read by now, or not: the session ends at once either way.
@@ -41,7 +42,8 @@ def test_what_had_been_sent_is_paid_for_and_counted(outside: Any, numbers: Any) 
     result.stdout.no_fnmatch_line("*wisebot runs*")
 
 
-def test_what_had_not_been_sent_costs_nothing(outside: Any) -> None:
+@XDIST
+def test_what_had_not_been_sent_costs_nothing(outside: Any, args: list[str]) -> None:
     """Once its test is over, a run that waits for its place is taken out of the queue; the others are not held up."""
     outside.test("""
         @pytest.fixture
@@ -51,6 +53,7 @@ def test_what_had_not_been_sent_costs_nothing(outside: Any) -> None:
 
         @pytest.fixture
         def opened():
+            time.sleep(0.2)  # under xdist what the controller was told takes a moment
             open_gate()
 
         @pytest.mark.wisebot("gate", {"n": "flying", "until": GATE})
@@ -66,7 +69,7 @@ def test_what_had_not_been_sent_costs_nothing(outside: Any) -> None:
         def test_right(opened, workflow_run):
             assert workflow_run.result == {"n": "right"}
     """)
-    result = outside.run("--wisebot-concurrency", "1")
+    result = outside.run("--wisebot-concurrency", "1", *args)
     result.assert_outcomes(passed=1, errors=3)
     assert outside.arrived == ["flying", "right"]
     assert NOT_AWAITED in result.outlines
@@ -128,7 +131,8 @@ def test_setup_in_the_style_of_unittest_is_a_fixture_like_others(outside: Any, s
     assert NOT_AWAITED in result.outlines
 
 
-def test_what_was_told_to_come_back_later_does_not_come_back(outside: Any, numbers: Any) -> None:
+@XDIST
+def test_what_was_told_to_come_back_later_does_not_come_back(outside: Any, numbers: Any, args: list[str]) -> None:
     """A run that Wisebot put off, and that no test wants any more, is not sent again, and has not happened."""
     outside.handle.fail_next(outside.rate_limited(0.4), everywhere=True)
     outside.test("""
@@ -144,7 +148,7 @@ def test_what_was_told_to_come_back_later_does_not_come_back(outside: Any, numbe
         def test_meanwhile():
             time.sleep(0.8)
     """)
-    result = outside.run()
+    result = outside.run(*args)
     result.assert_outcomes(passed=1, errors=1)
     assert outside.arrived == ["put off"]
     assert numbers(result)[-1] == NOT_RUN
