@@ -41,14 +41,14 @@ def measured(report: ModuleType, kibibytes: float) -> Any:
     return found
 
 
-@pytest.mark.parametrize(("kibibytes", "verdict"), [(7.5, "kept"), (8.5, "NOT KEPT")])
+@pytest.mark.parametrize(("kibibytes", "verdict"), [(15.5, "kept"), (16.5, "NOT KEPT")])
 def test_memory_may_grow_by_what_the_runs_returned_and_no_more(
     report: ModuleType, kibibytes: float, verdict: str
 ) -> None:
     """It is a promise like the others, and is judged like them."""
     assert list(report.promises([measured(report, kibibytes)]))[1] == (
-        f"{verdict}: 1000 of 0 s, pytest-wisebot, default (8), 8 KiB returned: {kibibytes:.2f} KiB of memory for each "
-        "run, beyond an empty test's, promised 8"
+        f"{verdict}: 1000 of 0 s, pytest-wisebot, default (8), 16 KiB returned: {kibibytes:.2f} KiB of memory for each "
+        "run, beyond an empty test's, promised 16"
     )
 
 
