@@ -163,8 +163,12 @@ def begin(project: Any) -> Callable[..., Session]:
 
 
 def hold(promised: float, took: Callable[[], float], idle: Callable[[], float]) -> None:
-    """Holds a promise: one of a few tries keeps it, or does without what an idle session takes just then."""
+    """Holds a promise: one of a few tries keeps it, or does without what an idle session takes just then.
+
+    A machine that has more to do than it has cores may take twice as long.
+    """
     tries = []
+    promised *= 2 if os.getloadavg()[0] > (os.cpu_count() or 1) else 1
     for _ in range(TRIES):
         tries.append(took())
         if tries[-1] >= promised:
