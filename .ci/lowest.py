@@ -1,4 +1,4 @@
-"""Prints the lowest versions that pyproject.toml allows, as constraints for pip: CI tests what it promises."""
+"""Prints the lowest versions that pyproject.toml allows, as requirements for pip: CI tests what it promises."""
 
 from __future__ import annotations
 

@@ -7,12 +7,13 @@ another host), reads ``.netrc`` or keeps cookies; answers are asked for unpacked
 
 from __future__ import annotations
 
+import asyncio
 import re
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import httpx
 
@@ -73,8 +74,13 @@ class Exchanger:
             MockedError: nothing went over the network.
             Exception: what the network did; see `is_of_the_network`.
         """
+        connection = _Connection(flight)
         async with self._routes.transport(outgoing.host) as transport:
-            response = await transport.handle_async_request(self._request(outgoing, flight))
+            try:
+                response = await transport.handle_async_request(self._request(outgoing, connection))
+            except asyncio.CancelledError:
+                await connection.close()
+                raise
             if not flight.sent:
                 raise MockedError
             try:
@@ -83,13 +89,13 @@ class Exchanger:
                 await response.aclose()
             return Received(response.status_code, response.headers, body, flaw)
 
-    def _request(self, outgoing: Outgoing, flight: Flight) -> httpx.Request:
+    def _request(self, outgoing: Outgoing, connection: _Connection) -> httpx.Request:
         return httpx.Request(
             outgoing.method,
             outgoing.url,
             headers=outgoing.open_headers() | _OF_EVERY_REQUEST,
             content=outgoing.body,
-            extensions={"trace": flight.trace, "timeout": self._timeout},
+            extensions={"trace": connection.trace, "timeout": self._timeout},
         )
 
     async def _read(self, response: httpx.Response) -> tuple[bytes, str | None]:
@@ -119,6 +125,23 @@ class Exchanger:
             if isinstance(cause, OSError) and cause.errno is not None:
                 return f"no connection ({cause.strerror})"
         return f"no connection ({type(error).__name__})"
+
+
+class _Connection:
+    """Closes what httpcore leaves open when a TLS handshake is given up."""
+
+    def __init__(self, flight: Flight) -> None:
+        self._flight = flight
+        self._stream: Any = None
+
+    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        if event.endswith(".connect_tcp.complete"):
+            self._stream = info["return_value"]
+        await self._flight.trace(event, info)
+
+    async def close(self) -> None:
+        if self._stream is not None:
+            await self._stream.aclose()
 
 
 def is_of_the_network(error: Exception) -> bool:

@@ -90,6 +90,8 @@ class _Worker:
                 self._submit(message["id"], wire.request_from_dict(message["request"]), message["key"])
             case "awaited":
                 self._await(message["id"])
+            case "forsaken":
+                self._forsake(message["id"])
             case "cancel":
                 self._cancel(message["id"])
             case "forget":
@@ -129,6 +131,11 @@ class _Worker:
             pending.awaited()
             self._awaited.add(number)
             self._let_go_of(number)
+
+    def _forsake(self, number: int) -> None:
+        if (pending := self._pending.get(number)) is not None:
+            self._awaited.discard(number)
+            pending.forsaken()
 
     def _ended(self, number: int, future: Future[Ended]) -> None:
         self._end(number, future.result())

@@ -187,6 +187,7 @@ class Engine:
         strings = Strings(
             awaited=partial(self._awaited, job),
             cancel=partial(self._cancelled, job),
+            forsaken=partial(self._forsaken, job),
             let_go=partial(self._let_go, job),
             on_wait=self._on_wait,
         )
@@ -195,7 +196,7 @@ class Engine:
     def _drop(self, job: Job, *, counts: bool = False) -> None:
         job.claims -= 1
         if job.claims == 0:
-            if job.begun_at is None or job.resting:  # else it comes home, for whoever may still ask
+            if not job.flight.sent:  # else it comes home, for whoever may still ask
                 self._unshare(job)
             self._told(partial(self._runner.drop, job, counts=counts))
 
@@ -207,9 +208,18 @@ class Engine:
     # --- what pending runs tell
 
     def _awaited(self, job: Job) -> None:
-        job.mark.awaited = True
-        if not job.future.done():
-            self._told(self._runner.hurry, job)
+        with self._lock:
+            job.waiters += 1
+            job.mark.awaited = True
+            if not job.future.done():
+                self._told(self._runner.hurry, job)
+
+    def _forsaken(self, job: Job) -> None:
+        with self._lock:
+            job.waiters -= 1
+            job.mark.awaited = job.waiters > 0
+            if not job.mark.awaited:
+                self._told(self._runner.forsake, job)
 
     def _cancelled(self, job: Job) -> WisebotError | None:
         with self._lock:
@@ -222,7 +232,6 @@ class Engine:
 
     def _let_go(self, job: Job) -> None:
         with self._lock:
-            job.mark.awaited &= job.claims > 1
             self._drop(job, counts=True)
 
     # --- the background thread

@@ -24,7 +24,7 @@ class Mark:
     Attributes:
         sent: a request has begun to go out, and it is not known that no run came of it.
         ended: it ended by itself, and was not given up.
-        awaited: a test waited for it.
+        awaited: a test waits for it, or has waited to its end.
     """
 
     sent: bool = False
@@ -39,6 +39,7 @@ class Job:
     Attributes:
         key: of the declared test that it was made for; empty for one that a test called for.
         claims: how many tests, and keys of tests that have not asked yet, it is for.
+        waiters: how many of them wait for it, or have waited to its end.
         future: what whoever waits for it waits on.
         flight: how far it has come.
         task: what runs it, once it has begun.
@@ -55,6 +56,7 @@ class Job:
     key: str = ""
     ticket: Ticket = field(default_factory=Ticket)
     claims: int = 1
+    waiters: int = 0
     future: Future[Ended] = field(default_factory=Future)
     flight: Flight = field(default_factory=Flight)
     mark: Mark = field(default_factory=Mark)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import math
+import threading
+import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Final
 
 import anyio
 import anyio.to_thread
@@ -16,6 +20,9 @@ from ..errors import WisebotError
 from ..runs import RunRequest, WorkflowRun
 from .values import Ended, Outcome
 
+SLICE: Final = 0.5
+"""Seconds that a thread blocks at a stretch: on Windows Ctrl-C does not wake one that does."""
+
 
 @dataclass(frozen=True, slots=True)
 class Strings:
@@ -23,6 +30,7 @@ class Strings:
 
     Attributes:
         awaited: a test waits for it now.
+        forsaken: nobody waits for it any more, though it has not ended; somebody may again.
         cancel: the test does not want it any more. Gives what the test gets in its place, where the run itself goes
             on for others; else None.
         on_wait: somebody begins to wait in this process, or has ended to.
@@ -31,6 +39,7 @@ class Strings:
 
     awaited: Callable[[], None]
     cancel: Callable[[], WisebotError | None]
+    forsaken: Callable[[], None] = lambda: None
     let_go: Callable[[], None] = lambda: None
     on_wait: Callable[[bool], None] | None = None
 
@@ -46,7 +55,9 @@ class PendingRun:
         self.request = request
         self.future = future
         self._strings = strings
-        self._told = False
+        self._lock = threading.Lock()
+        self._waits = 0
+        """How many wait for it, and have waited to its end."""
         self._cancelled = False
         self._own: Outcome | None = None
         """What this test alone gets: its copy of a run that is shared, or that it gave up its part in one."""
@@ -90,20 +101,29 @@ class PendingRun:
         try:
             with self._waiting():
                 if self._own is None:
-                    self.future.result(timeout)
+                    self._wait(timeout)
         except TimeoutError:
             raise TimeoutError(f"{self!r} after {timeout:g} s of waiting; the run goes on") from None
         return self._settled()
 
     def awaited(self) -> None:
         """Tells the engine that a test waits for it, and does not wait."""
-        if not self._told:
-            self._told = True
-            self._strings.awaited()
+        with self._lock:
+            self._waits += 1
+            if self._waits == 1:
+                self._strings.awaited()
+
+    def forsaken(self) -> None:
+        """Tells the engine that who waited for it has given that up."""
+        with self._lock:
+            if self._waits == 1:
+                self._strings.forsaken()
+            self._waits = max(0, self._waits - 1)
 
     def let_go(self) -> None:
         """Tells the engine that nobody will wait for it any more."""
         if not self.done:
+            self.forsaken()
             self._strings.let_go()
 
     def cancel(self) -> bool:
@@ -131,15 +151,32 @@ class PendingRun:
     @contextmanager
     def _waiting(self) -> Iterator[None]:
         self.awaited()
-        tell = self._strings.on_wait
-        if self.done or tell is None:
+        if self.done:
             yield
             return
+        tell = self._strings.on_wait or _nobody_minds
         tell(True)
         try:
             yield
         finally:
             tell(False)
+            if not self.done:
+                self.forsaken()
+
+    def _wait(self, timeout: float | None) -> None:
+        """Waits for a lock of its own.
+
+        Not for the future's: a Ctrl-C at the wrong moment leaves that taken, and the engine's thread, which would set
+        the result, waits for it for ever.
+        """
+        __tracebackhide__ = True
+        over = threading.Lock()
+        over.acquire()
+        self.future.add_done_callback(lambda _: over.release())
+        ends_at = math.inf if timeout is None else time.monotonic() + timeout
+        while not over.acquire(timeout=min(SLICE, max(0.0, ends_at - time.monotonic()))):
+            if time.monotonic() >= ends_at:
+                raise TimeoutError
 
     async def _ended(self) -> None:
         try:
@@ -174,3 +211,8 @@ class PendingRun:
             extra=copy.deepcopy(outcome.extra),
             inputs=copy.deepcopy(outcome.inputs),
         )
+
+
+def _nobody_minds(begins: bool) -> None:
+    """Where nobody wants to know who waits."""
+    del begins

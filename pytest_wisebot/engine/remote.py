@@ -82,7 +82,12 @@ class RemoteEngine:
                 raise Cancelled("the session has ended: no run is started any more")
             self._futures[number] = future
         self._tell({"do": "submit", "id": number, "request": wire.request_to_dict(request), "key": key})
-        return PendingRun(request, future, Strings(partial(self._awaited, number), partial(self._cancel, number)))
+        strings = Strings(
+            awaited=partial(self._awaited, number),
+            cancel=partial(self._cancel, number),
+            forsaken=partial(self._forsaken, number),
+        )
+        return PendingRun(request, future, strings)
 
     def submit_all(self, requests: Iterable[RunRequest]) -> list[PendingRun]:
         """Starts these runs."""
@@ -135,6 +140,9 @@ class RemoteEngine:
 
     def _awaited(self, number: int) -> None:
         self._tell({"do": "awaited", "id": number})
+
+    def _forsaken(self, number: int) -> None:
+        self._tell({"do": "forsaken", "id": number})
 
     def _cancel(self, number: int) -> WisebotError | None:
         self._tell({"do": "cancel", "id": number})

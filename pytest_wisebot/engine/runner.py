@@ -108,13 +108,19 @@ class Runner:
             self._awaited.add(job)
             self._window.hurry(job.ticket)
 
+    def forsake(self, job: Job) -> None:
+        """No test waits for this one just now."""
+        self._awaited.discard(job)
+
     def drop(self, job: Job, *, counts: bool = False) -> None:
-        """Nobody wants this one any more: what may have happened is let come to its end, all else ends here.
+        """Nobody wants this one any more: an attempt that has begun to go out comes to its end, all else ends here.
 
         Args:
             job: the one.
             counts: whether it is one of those that were not run. A run that was ahead and not needed is none.
         """
+        if job.claims > 0:  # somebody who shares it has come since
+            return
         self._awaited.discard(job)
         if self._queued.pop(job.ticket, None) is not None:
             self._window.leave(job.ticket)
@@ -131,7 +137,7 @@ class Runner:
             else:
                 self.ledger.leave(self._loop.time())
                 job.future.set_result(Ended(_given_up(job)))
-        elif job.resting and job.task is not None and not isinstance(job.flight.failure, OutcomeUnknown):
+        elif job.task is not None and not job.flight.sent:
             job.task.cancel()
 
     def give_up(self, job: Job) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -35,9 +36,18 @@ class Closing:
         try:
             return (yield)
         finally:
-            self.live.stop()
-            if (engine := self._owner.begun) is not None:
-                engine.give_up_all()  # and not closed yet: a fixture's end may run a workflow that cleans up
+            self._end_loop()
+
+    def begin_late(self) -> None:
+        """The loop is under way, and its wrapper too late: a test has asked that did not say so before."""
+        capture: Any = self._config.pluginmanager.get_plugin("capturemanager")
+        with capture.global_and_fixture_disabled() if capture is not None else nullcontext():
+            self.live.start()
+
+    def _end_loop(self) -> None:
+        self.live.stop()
+        if (engine := self._owner.begun) is not None:
+            engine.give_up_all()  # and not closed yet: a fixture's end may run a workflow that cleans up
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_logreport(self) -> Generator[None, Any, Any]:
@@ -51,6 +61,7 @@ class Closing:
 
         After every other plugin: they may change the exit code, and a fixture's end may run a workflow that cleans up.
         """
+        self._end_loop()  # once more: who began late has not seen it end
         history = self._owner.begun_history
         if history is not None:
             for path in history.written:

@@ -146,7 +146,7 @@ class Live:
     def _columns(self) -> int:
         with suppress(OSError):
             if self._fd is not None:
-                return os.get_terminal_size(self._fd).columns
+                return os.get_terminal_size(self._fd).columns or 80  # a fresh pseudo terminal says 0
         return 80
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -80,8 +81,8 @@ def show_plan(session: pytest.Session) -> None:
         pytest.UsageError: the settings are wrong, and a selected test needs them.
     """
     config = session.config
-    items = [item for item in session.items if _starts_runs(item)]
-    lines = ["no selected test runs a workflow"]
+    items = [item for item in session.items if _starters(item)]
+    lines = ["no selected test names workflow_run or trigger_workflow"]
     if items:
         try:
             settings = owner_of(config).unguarded
@@ -141,7 +142,7 @@ class _Planning:
         except WisebotError as error:
             self.plan.wrong.append((item.nodeid, str(error).removeprefix(f"{item.nodeid}: ")))
             return
-        if request is None or "trigger_workflow" in getattr(item, "fixturenames", ()):
+        if request is None or "trigger_workflow" in _starters(item):
             self.plan.unknown.append(item.nodeid)
             self.plan.repeated += demand is not None
         if request is not None and not (request.share and request.key in self._shared):
@@ -166,8 +167,19 @@ class _Planning:
         return self._ahead[request.test] > 0 or (request.share and request.key in self._shared_ahead)
 
 
-def _starts_runs(item: pytest.Item) -> bool:
-    return not {"workflow_run", "trigger_workflow"}.isdisjoint(getattr(item, "fixturenames", ()))
+def _starters(item: pytest.Item) -> set[str]:
+    """By which fixtures a test starts runs: its arguments, and what it names for ``request.getfixturevalue``."""
+    return {"workflow_run", "trigger_workflow"} & {*getattr(item, "fixturenames", ()), *_by_name(item)}
+
+
+def _by_name(item: pytest.Item) -> Iterator[object]:
+    """What stands in the code of a test and its fixtures, where that asks for fixtures by name: among it the names."""
+    definitions = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
+    functions = [getattr(item, "function", None), *(found[-1].func for found in definitions.values() if found)]
+    for function in functions:
+        code = getattr(inspect.unwrap(function), "__code__", None) if function is not None else None
+        if code is not None and "getfixturevalue" in code.co_names:
+            yield from code.co_consts
 
 
 def _typical(known: Durations) -> dict[str, float]:

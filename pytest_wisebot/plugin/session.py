@@ -121,7 +121,10 @@ def _home_of(config: pytest.Config, *, collected: bool) -> Home:
         config.add_cleanup(guest.close)
         return guest
     owner = owner_of(config)
-    config.pluginmanager.register(Closing(config, owner), "wisebot-closing")
+    closing = Closing(config, owner)
+    config.pluginmanager.register(closing, "wisebot-closing")
+    if not collected:
+        closing.begin_late()
     return owner
 
 

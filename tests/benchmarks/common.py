@@ -19,9 +19,9 @@ emulator = Emulator()
 @emulator.workflow("wait")
 def wait(inputs):
     time.sleep(inputs.get("seconds", 0))
-    return inputs
+    return inputs | {"text": "x" * 1024 * inputs["kibibytes"]} if "kibibytes" in inputs else inputs
 """
-"""The module ``flows``: a run takes as many seconds as its input bag says."""
+"""The module ``flows``: a run takes as many seconds, and returns as much beyond its input bag, as that says."""
 
 
 @contextmanager

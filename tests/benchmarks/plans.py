@@ -10,6 +10,12 @@ from typing import Final
 DEFAULT_CAP: Final = 8
 """How many runs this plugin has in flight where nobody says otherwise."""
 
+RETURNED: Final = 16
+"""KiB that each run returns where it is measured whether memory grows by more than that.
+
+With a thousand of them what the store keeps of files in memory is as large as it gets.
+"""
+
 
 class Way(Enum):
     """A way to have runs."""
@@ -36,6 +42,7 @@ class Variant:
         limit: the names of the variants whose run loops, added, this one is held against.
         part: one of so many tests is run, and the rest is extrapolated.
         many: so many times the suite's tests.
+        returns: KiB that each run returns beyond its input bag.
         cache: pytest's: None for none, False for an empty one, True for what the variant before has left there.
     """
 
@@ -45,6 +52,7 @@ class Variant:
     limit: tuple[str, ...] = ()
     part: int = 1
     many: int = 1
+    returns: int = 0
     cache: bool | None = None
 
 
@@ -53,7 +61,8 @@ class Promise:
     """What a variant may take at most.
 
     Attributes:
-        figure: ``limit``: times its limit; ``best``: times the best possible; ``peak``: MiB of memory.
+        figure: ``limit``: times its limit; ``best``: times the best possible; ``peak``: MiB of memory;
+            ``growth``: KiB of memory for each run that has ended.
     """
 
     variant: Variant
@@ -152,13 +161,15 @@ def _mixed(size: Size) -> Suite:
 def _nothing(size: Size) -> Suite:
     gather, empty = _gather(DEFAULT_CAP), Variant("the tests, empty", Way.EMPTY)
     ours = _ours(DEFAULT_CAP, gather, empty)
-    four_times = [replace(one, name=f"four times as many: {one.name}", many=4, limit=()) for one in (empty, ours)]
+    returning = replace(ours, name=f"{ours.name}, {RETURNED} KiB returned", returns=RETURNED, limit=())
+    four_times = [replace(one, name=f"four times as many: {one.name}", many=4) for one in (empty, returning)]
+    workers, series = _xdist(size, gather, empty), _series(size, gather, empty)
     return Suite(
         "nothing",
         f"{size.thousand} of 0 s",
         [0.0] * size.thousand,
-        [gather, empty, ours, _xdist(size, gather, empty), _series(size, gather, empty), *four_times],
-        [Promise(ours, "limit", 1.5)],
+        [gather, empty, ours, workers, series, returning, *four_times],
+        [Promise(ours, "limit", 1.5), Promise(returning, "growth", RETURNED)],
     )
 
 
@@ -167,12 +178,11 @@ def _crowd(size: Size) -> Suite:
     gather = _gather(size.at_once)
     ours = _ours(size.at_once, gather)
     workers = replace(_xdist(size, gather), part=size.part)
-    series = replace(_series(size, gather), part=5 * size.part)
     return Suite(
         "crowd",
         f"{len(seconds)} of {size.second:g} s",
         seconds,
-        [gather, ours, workers, series],
+        [gather, ours, workers, _series(size, gather)],
         [Promise(ours, "limit", 1.3), Promise(ours, "peak", 300)],
     )
 

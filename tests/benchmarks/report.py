@@ -14,16 +14,21 @@ from sessions import Figures
 
 COLUMNS = ("runs", "by", "run loop, s", "times the limit", "times the best", "process, s", "CPU, s", "peak, MiB")
 
-WORDS = {"limit": "times the limit", "best": "times the best possible", "peak": "MiB at most"}
+WORDS = {
+    "limit": "times the limit",
+    "best": "times the best possible",
+    "peak": "MiB at most",
+    "growth": "KiB of memory for each run, beyond an empty test's",
+}
 """What a promise's figure is called."""
 
 NOTES = """\
 Medians of {rounds}, {date}, {cores} cores ({machine}, load {load:.1f}), Python {python}, httpx {httpx},
 pytest {pytest}, {files} open files allowed. Everything ran in turn, against an emulator in a process of its own. The
-limit is the suite's bare gather: for this plugin that of the same concurrency, for plain httpx that of 8 or 16; for
-runs of 0 s it is the gather and the same tests empty, added. The best is what no schedule of this concurrency can do
-without. Where not all tests were run, seconds are extrapolated, memory is not. Memory is that of all the session's
-processes together."""
+limit is the suite's bare gather: for this plugin that of the same concurrency, for plain httpx that of 8, 16 or 500;
+for runs of 0 s it is the gather and the same tests empty, added. The best is what no schedule of this concurrency can
+do without. Where it says "from one test in 10", only these were run: seconds, of CPU too, are extrapolated, memory is
+not. Memory is that of all the session's processes together."""
 
 
 class Measured:
@@ -60,11 +65,15 @@ class Measured:
         shortest = best(self.suite.seconds, variant.cap)
         return self.median(variant, "loop") / shortest if shortest and variant.way in (Way.GATHER, Way.OURS) else None
 
-    def kibibytes_a_test(self, way: Way) -> float | None:
-        """What each test more adds to the memory; None where nobody measured more tests."""
-        sizes = {variant.many: self.median(variant, "peak") for variant in self.suite.variants if variant.way is way}
-        most = max(sizes, default=1)
-        return (sizes[most] - sizes[1]) * 1024 / ((most - 1) * len(self.suite.seconds)) if most > 1 else None
+    def growth(self, variant: Variant) -> float:
+        """KiB that each of a variant's runs adds to the memory, beyond what an empty test adds."""
+        return self._kibibytes_a_test(variant.way, variant.returns) - self._kibibytes_a_test(Way.EMPTY)
+
+    def _kibibytes_a_test(self, way: Way, returns: int = 0) -> float:
+        alike = [one for one in self.suite.variants if (one.way, one.returns) == (way, returns)]
+        few, most = min(alike, key=lambda one: one.many), max(alike, key=lambda one: one.many)
+        more = (most.many - few.many) * len(self.suite.seconds)
+        return (self.median(most, "peak") - self.median(few, "peak")) * 1024 / more
 
     def _all(self, name: str, figure: str) -> list[float]:
         return [getattr(one, figure) for one in self._figures[name]]
@@ -101,20 +110,18 @@ def promises(found: Iterable[Measured]) -> Iterator[str]:
             verdict = "kept" if value <= promise.most else "NOT KEPT"
             what = f"{one.suite.title}, {promise.variant.name}"
             yield f"{verdict}: {what}: {value:.2f} {WORDS[promise.figure]}, promised {promise.most:g}"
-        with_run, empty = one.kibibytes_a_test(Way.OURS), one.kibibytes_a_test(Way.EMPTY)
-        if with_run is not None and empty is not None:
-            yield f"memory: {one.suite.title}: {with_run:.2f} KiB for each test, an empty one {empty:.2f} KiB"
 
 
 def _value(one: Measured, promise: Promise) -> float:
-    ratio = {"limit": one.over_limit, "best": one.over_best}.get(promise.figure)
-    found = ratio(promise.variant) if ratio else one.median(promise.variant, promise.figure)
+    derived = {"limit": one.over_limit, "best": one.over_best, "growth": one.growth}.get(promise.figure)
+    found = derived(promise.variant) if derived else one.median(promise.variant, promise.figure)
     assert found is not None
     return found
 
 
 def _line(one: Measured, variant: Variant) -> str:
-    name = variant.name if variant.part == 1 else f"{variant.name} (from one test in {variant.part})"
+    name = f"**{variant.name}**" if variant.way is Way.OURS else variant.name
+    name += f" (from one test in {variant.part})" if variant.part > 1 else ""
     cells = [
         one.suite.title,
         name,

@@ -34,7 +34,8 @@ TARGET = ("--wisebot-origin={BENCHMARK_ORIGIN}", "--wisebot-secret=env:BENCHMARK
 def measured(variant: Variant, seconds: Sequence[float], ready: Ready, folder: Path) -> Figures:
     """What a variant takes, once."""
     EmulatorHandle(ready).reset(everywhere=True)
-    bags = [{"n": number, "seconds": each} for number, each in enumerate([*seconds] * variant.many)]
+    returns = {"kibibytes": variant.returns} if variant.returns else {}
+    bags = [{"n": number, "seconds": each, **returns} for number, each in enumerate([*seconds] * variant.many)]
     some = bags[:: variant.part]
     match variant.way:
         case Way.GATHER:

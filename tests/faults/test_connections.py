@@ -163,6 +163,28 @@ def test_a_run_that_is_given_up_names_its_host(settings: Any, emulator: Emulator
         engine.close()
 
 
+def test_a_handshake_that_is_given_up_leaves_no_connection_open(settings: Any) -> None:
+    """The other side sees its end at once, and not when somebody collects what was left behind."""
+    from pytest_wisebot.engine.engine import Engine
+    from pytest_wisebot.redaction import Redactor
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(5)
+        origin = f"https://127.0.0.1:{silent.getsockname()[1]}"
+        patient = dataclasses.replace(settings, timeout=60.0, connect_timeout=60.0)
+        engine = Engine(patient.replace(origin=origin, secret="FAKE-secret-of-echo"), Redactor())
+        try:
+            pending = engine.submit(RunRequest("echo"))
+            connection, _ = silent.accept()
+            with connection:
+                connection.settimeout(5)
+                assert connection.recv(65536)
+                pending.cancel()
+                assert connection.recv(65536) == b""
+        finally:
+            engine.close()
+
+
 def test_a_name_server_that_is_slow_holds_nothing_back(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The deadline ends the run, and the engine's end does not wait for the look-up either."""
     from pytest_wisebot.engine.engine import Engine

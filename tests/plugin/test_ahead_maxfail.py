@@ -82,3 +82,21 @@ def test_a_test_that_ends_the_session_leaves_the_rest_unsent(outside: Any, numbe
         "2 runs not run: given up before being sent",
         "1 run was sent and not awaited: it may have happened",
     ]
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["by argument", "by name alone"])
+def test_what_the_last_test_left_is_given_up_with_the_loop(outside: Any, numbers: Any, named: bool) -> None:
+    """Before the last lines, which say so; whenever the plugin had learnt that it was needed."""
+    trigger = "trigger_workflow" if named else 'request.getfixturevalue("trigger_workflow")'
+    outside.test(f"""
+        def test_it(request{", trigger_workflow" if named else ""}):
+            for n in range(3):
+                {trigger}.start("gate", {{"n": n, "until": GATE}})
+            until(lambda: arrived() == [0])
+    """)
+    result = outside.run("--wisebot-concurrency", "1")
+    result.assert_outcomes(passed=1)
+    assert numbers(result) == [
+        "2 runs not run: given up before being sent",
+        "1 run was sent and not awaited: it may have happened",
+    ]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+NEIGHBOURS = "anyio pytest-asyncio pytest-cov pytest-randomly pytest-rerunfailures pytest-split pytest-timeout"
 
 DECLARED = """
     @pytest.mark.wisebot("nap")
@@ -75,3 +79,11 @@ def test_pytest_cov(outside: Any, run: Any, args: list[str]) -> None:
         ["mine.py", "4", "1", "75%", "5"]
     ]
     assert sorted(outside.arrived) == [*range(8)]
+
+
+@pytest.mark.parametrize("name", NEIGHBOURS.split())
+def test_what_users_have_beside_it_is_pinned(name: str) -> None:
+    """That the two work together is known of one version, which a new one does not change behind anybody's back."""
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
+    pinned = [one.partition("==")[0] for one in project["optional-dependencies"]["dev"] if "==" in one]
+    assert name in pinned

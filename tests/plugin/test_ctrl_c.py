@@ -15,8 +15,14 @@ import pytest
 
 RUNS = 200
 
-SECONDS = 10.0
-"""Allowed until the prompt is back. The promise is 2 s; the rest is for a machine that does other things besides."""
+PROMISED = 2.0
+"""Seconds until the prompt is back."""
+
+PROMISED_UNDER_XDIST = 1.0
+"""Seconds that it may take longer than without this plugin."""
+
+TRIES = 3
+"""How often a promise is tried to be kept, on a machine that does other things besides."""
 
 FLOWS = """
     import os, pathlib, time
@@ -51,6 +57,16 @@ STARTED = f"""
             time.sleep(0.02)
         pathlib.Path("flying").write_text(str(time.time()))
 """
+
+IDLE = """
+    import pathlib, threading, time
+
+    pending = [threading.Event()]
+
+    def test_start():
+        pathlib.Path("flying").write_text(str(time.time()))
+"""
+"""The same session without a run; its only one never ends."""
 
 WAITING = """
     def test_wait():
@@ -137,10 +153,44 @@ def begin(project: Any) -> Callable[..., Session]:
     project.write("flows.py", FLOWS)
 
     def begin(suite: str, *args: str, plugins: str = "wisebot") -> Session:
+        for left in ("arrived", "flying", "emulator.pid"):
+            (project.path / left).unlink(missing_ok=True)
         project.test(suite)
-        return Session(project.path, "--wisebot-concurrency", str(RUNS), *args, plugins=plugins)
+        ours = ["--wisebot-concurrency", str(RUNS)] if "no:wisebot" not in plugins else []
+        return Session(project.path, *ours, *args, plugins=plugins)
 
     return begin
+
+
+def hold(promised: float, took: Callable[[], float], idle: Callable[[], float]) -> None:
+    """Holds a promise: one of a few tries keeps it, or does without what an idle session takes just then.
+
+    A machine that has more to do than it has cores may take twice as long.
+    """
+    tries = []
+    promised *= 2 if os.getloadavg()[0] > (os.cpu_count() or 1) else 1
+    for _ in range(TRIES):
+        tries.append(took())
+        if tries[-1] >= promised:
+            tries[-1] -= idle()
+        if tries[-1] < promised:
+            return
+    pytest.fail(f"expected less than {promised:g} s, took {tries}")
+
+
+def ends(session: Session, code: int, *words: str, unwanted: tuple[str, ...] = UNWANTED) -> None:
+    """It said what pytest says of such an end, and how many runs may have happened, and left nothing behind."""
+    assert session.process.returncode == code, session.output
+    assert [word for word in words if word not in session.output] == []
+    assert [word for word in unwanted if word in session.output] == []
+    assert ALL in session.lines
+    assert session.emulator_ends()
+
+
+def interrupted(session: Session, to: str, *files: str) -> float:
+    """Seconds until the prompt is back, once these files are there."""
+    session.until(lambda: all((session.folder / name).exists() for name in files))
+    return session.interrupt(to)
 
 
 @pytest.mark.parametrize(
@@ -150,76 +200,104 @@ def begin(project: Any) -> Callable[..., Session]:
 )
 def test_ctrl_c_returns_at_once(begin: Any, suite: str, to: str) -> None:
     """With 200 runs in flight: pytest's words and exit code, how many runs may have happened, and no warning."""
-    session = begin(suite)
-    session.until_all_fly()
-    assert session.interrupt(to) < SECONDS
-    assert session.process.returncode == pytest.ExitCode.INTERRUPTED
-    assert ALL in session.lines
-    assert "KeyboardInterrupt" in session.output
-    assert [word for word in UNWANTED if word in session.output] == []
-    assert session.emulator_ends()
+
+    def took() -> float:
+        session = begin(suite)
+        session.until_all_fly()
+        seconds = session.interrupt(to)
+        ends(session, pytest.ExitCode.INTERRUPTED, "KeyboardInterrupt")
+        return float(seconds)
+
+    hold(PROMISED, took, lambda: interrupted(begin(IDLE + WAITING, plugins="no:wisebot"), to, "flying"))
+
+
+STOPPED = [
+    ("pytest.exit('enough')", [], pytest.ExitCode.INTERRUPTED, "Exit: enough"),
+    ("pytest.exit('enough', 7)", [], 7, "Exit: enough"),
+    ("assert not pending", ["-x"], pytest.ExitCode.TESTS_FAILED, "stopping after 1 failures"),
+    ("assert not pending", ["--maxfail=1"], pytest.ExitCode.TESTS_FAILED, "stopping after 1 failures"),
+]
 
 
 @pytest.mark.parametrize(
-    ("last", "args", "code", "words"),
-    [
-        ("pytest.exit('enough')", [], pytest.ExitCode.INTERRUPTED, "Exit: enough"),
-        ("pytest.exit('enough', 7)", [], 7, "Exit: enough"),
-        ("assert not pending", ["-x"], pytest.ExitCode.TESTS_FAILED, "stopping after 1 failures"),
-    ],
-    ids=["pytest.exit", "with an exit code", "-x"],
+    ("last", "args", "code", "words"), STOPPED, ids=["pytest.exit", "with an exit code", "-x", "--maxfail"]
 )
 def test_what_stops_a_session_stops_the_runs(begin: Any, last: str, args: list[str], code: int, words: str) -> None:
     """A session that is told to stop waits for none of the runs that its tests had started."""
-    session = begin(STARTED + f"\n    def test_last(): {last}\n    def test_never(): assert 'never' == 0", *args)
-    assert session.end() < SECONDS
-    assert session.process.returncode == code
-    assert words in session.output
-    assert ALL in session.lines
-    assert [word for word in (*UNWANTED, "never") if word in session.output] == []
-    assert session.emulator_ends()
+    rest = f"\n    def test_last(): {last}\n    def test_never(): assert 'never' == 0"
+
+    def took() -> float:
+        session = begin(STARTED + rest, *args)
+        seconds = session.end()
+        ends(session, code, words, unwanted=(*UNWANTED, "never"))
+        return float(seconds)
+
+    hold(PROMISED, took, lambda: begin(IDLE + rest, *args, plugins="no:wisebot").end())
+
+
+def test_two_failures_stop_the_runs_where_two_may(begin: Any) -> None:
+    """``--maxfail=2`` goes on after the first, and waits for nothing after the second."""
+    rest = "".join(f"\n    def test_{name}(): assert not pending" for name in ("one", "two", "never"))
+
+    def took() -> float:
+        session = begin(STARTED + rest, "--maxfail=2")
+        seconds = session.end()
+        ends(session, pytest.ExitCode.TESTS_FAILED, "stopping after 2 failures", "2 failed, 1 passed")
+        return float(seconds)
+
+    hold(PROMISED, took, lambda: begin(IDLE + rest, "--maxfail=2", plugins="no:wisebot").end())
+
+
+BROKEN = """
+    def pytest_runtest_logreport(report):
+        if report.nodeid.endswith("test_last") and report.when == "call" and WHERE:
+            raise RuntimeError("the other plugin is broken")
+"""
 
 
 def test_another_plugins_broken_hook_stops_the_runs(begin: Any, project: Any) -> None:
     """A hook that raises is pytest's internal error, with its exit code; the runs do not hold it up, nor add to it."""
-    project.write(
-        "conftest.py",
-        """
-        def pytest_runtest_logreport(report):
-            if report.nodeid.endswith("test_last") and report.when == "call":
-                raise RuntimeError("the other plugin is broken")
-        """,
-    )
-    session = begin(STARTED + "\n    def test_last(): pass")
-    assert session.end() < SECONDS
-    assert session.process.returncode == pytest.ExitCode.INTERNAL_ERROR
-    errors = [line for line in session.lines if line.startswith("INTERNALERROR> ") and "Error:" in line]
-    assert errors == ["INTERNALERROR> RuntimeError: the other plugin is broken"]
-    assert ALL in session.lines
-    assert [word for word in UNWANTED if word in session.output] == ["INTERNALERROR"]
-    assert session.emulator_ends()
+    project.write("conftest.py", BROKEN.replace("WHERE", "True"))
+    rest = "\n    def test_last(): pass"
+
+    def took() -> float:
+        session = begin(STARTED + rest)
+        seconds = session.end()
+        ends(session, pytest.ExitCode.INTERNAL_ERROR, unwanted=tuple(one for one in UNWANTED if one != "INTERNALERROR"))
+        errors = [line for line in session.lines if line.startswith("INTERNALERROR> ") and "Error:" in line]
+        assert errors == ["INTERNALERROR> RuntimeError: the other plugin is broken"]
+        return float(seconds)
+
+    hold(PROMISED, took, lambda: begin(IDLE + rest, plugins="no:wisebot").end())
 
 
 def test_pytest_timeout_by_signal_fails_the_one_test(begin: Any) -> None:
     """The waiting test fails as pytest-timeout says, the next one runs, and the session ends at once."""
-    last = "\n    @pytest.mark.timeout(1, method='signal')" + WAITING + "\n    def test_next(): pass"
-    session = begin(STARTED + last, plugins="wisebot timeout")
-    assert session.end() < 1 + SECONDS
-    assert session.process.returncode == pytest.ExitCode.TESTS_FAILED
-    assert "FAILED test_it.py::test_wait - Failed: Timeout (>1.0s) from pytest-timeout." in session.lines
-    assert any("1 failed, 2 passed" in line for line in session.lines)
-    assert ALL in session.lines
-    assert [word for word in UNWANTED if word in session.output] == []
-    assert session.emulator_ends()
+    rest = "\n    @pytest.mark.timeout(1, method='signal')" + WAITING + "\n    def test_next(): pass"
+    failed = "FAILED test_it.py::test_wait - Failed: Timeout (>1.0s) from pytest-timeout."
+
+    def took() -> float:
+        session = begin(STARTED + rest, plugins="wisebot timeout")
+        seconds = session.end()
+        ends(session, pytest.ExitCode.TESTS_FAILED, failed, "1 failed, 2 passed")
+        return float(seconds)
+
+    hold(1 + PROMISED, took, lambda: begin(IDLE + rest, plugins="no:wisebot timeout").end())
 
 
 def test_pytest_timeout_by_thread_ends_the_process(begin: Any) -> None:
     """It ends the process where it stands, without a last line; the emulator sees that, and ends by itself."""
-    session = begin(STARTED + "\n    @pytest.mark.timeout(1, method='thread')" + WAITING, plugins="wisebot timeout")
-    assert session.end() < 1 + SECONDS
-    assert session.process.returncode == 1
-    assert "+ Timeout +" in session.output
-    assert session.emulator_ends()
+    rest = "\n    @pytest.mark.timeout(1, method='thread')" + WAITING
+
+    def took() -> float:
+        session = begin(STARTED + rest, plugins="wisebot timeout")
+        seconds = session.end()
+        assert session.process.returncode == 1
+        assert "+ Timeout +" in session.output
+        assert session.emulator_ends()
+        return float(seconds)
+
+    hold(1 + PROMISED, took, lambda: begin(IDLE + rest, plugins="no:wisebot timeout").end())
 
 
 ASLEEP = """
@@ -233,18 +311,59 @@ ASLEEP = """
 
 
 @pytest.mark.parametrize("to", ["the whole group", "pytest alone"])
-def test_ctrl_c_under_xdist_takes_no_longer_than_without_us(begin: Any, empty_project: Any, to: str) -> None:
+def test_ctrl_c_under_xdist_takes_no_longer_than_without_us(begin: Any, project: Any, to: str) -> None:
     """With 200 runs in flight, at most 1 s later than tests that sleep; with the same exit code, and our last line."""
-    session = begin(AHEAD, "-n", "2", plugins="xdist wisebot")
-    session.until_all_fly()
-    ours = session.interrupt(to)
-    assert session.process.returncode == pytest.ExitCode.INTERRUPTED
-    assert ALL in session.lines
-    assert [word for word in UNWANTED if word in session.output] == []
-    assert session.emulator_ends()
-    empty_project.test(ASLEEP)
-    without = Session(empty_project.path, "-n", "2", plugins="xdist no:wisebot")
-    without.until(lambda: len(list(empty_project.path.glob("asleep-*"))) == 2)
-    theirs = without.interrupt(to)
-    assert without.process.returncode == pytest.ExitCode.INTERRUPTED
-    assert ours < theirs + 1 + (SECONDS - 2)
+
+    def took() -> float:
+        session = begin(AHEAD, "-n", "2", plugins="xdist wisebot")
+        session.until_all_fly()
+        seconds = session.interrupt(to)
+        ends(session, pytest.ExitCode.INTERRUPTED)
+        return float(seconds)
+
+    def idle() -> float:
+        for left in project.path.glob("asleep-*"):
+            left.unlink()
+        without = begin(ASLEEP, "-n", "2", plugins="xdist no:wisebot")
+        without.until(lambda: len(list(project.path.glob("asleep-*"))) == 2)
+        seconds = without.interrupt(to)
+        assert without.process.returncode == pytest.ExitCode.INTERRUPTED
+        return float(seconds)
+
+    hold(PROMISED_UNDER_XDIST, took, idle)
+
+
+UNDER_XDIST = ["-n", "2", "--dist", "loadfile"]
+"""One worker runs all tests of a file, one after the other."""
+
+
+@pytest.mark.parametrize(
+    ("last", "args", "where"),
+    [
+        ("pytest.exit('enough')", [], "False"),
+        ("pytest.exit('enough', 7)", [], "False"),
+        ("assert not pending", ["-x"], "False"),
+        ("assert not pending", ["--maxfail=1"], "False"),
+        ("pass", [], "hasattr(report, 'node')"),
+        ("pass", [], "not hasattr(report, 'node')"),
+    ],
+    ids=["pytest.exit", "with an exit code", "-x", "--maxfail", "a hook of the controller", "a hook of a worker"],
+)
+def test_what_stops_a_session_stops_the_runs_under_xdist(
+    begin: Any, project: Any, last: str, args: list[str], where: str
+) -> None:
+    """At most 1 s later than the same session without a run, and as xdist ends that one, whatever it makes of it."""
+    project.write("conftest.py", BROKEN.replace("WHERE", where))
+    rest = f"\n    def test_last(): {last}\n    def test_never(): assert 'never' == 0"
+    without = begin(IDLE + rest, *UNDER_XDIST, *args, plugins="xdist no:wisebot")
+    without.end()
+    code, unwanted = without.process.returncode, [word for word in UNWANTED if word not in without.output]
+    assert code != 0
+
+    def took() -> float:
+        session = begin(STARTED + rest, *UNDER_XDIST, *args, plugins="xdist wisebot")
+        seconds = session.end()
+        ends(session, code, unwanted=tuple(unwanted))
+        return float(seconds)
+
+    hold(PROMISED_UNDER_XDIST, took, lambda: begin(IDLE + rest, *UNDER_XDIST, *args, plugins="xdist no:wisebot").end())

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 NOT_AWAITED = "1 run was sent and not awaited: it may have happened"
 
+NOT_RUN = "1 run not run: given up before being sent"
 
-def test_what_had_been_sent_is_paid_for_and_counted(outside: Any, numbers: Any) -> None:
+XDIST = pytest.mark.parametrize("args", [[], ["-n", "1"]], ids=["one process", "xdist"])
+
+
+@XDIST
+def test_what_had_been_sent_is_paid_for_and_counted(outside: Any, numbers: Any, args: list[str]) -> None:
     """The run comes to its end at Wisebot, nobody reads its result, and the summary says that it may have happened."""
     outside.test("""
         @pytest.fixture
@@ -21,7 +33,7 @@ def test_what_had_been_sent_is_paid_for_and_counted(outside: Any, numbers: Any) 
         def test_it(broken, workflow_run):
             pass
     """)
-    result = outside.run()
+    result = outside.run(*args)
     result.assert_outcomes(errors=1)
     assert outside.arrived == ["sent"]
     # The answer may have been read by now, or not: the session ends at once either way.
@@ -30,7 +42,8 @@ def test_what_had_been_sent_is_paid_for_and_counted(outside: Any, numbers: Any) 
     result.stdout.no_fnmatch_line("*wisebot runs*")
 
 
-def test_what_had_not_been_sent_costs_nothing(outside: Any) -> None:
+@XDIST
+def test_what_had_not_been_sent_costs_nothing(outside: Any, args: list[str]) -> None:
     """Once its test is over, a run that waits for its place is taken out of the queue; the others are not held up."""
     outside.test("""
         @pytest.fixture
@@ -40,6 +53,7 @@ def test_what_had_not_been_sent_costs_nothing(outside: Any) -> None:
 
         @pytest.fixture
         def opened():
+            time.sleep(0.2)  # under xdist what the controller was told takes a moment
             open_gate()
 
         @pytest.mark.wisebot("gate", {"n": "flying", "until": GATE})
@@ -55,7 +69,7 @@ def test_what_had_not_been_sent_costs_nothing(outside: Any) -> None:
         def test_right(opened, workflow_run):
             assert workflow_run.result == {"n": "right"}
     """)
-    result = outside.run("--wisebot-concurrency", "1")
+    result = outside.run("--wisebot-concurrency", "1", *args)
     result.assert_outcomes(passed=1, errors=3)
     assert outside.arrived == ["flying", "right"]
     assert NOT_AWAITED in result.outlines
@@ -117,7 +131,8 @@ def test_setup_in_the_style_of_unittest_is_a_fixture_like_others(outside: Any, s
     assert NOT_AWAITED in result.outlines
 
 
-def test_what_was_told_to_come_back_later_does_not_come_back(outside: Any, numbers: Any) -> None:
+@XDIST
+def test_what_was_told_to_come_back_later_does_not_come_back(outside: Any, numbers: Any, args: list[str]) -> None:
     """A run that Wisebot put off, and that no test wants any more, is not sent again, and has not happened."""
     outside.handle.fail_next(outside.rate_limited(0.4), everywhere=True)
     outside.test("""
@@ -133,7 +148,112 @@ def test_what_was_told_to_come_back_later_does_not_come_back(outside: Any, numbe
         def test_meanwhile():
             time.sleep(0.8)
     """)
-    result = outside.run()
+    result = outside.run(*args)
     result.assert_outcomes(passed=1, errors=1)
     assert outside.arrived == ["put off"]
-    assert numbers(result)[-1] == "1 run not run: given up before being sent"
+    assert numbers(result)[-1] == NOT_RUN
+
+
+@contextlib.contextmanager
+def silent(folder: Path) -> Iterator[int]:
+    """Listens on a port, and says nothing; the files ``connected`` and ``closed`` say how far its one guest is."""
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            guest, _ = listener.accept()
+            with guest:
+                (folder / "connected").touch()
+                while guest.recv(65536):
+                    pass
+                (folder / "closed").touch()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, daemon=True).start()
+        yield listener.getsockname()[1]
+        with contextlib.suppress(OSError):  # wakes who still waits for a guest
+            listener.shutdown(socket.SHUT_RDWR)
+
+
+@XDIST
+def test_what_was_only_connecting_is_not_sent(outside: Any, numbers: Any, args: list[str]) -> None:
+    """Its turn had come, and the host had not answered yet: the connection is given up together with the test."""
+    outside.test("""
+        @pytest.fixture
+        def broken():
+            until((HERE / "connected").exists)
+            raise OSError("no database")
+
+        @pytest.mark.wisebot("echo", {"n": "unwanted"})
+        def test_it(broken, workflow_run):
+            pass
+
+        def test_next():
+            until((HERE / "closed").exists)
+    """)
+    with silent(outside.project.path) as port:
+        host = ["--wisebot-origin", f"https://127.0.0.1:{port}", "--wisebot-secret", "FAKE-secret-of-all"]
+        result = outside.run("--wisebot-retries", "0", *host, *args)
+    result.assert_outcomes(passed=1, errors=1)
+    assert numbers(result) == [NOT_RUN]
+
+
+@contextlib.contextmanager
+def hesitant(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """A dashboard that says of a token that it is good once the file ``go`` is there; and the runs that it was sent."""
+    sent: list[str] = []
+
+    class Dashboard(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            (folder / "asked").touch()
+            ends_at = time.monotonic() + 10
+            while not (folder / "go").exists() and time.monotonic() < ends_at:
+                time.sleep(0.005)
+            self._say(b"{}")
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            sent.append(self.path.rpartition("/")[2])
+            self._say(b'{"ok": true, "runId": "r-1", "result": null}')
+
+        def _say(self, body: bytes) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Dashboard) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", sent
+        server.shutdown()
+
+
+@XDIST
+def test_what_waited_for_the_check_of_its_token_is_not_sent(outside: Any, numbers: Any, args: list[str]) -> None:
+    """One that is wanted has waited for the same check, and is sent alone."""
+    outside.test("""
+        @pytest.fixture
+        def broken():
+            until((HERE / "asked").exists)
+            raise OSError("no database")
+
+        @pytest.fixture
+        def good():
+            time.sleep(0.2)  # under xdist what the controller was told takes a moment
+            (HERE / "go").touch()
+
+        @pytest.mark.wisebot("unwanted", api="dashboard")
+        def test_it(broken, workflow_run):
+            pass
+
+        @pytest.mark.wisebot("wanted", api="dashboard")
+        def test_next(good, workflow_run):
+            pass
+    """)
+    with hesitant(outside.project.path) as (base_url, sent):
+        result = outside.run("--wisebot-base-url", base_url, "--wisebot-token", "wb_live_FAKE_token", *args)
+    result.assert_outcomes(passed=1, errors=1)
+    assert sent == ["wanted"]
+    assert numbers(result)[-1] == NOT_RUN

@@ -71,8 +71,10 @@ class Screens:
         return {screen[i - 1] for screen in self.seen for i, line in enumerate(screen) if line in self.lines}
 
 
-def watched(folder: Path, *args: str, rows: int = 40, columns: int = 100, term: str = "xterm") -> Screens:
-    """Runs pytest on a terminal of that size."""
+def watched(
+    folder: Path, *args: str, rows: int = 40, columns: int = 100, sized: bool = True, term: str = "xterm"
+) -> Screens:
+    """Runs pytest on a terminal of that size, which may not say how large it is."""
     import fcntl
     import pty
     import struct
@@ -82,7 +84,8 @@ def watched(folder: Path, *args: str, rows: int = 40, columns: int = 100, term: 
 
     screens = Screens()
     master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    said = (rows, columns) if sized else (0, 0)
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", *said, 0, 0))
     process = subprocess.Popen(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--color=no", *args],
         cwd=folder,
@@ -171,6 +174,51 @@ def test_whatever_stands_there_stays(
     assert screens.lines
     assert screens.above <= above
     assert screens.last == watch(*args, **how, term="dumb").last
+
+
+@pytest.mark.parametrize("args", [[], ["-s"], ["--capture=sys"]], ids=" ".join)
+def test_it_is_there_for_a_test_that_asks_by_name_alone(outside: Any, watch: Any, args: list[str]) -> None:
+    """Nobody knew before the loop that it would be needed; by then pytest captures all that is written."""
+    outside.project.write("conftest.py", QUICK)
+    outside.test("""
+        @pytest.mark.parametrize("capture", ["capsys", "capfd"])
+        def test_wait(request, capture):
+            captured = request.getfixturevalue(capture)
+            print("mine")
+            request.getfixturevalue("trigger_workflow")("nap", {"seconds": 0.8})
+            assert captured.readouterr() == ("mine\\n", "")
+    """)
+    screens = watch(*args)
+    assert screens.code == 0
+    assert [line for line in screens.lines if not LINE.fullmatch(line)] == []
+    assert "wisebot: 0 done, 1 running, oldest 0 s: nap" in screens.lines
+    assert [line for line in screens.seen[-1] if line in screens.lines] == []
+
+
+@pytest.mark.parametrize("args", [[], ["-p", "xdist", "-n", "1"]], ids=["one process", "xdist"])
+def test_it_goes_when_a_wait_is_given_up(outside: Any, watch: Any, args: list[str]) -> None:
+    """The test goes on, and the run does: nobody waits, and nothing is said."""
+    outside.project.write("conftest.py", QUICK)
+    outside.test("""
+        def test_it(trigger_workflow):
+            pending = trigger_workflow.start("nap", {"seconds": 4})
+            with pytest.raises(TimeoutError):
+                pending.wait(0.8)
+            time.sleep(2.5)
+    """)
+    screens = watch(*args)
+    assert screens.code == 0
+    assert screens.lines
+    assert [line for line in screens.lines if re.search("oldest [2-9] s", line)] == []
+
+
+def test_it_is_there_where_a_terminal_does_not_know_its_size(outside: Any, watch: Any) -> None:
+    """One that has just been made says that it has no columns: it is taken for one of 80."""
+    outside.project.write("conftest.py", QUICK)
+    outside.test(WAITING.replace("1.3", "0.4"))
+    screens = watch(sized=False)
+    assert screens.code == 0
+    assert "wisebot: 0 done, 2 running, 1 waiting (cap 2), oldest 0 s: nap" in screens.lines
 
 
 def test_it_tells_of_back_off(outside: Any, watch: Any) -> None:

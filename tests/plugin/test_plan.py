@@ -187,10 +187,50 @@ def test_only_what_is_selected_is_planned(suite: Any) -> None:
     ]
     result = suite.run("--wisebot-plan", "-k", "nothing")
     assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
-    assert plan(result) == ["no selected test runs a workflow"]
+    assert plan(result) == ["no selected test names workflow_run or trigger_workflow"]
     result = suite.run("--wisebot-plan", "-k", "test_unrelated or test_marked")
     assert result.ret == pytest.ExitCode.OK
-    assert plan(result) == ["no selected test runs a workflow"]
+    assert plan(result) == ["no selected test names workflow_run or trigger_workflow"]
+
+
+def test_a_test_that_asks_by_name_alone_is_not_known(suite: Any) -> None:
+    """What a test or its fixture asks ``request.getfixturevalue`` for stands in its code: the plan looks there."""
+    suite.test(
+        """
+        import functools
+
+        def decorated(function):
+            @functools.wraps(function)
+            def call(*args, **kwargs):
+                return function(*args, **kwargs)
+            return call
+
+        @pytest.fixture
+        def triage(request):
+            return request.getfixturevalue("trigger_workflow")("echo")
+
+        @pytest.mark.wisebot("echo")
+        @decorated
+        def test_in_its_body(request):
+            assert request.getfixturevalue("workflow_run").ok
+
+        def test_by_its_fixture(triage):
+            assert triage.ok
+
+        def test_something_else(request):
+            assert request.getfixturevalue("tmp_path"), "and no workflow_run"
+
+        def test_the_word_alone():
+            assert "workflow_run"
+        """,
+        name="test_by_name.py",
+    )
+    assert plan(suite.run("--wisebot-plan", "test_by_name.py")) == [
+        "0 runs known, 0 of them ahead of their tests",
+        "not known: the runs of 2 tests, which trigger_workflow or fixtures of the project start:",
+        "  test_by_name.py::test_in_its_body",
+        "  test_by_name.py::test_by_its_fixture",
+    ]
 
 
 @pytest.mark.parametrize("args", [["-n", "2"], ["-n", "2", "--dist", "loadscope"], ["-d", "--tx", "2*popen"]], ids=str)

@@ -80,6 +80,24 @@ def test_each_test_has_one_run_and_all_keep_one_cap(
     assert (outside.project.path / "asked").read_text("utf-8") == "asked "
 
 
+def test_the_longest_of_the_last_session_goes_first(outside: Any) -> None:
+    """However many workers had the runs: the controller keeps how long they took, and orders what is ahead by it."""
+    outside.test("""
+        @pytest.fixture(scope="session", autouse=True)
+        def none_is_asked_for_yet():
+            until(lambda: len(answered()) == 4)
+
+        @pytest.mark.wisebot("nap")
+        @pytest.mark.parametrize("inputs", [{"n": n, "seconds": 0.02 + 0.2 * n} for n in range(4)])
+        def test_it(workflow_run, inputs):
+            assert workflow_run.ok
+    """)
+    for order in ([0, 1, 2, 3], [3, 2, 1, 0]):
+        outside.handle.reset(everywhere=True)
+        outside.run_with_cache(*ALONE, "-n", "2", "--wisebot-concurrency", "1").assert_outcomes(passed=4)
+        assert outside.arrived == order
+
+
 def test_each_worker_has_its_own_runs_where_each_runs_every_test(outside: Any, run: Any) -> None:
     """With ``--dist each`` a test is one of each worker: a run each, still under one cap, and shared ones are one."""
     outside.test(SUITE_ONE, name="test_one.py")

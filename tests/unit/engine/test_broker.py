@@ -8,6 +8,7 @@ import queue
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -147,6 +148,14 @@ def controller(client: FakeClient) -> Iterator[Controller]:
     one.close()
 
 
+def until(condition: Callable[[], bool]) -> None:
+    """Waits for what the controller does with a message of which nobody tells the end."""
+    ends_at = time.monotonic() + LIMIT
+    while not condition():
+        assert time.monotonic() < ends_at
+        time.sleep(0.005)
+
+
 def error_of(pending: PendingRun) -> str:
     """Class and words of the error that a run ended with."""
     with pytest.raises(WisebotError) as caught:
@@ -259,6 +268,20 @@ def test_giving_up_reaches_the_engine(controller: Controller, client: FakeClient
     )
     assert a.cancel() is False
     client.wait_for("b")
+
+
+def test_a_wait_that_was_given_up_is_none(controller: Controller, client: FakeClient) -> None:
+    """The controller learns of it, and counts the run if it ends so; the worker may wait again."""
+    pending = controller.worker().submit(RunRequest("a"))
+    client.wait_for("a")
+    with pytest.raises(TimeoutError):
+        pending.wait(0.1)
+    until(lambda: controller.engine.status().awaited == 0)
+    client.open("a")
+    pending.future.result(LIMIT)
+    assert controller.engine.numbers().not_awaited == 1
+    assert pending.wait(LIMIT).ok
+    until(lambda: controller.engine.numbers().not_awaited == 0)
 
 
 def test_who_gives_up_its_part_of_a_shared_run_leaves_it_to_the_others(

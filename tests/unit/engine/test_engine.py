@@ -14,6 +14,7 @@ import trio
 from pytest_wisebot import Api, Cancelled, ConnectionLost, RateLimited, WorkflowRun
 from pytest_wisebot.engine.engine import Engine
 from pytest_wisebot.engine.ledger import Numbers, Status
+from pytest_wisebot.engine.pending import PendingRun
 from pytest_wisebot.engine.values import Ahead, EngineError
 from pytest_wisebot.redaction import Redactor, Secret
 from pytest_wisebot.runs import RunRequest
@@ -338,6 +339,20 @@ def test_what_nobody_will_wait_for_is_let_go(made: tuple[Engine, FakeClient]) ->
     assert client.order == ["a", "b", "s"]
 
 
+def test_a_shared_run_that_was_let_go_before_it_was_sent_is_nobody_s(made: tuple[Engine, FakeClient]) -> None:
+    """It ends although its turn had come, and who asks for the same after that gets a new one."""
+    one, client = made
+    client.connecting.add("a")
+    first = one.submit(SHARED)
+    client.wait_for("a")
+    first.let_go()
+    client.connecting.clear()
+    client.open("a")
+    assert one.submit(SHARED).wait(10).run_id == "run-2"
+    with pytest.raises(Cancelled, match=r'^the run of workflow "a" was given up before it was sent$'):
+        first.wait(10)
+
+
 # --- waiting
 
 
@@ -353,6 +368,42 @@ def test_waiting_has_a_limit_that_the_run_does_not_share(made: tuple[Engine, Fak
     assert pending.wait(10).ok
     assert repr(pending) == "<PendingRun a (webhook) ended>"
     assert pending.lag >= 0.0
+
+
+def given_up_waiting(pending: PendingRun) -> None:
+    with pytest.raises(TimeoutError):
+        pending.wait(0.01)
+
+
+def test_a_wait_that_was_given_up_is_none(made: tuple[Engine, FakeClient]) -> None:
+    """The run is nobody's from then on, and counted if it ends so; who waits again makes it theirs again."""
+    one, client = made
+    mine, other = one.submit_all(requests("a", "b"))
+    client.wait_for("a", "b")
+    given_up_waiting(mine)
+    other.awaited()
+    assert one.status().awaited == 1
+    client.open("a", "b")
+    assert other.wait(10).ok
+    mine.future.result(10)
+    assert one.numbers().not_awaited == 1
+    assert mine.wait(10).ok
+    assert one.numbers().not_awaited == 0
+
+
+def test_a_run_is_awaited_as_long_as_one_of_many_waits(made: tuple[Engine, FakeClient]) -> None:
+    """Whether they share it or wait for one and the same."""
+    one, client = made
+    shared, also, mine = one.submit_all([SHARED, SHARED, RunRequest("b")])
+    client.wait_for("a", "b")
+    for pending in (also, mine):
+        pending.awaited()
+    given_up_waiting(shared)
+    given_up_waiting(mine)
+    assert one.status().awaited == 2
+    also.forsaken()
+    mine.forsaken()
+    assert one.status().awaited == 0
 
 
 def test_a_run_can_be_awaited_under_asyncio_and_trio(made: tuple[Engine, FakeClient]) -> None:

@@ -166,6 +166,11 @@ class House:
         self.runner.take(jobs)
         return jobs
 
+    def drop(self, job: Job) -> None:
+        """The last one who wanted it does not want it any more."""
+        job.claims = 0
+        self.runner.drop(job)
+
     def status(self) -> Status:
         """How far it is, without the last digits of the seconds."""
         status = self.runner.status()
@@ -258,7 +263,7 @@ def test_what_nobody_wants_any_more_is_not_begun(clock: Clock) -> None:
     async def main() -> None:
         async with House(clock, cap=1) as house:
             a, b, c = house.take("a", "b", "c")
-            house.runner.drop(b)
+            house.drop(b)
             assert await words(b) == 'Cancelled: the run of workflow "b" was given up before it was sent'
             assert clock.now == 0
             assert await told(a, c) == ["ok", "ok"]
@@ -274,16 +279,47 @@ def test_what_has_begun_is_let_come_to_its_end_when_nobody_wants_it(clock: Clock
         async with House(clock) as house:
             (a,) = house.take("a")
             await house.until(0.5)
-            house.runner.drop(a)
+            house.drop(a)
             assert await told(a) == ["ok"]
-            house.runner.drop(a)
+            house.drop(a)
             assert house.runner.numbers().not_awaited == 1
 
     clock.run(main())
 
 
+def test_what_somebody_wants_again_is_not_dropped(clock: Clock) -> None:
+    """One who shares it may come between the word that nobody wants it and the deed."""
+
+    async def main() -> None:
+        script: Script = {"connecting": Step(connect=5.0), "resting": [limited(10.0)]}
+        async with House(clock, script, cap=2) as house:
+            jobs = house.take("connecting", "resting", "queued")
+            await house.until(0.5)
+            for job in jobs:
+                assert job.claims == 1
+                house.runner.drop(job)
+            assert await told(*jobs) == ["ok"] * 3
+
+    clock.run(main())
+
+
+def test_what_nobody_wants_any_more_and_only_connects_is_not_sent(clock: Clock) -> None:
+    """Its turn had come, and nothing of it has gone out: its place and its part of the budget go to the next one."""
+
+    async def main() -> None:
+        async with House(clock, {"a": Step(connect=5.0)}, cap=1, budget=1) as house:
+            a, b = house.take("a", "b")
+            await house.until(2.0)
+            house.drop(a)
+            assert await words(a) == 'Cancelled: the run of workflow "a" was given up before it was sent'
+            assert await told(b) == ["ok"]
+            assert house.client.sent == [(2, "b")]
+
+    clock.run(main())
+
+
 def test_what_nobody_wants_any_more_is_not_tried_again(clock: Clock) -> None:
-    """What provably did not start ends between two attempts; what may have happened goes on until it is known."""
+    """It ends between two attempts: as what provably did not start, or as what may have happened."""
 
     async def main() -> None:
         script: Script = {"a": [limited(10.0)], "b": [LOST]}
@@ -291,11 +327,12 @@ def test_what_nobody_wants_any_more_is_not_tried_again(clock: Clock) -> None:
             a, b = house.take("a", "b")
             await house.until(0.25)
             for job in (a, b):
-                house.runner.drop(job)
+                house.drop(job)
             assert await words(a) == 'Cancelled: the run of workflow "a" was given up before it was sent'
+            assert (await words(b)).startswith("ConnectionLost: the connection ended before the answer was whole")
             assert clock.now == 0.25
-            assert await told(b) == ["ok"]
-            assert [name for _, name in house.client.sent] == ["a", "b", "b"]
+            assert [name for _, name in house.client.sent] == ["a", "b"]
+            assert house.runner.numbers().not_awaited == 1
 
     clock.run(main())
 
@@ -839,7 +876,8 @@ def test_whatever_happens_every_run_ends_and_no_limit_is_passed(
                 loop.call_at(case.comes, house.runner.take, [job])
                 if case.stopped is not None:
                     do, moment = case.stopped
-                    loop.call_at(case.comes + moment, getattr(house.runner, do), job)
+                    stop = house.drop if do == "drop" else getattr(house.runner, do)
+                    loop.call_at(case.comes + moment, stop, job)
             assert len(await told(*jobs)) == len(cases)
             client = house.client
             assert client.peak <= cap

@@ -1,0 +1,65 @@
+"""What the benchmarks make of their figures: they are run by hand, and their table stands in the README."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+FOLDER = Path(__file__).parents[1] / "benchmarks"
+
+
+@pytest.fixture
+def report(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """What makes the table, a script that finds its helpers beside itself."""
+    before = set(sys.modules)
+    monkeypatch.syspath_prepend(str(FOLDER))
+    yield importlib.import_module("report")
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
+
+
+def suites() -> Any:
+    plans: Any = sys.modules["plans"]
+    return plans.suites(plans.Size())
+
+
+def measured(report: ModuleType, kibibytes: float) -> Any:
+    """The suite of runs of 0 s, each of which adds so much to the memory, and each empty test 2 KiB."""
+    suite = next(suite for suite in suites() if suite.name == "nothing")
+    found = report.Measured(suite)
+    for variant in suite.variants:
+        tests = len(suite.seconds) * variant.many
+        each = 2 + (kibibytes if variant.returns else 0)
+        peak = 50 + tests * each / 1024
+        found.add(variant, report.Figures(1.0, before=0.1, process=2.0, cpu=1.5, cpu_of_tests=1.0, peak=peak))
+    return found
+
+
+@pytest.mark.parametrize(("kibibytes", "verdict"), [(15.5, "kept"), (16.5, "NOT KEPT")])
+def test_memory_may_grow_by_what_the_runs_returned_and_no_more(
+    report: ModuleType, kibibytes: float, verdict: str
+) -> None:
+    """It is a promise like the others, and is judged like them."""
+    assert list(report.promises([measured(report, kibibytes)]))[1] == (
+        f"{verdict}: 1000 of 0 s, pytest-wisebot, default (8), 16 KiB returned: {kibibytes:.2f} KiB of memory for each "
+        "run, beyond an empty test's, promised 16"
+    )
+
+
+def test_the_table_says_what_was_extrapolated(report: ModuleType) -> None:
+    """Seconds of a variant of which every tenth test was run are no measurement; none is run in smaller parts."""
+    lines = report.table([measured(report, 1.0)]).splitlines()
+    assert (
+        lines[0] == "| runs | by | run loop, s | times the limit | times the best | process, s | CPU, s | peak, MiB |"
+    )
+    assert "| 1000 of 0 s | **pytest-wisebot, default (8)** | 1.00 | 0.50 |  | 2.00 | 1.50 | 52 |" in lines
+    assert [line.split(" | ")[1] for line in lines if "from one test in" in line] == [
+        "in series, plain httpx (from one test in 10)"
+    ]
+    assert {variant.part for suite in suites() for variant in suite.variants} == {1, 10}
