@@ -166,10 +166,33 @@ def _runs_in(value: object) -> list[WorkflowRun]:
 
 
 def _failed(value: object, around: Surroundings) -> str:
-    run = next((run for run in _runs_in(value) if not run.ok), None)
+    """The run that failed, in words: one that is compared, or one of the test that may have made a part what it is."""
+    runs = _runs_in(value)
+    items = value if runs and isinstance(value, list | tuple) else [value]
+    parts = [item for item in items if not isinstance(item, WorkflowRun)]
+    asked = list(around.runs()) if parts else []
+    if any(not run.ok for run in asked) and not all(_comes_from_a_good_one(part, asked) for part in parts):
+        runs += asked
+    run = next((run for run in runs if not run.ok), None)
     if run is None:
         return ""
-    return f"runId {run.run_id or 'none'}, error {brief(around.clean(run.error))}"
+    which = "the run" if run in _runs_in(value) else "a run of this test"
+    return f"{which} failed (runId {run.run_id or 'none'}, error {brief(around.clean(run.error))})"
+
+
+def _comes_from_a_good_one(part: object, asked: list[WorkflowRun]) -> bool:
+    """Whether a value says by itself that it is of a run that did not fail: null, true and false are anybody's."""
+    if part is None or isinstance(part, bool):
+        return False
+    return any(run.ok and (_holds(run.result, part) or part == run.run_id) for run in asked)
+
+
+def _holds(whole: object, part: object) -> bool:
+    """Whether a value is the other one, or holds it somewhere."""
+    if whole is part or (type(whole) is type(part) and whole == part):
+        return True
+    inner = whole.values() if isinstance(whole, Mapping) else whole if isinstance(whole, list | tuple) else ()
+    return any(_holds(item, part) for item in inner)
 
 
 def _known(value: object, around: Surroundings) -> dict[str, Any]:
