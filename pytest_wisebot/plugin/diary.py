@@ -79,7 +79,7 @@ class Diary:
 
 def _add(test: _Test, report: pytest.TestReport) -> None:
     test.duration += getattr(report, "duration", 0.0)
-    test.runs = outcomes.runs_of(report) or test.runs
+    test.runs = list(dict.fromkeys([*test.runs, *outcomes.runs_of(report)]))  # a wider fixture may be over by the end
     if report.failed and test.outcome != "failed":
         test.outcome = outcomes.word_of(report)
         test.error = outcomes.error_of(report)

@@ -60,7 +60,7 @@ class Reports:
             outcomes.call_drift(report)
         if report.failed and (named := [error for error in _errors(call) if isinstance(error, WisebotError)]):
             outcomes.name_error(report, type(named[0]).__name__)
-        outcomes.name_runs(report, [ended.reference for one in asked if (ended := one.pending.ended)])
+        outcomes.name_runs(report, [ended.reference for one in self._asking.used if (ended := one.pending.ended)])
         if report.when == "call" or (report.when == "setup" and report.failed):
             _say_what_is_odd(report, asked)
         if report.when == "call" and report.passed:

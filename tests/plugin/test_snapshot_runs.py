@@ -187,6 +187,41 @@ def test_a_run_that_fails_now_differs(flows: Any, update: bool) -> None:
     assert flows.files == before
 
 
+SHARED = """
+    @pytest.fixture(scope="module")
+    def shared(trigger_workflow):
+        return trigger_workflow("order", {"about": "2026-05-01T10:00:00Z"})
+
+    @pytest.fixture(scope="module")
+    def other(trigger_workflow):
+        return trigger_workflow("order", {"about": "2026-05-02T10:00:00Z"})
+
+    def test_other(other, workflow_snapshot):
+        assert [other.result["about"], other.run_id] == workflow_snapshot
+
+    @pytest.mark.parametrize("ask", ["one", "two"])
+    def test_it(shared, workflow_snapshot, ask):
+        assert [shared.result["about"], shared.run_id] == workflow_snapshot
+
+    def test_late(request, workflow_snapshot):
+        assert request.getfixturevalue("shared").result["about"] == workflow_snapshot
+"""
+
+
+def test_the_runs_of_a_wider_fixture_are_each_test_s_that_uses_it(flows: Any) -> None:
+    """Which test ran first, and set the fixture up, makes no other snapshot of the same part."""
+    flows.test(SHARED)
+    flows.update()
+    assert {path.rpartition("/")[2]: json.loads(text) for path, text in flows.files.items()} == {
+        "test_other.json": ["2026-05-02T10:00:00Z", "<run-id>"],
+        "test_it[one].json": ["2026-05-01T10:00:00Z", "<run-id>"],
+        "test_it[two].json": ["2026-05-01T10:00:00Z", "<run-id>"],
+        "test_late.json": "2026-05-01T10:00:00Z",
+    }
+    for name in ("two", "late", "one or other"):
+        flows.run("-k", name).assert_outcomes(passed=2 if "or" in name else 1, deselected=2 if "or" in name else 3)
+
+
 PARTS = ["run.result", "[run.result]", "run.error", '{"r": run.result}', 'run.to_dict()["ok"]', "[good, run.result]"]
 
 
