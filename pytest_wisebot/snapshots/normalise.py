@@ -16,8 +16,9 @@ from typing import Any
 from ..redaction.paths import Path
 from .habits import Habits
 from .keynames import NOTHING, Says, says
+from .runids import SHORTEST_RUN_ID, RunIds
 from .strict import MAX_DEPTH
-from .texts import SHORTEST_RUN_ID, Known, Texts
+from .texts import Known, Texts
 
 __all__ = ["Habits", "normalise"]
 
@@ -30,6 +31,7 @@ def normalise(
     *,
     inputs: Any = None,
     run_id: str | None = None,
+    other_runs: Iterable[str] = (),
     habits: Habits = NO_HABITS,
     skip: frozenset[Path] = frozenset(),
 ) -> Any:
@@ -45,6 +47,7 @@ def normalise(
         inputs: what the run was asked. A text or number equal to one of them stays, and so does a volatile part of a
             text that also stands in one of them.
         run_id: the run's own id, which becomes ``<run-id>`` wherever it stands.
+        other_runs: the ids of the test's other runs, ``<run-id:1>`` and so on, also where they equal an input.
         habits: what the project says of its own values.
         skip: paths at which the value stays as it is, such as those that a rule has replaced.
     """
@@ -52,7 +55,8 @@ def normalise(
     stays = {path for pattern in compiled.kept_paths for path in pattern.found_in(value)} | skip
     if () in stays:
         return value
-    texts = Texts(compiled, Known.of(inputs, compiled), run_id)
+    runs = RunIds(run_id, other_runs)
+    texts = Texts(compiled, Known.of(inputs, compiled, runs), runs)
     walk = _Walk(texts, _Numbers(_reserved(value, compiled.placeholder)))
     return walk.value(value, _Key("", plain=walk.plain), _tree(stays), 0)
 
@@ -147,7 +151,7 @@ class _Walk:
         self._give = numbers.placeholder
         self._seen: dict[str, str] = {}
         self._layouts: dict[tuple[Any, ...], list[_Key]] = {}  # the rows of a table have the same keys
-        self.plain = not texts.run_id.isdecimal()  # else any number may be the run's id
+        self.plain = not texts.runs.may_be_numbers  # else any number may be a run's id
 
     def value(self, value: Any, key: _Key, stays: _Tree, depth: int) -> Any:
         """The copy of a value that stands under a key; elements of a list stand under the list's."""
@@ -238,8 +242,8 @@ class _Walk:
     def _text_under(self, text: str, key: _Key) -> str:
         if self._is_told(text):
             return text
-        if key.runs and text and text == self._texts.run_id:
-            return "<run-id>"
+        if key.runs and text in self._texts.runs:
+            return self._texts.runs.placeholder(self._give, text)
         return "<duration>" if key.says.measured(text) else self._text(text)
 
     def _text(self, text: str) -> str:
@@ -253,9 +257,12 @@ class _Walk:
             return value
         kind = key.says.kind(value) if key.says is not NOTHING else None
         if kind is None:
-            return "<run-id>" if self._is_run_id(value, key) else value
+            return self._run_id(value, key)
         return "<duration>" if kind == "duration" else self._give(kind, repr(value))
 
-    def _is_run_id(self, value: float, key: _Key) -> bool:
-        run_id = self._texts.run_id
-        return run_id.isdecimal() and (key.runs or len(run_id) >= SHORTEST_RUN_ID) and str(value) == run_id
+    def _run_id(self, value: float, key: _Key) -> Any:
+        """What stands for a number that is the id of a run; any other one as it is."""
+        text = str(value)
+        if text not in self._texts.runs or not (key.runs or len(text) >= SHORTEST_RUN_ID):
+            return value
+        return self._texts.runs.placeholder(self._give, text)

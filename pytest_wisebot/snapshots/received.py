@@ -80,7 +80,7 @@ class Surroundings:
         clean: a copy of a JSON value without credentials.
         clean_text: a text without credentials.
         habits: what the project says about volatile values.
-        runs: the runs that the test has asked for so far.
+        runs: the runs that the test uses, as far as they have ended.
     """
 
     clean: Callable[[Any], Any]
@@ -196,14 +196,16 @@ def _holds(whole: object, part: object) -> bool:
 
 
 def _known(value: object, around: Surroundings) -> dict[str, Any]:
-    """What the workflow was asked, and the id of its run: of a part of a result, whatever the test has run so far."""
-    runs = _runs_in(value) or list(around.runs())
-    if not runs:
-        return {}
-    ids = {run.run_id for run in runs}
+    """What the workflow was asked, and the ids of the test's runs: of a part it may be any of them that it is of."""
+    asked = list(around.runs())
+    compared = _runs_in(value) or asked
+    ids = dict.fromkeys(run.run_id for run in (*compared, *asked) if run.run_id)
+    own = {run.run_id for run in compared}
+    run_id = own.pop() if len(own) == 1 else None
     return {
-        "inputs": around.clean([dict(run.inputs) for run in runs]),
-        "run_id": next(iter(ids)) if len(ids) == 1 else None,
+        "inputs": around.clean([dict(run.inputs) for run in compared]),
+        "run_id": run_id,
+        "other_runs": [other for other in ids if other != run_id],
     }
 
 

@@ -10,22 +10,17 @@ from functools import partial
 from typing import Any
 
 from .habits import Compiled
+from .runids import Give, RunIds
 from .volatile import identity, is_volatile, may_hold, without_stop
-
-SHORTEST_RUN_ID = 6
-"""Characters that a run id needs to be known within texts: a shorter one ("42") would stand in prices too."""
-
-Give = Callable[[str, str], str]
-"""The placeholder for a value of a kind."""
 
 
 class Texts:
     """Finds what is volatile within a text."""
 
-    def __init__(self, compiled: Compiled, known: Known, run_id: str | None) -> None:
+    def __init__(self, compiled: Compiled, known: Known, runs: RunIds) -> None:
         self.compiled = compiled
         self.known = known
-        self.run_id = run_id or ""
+        self.runs = runs
 
     def replaced(self, text: str, give: Give) -> str:
         """The text with placeholders for the run id, for what the project's patterns find, and for volatile shapes."""
@@ -38,9 +33,8 @@ class Texts:
         return once
 
     def _once(self, text: str, give: Give) -> str:
-        if len(self.run_id) >= SHORTEST_RUN_ID and self.run_id in text:
-            own = re.compile(rf"(?<![0-9A-Za-z]){re.escape(self.run_id)}(?![0-9A-Za-z])")
-            text = self._outside_placeholders(own, text, lambda _: "<run-id>")
+        if self.runs.may_be_in(text):
+            text = self._outside_placeholders(self.runs.pattern, text, partial(self.runs.placeholder, give))
         for name, pattern in self.compiled.patterns:
             text = self._outside_placeholders(pattern, text, partial(self._given, give, name))
         if may_hold(text):
@@ -82,8 +76,8 @@ class Texts:
         value = identity(name, text)
         if text in self.known.texts or (name, value) in self.known.parts:
             return text
-        if value == identity(name, self.run_id):
-            return "<run-id>"  # in another case
+        if (run_id := self.runs.same_as(name, value)) is not None:
+            return self.runs.placeholder(give, run_id)  # in another case
         return give(name, value)
 
 
@@ -100,14 +94,17 @@ class Known:
     """The volatile parts of the texts, by kind."""
 
     @classmethod
-    def of(cls, inputs: Any, compiled: Compiled) -> Known:
-        """All scalars of the inputs, keys among them, and what is volatile within the texts."""
+    def of(cls, inputs: Any, compiled: Compiled, runs: RunIds) -> Known:
+        """All scalars of the inputs, keys among them, and what is volatile within the texts.
+
+        A text in which the id of another run stands is another one in each session.
+        """
         scalars = list(_scalars(inputs))
-        texts = [item for item in scalars if isinstance(item, str)]
+        texts = [item for item in scalars if isinstance(item, str) and not runs.another_in(item)]
         numbers = [item for item in scalars if isinstance(item, int | float) and not isinstance(item, bool)]
         parts: set[tuple[str, str]] = set()
         for text in texts:
-            Texts(compiled, cls(), None).replaced(text, partial(_noted, parts))
+            Texts(compiled, cls(), RunIds()).replaced(text, partial(_noted, parts))
         return cls(frozenset(texts), frozenset(numbers), frozenset(parts))
 
 
