@@ -169,13 +169,21 @@ TOML = """
 """
 
 CONFTEST = """
-    import json, os
+    import json, os, pathlib, time
     import pytest
 
     @pytest.fixture(scope="session", autouse=True)
     def of_one_call(trigger_workflow):
-        if secret := json.loads(os.environ["LEAKS"]).get("call"):
+        # One worker gives it, and the others must mask it as well.
+        given = pathlib.Path("given-" + os.environ.get("PYTEST_XDIST_TESTRUNUID", "once"))
+        if os.environ.get("PYTEST_XDIST_WORKER", "gw0") != "gw0":
+            ends_at = time.monotonic() + 30
+            while not given.exists() and time.monotonic() < ends_at:
+                time.sleep(0.02)
+            trigger_workflow("id:echo")  # the connection has room for one message after the other
+        elif secret := json.loads(os.environ["LEAKS"]).get("call"):
             trigger_workflow("id:echo", secret=secret)
+            given.touch()
 """
 
 SWITCHED_OFF = """
@@ -194,6 +202,7 @@ NAMES = """
 
     KNOWN = json.loads(os.environ["LEAKS"])
     ALL = "; ".join(KNOWN.values())
+    KNOWN_AT_ONCE = ALL.replace(KNOWN.get("call", ALL), "")  # what starts ahead is done before a test makes a call
     log = logging.getLogger("mine")
 
     @pytest.fixture(params=["call", "env", "file", "jwt"])
@@ -239,11 +248,11 @@ RUNS = """
     def test_secret_that_leads_nowhere(trigger_workflow, leak):
         trigger_workflow("id:echo", secret="file:" + leak)
 
-    @pytest.mark.wisebot("id:fails", {"sent": ALL}, api="both")
+    @pytest.mark.wisebot("id:fails", {"sent": KNOWN_AT_ONCE}, api="both")
     def test_declared(workflow_run):
         assert_ok(workflow_run)
 
-    @pytest.mark.wisebot("id:echo", {"sent": ALL}, max_seconds=0.000001)
+    @pytest.mark.wisebot("id:echo", {"sent": KNOWN_AT_ONCE}, max_seconds=0.000001)
     def test_declared_too_slow(workflow_run):
         pass
 
