@@ -16,7 +16,7 @@ from .outlets import clean_debug_log, clean_junit, redactor_of
 from .words import counted
 
 if TYPE_CHECKING:
-    from ..redaction import Redactor
+    from ..redaction import Redactor, Secret
     from ..redaction.scan import Finding
 
 MOST_SHOWN = 50
@@ -102,24 +102,37 @@ def scan(config: pytest.Config) -> pytest.ExitCode:
     Raises:
         pytest.UsageError: a path leads nowhere, or the settings that name the credentials are wrong.
     """
-    from .owner import every_credential
-
     paths = [config.invocation_params.dir / path for path in config.option.wisebot_scan]
     if missing := [path for path in paths if not os.path.lexists(path)]:
         raise pytest.UsageError(f"--wisebot-scan: there is no {missing[0]}")
     redactor = redactor_of(config)
-    try:
-        credentials = set(every_credential(config))
-    except ConfigurationError as error:
-        raise pytest.UsageError(f"--wisebot-scan: {error}") from None
+    credentials, unknown = _credentials(config)
     redactor.add(*credentials)
     found = list(_found(paths, redactor))
-    for line in _lines(found):
+    for line in (*_lines(found), *unknown):
         print(line)
     known = counted(len(credentials), "credential")
     what = f"found in {counted(len(found), 'place')}" if found else "none found"
     print(f"wisebot scan: {known} known, and all that looks like one: {what}")
-    return pytest.ExitCode.TESTS_FAILED if found else pytest.ExitCode.OK
+    if found:
+        return pytest.ExitCode.TESTS_FAILED
+    return pytest.ExitCode.USAGE_ERROR if unknown else pytest.ExitCode.OK
+
+
+def _credentials(config: pytest.Config) -> tuple[set[Secret], list[str]]:
+    """Those of all environments, and in words those that are named and lead nowhere."""
+    from .owner import of_every_environment
+
+    known: set[Secret] = set()
+    unknown: dict[str, None] = {}
+    try:
+        for settings in of_every_environment(config):
+            known.update(settings.credentials())
+            for one in settings.missing_credentials():
+                unknown[f"not looked for: {one.reference} ({one.problem}), given by {one.given_by}"] = None
+    except ConfigurationError as error:
+        raise pytest.UsageError(f"--wisebot-scan: {error}") from None
+    return known, list(unknown)
 
 
 def _found(paths: Iterable[Path], redactor: Redactor) -> Iterator[Finding]:

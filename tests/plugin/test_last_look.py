@@ -98,6 +98,35 @@ def test_a_scan_knows_the_credentials_of_every_environment(empty_project: Any) -
     ]
 
 
+def test_a_scan_says_what_it_cannot_look_for(empty_project: Any) -> None:
+    """A credential that leads nowhere is not known: then nothing found is no good news, and no success."""
+    empty_project.write(
+        "wisebot.toml",
+        '[environments.staging]\norigin = "https://a.example"\nsecret = "env:FAKE_UNSET"\n'
+        '[environments.production]\norigin = "https://b.example"\ntoken = "file:nowhere.txt"\n',
+    )
+    empty_project.write("out/log.txt", "nothing")
+    result = empty_project.run("--wisebot-scan", "out")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert result.outlines == [
+        "not looked for: env:FAKE_UNSET (the environment variable FAKE_UNSET is not set), given by "
+        "wisebot.toml: environments.staging.secret",
+        f"not looked for: file:{empty_project.path}/nowhere.txt (cannot be read: No such file or directory), given by "
+        "wisebot.toml: environments.production.token",
+        "wisebot scan: 0 credentials known, and all that looks like one: none found",
+    ]
+    empty_project.write("out/log.txt", "wb_live_FAKEFAKEFAKEFAKE")
+    assert empty_project.run("--wisebot-scan", "out").ret == pytest.ExitCode.TESTS_FAILED
+
+
+def test_a_scan_by_settings_that_are_wrong_is_a_mistake(outside: Any) -> None:
+    """Nobody knows what to look for."""
+    outside.project.write("wisebot.toml", "this is no TOML")
+    result = outside.run("--wisebot-scan", ".")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: --wisebot-scan: *wisebot.toml*"])
+
+
 def test_a_scan_of_nothing_is_a_mistake(outside: Any) -> None:
     """A typo in the path must not look like a clean folder."""
     result = outside.run("--wisebot-scan", "nowhere")
