@@ -45,7 +45,7 @@ def normalise(
     Args:
         value: plain JSON.
         inputs: what the run was asked. A text or number equal to one of them stays, and so does a volatile part of a
-            text that also stands in one of them.
+            text that also stands in one of them; but what the project calls volatile goes all the same.
         run_id: the run's own id, which becomes ``<run-id>`` wherever it stands.
         other_runs: the ids of the test's other runs, ``<run-id:1>`` and so on, also where they equal an input.
         habits: what the project says of its own values.
@@ -226,7 +226,7 @@ class _Walk:
 
     def _named(self, value: Any, name: str) -> Any:
         """The placeholder for whatever stands under a key that the project named."""
-        if value is None or value == "" or self._is_told(value):
+        if value is None or value == "":
             return value
         if isinstance(value, str):
             return value if self._texts.compiled.placeholder.fullmatch(value) else self._give(name, f"text {value}")
@@ -239,12 +239,18 @@ class _Walk:
             return value in self._texts.known.texts
         return isinstance(value, int | float) and not isinstance(value, bool) and value in self._texts.known.numbers
 
+    def _is_told_duration(self, value: Any, key: _Key) -> bool:
+        """Whether it is no measured one: a small number may be among the inputs by chance, but hardly under its key."""
+        return (key.text, value) in self._texts.known.durations
+
     def _text_under(self, text: str, key: _Key) -> str:
+        if key.says.measured(text):
+            return text if self._is_told_duration(text, key) else "<duration>"
         if self._is_told(text):
-            return text
+            return self._text(text)  # of which the project's patterns may find a part
         if key.runs and text in self._texts.runs:
             return self._texts.runs.placeholder(self._give, text)
-        return "<duration>" if key.says.measured(text) else self._text(text)
+        return self._text(text)
 
     def _text(self, text: str) -> str:
         seen = self._seen.get(text)
@@ -253,12 +259,14 @@ class _Walk:
         return seen
 
     def _number(self, value: float, key: _Key) -> Any:
+        kind = key.says.kind(value) if key.says is not NOTHING else None
+        if kind == "duration":
+            return value if self._is_told_duration(value, key) else "<duration>"
         if self._is_told(value):
             return value
-        kind = key.says.kind(value) if key.says is not NOTHING else None
         if kind is None:
             return self._run_id(value, key)
-        return "<duration>" if kind == "duration" else self._give(kind, repr(value))
+        return self._give(kind, repr(value))
 
     def _run_id(self, value: float, key: _Key) -> Any:
         """What stands for a number that is the id of a run; any other one as it is."""

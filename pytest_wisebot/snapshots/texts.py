@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from .habits import Compiled
+from .keynames import says
 from .runids import Give, RunIds
 from .volatile import identity, is_volatile, may_hold, without_stop
 
@@ -24,9 +25,8 @@ class Texts:
 
     def replaced(self, text: str, give: Give) -> str:
         """The text with placeholders for the run id, for what the project's patterns find, and for volatile shapes."""
-        if text in self.known.texts:
-            return text
-        once = self._once(text, give)
+        told = text in self.known.texts  # which is no matter for what the project itself calls volatile
+        once = self._by_patterns(text, give) if told else self._once(text, give)
         # A project's pattern may cut a word in two, and what was a part of it then stands alone.
         while self.compiled.patterns and once != text:
             text, once = once, self._once(once, give)
@@ -35,11 +35,15 @@ class Texts:
     def _once(self, text: str, give: Give) -> str:
         if self.runs.may_be_in(text):
             text = self._outside_placeholders(self.runs.pattern, text, partial(self.runs.placeholder, give))
-        for name, pattern in self.compiled.patterns:
-            text = self._outside_placeholders(pattern, text, partial(self._given, give, name))
+        text = self._by_patterns(text, give)
         if may_hold(text):
             pattern = self.compiled.with_urls if "://" in text else self.compiled.plain
             text = pattern.sub(partial(self._shape, give), text)
+        return text
+
+    def _by_patterns(self, text: str, give: Give) -> str:
+        for name, pattern in self.compiled.patterns:
+            text = self._outside_placeholders(pattern, text, partial(self._found, give, name))
         return text
 
     def _outside_placeholders(self, pattern: re.Pattern[str], text: str, replace: Callable[[str], str]) -> str:
@@ -73,9 +77,12 @@ class Texts:
         return self.compiled.plain.sub(partial(self._shape, give), text)
 
     def _given(self, give: Give, name: str, text: str) -> str:
-        value = identity(name, text)
-        if text in self.known.texts or (name, value) in self.known.parts:
+        if text in self.known.texts or (name, identity(name, text)) in self.known.parts:
             return text
+        return self._found(give, name, text)
+
+    def _found(self, give: Give, name: str, text: str) -> str:
+        value = identity(name, text)
         if (run_id := self.runs.same_as(name, value)) is not None:
             return self.runs.placeholder(give, run_id)  # in another case
         return give(name, value)
@@ -92,6 +99,8 @@ class Known:
     numbers: frozenset[float] = frozenset()
     parts: frozenset[tuple[str, str]] = frozenset()
     """The volatile parts of the texts, by kind."""
+    durations: frozenset[tuple[str, Any]] = frozenset()
+    """Durations with the keys that they stand under."""
 
     @classmethod
     def of(cls, inputs: Any, compiled: Compiled, runs: RunIds) -> Known:
@@ -105,12 +114,23 @@ class Known:
         parts: set[tuple[str, str]] = set()
         for text in texts:
             Texts(compiled, cls(), RunIds()).replaced(text, partial(_noted, parts))
-        return cls(frozenset(texts), frozenset(numbers), frozenset(parts))
+        return cls(frozenset(texts), frozenset(numbers), frozenset(parts), frozenset(_durations(inputs)))
 
 
 def _noted(parts: set[tuple[str, str]], name: str, value: str) -> str:
     parts.add((name, value))
     return f"<{name}>"
+
+
+def _durations(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from _durations(item, name)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _durations(item, key)
+    elif says(key).duration:
+        yield key, value
 
 
 def _scalars(value: Any) -> Iterator[Any]:

@@ -375,7 +375,10 @@ def test_a_run_id_of_digits_is_known_as_a_number() -> None:
 
 
 def test_what_equals_an_input_stays() -> None:
-    """Texts and numbers anywhere in the inputs are known, and the same values in the result are the result."""
+    """Texts and numbers anywhere in the inputs are known, and the same values in the result are the result.
+
+    A measured duration may be the same by chance.
+    """
     inputs = {"order": A, "window": {"from": "2024-05-01T10:30:00Z", "minutes": [30, 1.5]}, "at": 1714550400000}
     value = {
         "order": A,
@@ -392,7 +395,9 @@ def test_what_equals_an_input_stays() -> None:
     assert normalise(value, inputs=inputs) == value | {
         "other": "<uuid:1>",
         "until": "<timestamp:1>",
+        "duration": "<duration>",
         "elapsed": "<duration>",
+        "durations": ["<duration>", "<duration>"],
         "updatedAt": "<epoch-ms:1>",
     }
 
@@ -421,7 +426,22 @@ def test_what_stands_within_an_input_stays() -> None:
 def test_true_is_no_input_one() -> None:
     """An input of true does not make the number 1 known."""
     assert normalise({"took": 1}, inputs={"urgent": True}) == {"took": "<duration>"}
-    assert normalise({"took": 1}, inputs={"n": 1}) == {"took": 1}
+    assert normalise({"count": 1714550400, "at": 1714550400}, inputs={"n": True}) == {
+        "count": 1714550400,
+        "at": "<epoch:1>",
+    }
+
+
+def test_a_duration_may_equal_an_input_by_chance() -> None:
+    """It was measured, and stays only where the input stands under the same key: there the workflow says it again."""
+    inputs = {"n": 1, "text": "2 s", "trips": [{"duration": 30, "waits": {"latencies": [3, 4]}}]}
+    value = {"took": 1, "elapsed": "2 s", "tripMs": 30, "duration": 30, "durationMs": 30, "latencies": [3, 4, 5]}
+    assert normalise(value, inputs=inputs) == value | {
+        "took": "<duration>",
+        "elapsed": "<duration>",
+        "durationMs": "<duration>",
+        "latencies": [3, 4, "<duration>"],
+    }
 
 
 # --- the project's habits
@@ -457,29 +477,30 @@ def test_keys_of_the_project() -> None:
 
 
 def test_keys_of_the_project_are_matched_as_a_whole() -> None:
-    """``request`` is not ``requestId``, and what equals an input stays under them too."""
+    """``request`` is not ``requestId``, and what equals an input is volatile all the same: the project says so."""
     habits = Habits(keys={"request": "request"})
 
     assert normalise({"requestId": "r-1", "request": "told"}, inputs=["told"], habits=habits) == {
         "requestId": "r-1",
-        "request": "told",
+        "request": "<request:1>",
     }
 
 
 def test_patterns_of_the_project() -> None:
-    """A pattern replaces whole texts and parts of them, keeps identity, and leaves what equals an input."""
+    """A pattern replaces whole texts and parts of them, keeps identity, also where it equals an input."""
     habits = Habits(patterns={"ticket": r"\bT-\d+\b", "batch": r"^batch/.*$"})
 
     assert normalise(
-        {"a": "T-7", "b": "T-9 after T-7 and T-1", "c": "batch/x/y", "d": "a batch/x/y", "T-9": 1},
-        inputs={"ticketId": "T-1"},
+        {"a": "T-7", "b": "T-9 after T-7 and T-1", "c": "batch/x/y", "d": "a batch/x/y", "e": "for T-1", "T-9": 1},
+        inputs={"ticketId": "T-1", "message": "for T-1"},
         habits=habits,
     ) == {
         "<ticket:1>": 1,
         "a": "<ticket:2>",
-        "b": "<ticket:1> after <ticket:2> and T-1",
+        "b": "<ticket:1> after <ticket:2> and <ticket:3>",
         "c": "<batch:1>",
         "d": "a batch/x/y",
+        "e": "for <ticket:3>",
     }
 
 
