@@ -86,6 +86,8 @@ def test_the_snapshots_of_one_test_have_different_files(one: int | str, other: i
 
 
 @given(IDS, INDICES)
+@example("p" * 300, "n" * 80)
+@example("é" * 300, "A" * 60)
 def test_names_are_safe_on_every_system(parameters: str, index: int | str) -> None:
     """Not longer than 255 bytes with the extension, and without what Windows refuses."""
     name = f"{stem(f'TestIt.test_it[{parameters}]', index)}.json"
