@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
@@ -12,6 +13,7 @@ import pytest
 
 from ..errors import ConfigurationError
 from . import xdist
+from .keeping import keeping_of
 from .outlets import clean_debug_log, clean_junit, redactor_of
 from .words import counted
 
@@ -24,6 +26,7 @@ MOST_SHOWN = 50
 
 _KEY = pytest.StashKey["LastLook"]()
 _OUTPUT = "wisebot_written"
+"""Where in ``workeroutput``, and on a report, a worker says what was written."""
 
 
 def last_look_of(config: pytest.Config) -> LastLook:
@@ -44,17 +47,37 @@ class LastLook:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._written: set[Path] = set()
+        self._to_tell: list[str] = []
         self._found: list[Finding] = []
         self._told = False
 
     def wrote(self, path: Path) -> None:
         """The session has written, or compared with, this file or folder."""
-        self._written.add(path)
+        if path not in self._written:
+            self._written.add(path)
+            self._to_tell.append(str(path))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """A worker that is killed later has told the controller with each report."""
+        report = yield
+        if self._to_tell and xdist.is_worker(self._config):
+            setattr(report, _OUTPUT, json.dumps(self._to_tell))  # in ASCII: not every path goes through the channel
+            self._to_tell = []
+        return report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """On the controller. Of a test that took its worker with it the module is all that is known."""
+        self._written.update(map(Path, json.loads(getattr(report, _OUTPUT, "[]"))))
+        if report.when not in ("setup", "call", "teardown") and self._config.pluginmanager.has_plugin("syrupy"):
+            module = self._config.rootpath / report.nodeid.partition("::")[0]
+            self._written.add(keeping_of(self._config).folder_of(module))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """A worker has ended."""
-        self._written.update(map(Path, getattr(node, "workeroutput", {}).get(_OUTPUT, ())))
+        self._written.update(map(Path, json.loads(getattr(node, "workeroutput", {}).get(_OUTPUT, "[]"))))
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
@@ -63,7 +86,7 @@ class LastLook:
         result = yield
         if xdist.is_worker(self._config):
             output: dict[str, Any] = getattr(self._config, "workeroutput")  # noqa: B009 - xdist's, no type knows it
-            output[_OUTPUT] = sorted(map(str, self._written))
+            output[_OUTPUT] = json.dumps(sorted(map(str, self._written)))
             return result
         clean_debug_log(self._config, redactor_of(self._config))
         self._found = list(_found(self._files(), redactor_of(self._config)))
@@ -90,10 +113,19 @@ class LastLook:
             reporter.write_line(line)
 
     def _files(self) -> Iterator[Path]:
-        option = self._config.option
-        own = [getattr(option, "xmlpath", None), option.debug, self._config.getoption("log_file", None)]
-        yield from (Path(path) for path in own if path and Path(path).is_file())
+        cwd = self._config.invocation_params.dir
+        yield from (path for name in _own(self._config) if name and (path := cwd / name).is_file())
         yield from sorted(path for path in self._written if path.exists())
+
+
+def _own(config: pytest.Config) -> Iterator[str | None]:
+    """The files that pytest itself writes, by the names that it made of options and settings."""
+    from _pytest.junitxml import xml_key
+
+    yield getattr(config.stash.get(xml_key, None), "logfile", None)
+    yield config.option.debug or None
+    handler = getattr(config.pluginmanager.get_plugin("logging-plugin"), "log_file_handler", None)
+    yield getattr(handler, "baseFilename", None)
 
 
 def scan(config: pytest.Config) -> pytest.ExitCode:
