@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from .cleaning import clean_logs, clean_shown
+from .options import ALL_GIVEN
 
 if TYPE_CHECKING:
     from ..redaction import Redactor, Secret
@@ -154,7 +155,10 @@ def _hide_in(options: Any, values: set[str]) -> None:
     """Takes them out of the copy of the options that pytest keeps beside ``config.option``."""
     from ..redaction import Secret
 
-    for name, value in list(vars(options).items()) if options is not None else ():
+    if options is None:
+        return
+    vars(options).pop(ALL_GIVEN, None)
+    for name, value in list(vars(options).items()):
         if isinstance(value, str) and value in values:
             setattr(options, name, Secret(value))
 

@@ -9,7 +9,19 @@ import pytest
 CANARY = "FAKE-secret-of-all"
 
 
-@pytest.mark.parametrize("given", [["--wisebot-secret", CANARY], [f"--wisebot-secret={CANARY}"]], ids=["two", "one"])
+TWICE = [
+    f"--wisebot-secret={CANARY}-of-old",
+    "--wisebot-token",
+    f"{CANARY}-of-old-too",
+    "--wisebot-token=file:token.txt",
+]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [["--wisebot-secret", CANARY], [f"--wisebot-secret={CANARY}"], [*TWICE, f"--wisebot-secret={CANARY}"]],
+    ids=["two", "one", "twice"],
+)
 @pytest.mark.parametrize("workers", [[], ["-n", "1"]], ids=str)
 def test_a_value_on_the_command_line_is_not_stored(outside: Any, given: list[str], workers: list[str]) -> None:
     """Neither options nor arguments show it, in no process; the ``--debug`` log, which had it already, is masked."""
