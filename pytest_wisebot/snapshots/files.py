@@ -44,9 +44,9 @@ def stem(test: str, index: int | str = 0) -> str:
 def stem_of_test(test: str) -> str:
     """The name of a test's first snapshot, with which those of its others begin."""
     name, bracket, parameters = test.partition("[")
-    function = name.rpartition(".")[2]
+    *classes, function = name.split(".")
     cleaned = _RESERVED.sub(r"\1_", _UNSAFE_IN_NAMES.sub("_", name))
-    twins = function != function.casefold()
+    twins = function != function.casefold() or any(one[:1] != one[:1].upper() for one in classes)
     if bracket:
         safe = _UNSAFE.sub("_", parameters.removesuffix("]"))
         twins = twins or _has_a_twin(safe)

@@ -121,7 +121,7 @@ def receive(value: object, asked: Asked, around: Surroundings) -> Received:
     """
     data = _plain(value)
     try:
-        return _received(value, around.clean(data), asked, around)
+        return _received(value, _clean(value, data, around), asked, around)
     except RecursionError:
         dumps(data)  # which says where it is nested too deep
         raise
@@ -158,6 +158,16 @@ def _plain(value: object) -> Any:
     if isinstance(value, list | tuple) and any(isinstance(item, WorkflowRun) for item in value):
         return [_plain(item) for item in value]
     return value
+
+
+def _clean(value: object, data: Any, around: Surroundings) -> Any:
+    """The data without credentials; a project that redacts a key called ``ok`` means none of a run's own keys."""
+    if isinstance(value, WorkflowRun):
+        return dict(zip(data, around.clean(list(data.values())), strict=True))
+    if _runs_in(value):
+        assert isinstance(value, list | tuple)
+        return [_clean(item, part, around) for item, part in zip(value, data, strict=True)]
+    return around.clean(data)
 
 
 def _runs_in(value: object) -> list[WorkflowRun]:

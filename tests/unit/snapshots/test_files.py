@@ -60,6 +60,7 @@ def test_names_can_be_read(test: str, index: int | str, expected: str) -> None:
         ("test_it[é]", "test_it[e\u0301]"),
         ("test_it[" + "x" * 300 + "1]", "test_it[" + "x" * 300 + "2]"),
         ("test_get", "test_GET"),
+        ("TestA.test_it", "testa.test_it"),
         ("test_it[a_b]", "test_it[a b]"),
     ],
 )

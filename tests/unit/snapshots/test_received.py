@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from pytest_wisebot.redaction import Redact, Redactor
 from pytest_wisebot.runs import WorkflowRun
 from pytest_wisebot.snapshots.received import Asked, Surroundings, receive
 
@@ -67,3 +68,13 @@ def test_a_thousand_runs() -> None:
     runs = [of(f"run_{n:012d}") for n in range(1000)]
     stored = held(runs, *runs)
     assert stored[999]["result"] == {"link": "/runs/<run-id:1000>", "runId": "<run-id:1000>"}
+
+
+def test_the_keys_of_a_run_are_no_keys_of_the_project() -> None:
+    """A project that redacts a key called ok means one within its results."""
+    clean = Redactor(redact=Redact(keys=("ok", "result"))).clean_json
+    run = a_run(None, {"ok": "yes", "n": 1})
+    around = Surroundings(clean, str)
+    stored = {"ok": True, "result": {"ok": "<redacted>", "n": 1}}
+    assert json.loads(receive(run, Asked(), around)) == stored
+    assert json.loads(receive([run, {"ok": 1}], Asked(), around)) == [stored, {"ok": "<redacted>"}]
