@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..redaction.paths import Path
 from .habits import Habits
-from .keynames import NOTHING, Says, says
+from .keynames import NOTHING, Says, says, says_of_duration
 from .runids import SHORTEST_RUN_ID, RunIds
 from .strict import MAX_DEPTH
 from .texts import Known, Texts
@@ -151,6 +151,7 @@ class _Walk:
         self._give = numbers.placeholder
         self._seen: dict[str, str] = {}
         self._layouts: dict[tuple[Any, ...], list[_Key]] = {}  # the rows of a table have the same keys
+        self._layouts_of_durations: dict[tuple[Any, ...], list[_Key]] = {}
         self.plain = not texts.runs.may_be_numbers  # else any number may be a run's id
 
     def value(self, value: Any, key: _Key, stays: _Tree, depth: int) -> Any:
@@ -168,14 +169,14 @@ class _Walk:
         if depth >= MAX_DEPTH:
             return value  # no snapshot holds it: the writer says so
         if isinstance(value, dict | Mapping):
-            return self._object(value, stays, depth)
+            return self._object(value, stays, depth, measured=key.says.duration)
         if isinstance(value, list | tuple):
             return self._list(value, key, stays, depth)
         return value
 
-    def _object(self, value: Mapping[Any, Any], stays: _Tree, depth: int) -> dict[Any, Any]:
+    def _object(self, value: Mapping[Any, Any], stays: _Tree, depth: int, *, measured: bool) -> dict[Any, Any]:
         copied: dict[Any, Any] = {}
-        for key in self._layout(tuple(value)):
+        for key in self._layout(tuple(value), measured=measured):
             text = key.text
             shown = self._volatile_key(text, value, copied) if key.volatile else text
             inner = stays.get(text, _NOTHING_STAYS) if stays else stays
@@ -199,19 +200,21 @@ class _Walk:
             copied.append(item if inner is None else self.value(item, key, inner, depth + 1))
         return copied
 
-    def _layout(self, keys: tuple[Any, ...]) -> list[_Key]:
-        layout = self._layouts.get(keys)
+    def _layout(self, keys: tuple[Any, ...], *, measured: bool) -> list[_Key]:
+        layouts = self._layouts_of_durations if measured else self._layouts
+        layout = layouts.get(keys)
         if layout is None:
-            layout = self._layouts[keys] = sorted(map(self._key, keys), key=lambda key: key.order)
+            made = (self._key(key, says_of_duration if measured else says) for key in keys)
+            layout = layouts[keys] = sorted(made, key=lambda key: key.order)
         return layout
 
-    def _key(self, text: Any) -> _Key:
+    def _key(self, text: Any, said_by: Callable[[str], Says]) -> _Key:
         if not isinstance(text, str):
             return _Key(text, order=str(text))
         compiled = self._texts.compiled
         order = self._texts.replaced(text, lambda name, _: f"<{name}>")
         # Of a volatile key only the rest says something: it must say the same when the key is a placeholder already.
-        said = says(compiled.placeholder.sub("", order))
+        said = said_by(compiled.placeholder.sub("", order))
         name, runs, stays = compiled.keys.get(text.casefold()), text.lower() in _RUN_ID_KEYS, text in compiled.kept_keys
         return _Key(
             text,
@@ -250,7 +253,8 @@ class _Walk:
             return self._text(text)  # of which the project's patterns may find a part
         if key.runs and text in self._texts.runs:
             return self._texts.runs.placeholder(self._give, text)
-        return self._text(text)
+        kind = key.says.kind_of_text(text) if key.says is not NOTHING else None
+        return self._text(text) if kind is None else self._give(kind, f"text {text.lower()}")
 
     def _text(self, text: str) -> str:
         seen = self._seen.get(text)

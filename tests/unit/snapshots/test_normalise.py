@@ -156,6 +156,8 @@ def test_what_is_too_deep_is_left_to_the_writer() -> None:
         ("https://x.example/reset?resetToken=abc", "<url:1>"),
         ("https://x.example/f?api_key=abc", "<url:1>"),
         ("https://user:word@x.example/f", "<url:1>"),
+        ("https://u:p@h/", "<url:1>"),
+        ("ws://h/?sig=x", "<url:1>"),
         ("https://FAKE0123456789abcdefgh@git.example/x.git", "<url:1>"),
         ("s3://bucket/key?X-Amz-Security-Token=a", "<url:1>"),
         ("postgres://app:word@db.example/app", "<url:1>"),
@@ -220,6 +222,7 @@ def test_what_is_volatile_by_its_shape(text: str, normalised: str) -> None:
         "somebody@mail.example",
         "mailto:somebody@mail.example",
         "https://shop.example/?code=SUMMER24&page=2",
+        "http://h/?n=1",
         "https://x.example/?tokens=500&design=3&key=value",
         "https://x.example/?token=",
         "https://medium.example/@user/token-signature",
@@ -270,6 +273,16 @@ def test_what_only_looks_volatile_stays(text: str) -> None:
         ("durationms", 4, "<duration>"),
         ("took", "350ms", "<duration>"),
         ("latency", "1.25 seconds", "<duration>"),
+        ("duration", "PT3.2S", "<duration>"),
+        ("elapsed", "PT1H2M3S", "<duration>"),
+        ("duration", "1m 30s", "<duration>"),
+        ("runTime", "2h 5min 1.5 s", "<duration>"),
+        ("duration", {"ms": 12, "seconds": 3.5}, {"ms": "<duration>", "seconds": "<duration>"}),
+        ("ts", "1714550400000", "<epoch-ms:1>"),
+        ("createdAt", ["1714550400", "1714550400.5", "1714550400"], ["<epoch:1>", "<epoch:2>", "<epoch:1>"]),
+        ("uuid", A.replace("-", "").upper(), "<uuid:1>"),
+        ("orderGuid", "0123456789abcdef0123456789abcdef", "<uuid:1>"),
+        ("orderId", "0123456789ab4def8123456789abcdef", "<uuid:1>"),
     ],
 )
 def test_what_is_volatile_by_its_key(key: str, value: object, normalised: object) -> None:
@@ -285,6 +298,12 @@ def test_what_is_volatile_by_its_key(key: str, value: object, normalised: object
         ("createdAt", -1714550400),
         ("createdAt", 978307200000),
         ("createdAt", "soon"),
+        ("createdAt", "978307200000"),
+        ("phone", "1714550400000"),
+        ("uuid", "0" * 32),
+        ("uuid", "0123456789abcdef0123456789abcdeF"),
+        ("orderId", "0123456789abcdef0123456789abcdef"),
+        ("checksum", "0123456789ab4def8123456789abcdef"),
         ("createdAt", True),
         ("createdAt", None),
         ("price", 1714550400),
@@ -318,8 +337,11 @@ def test_numbers_that_no_key_speaks_of_stay(key: str, value: object) -> None:
 
 
 def test_an_object_under_a_key_speaks_for_itself() -> None:
-    """What a key says holds for the value and for a list's elements, and not for what is deeper."""
-    assert normalise({"duration": {"value": 5, "took": 5}}) == {"duration": {"value": 5, "took": "<duration>"}}
+    """What a key says holds for the value and for a list's elements, and of what is deeper for units alone."""
+    assert normalise({"duration": {"value": 5, "took": 5, "of": {"ms": 5}}, "price": {"s": 5}}) == {
+        "duration": {"value": 5, "took": "<duration>", "of": {"ms": 5}},
+        "price": {"s": 5},
+    }
 
 
 # --- the run's own id
