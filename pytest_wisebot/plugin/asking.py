@@ -99,9 +99,10 @@ class Asking:
     @property
     def used(self) -> list[Asked]:
         """What the running test has asked for, and what the wider fixtures did that it uses, whoever set them up."""
-        wider = [
-            one for kept in self._of_wider.values() if self._item and kept.serves(self._item) for one in kept.asked
-        ]
+        asked = [kept for kept in self._of_wider.values() if kept.asked]
+        if not asked or self._item is None:
+            return self.asked
+        wider = [one for kept in asked if kept.serves(self._item) for one in kept.asked]
         return [*wider, *(one for one in self.asked if one not in wider)]
 
     @property

@@ -35,6 +35,8 @@ def last_look_of(config: pytest.Config) -> LastLook:
     if look is None:
         look = config.stash[_KEY] = LastLook(config)
         config.pluginmanager.register(look, "wisebot-last-look")
+        if xdist.is_worker(config) or xdist.is_controller(config):
+            config.pluginmanager.register(_Told(config, look), "wisebot-last-look-told")
     return look
 
 
@@ -57,22 +59,10 @@ class LastLook:
             self._written.add(path)
             self._to_tell.append(str(path))
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """A worker that is killed later has told the controller with each report."""
-        report = yield
-        if self._to_tell and xdist.is_worker(self._config):
-            setattr(report, _OUTPUT, json.dumps(self._to_tell))  # in ASCII: not every path goes through the channel
-            self._to_tell = []
-        return report
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """On the controller. Of a test that took its worker with it the module is all that is known."""
-        self._written.update(map(Path, json.loads(getattr(report, _OUTPUT, "[]"))))
-        if report.when not in ("setup", "call", "teardown") and self._config.pluginmanager.has_plugin("syrupy"):
-            module = self._config.rootpath / report.nodeid.partition("::")[0]
-            self._written.add(keeping_of(self._config).folder_of(module))
+    def told(self) -> list[str]:
+        """What was written since this was asked last."""
+        told, self._to_tell = self._to_tell, []
+        return told
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
@@ -116,6 +106,31 @@ class LastLook:
         cwd = self._config.invocation_params.dir
         yield from (path for name in _own(self._config) if name and (path := cwd / name).is_file())
         yield from sorted(path for path in self._written if path.exists())
+
+
+class _Told:
+    """A worker says what it has written with each report, and not at its end alone: it may be killed before that."""
+
+    def __init__(self, config: pytest.Config, look: LastLook) -> None:
+        self._config = config
+        self._look = look
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """In a worker."""
+        report = yield
+        if told := self._look.told():
+            setattr(report, _OUTPUT, json.dumps(told))  # in ASCII: not every path goes through the channel
+        return report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """On the controller. Of a test that took its worker with it the module is all that is known."""
+        for path in json.loads(getattr(report, _OUTPUT, "[]")):
+            self._look.wrote(Path(path))
+        if report.when not in ("setup", "call", "teardown") and self._config.pluginmanager.has_plugin("syrupy"):
+            module = self._config.rootpath / report.nodeid.partition("::")[0]
+            self._look.wrote(keeping_of(self._config).folder_of(module))
 
 
 def _own(config: pytest.Config) -> Iterator[str | None]:

@@ -67,20 +67,14 @@ class Hay:
         joined = self.data.translate(None, b" \t\r\n")
         return _ESCAPED_BREAKS.sub(b"", joined) if any(sign in joined for sign in (b"\\", b"%", b"&#")) else joined
 
-    def _laid_out(self, lane: Lane) -> bytes:
-        match lane:
-            case Lane.PLAIN:
-                return self.data
-            case Lane.LOWER:
-                return self._lower
-            case Lane.HEX:
-                return self._hex
-            case Lane.WRAPPED:
-                return self._wrapped
-
     def holds(self, marks: Iterable[bytes], lane: Lane) -> bool:
         """Whether all the marks are there."""
-        data = self._laid_out(lane)
+        if lane is Lane.PLAIN:
+            data = self.data
+        elif lane is Lane.WRAPPED:
+            data = self._wrapped
+        else:
+            data = self._lower if lane is Lane.LOWER else self._hex
         return all(mark in data for mark in marks)
 
 

@@ -209,6 +209,8 @@ def _known(value: object, around: Surroundings) -> dict[str, Any]:
     """What the workflow was asked, and the ids of the test's runs: of a part it may be any of them that it is of."""
     asked = list(around.runs())
     compared = _runs_in(value) or asked
+    if not compared:
+        return {}
     ids = dict.fromkeys(run.run_id for run in (*compared, *asked) if run.run_id)
     own = {run.run_id for run in compared}
     run_id = own.pop() if len(own) == 1 else None

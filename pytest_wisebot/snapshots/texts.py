@@ -108,6 +108,8 @@ class Known:
 
         A text in which the id of another run stands is another one in each session.
         """
+        if inputs is None:
+            return cls()
         scalars = list(_scalars(inputs))
         texts = [item for item in scalars if isinstance(item, str) and not runs.another_in(item)]
         numbers = [item for item in scalars if isinstance(item, int | float) and not isinstance(item, bool)]
