@@ -47,6 +47,7 @@ _MEASURED_TEXT = re.compile(
 _EPOCH_TEXT = re.compile(r"\d{10,19}(?:\.\d+)?")
 _UUID_TEXT = re.compile(r"[0-9a-f]{32}|[0-9A-F]{32}")
 _BY_ITS_VERSION = re.compile(r".{12}[47].{3}[89ab].{15}", re.IGNORECASE)
+_SHORTEST = 10
 _NO_UUIDS = ("0" * 32, "f" * 32, "F" * 32)
 
 
@@ -81,6 +82,8 @@ class Says:
 
     def kind_of_text(self, text: str) -> str | None:
         """The placeholder's name for a text that has no such shape by itself."""
+        if len(text) < _SHORTEST:
+            return None
         if (self.moment or self.milliseconds) and _EPOCH_TEXT.fullmatch(text):
             kind = self.kind(float(text) if "." in text else int(text))
             return None if kind == "duration" else kind

@@ -30,6 +30,7 @@ class RunIds:
         self._own = own or ""
         self._all = dict.fromkeys(filter(None, (own, *others)))
         self._long = sorted((one for one in self._all if len(one) >= SHORTEST_RUN_ID), key=len, reverse=True)
+        self.any_long = bool(self._long)
         self._words = {word[0] for one in self._long if (word := _WORD.search(one))}
         self._by_kind: dict[str, dict[str, str]] = {}
         self.may_be_numbers = any(map(str.isdecimal, self._all))

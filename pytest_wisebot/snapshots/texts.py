@@ -33,9 +33,10 @@ class Texts:
         return once
 
     def _once(self, text: str, give: Give) -> str:
-        if self.runs.may_be_in(text):
+        if self.runs.any_long and self.runs.may_be_in(text):
             text = self._outside_placeholders(self.runs.pattern, text, partial(self.runs.placeholder, give))
-        text = self._by_patterns(text, give)
+        if self.compiled.patterns:
+            text = self._by_patterns(text, give)
         if may_hold(text):
             pattern = self.compiled.with_urls if "://" in text else self.compiled.plain
             text = pattern.sub(partial(self._shape, give), text)
