@@ -7,7 +7,7 @@ import itertools
 import json
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -256,6 +256,19 @@ def test_the_number_of_a_placeholder_tells_no_row() -> None:
         "3 values are the same but for the number of a placeholder: <uuid:2> is now <uuid:1>, "
         "<uuid:3> is now <uuid:2>, <uuid:4> is now <uuid:3>",
     )
+
+
+def test_the_number_of_a_placeholder_speaks_for_no_pair_of_rows() -> None:
+    """Rows that are much alike are told apart by what they alone have, and not by the order of their ids."""
+    expected, received = ([{**row, "kind": "a", "unit": "x"} for row in rows] for rows in _of_labels())
+    changed = shown(expected, received)
+    assert lines("[0].score   (was [1].score)", "  - 2", "  + 11") in changed
+    assert lines("[1].score   (was [2].score)", "  - 3", "  + 12") in changed
+
+
+def _of_labels() -> Iterator[list[dict[str, Any]]]:
+    for labels, by in ((["one", "two", "three"], 0), (["two", "three", "four"], 10)):
+        yield [{"id": f"<uuid:{at}>", "label": label, "score": at + by} for at, label in enumerate(labels, 1)]
 
 
 def test_rows_that_share_placeholders_are_alike_whatever_their_numbers() -> None:
