@@ -180,13 +180,26 @@ PER_CALL = """
 """
 
 
-@pytest.mark.parametrize("when", ["told", "at once"])
+DEAF = """
+    import os
+
+    def pytest_configure(config):
+        if hasattr(config, "workerinput") and os.environ["WHEN"] == "too early":
+            from pytest_wisebot.engine.remote import RemoteEngine
+
+            hear = RemoteEngine._hear
+            RemoteEngine._hear = lambda self, message: None if "mask" in message else hear(self, message)
+"""
+
+
+@pytest.mark.parametrize("when", ["told", "too early"])
 def test_what_one_worker_was_given_for_one_call_no_worker_shows(
     project: Any, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
     """Neither in its reports nor in snapshots; and what a worker could not know yet, the controller masks."""
     monkeypatch.setenv("WHEN", when)
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    project.write("conftest.py", DEAF)
     project.test(PER_CALL)
     result = project.run(*NOISY, "-n", "2", "--snapshot-update")
     result.assert_outcomes(passed=1, failed=1)
