@@ -20,6 +20,7 @@ from ..redaction import Secret
 from . import wire
 from .door import WELCOME, Visitor
 from .engine import Engine
+from .masks import Masks
 from .pending import PendingRun
 from .values import Ahead, Census, Ended
 
@@ -30,6 +31,11 @@ class Host(Protocol):
     @property
     def engine(self) -> Engine:
         """The engine, which may begin with this. Raises `WisebotError` when it cannot."""
+        ...
+
+    @property
+    def masks(self) -> Masks:
+        """What all workers are told to mask."""
         ...
 
     def described(self, *, collected: bool) -> dict[str, Any]:
@@ -53,11 +59,13 @@ def serve(host: Host, visitor: Visitor) -> None:
     """Does what a worker wants until it leaves, or dies."""
     worker = _Worker(host, visitor)
     worker.tell({"welcome": WELCOME})
+    host.masks.joins(worker.mask)
     try:
         with suppress(OSError, ValueError):  # gone, in the middle of a line perhaps
             for line in visitor.lines:
                 worker.hear(json.loads(line))
     finally:
+        host.masks.leaves(worker.mask)
         worker.gone()
 
 
@@ -76,6 +84,10 @@ class _Worker:
     def tell(self, message: Mapping[str, Any]) -> None:
         """Sends a message soon."""
         self._outbox.put(lambda: message)
+
+    def mask(self, secret: Secret) -> None:
+        """Has the worker mask a credential."""
+        self.tell({"mask": secret.reveal()})
 
     def hear(self, message: Mapping[str, Any]) -> None:
         """Does what a worker wants."""
@@ -118,6 +130,7 @@ class _Worker:
     def _submit(self, number: int, request: Any, key: str) -> None:
         if request.secret is not None:
             self._host.mask(request.secret)
+            self._host.masks.add(request.secret)
         try:
             pending = self._host.engine.submit(request, key)
         except WisebotError as error:

@@ -7,7 +7,7 @@ import json
 import platform
 import socket
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import asdict
@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, Final
 
 from ..errors import Cancelled, ConfigurationError, ConnectionLost, WisebotError
+from ..redaction import Secret
 from ..runs import RunRequest
 from . import wire
 from .door import FAREWELL_SECONDS, WELCOME
@@ -34,13 +35,24 @@ class RemoteEngine:
         worker: the worker's name, for messages.
         collected: it is made while tests are collected, and not in the middle of one.
         voices: how many workers must declare a run alike before it starts ahead of its test.
+        mask: told each credential that another worker was given for one call.
 
     Raises:
         ConfigurationError: the controller cannot be reached from here.
     """
 
-    def __init__(self, address: tuple[str, int], key: str, worker: str, *, collected: bool, voices: int = 1) -> None:
+    def __init__(
+        self,
+        address: tuple[str, int],
+        key: str,
+        worker: str,
+        *,
+        collected: bool,
+        voices: int = 1,
+        mask: Callable[[Secret], None] | None = None,
+    ) -> None:
         self._worker = worker
+        self._mask = mask
         self._voices = voices
         self._numbers = itertools.count(1)
         self._futures: dict[int, Future[Ended]] = {}
@@ -167,7 +179,10 @@ class RemoteEngine:
             self._session.set_exception(Cancelled("the session has ended"))
 
     def _hear(self, message: Mapping[str, Any]) -> None:
-        if "ended" in message:
+        if "mask" in message:
+            if self._mask is not None:
+                self._mask(Secret(message["mask"]))
+        elif "ended" in message:
             future = self._futures.pop(message["ended"], None)
             if future is not None:
                 future.set_result(wire.ended_from_dict(message))

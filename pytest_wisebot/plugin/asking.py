@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,6 +24,20 @@ class Asked:
 
     pending: PendingRun
     max_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _OfWider:
+    """What a fixture asked for that is wider than one test: all the tests that use it use these runs."""
+
+    fixture: str
+    baseid: str
+    asked: list[Asked] = field(default_factory=list)
+
+    def serves(self, item: pytest.Item) -> bool:
+        """Whether a test uses the fixture, be it by ``request.getfixturevalue``."""
+        names = getattr(getattr(item, "_request", item), "fixturenames", ())
+        return self.fixture in names and item.nodeid.startswith(self.baseid)
 
 
 def tag_of(item: pytest.Item, each: str = "") -> str:
@@ -72,6 +86,7 @@ class Asking:
         """The wider fixtures that are being set up or torn down, the innermost last."""
         self._calls: Counter[tuple[Occurrence, str]] = Counter()
         """How often each of them, or the test, has asked for a request so far."""
+        self._of_wider: dict[Occurrence, _OfWider] = {}
         self.asked: list[Asked] = []
         self.trial = 0
         """Which trial of its test asks, from 1; 0 without trials."""
@@ -80,6 +95,15 @@ class Asking:
     def test(self) -> pytest.Item | None:
         """The test that asks; None between tests and while a wider fixture is set up or torn down."""
         return None if self._wider else self._item
+
+    @property
+    def used(self) -> list[Asked]:
+        """What the running test has asked for, and what the wider fixtures did that it uses, whoever set them up."""
+        asked = [kept for kept in self._of_wider.values() if kept.asked]
+        if not asked or self._item is None:
+            return self.asked
+        wider = [one for kept in asked if kept.serves(self._item) for one in kept.asked]
+        return [*wider, *(one for one in self.asked if one not in wider)]
 
     @property
     def tag(self) -> str:
@@ -131,7 +155,10 @@ class Asking:
 
     def remember(self, started: list[PendingRun], max_seconds: float | None) -> None:
         """Keeps what was asked for until the test's reports are made."""
-        self.asked += [Asked(pending, max_seconds) for pending in started]
+        asked = [Asked(pending, max_seconds) for pending in started]
+        self.asked += asked
+        for kept in filter(None, map(self._of_wider.get, self._wider)):
+            kept.asked.extend(asked)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
@@ -163,8 +190,9 @@ class Asking:
             return (yield)
         asks = Occurrence(self._each + (request.node.nodeid or fixturedef.baseid), _named(fixturedef, request))
         # finalizers run last in, first out: this one after the fixture's own
-        fixturedef.addfinalizer(lambda: self._leave(asks))
+        fixturedef.addfinalizer(lambda: self._leave(asks, over=True))
         self._wider.append(asks)
+        self._of_wider.setdefault(asks, _OfWider(fixturedef.argname, fixturedef.baseid))
         try:
             return (yield)
         except BaseException:
@@ -174,10 +202,12 @@ class Asking:
             self._leave(asks)
             fixturedef.addfinalizer(lambda: self._wider.append(asks))
 
-    def _leave(self, asks: Occurrence) -> None:
+    def _leave(self, asks: Occurrence, *, over: bool = False) -> None:
         """A fixture has been set up, or is over."""
         if asks in self._wider:
             self._wider.remove(asks)
+        if over:
+            self._of_wider.pop(asks, None)
 
     def _begin_anew(self) -> None:
         """What a test has asked for the last time is no part of what it asks for now."""

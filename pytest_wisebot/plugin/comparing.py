@@ -35,4 +35,5 @@ class Comparing:
         said |= {"error": run.error} if run.error is not None else {}
         said |= {"extra": extra} if (extra := {key: run.extra[key] for key in run.extra if key != "runId"}) else {}
         habits = Habits(self._said.keys, self._said.patterns, self._said.keep)
-        return normalise(self._redactor.clean_json(said), inputs=run.inputs, run_id=run.run_id, habits=habits)
+        clean = dict(zip(said, self._redactor.clean_json(list(said.values())), strict=True))
+        return normalise(clean, inputs=run.inputs, run_id=run.run_id, habits=habits)

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ..engine.door import HOST, Door, Visitor
+from ..engine.masks import Masks
 from ..errors import ConfigurationError
 from . import xdist
+from .cleaning import clean_report
 from .outlets import without_given
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ class Controller:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
+        self.masks = Masks()
         self._door: Door | None = None
         self._problem = ""
         try:
@@ -77,6 +80,12 @@ class Controller:
             reporter.write_line("")  # xdist's own line about its workers is one that it rewrites
         for line in lines:
             reporter.write_line(line)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Before any other plugin sees it: a worker may have made it before it was told of a credential."""
+        if self._owner is not None:
+            clean_report(report, self._owner.redactor)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self) -> Generator[None, object, object]:

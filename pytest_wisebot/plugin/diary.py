@@ -117,6 +117,7 @@ _WORST_FIRST = ("failed", "error", outcomes.INFRASTRUCTURE, outcomes.NOT_RUN, ou
 
 def _add(test: _Test, report: pytest.TestReport) -> None:
     test.duration += getattr(report, "duration", 0.0)
+    # A wider fixture may be over by the end.
     test.runs = list(dict.fromkeys([*test.runs, *outcomes.runs_of(report)]))
     test.trials = outcomes.count_on(report) or test.trials
     if report.failed:

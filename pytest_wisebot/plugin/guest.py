@@ -42,7 +42,8 @@ class Guest:
             # In every mode but "each" any worker may get any test.
             voices = 1 if door["each"] or xdist.worker_count(config) == 1 else 2
             address = (door["host"], door["port"])
-            self._remote = RemoteEngine(address, door["key"], worker, collected=collected, voices=voices)
+            mask = self.redactor.add
+            self._remote = RemoteEngine(address, door["key"], worker, collected=collected, voices=voices, mask=mask)
         except ConfigurationError as error:
             self._remote = error
 

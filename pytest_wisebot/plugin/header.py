@@ -31,7 +31,7 @@ def header(config: pytest.Config, ids: Sequence[str]) -> list[str]:
         kept = [] if config.option.wisebot_plan else list(owner.history.header())
     except ConfigurationError as error:
         raise pytest.UsageError(str(error)) from None
-    refuse_ids(ids, owner.redactor)
+    refuse_ids(config, ids, owner.redactor)
     if config.get_verbosity() < 0:
         return []
     both, offline = config.option.wisebot_api == "both", is_offline(config)

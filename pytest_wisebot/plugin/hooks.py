@@ -93,11 +93,10 @@ def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Ite
     if xdist.is_worker(config) or not _concerns_us(config, items):
         return []
     ids = [item.nodeid for item in items]
-    if only_lists(config):  # as editors do often: no settings are read for it
-        from .outlets import clean_terminal, redactor_of, refuse_ids
+    if only_lists(config):
+        from .listing import check_ids
 
-        clean_terminal(config, redactor_of(config))
-        refuse_ids(ids, redactor_of(config))
+        check_ids(config, ids)
         return []
     from .header import header
 

@@ -42,8 +42,8 @@ class Keeping:
     """Follows which tests pass. In a session without snapshots of this package it does nothing more.
 
     Attributes:
-        using: the tests that use the fixture, and are to be run, by node id.
-        deselected: those that use it and are not to be run.
+        using: the tests that use the fixture or have snapshots, and are to be run, by node id.
+        deselected: those that do and are not to be run.
         uncollected: modules of which nobody can say what is in them.
     """
 
@@ -57,6 +57,7 @@ class Keeping:
         self._lost: set[str] = set()
         self._untold = False
         self._claims: Path | None = None
+        self._stems: dict[Path, frozenset[str]] = {}
 
     def notice(self, item: pytest.Item) -> None:
         """Learns of a test that asks for the fixture by ``request.getfixturevalue``."""
@@ -70,7 +71,7 @@ class Keeping:
 
     def pytest_deselected(self, items: Iterable[pytest.Item]) -> None:
         """These tests are in the session's files, and not in the session."""
-        self.deselected += filter(_uses, items)
+        self.deselected += filter(self._concerns, items)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """A module that cannot be imported has lost none of its tests."""
@@ -79,7 +80,28 @@ class Keeping:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """By now the tests are known."""
-        self.using.update((item.nodeid, item) for item in session.items if _uses(item))
+        self.using.update((item.nodeid, item) for item in session.items if self._concerns(item))
+
+    def _concerns(self, item: pytest.Item) -> bool:
+        """Whether a test uses the fixture, or has snapshots and may ask for it by ``request.getfixturevalue``."""
+        names = getattr(item, "fixturenames", ())
+        if FIXTURE in names:
+            return True
+        stems = self._stems_in(self.folder_of(item.path)) if "snapshot" not in names else ()
+        if not stems:
+            return False
+        from ..snapshots.places import place_of
+
+        return place_of(item)[1] in stems
+
+    def _stems_in(self, folder: Path) -> frozenset[str]:
+        """What the names of the tests are, in files, of which there may be snapshots in a folder."""
+        if folder not in self._stems:
+            files = list(folder.glob("*.json")) if folder.is_dir() else []
+            if files:
+                from ..snapshots.files import stems_of_tests
+            self._stems[folder] = frozenset(stem for file in files for stem in stems_of_tests(file.stem))
+        return self._stems[folder]
 
     # --- what became of it
 
@@ -176,7 +198,3 @@ class Keeping:
             folder = self._claims = Path(tempfile.mkdtemp(prefix="pytest-wisebot-"))
             self._config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
         return self._claims
-
-
-def _uses(item: pytest.Item) -> bool:
-    return FIXTURE in getattr(item, "fixturenames", ())

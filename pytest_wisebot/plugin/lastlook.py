@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
@@ -12,11 +13,12 @@ import pytest
 
 from ..errors import ConfigurationError
 from . import xdist
+from .keeping import keeping_of
 from .outlets import clean_debug_log, clean_junit, redactor_of
 from .words import counted
 
 if TYPE_CHECKING:
-    from ..redaction import Redactor
+    from ..redaction import Redactor, Secret
     from ..redaction.scan import Finding
 
 MOST_SHOWN = 50
@@ -24,6 +26,7 @@ MOST_SHOWN = 50
 
 _KEY = pytest.StashKey["LastLook"]()
 _OUTPUT = "wisebot_written"
+"""Where in ``workeroutput``, and on a report, a worker says what was written."""
 
 
 def last_look_of(config: pytest.Config) -> LastLook:
@@ -32,6 +35,8 @@ def last_look_of(config: pytest.Config) -> LastLook:
     if look is None:
         look = config.stash[_KEY] = LastLook(config)
         config.pluginmanager.register(look, "wisebot-last-look")
+        if xdist.is_worker(config) or xdist.is_controller(config):
+            config.pluginmanager.register(_Told(config, look), "wisebot-last-look-told")
     return look
 
 
@@ -44,17 +49,25 @@ class LastLook:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._written: set[Path] = set()
+        self._to_tell: list[str] = []
         self._found: list[Finding] = []
         self._told = False
 
     def wrote(self, path: Path) -> None:
         """The session has written, or compared with, this file or folder."""
-        self._written.add(path)
+        if path not in self._written:
+            self._written.add(path)
+            self._to_tell.append(str(path))
+
+    def told(self) -> list[str]:
+        """What was written since this was asked last."""
+        told, self._to_tell = self._to_tell, []
+        return told
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """A worker has ended."""
-        self._written.update(map(Path, getattr(node, "workeroutput", {}).get(_OUTPUT, ())))
+        self._written.update(map(Path, json.loads(getattr(node, "workeroutput", {}).get(_OUTPUT, "[]"))))
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
@@ -63,7 +76,7 @@ class LastLook:
         result = yield
         if xdist.is_worker(self._config):
             output: dict[str, Any] = getattr(self._config, "workeroutput")  # noqa: B009 - xdist's, no type knows it
-            output[_OUTPUT] = sorted(map(str, self._written))
+            output[_OUTPUT] = json.dumps(sorted(map(str, self._written)))
             return result
         clean_debug_log(self._config, redactor_of(self._config))
         self._found = list(_found(self._files(), redactor_of(self._config)))
@@ -90,10 +103,44 @@ class LastLook:
             reporter.write_line(line)
 
     def _files(self) -> Iterator[Path]:
-        option = self._config.option
-        own = [getattr(option, "xmlpath", None), option.debug, self._config.getoption("log_file", None)]
-        yield from (Path(path) for path in own if path and Path(path).is_file())
+        cwd = self._config.invocation_params.dir
+        yield from (path for name in _own(self._config) if name and (path := cwd / name).is_file())
         yield from sorted(path for path in self._written if path.exists())
+
+
+class _Told:
+    """A worker says what it has written with each report, and not at its end alone: it may be killed before that."""
+
+    def __init__(self, config: pytest.Config, look: LastLook) -> None:
+        self._config = config
+        self._look = look
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """In a worker."""
+        report = yield
+        if told := self._look.told():
+            setattr(report, _OUTPUT, json.dumps(told))  # in ASCII: not every path goes through the channel
+        return report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """On the controller. Of a test that took its worker with it the module is all that is known."""
+        for path in json.loads(getattr(report, _OUTPUT, "[]")):
+            self._look.wrote(Path(path))
+        if report.when not in ("setup", "call", "teardown") and self._config.pluginmanager.has_plugin("syrupy"):
+            module = self._config.rootpath / report.nodeid.partition("::")[0]
+            self._look.wrote(keeping_of(self._config).folder_of(module))
+
+
+def _own(config: pytest.Config) -> Iterator[str | None]:
+    """The files that pytest itself writes, by the names that it made of options and settings."""
+    from _pytest.junitxml import xml_key
+
+    yield getattr(config.stash.get(xml_key, None), "logfile", None)
+    yield config.option.debug or None
+    handler = getattr(config.pluginmanager.get_plugin("logging-plugin"), "log_file_handler", None)
+    yield getattr(handler, "baseFilename", None)
 
 
 def scan(config: pytest.Config) -> pytest.ExitCode:
@@ -102,24 +149,37 @@ def scan(config: pytest.Config) -> pytest.ExitCode:
     Raises:
         pytest.UsageError: a path leads nowhere, or the settings that name the credentials are wrong.
     """
-    from .owner import every_credential
-
     paths = [config.invocation_params.dir / path for path in config.option.wisebot_scan]
     if missing := [path for path in paths if not os.path.lexists(path)]:
         raise pytest.UsageError(f"--wisebot-scan: there is no {missing[0]}")
     redactor = redactor_of(config)
-    try:
-        credentials = set(every_credential(config))
-    except ConfigurationError as error:
-        raise pytest.UsageError(f"--wisebot-scan: {error}") from None
+    credentials, unknown = _credentials(config)
     redactor.add(*credentials)
     found = list(_found(paths, redactor))
-    for line in _lines(found):
+    for line in (*_lines(found), *unknown):
         print(line)
     known = counted(len(credentials), "credential")
     what = f"found in {counted(len(found), 'place')}" if found else "none found"
     print(f"wisebot scan: {known} known, and all that looks like one: {what}")
-    return pytest.ExitCode.TESTS_FAILED if found else pytest.ExitCode.OK
+    if found:
+        return pytest.ExitCode.TESTS_FAILED
+    return pytest.ExitCode.USAGE_ERROR if unknown else pytest.ExitCode.OK
+
+
+def _credentials(config: pytest.Config) -> tuple[set[Secret], list[str]]:
+    """Those of all environments, and in words those that are named and lead nowhere."""
+    from .owner import of_every_environment
+
+    known: set[Secret] = set()
+    unknown: dict[str, None] = {}
+    try:
+        for settings in of_every_environment(config):
+            known.update(settings.credentials())
+            for one in settings.missing_credentials():
+                unknown[f"not looked for: {one.reference} ({one.problem}), given by {one.given_by}"] = None
+    except ConfigurationError as error:
+        raise pytest.UsageError(f"--wisebot-scan: {error}") from None
+    return known, list(unknown)
 
 
 def _found(paths: Iterable[Path], redactor: Redactor) -> Iterator[Finding]:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from .markers import APIS
+
+if TYPE_CHECKING:
+    from ..redaction import Secret
 
 MODES = ("live", "record", "replay", "last", "resume", "verify")
 """Where runs come from."""
@@ -14,7 +18,21 @@ MODES = ("live", "record", "replay", "last", "resume", "verify")
 OFFLINE = ("replay", "last")
 """The modes in which nothing is asked of any network."""
 
+ALL_GIVEN = "wisebot_all_given"
+"""Where all credentials are, until they are hidden, that were given by options; a later one replaces an earlier one."""
+
 _CREDENTIAL = "env:NAME, file:PATH, or the value itself (which the process list and the shell's history then show)"
+
+
+class _Given(argparse.Action):
+    """Takes the last credential that is given, and remembers all of them: each is to be hidden."""
+
+    def __call__(
+        self, parser: object, namespace: argparse.Namespace, values: object, option: str | None = None
+    ) -> None:
+        del parser, option
+        setattr(namespace, self.dest, values)
+        setattr(namespace, ALL_GIVEN, [*getattr(namespace, ALL_GIVEN, ()), values])
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -24,8 +42,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--wisebot-config", metavar="FILE", help="the wisebot.toml to read; by default the nearest one to the tests")
     add("--wisebot-origin", metavar="URL", help="trigger origin of the webhook API: scheme and host")
     add("--wisebot-base-url", metavar="URL", help="base URL of the dashboard API: scheme and host")
-    add("--wisebot-secret", metavar="CREDENTIAL", help=f"webhook secret: {_CREDENTIAL}")
-    add("--wisebot-token", metavar="CREDENTIAL", help=f"dashboard JWT or wb_live_... key: {_CREDENTIAL}")
+    add("--wisebot-secret", action=_Given, metavar="CREDENTIAL", help=f"webhook secret: {_CREDENTIAL}")
+    add("--wisebot-token", action=_Given, metavar="CREDENTIAL", help=f"dashboard JWT or wb_live_... key: {_CREDENTIAL}")
     add("--wisebot-api", choices=APIS, help="the API of tests that name none; 'both' runs each of them over both")
     add("--wisebot-allow-protected", action="store_true", help="run against an environment that is protected")
     add("--wisebot-timeout", type=_seconds, metavar="SECONDS", help="for a whole run, its retries included (300)")
@@ -101,15 +119,23 @@ def _count(text: str) -> int:
 
 def hide_credentials(config: pytest.Config) -> None:
     """Puts credentials that were given as values into objects that never show them, and out of what pytest stores."""
-    hidden = []
+    hidden = [_hidden(value) for value in vars(config.option).pop(ALL_GIVEN, ()) if _is_value(value)]
     for name in ("wisebot_secret", "wisebot_token"):
-        given = getattr(config.option, name, None)
-        if isinstance(given, str) and not given.startswith(("env:", "file:")):
-            from ..redaction import Secret
-
-            hidden.append(Secret(given))
+        given: Any = getattr(config.option, name, None)
+        if _is_value(given):
+            hidden.append(_hidden(given))
             setattr(config.option, name, hidden[-1])
     if hidden or config.option.debug:
         from .outlets import hide_given
 
         hide_given(config, hidden)
+
+
+def _is_value(given: object) -> bool:
+    return isinstance(given, str) and not given.startswith(("env:", "file:"))
+
+
+def _hidden(given: str) -> Secret:
+    from ..redaction import Secret
+
+    return Secret(given)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from .cleaning import clean_logs, clean_shown
+from .options import ALL_GIVEN
 
 if TYPE_CHECKING:
     from ..redaction import Redactor, Secret
@@ -52,8 +53,10 @@ def without_given(config: pytest.Config, args: list[str]) -> list[str]:
     return args if redactor is None else [redactor.clean(arg) for arg in args]
 
 
-def refuse_ids(ids: Iterable[str], redactor: Redactor) -> None:
+def refuse_ids(config: pytest.Config, ids: Iterable[str], redactor: Redactor) -> None:
     """Ends the session where a test's id holds a credential: ids are written everywhere, by every plugin and tool.
+
+    Pytest's cache has taken note of them already, and is made to forget these.
 
     Raises:
         pytest.UsageError: which tests, the credential masked.
@@ -61,12 +64,19 @@ def refuse_ids(ids: Iterable[str], redactor: Redactor) -> None:
     cleaned = ((nodeid, redactor.clean(nodeid)) for nodeid in ids)
     found = sorted({clean for nodeid, clean in cleaned if clean != nodeid})
     if found:
+        _forget_ids(config, redactor)
         named = "\n".join(f"  {nodeid}" for nodeid in found[:MOST_NAMED])
         more = f"\n  and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
         raise pytest.UsageError(
             f"a test's id holds a credential, and ids are shown and stored everywhere:\n{named}{more}\n"
             'give the parameter an id of its own, as in pytest.param(..., id="name")'
         )
+
+
+def _forget_ids(config: pytest.Config, redactor: Redactor) -> None:
+    known = getattr(config.pluginmanager.get_plugin("nfplugin"), "cached_nodeids", None)
+    if isinstance(known, set):
+        known -= {nodeid for nodeid in known if redactor.clean(str(nodeid)) != str(nodeid)}
 
 
 def clean_terminal(config: pytest.Config, redactor: Redactor) -> None:
@@ -145,7 +155,10 @@ def _hide_in(options: Any, values: set[str]) -> None:
     """Takes them out of the copy of the options that pytest keeps beside ``config.option``."""
     from ..redaction import Secret
 
-    for name, value in list(vars(options).items()) if options is not None else ():
+    if options is None:
+        return
+    vars(options).pop(ALL_GIVEN, None)
+    for name, value in list(vars(options).items()):
         if isinstance(value, str) and value in values:
             setattr(options, name, Secret(value))
 

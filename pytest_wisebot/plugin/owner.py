@@ -296,16 +296,16 @@ def resolved(config: pytest.Config, variables: Mapping[str, str], env: str | Non
     return resolve(given, start=_common_folder(config), root=config.rootpath, cwd=cwd, variables=variables)
 
 
-def every_credential(config: pytest.Config) -> Iterator[Secret]:
-    """The credentials of every environment, and those that the project's hook gives.
+def of_every_environment(config: pytest.Config) -> Iterator[Settings]:
+    """The settings of every environment, and before them those in force, to which the project's hook has added.
 
     Raises:
         ConfigurationError: something in the settings is wrong.
     """
     chosen = owner_of(config).unguarded
-    yield from chosen.credentials()
+    yield chosen
     for name in chosen.environments:
-        yield from resolved(config, os.environ, env=name).credentials()
+        yield resolved(config, os.environ, env=name)
 
 
 def _common_folder(config: pytest.Config) -> Path:

@@ -74,7 +74,7 @@ class Reports:
             outcomes.call(report, own, self._redactor.clean(_reason(call)))
         if report.failed and (named := [error for error in _errors(call) if isinstance(error, WisebotError)]):
             outcomes.name_error(report, type(named[0]).__name__)
-        outcomes.name_runs(report, outcomes.references(asked))
+        outcomes.name_runs(report, outcomes.references(self._asking.used))
         if report.when == "call" or (report.when == "setup" and report.failed):
             _say_what_is_odd(report, asked)
         if report.when == "call" and report.passed:

@@ -106,8 +106,8 @@ def _habits(session: WisebotSession) -> Habits:
 
 
 def _runs(session: WisebotSession) -> Iterator[WorkflowRun]:
-    """The runs that the test has asked for, and that have ended."""
-    for asked in session.asking.asked:
+    """The runs that the test uses, and that have ended."""
+    for asked in session.asking.used:
         if isinstance(asked.pending.outcome, WorkflowRun):
             yield asked.pending.outcome
 

@@ -36,6 +36,11 @@ class Lane(Enum):
     PLAIN = "as it is"
     LOWER = "in lower case"
     HEX = "in lower case, without what stands between the pairs of hexadecimal digits"
+    WRAPPED = "without white space, nor line breaks that were escaped"
+
+
+_ESCAPED_BREAK: Final = r"\\{1,16}[rn]|%(?:25){0,8}0[aAdD]|&#(?:1[03]|[xX]0?[aAdD]);"
+_ESCAPED_BREAKS: Final = re.compile(_ESCAPED_BREAK.encode())
 
 
 class Hay:
@@ -57,9 +62,19 @@ class Hay:
     def _hex(self) -> bytes:
         return self._lower.translate(None, b" :-%\\x")
 
+    @cached_property
+    def _wrapped(self) -> bytes:
+        joined = self.data.translate(None, b" \t\r\n")
+        return _ESCAPED_BREAKS.sub(b"", joined) if any(sign in joined for sign in (b"\\", b"%", b"&#")) else joined
+
     def holds(self, marks: Iterable[bytes], lane: Lane) -> bool:
         """Whether all the marks are there."""
-        data = self.data if lane is Lane.PLAIN else self._lower if lane is Lane.LOWER else self._hex
+        if lane is Lane.PLAIN:
+            data = self.data
+        elif lane is Lane.WRAPPED:
+            data = self._wrapped
+        else:
+            data = self._lower if lane is Lane.LOWER else self._hex
         return all(mark in data for mark in marks)
 
 
@@ -91,7 +106,7 @@ def forms_of(credential: str) -> Iterator[Form]:
     # What is encoded whole may have been escaped before: a JSON body that holds a quote, for instance.
     for written in {credential, json.dumps(credential)[1:-1], quote(credential, safe="")}:
         for core in _base64_cores(_bytes(written)):
-            yield _form(core, "".join(_BASE64.get(char, char) for char in core))
+            yield _form(core, _LINE_BREAK.join(_BASE64.get(char, char) for char in core), Lane.WRAPPED)
     digits = _bytes(credential).hex()
     yield Form((digits.encode(),), _finder(_hexadecimal(digits)), Lane.HEX)
 
@@ -112,10 +127,10 @@ def literal_forms(credential: str) -> set[str]:
     return {form for form in found if len(form) >= SHORTEST_SECRET}
 
 
-def _form(text: str, pattern: str) -> Form:
+def _form(text: str, pattern: str, lane: Lane = Lane.PLAIN) -> Form:
     """A form whose letters and digits stand as they are."""
     runs = sorted(re.findall(rf"[A-Za-z0-9]{{{_SHORTEST_MARK},}}", text), key=len, reverse=True)
-    return Form(tuple(run.encode() for run in runs[:_MOST_MARKS]), _finder(pattern))
+    return Form(tuple(run.encode() for run in runs[:_MOST_MARKS]), _finder(pattern), lane)
 
 
 def _finder(pattern: str) -> Callable[[str], Iterator[Span]]:
@@ -199,6 +214,8 @@ _BASE64: Final = {
     "+": r"(?:[+ -]|%(?:25){0,8}2[bB]|\\{1,16}u002[bB])",
     "/": r"(?:\\{0,16}/|_|%(?:25){0,8}2[fF])",
 }
+# MIME and most tools break it into lines, which may be indented. Possessive: there is one way to read white space.
+_LINE_BREAK: Final = rf"(?:(?:[\r\n]|{_ESCAPED_BREAK}){{1,4}}+[ \t]{{0,40}}+)?+"
 
 
 def _base64_cores(value: bytes) -> Iterator[str]:

@@ -11,8 +11,10 @@ from .forms import Span, literal_forms
 SHORTEST_FRAGMENT: Final = 4
 """Characters beside a truncation from which on they are taken for a part of a credential."""
 
-_SIGNS: Final = ("...", "…", "\\u2026", " chars]", "[truncated]")
-_CUT: Final = re.compile(r"[\[(<]?(?:\.\.\.|…|\\u2026)[\])>]?|\[\d{1,9} chars\]|\[truncated\]")
+_SIGNS: Final = ("...", "…", "\\u2026", " chars]", "truncated", "***", " .. ")
+_CUT: Final = re.compile(
+    r"[\[(<]?(?:\.\.\.|…|\\u2026)[\])>]?|\[\+?\d{1,9} chars\]|[\[(<]truncated[\])>]|\*{3,64}|(?<=\s)\.\.(?=\s)"
+)
 _SHAPED_HEAD: Final = re.compile(r"(?:eyJ[A-Za-z0-9_.-]{4,}|wb_live_[A-Za-z0-9_-]*)\Z")
 _SHAPED_TAIL: Final = re.compile(r"[A-Za-z0-9_.-]*")
 _LONGEST_SHAPE: Final = 2048

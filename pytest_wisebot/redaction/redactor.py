@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any, Final
 
 from .forms import SHORTEST_SECRET, Form, Hay, Span, forms_of
 from .fragments import Fragments
-from .project import Project, Redact
+from .project import PARTS, Project, Redact
 from .secret import MASK, REDACTED, Secret
 from .shapes import HEADERS, SHAPES, header_value
 
@@ -85,8 +85,12 @@ class Redactor:
         Args:
             answer: ``result`` and ``error``, and what came beside them.
         """
-        cleaned: dict[str, Any] = self.clean_json(self._known.project.without_paths(answer))
-        return cleaned
+        known = self._known.project.without_paths(answer)
+        # The keys of the parts are Wisebot's: a project that redacts a key of such a name means its own, further in.
+        ours = [part for part in PARTS if part in known]
+        rest = {key: item for key, item in known.items() if key not in ours}
+        cleaned, parts = self.clean_json([rest, [known[part] for part in ours]])
+        return {**cleaned, **dict(zip(ours, parts, strict=True))}
 
     def credential_spans(self, text: str) -> list[Span]:
         """Where credentials stand, by value or by their looks, in order; those that overlap are one."""
@@ -168,10 +172,23 @@ class _Walk:
         if isinstance(value, Mapping):
             copied = self._under_key if self._by_key else self._under_any_key
             clean = self._clean.get
-            return {clean(key, key): copied(key, item) for key, item in value.items()}
+            found = {clean(key, key): copied(key, item) for key, item in value.items()}
+            return found if len(found) == len(value) else self._apart(value, copied)
         if isinstance(value, list | tuple):
             return [self.copied(item) for item in value]
         return value
+
+    def _apart(self, value: Mapping[Any, Any], copied: Callable[[Any, Any], Any]) -> dict[Any, Any]:
+        """A copy of an object whose keys look alike once they are clean: numbered, so that no value is lost."""
+        apart: dict[Any, Any] = {}
+        for key, item in value.items():
+            shown = clean = self._clean.get(key, key)
+            number = 1
+            while shown in apart or (shown != key and shown in value):
+                number += 1
+                shown = f"{clean} ({number})"
+            apart[shown] = copied(key, item)
+        return apart
 
     def _under_any_key(self, _: Any, item: Any) -> Any:
         return self.copied(item)

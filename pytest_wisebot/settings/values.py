@@ -305,9 +305,16 @@ class Settings:
 
     def credentials(self) -> list[Secret]:
         """Every credential in force, for who must mask them."""
+        return [credential.secret for credential in self._named() if credential.secret]
+
+    def missing_credentials(self) -> list[Credential]:
+        """Those that are named, and lead nowhere."""
+        return [credential for credential in self._named() if not credential.secret]
+
+    def _named(self) -> list[Credential]:
         found = [self.secret, self.token, self.emulated_fallback, *self.emulated.values()]
         found += [workflow.secret for workflow in self.workflows.values()]
-        return [credential.secret for credential in found if credential and credential.secret]
+        return [credential for credential in found if credential is not None]
 
 
 def _checked_redact(value: object) -> object:

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any
 
 from .align import common_head, common_tail
+from .renumbering import is_numbered, without_numbers
 
 CONTAINERS = (dict, list)
 """What holds other values. A tuple: to ask for a union takes three times as long, and this is asked for every value."""
@@ -57,13 +58,20 @@ def same_name(one: Any, other: Any) -> bool:
 
 
 def identity(one: Any, other: Any) -> str | None:
-    """The key by which two rows say which row they are, if both have one with a plain value."""
+    """The key by which two rows say which row they are, if both have one with a plain value.
+
+    The number of a placeholder says nothing: ``<uuid:1>`` is whichever came first.
+    """
     if not isinstance(one, dict) or not isinstance(other, dict):
         return None
     for key in IDENTITIES:
-        if key in one and key in other and isinstance(one[key], str | int) and isinstance(other[key], str | int):
+        if key in one and key in other and _names(one[key]) and _names(other[key]):
             return key
     return None
+
+
+def _names(value: Any) -> bool:
+    return isinstance(value, str | int) and not is_numbered(value)
 
 
 def likeness(one: Any, other: Any, depth: int = 0) -> float:
@@ -100,6 +108,7 @@ def _likeness_of_lists(one: list[Any], other: list[Any], depth: int) -> float:
 
 
 def _likeness_of_texts(one: str, other: str) -> float:
+    one, other = without_numbers(one), without_numbers(other)
     if one == other:
         return 1.0
     words, others = set(one[:2000].split()), set(other[:2000].split())

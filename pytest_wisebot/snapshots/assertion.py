@@ -194,10 +194,9 @@ class WorkflowSnapshot(SnapshotAssertion):
         return []
 
     def _of_a_failed_run(self, received: Received, *, recorded: bool) -> str:
-        said = f"the run failed ({received.failed})"
         if recorded and not self.update_snapshots:
-            return said
-        return f"{said}: its snapshot is recorded only by workflow_snapshot(failed=True)"
+            return received.failed
+        return f"{received.failed}: this snapshot is recorded only by workflow_snapshot(failed=True)"
 
     def _claimed_before(self, received: Received, location: str) -> Claim | None:
         claim = Claim(location, self.test_location.nodeid, str(received))

@@ -15,11 +15,11 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
-MOST_BYTES = 185
-"""What a test's name takes of the 255 bytes of a file's name."""
+MOST_BYTES = 170
+"""What a test's name takes of the 255 bytes of a file's name; its hash takes 9 more."""
 
 MOST_BYTES_OF_INDEX = 60
-"""What the name that a test gives one of its snapshots takes; together with ``.json`` and a hash it all fits."""
+"""What the name that a test gives one of its snapshots takes; with a hash of its own, and ``.json``, it all fits."""
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.,+=@ ()%-]")
 _UNSAFE_IN_NAMES = re.compile(r"[^\w.,+=@ ()%-]")  # an identifier's letters may be of any script
@@ -44,9 +44,9 @@ def stem(test: str, index: int | str = 0) -> str:
 def stem_of_test(test: str) -> str:
     """The name of a test's first snapshot, with which those of its others begin."""
     name, bracket, parameters = test.partition("[")
-    function = name.rpartition(".")[2]
+    *classes, function = name.split(".")
     cleaned = _RESERVED.sub(r"\1_", _UNSAFE_IN_NAMES.sub("_", name))
-    twins = function != function.casefold()
+    twins = function != function.casefold() or any(one[:1] != one[:1].upper() for one in classes)
     if bracket:
         safe = _UNSAFE.sub("_", parameters.removesuffix("]"))
         twins = twins or _has_a_twin(safe)

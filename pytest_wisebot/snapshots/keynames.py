@@ -40,7 +40,15 @@ _BOUNDS = {
 
 _LONGEST = 1e15
 """Above it a number under a key of durations is none: eleven days of nanoseconds."""
-_MEASURED_TEXT = re.compile(r"\d+(?:\.\d+)?[ ]?(?:[nuµm]s|s|sec|secs|seconds?|milliseconds?)")
+_MEASURED_TEXT = re.compile(
+    r"(?:\d+[ ]?h[ ]?)?(?:\d+[ ]?m(?:in)?[ ]?)?\d+(?:\.\d+)?[ ]?(?:[nuµm]s|s|sec|secs|seconds?|milliseconds?)"
+    r"|PT(?:\d+H)?(?:\d+M)?\d+(?:\.\d+)?S"
+)
+_EPOCH_TEXT = re.compile(r"\d{10,19}(?:\.\d+)?")
+_UUID_TEXT = re.compile(r"[0-9a-f]{32}|[0-9A-F]{32}")
+_BY_ITS_VERSION = re.compile(r".{12}[47].{3}[89ab].{15}", re.IGNORECASE)
+_SHORTEST = 10
+_NO_UUIDS = ("0" * 32, "f" * 32, "F" * 32)
 
 
 @dataclass(frozen=True)
@@ -51,11 +59,15 @@ class Says:
         moment: a number may be seconds, milliseconds, microseconds or nanoseconds of the epoch.
         milliseconds: the name ends in a unit of milliseconds, so that an epoch in them needs no other word.
         duration: a number may be a measured time.
+        uuid: 32 hexadecimal digits may be a UUID, which are a checksum under other names.
+        identity: so may those that say by their version that they are one.
     """
 
     moment: bool = False
     milliseconds: bool = False
     duration: bool = False
+    uuid: bool = False
+    identity: bool = False
 
     def kind(self, value: float) -> str | None:
         """The placeholder's name for a number, if it is of the magnitude that the key speaks of."""
@@ -65,11 +77,23 @@ class Says:
         return "duration" if self.duration and 0 <= value < _LONGEST else None
 
     def measured(self, text: str) -> bool:
-        """Whether a text is a measured duration: a number with a unit of seconds or finer ("350 ms"), not "P3D"."""
+        """Whether a text is a measured duration: it has seconds or what is finer ("350 ms", "PT3.2S"), unlike "P3D"."""
         return self.duration and _MEASURED_TEXT.fullmatch(text) is not None
+
+    def kind_of_text(self, text: str) -> str | None:
+        """The placeholder's name for a text that has no such shape by itself."""
+        if len(text) < _SHORTEST:
+            return None
+        if (self.moment or self.milliseconds) and _EPOCH_TEXT.fullmatch(text):
+            kind = self.kind(float(text) if "." in text else int(text))
+            return None if kind == "duration" else kind
+        if (self.uuid or self.identity) and _UUID_TEXT.fullmatch(text) and text not in _NO_UUIDS:
+            return "uuid" if self.uuid or _BY_ITS_VERSION.fullmatch(text) else None
+        return None
 
 
 NOTHING = Says()
+_MEASURED = Says(duration=True)
 
 
 @lru_cache(maxsize=4096)
@@ -81,8 +105,14 @@ def says(key: str) -> Says:
         words.pop()
     last = _without_unit(words[-1]) if words else ""
     duration = _says_duration(words, last) and _BOUNDS.isdisjoint(words)
-    found = Says(last in _MOMENTS, unit in ("ms", "millis", "milliseconds", "msec", "msecs"), duration)
+    milliseconds = unit in ("ms", "millis", "milliseconds", "msec", "msecs")
+    found = Says(last in _MOMENTS, milliseconds, duration, last in ("uuid", "guid"), last == "id")
     return NOTHING if found == NOTHING else found
+
+
+def says_of_duration(key: str) -> Says:
+    """What a key says within an object that stands under one of durations: ``{"duration": {"ms": 12}}``."""
+    return _MEASURED if key.lower() in _UNITS else says(key)
 
 
 def _without_unit(word: str) -> str:

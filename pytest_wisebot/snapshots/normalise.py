@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..redaction.paths import Path
 from .habits import Habits
-from .keynames import NOTHING, Says, says
+from .keynames import NOTHING, Says, says, says_of_duration
+from .runids import SHORTEST_RUN_ID, RunIds
 from .strict import MAX_DEPTH
-from .texts import SHORTEST_RUN_ID, Known, Texts
+from .texts import Known, Texts
 
 __all__ = ["Habits", "normalise"]
 
@@ -30,6 +31,7 @@ def normalise(
     *,
     inputs: Any = None,
     run_id: str | None = None,
+    other_runs: Iterable[str] = (),
     habits: Habits = NO_HABITS,
     skip: frozenset[Path] = frozenset(),
 ) -> Any:
@@ -43,8 +45,9 @@ def normalise(
     Args:
         value: plain JSON.
         inputs: what the run was asked. A text or number equal to one of them stays, and so does a volatile part of a
-            text that also stands in one of them.
+            text that also stands in one of them; but what the project calls volatile goes all the same.
         run_id: the run's own id, which becomes ``<run-id>`` wherever it stands.
+        other_runs: the ids of the test's other runs, ``<run-id:1>`` and so on, also where they equal an input.
         habits: what the project says of its own values.
         skip: paths at which the value stays as it is, such as those that a rule has replaced.
     """
@@ -52,7 +55,8 @@ def normalise(
     stays = {path for pattern in compiled.kept_paths for path in pattern.found_in(value)} | skip
     if () in stays:
         return value
-    texts = Texts(compiled, Known.of(inputs, compiled), run_id)
+    runs = RunIds(run_id, other_runs)
+    texts = Texts(compiled, Known.of(inputs, compiled, runs), runs)
     walk = _Walk(texts, _Numbers(_reserved(value, compiled.placeholder)))
     return walk.value(value, _Key("", plain=walk.plain), _tree(stays), 0)
 
@@ -147,7 +151,8 @@ class _Walk:
         self._give = numbers.placeholder
         self._seen: dict[str, str] = {}
         self._layouts: dict[tuple[Any, ...], list[_Key]] = {}  # the rows of a table have the same keys
-        self.plain = not texts.run_id.isdecimal()  # else any number may be the run's id
+        self._layouts_of_durations: dict[tuple[Any, ...], list[_Key]] = {}
+        self.plain = not texts.runs.may_be_numbers  # else any number may be a run's id
 
     def value(self, value: Any, key: _Key, stays: _Tree, depth: int) -> Any:
         """The copy of a value that stands under a key; elements of a list stand under the list's."""
@@ -164,14 +169,14 @@ class _Walk:
         if depth >= MAX_DEPTH:
             return value  # no snapshot holds it: the writer says so
         if isinstance(value, dict | Mapping):
-            return self._object(value, stays, depth)
+            return self._object(value, stays, depth, measured=key.says.duration)
         if isinstance(value, list | tuple):
             return self._list(value, key, stays, depth)
         return value
 
-    def _object(self, value: Mapping[Any, Any], stays: _Tree, depth: int) -> dict[Any, Any]:
+    def _object(self, value: Mapping[Any, Any], stays: _Tree, depth: int, *, measured: bool) -> dict[Any, Any]:
         copied: dict[Any, Any] = {}
-        for key in self._layout(tuple(value)):
+        for key in self._layout(tuple(value), measured=measured):
             text = key.text
             shown = self._volatile_key(text, value, copied) if key.volatile else text
             inner = stays.get(text, _NOTHING_STAYS) if stays else stays
@@ -195,19 +200,21 @@ class _Walk:
             copied.append(item if inner is None else self.value(item, key, inner, depth + 1))
         return copied
 
-    def _layout(self, keys: tuple[Any, ...]) -> list[_Key]:
-        layout = self._layouts.get(keys)
+    def _layout(self, keys: tuple[Any, ...], *, measured: bool) -> list[_Key]:
+        layouts = self._layouts_of_durations if measured else self._layouts
+        layout = layouts.get(keys)
         if layout is None:
-            layout = self._layouts[keys] = sorted(map(self._key, keys), key=lambda key: key.order)
+            made = (self._key(key, says_of_duration if measured else says) for key in keys)
+            layout = layouts[keys] = sorted(made, key=lambda key: key.order)
         return layout
 
-    def _key(self, text: Any) -> _Key:
+    def _key(self, text: Any, said_by: Callable[[str], Says]) -> _Key:
         if not isinstance(text, str):
             return _Key(text, order=str(text))
         compiled = self._texts.compiled
         order = self._texts.replaced(text, lambda name, _: f"<{name}>")
         # Of a volatile key only the rest says something: it must say the same when the key is a placeholder already.
-        said = says(compiled.placeholder.sub("", order))
+        said = said_by(compiled.placeholder.sub("", order))
         name, runs, stays = compiled.keys.get(text.casefold()), text.lower() in _RUN_ID_KEYS, text in compiled.kept_keys
         return _Key(
             text,
@@ -222,7 +229,7 @@ class _Walk:
 
     def _named(self, value: Any, name: str) -> Any:
         """The placeholder for whatever stands under a key that the project named."""
-        if value is None or value == "" or self._is_told(value):
+        if value is None or value == "":
             return value
         if isinstance(value, str):
             return value if self._texts.compiled.placeholder.fullmatch(value) else self._give(name, f"text {value}")
@@ -235,12 +242,19 @@ class _Walk:
             return value in self._texts.known.texts
         return isinstance(value, int | float) and not isinstance(value, bool) and value in self._texts.known.numbers
 
+    def _is_told_duration(self, value: Any, key: _Key) -> bool:
+        """Whether it is no measured one: a small number may be among the inputs by chance, but hardly under its key."""
+        return (key.text, value) in self._texts.known.durations
+
     def _text_under(self, text: str, key: _Key) -> str:
+        if key.says.measured(text):
+            return text if self._is_told_duration(text, key) else "<duration>"
         if self._is_told(text):
-            return text
-        if key.runs and text and text == self._texts.run_id:
-            return "<run-id>"
-        return "<duration>" if key.says.measured(text) else self._text(text)
+            return self._text(text)  # of which the project's patterns may find a part
+        if key.runs and text in self._texts.runs:
+            return self._texts.runs.placeholder(self._give, text)
+        kind = key.says.kind_of_text(text) if key.says is not NOTHING else None
+        return self._text(text) if kind is None else self._give(kind, f"text {text.lower()}")
 
     def _text(self, text: str) -> str:
         seen = self._seen.get(text)
@@ -249,13 +263,18 @@ class _Walk:
         return seen
 
     def _number(self, value: float, key: _Key) -> Any:
+        kind = key.says.kind(value) if key.says is not NOTHING else None
+        if kind == "duration":
+            return value if self._is_told_duration(value, key) else "<duration>"
         if self._is_told(value):
             return value
-        kind = key.says.kind(value) if key.says is not NOTHING else None
         if kind is None:
-            return "<run-id>" if self._is_run_id(value, key) else value
-        return "<duration>" if kind == "duration" else self._give(kind, repr(value))
+            return self._run_id(value, key)
+        return self._give(kind, repr(value))
 
-    def _is_run_id(self, value: float, key: _Key) -> bool:
-        run_id = self._texts.run_id
-        return run_id.isdecimal() and (key.runs or len(run_id) >= SHORTEST_RUN_ID) and str(value) == run_id
+    def _run_id(self, value: float, key: _Key) -> Any:
+        """What stands for a number that is the id of a run; any other one as it is."""
+        text = str(value)
+        if text not in self._texts.runs or not (key.runs or len(text) >= SHORTEST_RUN_ID):
+            return value
+        return self._texts.runs.placeholder(self._give, text)

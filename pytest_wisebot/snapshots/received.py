@@ -80,7 +80,7 @@ class Surroundings:
         clean: a copy of a JSON value without credentials.
         clean_text: a text without credentials.
         habits: what the project says about volatile values.
-        runs: the runs that the test has asked for so far.
+        runs: the runs that the test uses, as far as they have ended.
     """
 
     clean: Callable[[Any], Any]
@@ -121,7 +121,7 @@ def receive(value: object, asked: Asked, around: Surroundings) -> Received:
     """
     data = _plain(value)
     try:
-        return _received(value, around.clean(data), asked, around)
+        return _received(value, _clean(value, data, around), asked, around)
     except RecursionError:
         dumps(data)  # which says where it is nested too deep
         raise
@@ -160,27 +160,64 @@ def _plain(value: object) -> Any:
     return value
 
 
+def _clean(value: object, data: Any, around: Surroundings) -> Any:
+    """The data without credentials; a project that redacts a key called ``ok`` means none of a run's own keys."""
+    if isinstance(value, WorkflowRun):
+        return dict(zip(data, around.clean(list(data.values())), strict=True))
+    if _runs_in(value):
+        assert isinstance(value, list | tuple)
+        return [_clean(item, part, around) for item, part in zip(value, data, strict=True)]
+    return around.clean(data)
+
+
 def _runs_in(value: object) -> list[WorkflowRun]:
     items = value if isinstance(value, list | tuple) else [value]
     return [item for item in items if isinstance(item, WorkflowRun)]
 
 
 def _failed(value: object, around: Surroundings) -> str:
-    run = next((run for run in _runs_in(value) if not run.ok), None)
+    """The run that failed, in words: one that is compared, or one of the test that may have made a part what it is."""
+    runs = _runs_in(value)
+    items = value if runs and isinstance(value, list | tuple) else [value]
+    parts = [item for item in items if not isinstance(item, WorkflowRun)]
+    asked = list(around.runs()) if parts else []
+    if any(not run.ok for run in asked) and not all(_comes_from_a_good_one(part, asked) for part in parts):
+        runs += asked
+    run = next((run for run in runs if not run.ok), None)
     if run is None:
         return ""
-    return f"runId {run.run_id or 'none'}, error {brief(around.clean(run.error))}"
+    which = "the run" if run in _runs_in(value) else "a run of this test"
+    return f"{which} failed (runId {run.run_id or 'none'}, error {brief(around.clean(run.error))})"
+
+
+def _comes_from_a_good_one(part: object, asked: list[WorkflowRun]) -> bool:
+    """Whether a value says by itself that it is of a run that did not fail: null, true and false are anybody's."""
+    if part is None or isinstance(part, bool):
+        return False
+    return any(run.ok and (_holds(run.result, part) or part == run.run_id) for run in asked)
+
+
+def _holds(whole: object, part: object) -> bool:
+    """Whether a value is the other one, or holds it somewhere."""
+    if whole is part or (type(whole) is type(part) and whole == part):
+        return True
+    inner = whole.values() if isinstance(whole, Mapping) else whole if isinstance(whole, list | tuple) else ()
+    return any(_holds(item, part) for item in inner)
 
 
 def _known(value: object, around: Surroundings) -> dict[str, Any]:
-    """What the workflow was asked, and the id of its run: of a part of a result, whatever the test has run so far."""
-    runs = _runs_in(value) or list(around.runs())
-    if not runs:
+    """What the workflow was asked, and the ids of the test's runs: of a part it may be any of them that it is of."""
+    asked = list(around.runs())
+    compared = _runs_in(value) or asked
+    if not compared:
         return {}
-    ids = {run.run_id for run in runs}
+    ids = dict.fromkeys(run.run_id for run in (*compared, *asked) if run.run_id)
+    own = {run.run_id for run in compared}
+    run_id = own.pop() if len(own) == 1 else None
     return {
-        "inputs": around.clean([dict(run.inputs) for run in runs]),
-        "run_id": next(iter(ids)) if len(ids) == 1 else None,
+        "inputs": around.clean([dict(run.inputs) for run in compared]),
+        "run_id": run_id,
+        "other_runs": [other for other in ids if other != run_id],
     }
 
 

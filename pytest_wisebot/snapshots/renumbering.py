@@ -19,6 +19,20 @@ Names = list[tuple[str, str]]
 """The placeholders of a text, as expected and as received, one by one."""
 
 
+def is_numbered(value: Any) -> bool:
+    """Whether a value is a text with a number that says nothing beyond its own snapshot."""
+    return isinstance(value, str) and "<" in value and _NUMBERED.search(value) is not None
+
+
+def without_numbers(text: str) -> str:
+    """The text with all placeholders of a kind made equal."""
+    return _NUMBERED.sub(_kind, text) if "<" in text else text
+
+
+def _kind(found: re.Match[str]) -> str:
+    return found[0].rpartition(":")[0]
+
+
 def unnumbered(items: Sequence[Hashable]) -> Sequence[Hashable]:
     """The texts with all placeholders of a kind made equal; the very same sequence if there are none."""
     changed = {at: _NUMBERED.sub("<>", item) for at, item in enumerate(items) if isinstance(item, str) and "<" in item}

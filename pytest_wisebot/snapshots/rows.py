@@ -17,7 +17,7 @@ from typing import Any
 
 from .align import Effort, Run, equal_runs
 from .alike import CONTAINERS, IDENTITIES, belong, canonical, same_name, same_scalar
-from .renumbering import unnumbered
+from .renumbering import is_numbered, unnumbered
 
 _MOST_TEXT = 40_000_000
 _MANY_ROWS = 2000
@@ -246,11 +246,15 @@ def _places(rows: dict[int, list[Hashable]]) -> dict[Hashable, list[int]]:
     return places
 
 
+def _tells(item: Any) -> bool:
+    """Whether a value may tell one row from another: the number of a placeholder is another one in each snapshot."""
+    return not isinstance(item, CONTAINERS) and not is_numbered(item)
+
+
 def _parts(row: Any) -> list[Hashable]:
     """What a row can be known by: the plain values of an object or list, the words of a long text."""
     if isinstance(row, dict):
-        plain = islice(((key, item) for key, item in row.items() if not isinstance(item, CONTAINERS)), 32)
-        return [(key, canonical(item)) for key, item in plain]
+        return [(key, canonical(item)) for key, item in islice(row.items(), 32) if _tells(item)]
     if isinstance(row, list):
-        return list(dict.fromkeys(canonical(item) for item in row[:32] if not isinstance(item, CONTAINERS)))
+        return list(dict.fromkeys(canonical(item) for item in row[:32] if _tells(item)))
     return list(dict.fromkeys(row[:400].split())) if isinstance(row, str) and len(row) >= _TEXT_WITH_PARTS else []

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import pickle
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -16,11 +15,10 @@ from functools import partial
 from typing import Any
 
 from ..redaction.paths import Path, Pattern, all_paths, show
+from .steady import steady
 
 MOST_PATHS = 20
 """How many paths an error lists."""
-
-_ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
 
 
 class RuleError(ValueError):
@@ -96,9 +94,9 @@ class _Verdict:
 
 
 def _text_of(rule: object, path: str) -> str:
-    """A rule's text, the same in each session: without the addresses that functions show."""
+    """A rule's text, the same in each session."""
     try:
-        return _ADDRESS.sub("", repr(rule))
+        return steady(repr(rule))
     except Exception as error:
         raise RuleError(f"rules: the repr of the rule for {path!r} raised {type(error).__name__}: {error}") from error
 

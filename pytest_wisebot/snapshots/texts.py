@@ -10,42 +10,41 @@ from functools import partial
 from typing import Any
 
 from .habits import Compiled
+from .keynames import says
+from .runids import Give, RunIds
 from .volatile import identity, is_volatile, may_hold, without_stop
-
-SHORTEST_RUN_ID = 6
-"""Characters that a run id needs to be known within texts: a shorter one ("42") would stand in prices too."""
-
-Give = Callable[[str, str], str]
-"""The placeholder for a value of a kind."""
 
 
 class Texts:
     """Finds what is volatile within a text."""
 
-    def __init__(self, compiled: Compiled, known: Known, run_id: str | None) -> None:
+    def __init__(self, compiled: Compiled, known: Known, runs: RunIds) -> None:
         self.compiled = compiled
         self.known = known
-        self.run_id = run_id or ""
+        self.runs = runs
 
     def replaced(self, text: str, give: Give) -> str:
         """The text with placeholders for the run id, for what the project's patterns find, and for volatile shapes."""
-        if text in self.known.texts:
-            return text
-        once = self._once(text, give)
+        told = text in self.known.texts  # which is no matter for what the project itself calls volatile
+        once = self._by_patterns(text, give) if told else self._once(text, give)
         # A project's pattern may cut a word in two, and what was a part of it then stands alone.
         while self.compiled.patterns and once != text:
             text, once = once, self._once(once, give)
         return once
 
     def _once(self, text: str, give: Give) -> str:
-        if len(self.run_id) >= SHORTEST_RUN_ID and self.run_id in text:
-            own = re.compile(rf"(?<![0-9A-Za-z]){re.escape(self.run_id)}(?![0-9A-Za-z])")
-            text = self._outside_placeholders(own, text, lambda _: "<run-id>")
-        for name, pattern in self.compiled.patterns:
-            text = self._outside_placeholders(pattern, text, partial(self._given, give, name))
+        if self.runs.any_long and self.runs.may_be_in(text):
+            text = self._outside_placeholders(self.runs.pattern, text, partial(self.runs.placeholder, give))
+        if self.compiled.patterns:
+            text = self._by_patterns(text, give)
         if may_hold(text):
             pattern = self.compiled.with_urls if "://" in text else self.compiled.plain
             text = pattern.sub(partial(self._shape, give), text)
+        return text
+
+    def _by_patterns(self, text: str, give: Give) -> str:
+        for name, pattern in self.compiled.patterns:
+            text = self._outside_placeholders(pattern, text, partial(self._found, give, name))
         return text
 
     def _outside_placeholders(self, pattern: re.Pattern[str], text: str, replace: Callable[[str], str]) -> str:
@@ -79,11 +78,14 @@ class Texts:
         return self.compiled.plain.sub(partial(self._shape, give), text)
 
     def _given(self, give: Give, name: str, text: str) -> str:
-        value = identity(name, text)
-        if text in self.known.texts or (name, value) in self.known.parts:
+        if text in self.known.texts or (name, identity(name, text)) in self.known.parts:
             return text
-        if value == identity(name, self.run_id):
-            return "<run-id>"  # in another case
+        return self._found(give, name, text)
+
+    def _found(self, give: Give, name: str, text: str) -> str:
+        value = identity(name, text)
+        if (run_id := self.runs.same_as(name, value)) is not None:
+            return self.runs.placeholder(give, run_id)  # in another case
         return give(name, value)
 
 
@@ -98,22 +100,40 @@ class Known:
     numbers: frozenset[float] = frozenset()
     parts: frozenset[tuple[str, str]] = frozenset()
     """The volatile parts of the texts, by kind."""
+    durations: frozenset[tuple[str, Any]] = frozenset()
+    """Durations with the keys that they stand under."""
 
     @classmethod
-    def of(cls, inputs: Any, compiled: Compiled) -> Known:
-        """All scalars of the inputs, keys among them, and what is volatile within the texts."""
+    def of(cls, inputs: Any, compiled: Compiled, runs: RunIds) -> Known:
+        """All scalars of the inputs, keys among them, and what is volatile within the texts.
+
+        A text in which the id of another run stands is another one in each session.
+        """
+        if inputs is None:
+            return cls()
         scalars = list(_scalars(inputs))
-        texts = [item for item in scalars if isinstance(item, str)]
+        texts = [item for item in scalars if isinstance(item, str) and not runs.another_in(item)]
         numbers = [item for item in scalars if isinstance(item, int | float) and not isinstance(item, bool)]
         parts: set[tuple[str, str]] = set()
         for text in texts:
-            Texts(compiled, cls(), None).replaced(text, partial(_noted, parts))
-        return cls(frozenset(texts), frozenset(numbers), frozenset(parts))
+            Texts(compiled, cls(), RunIds()).replaced(text, partial(_noted, parts))
+        return cls(frozenset(texts), frozenset(numbers), frozenset(parts), frozenset(_durations(inputs)))
 
 
 def _noted(parts: set[tuple[str, str]], name: str, value: str) -> str:
     parts.add((name, value))
     return f"<{name}>"
+
+
+def _durations(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from _durations(item, name)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _durations(item, key)
+    elif says(key).duration:
+        yield key, value
 
 
 def _scalars(value: Any) -> Iterator[Any]:

@@ -68,8 +68,8 @@ def scanner(names: tuple[str, ...], *, urls: bool) -> re.Pattern[str]:
 
 def may_hold(text: str) -> bool:
     """Whether a text could hold a volatile shape: a cheap look that spares most texts the search."""
-    if len(text) < 15:  # a basic timestamp; all other shapes are longer
-        return False
+    if len(text) < 15:  # a basic timestamp; all other shapes but URLs are longer
+        return "://" in text
     return ":" in text or text.count("-") >= 4 or "T" in text or "0" in text
 
 

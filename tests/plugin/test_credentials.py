@@ -152,3 +152,58 @@ def test_the_secret_of_one_call_is_masked_too(project: Any, flags: list[str]) ->
     assert "AuthenticationFailed" in text
     assert "<secret>" in text
     assert_nowhere("CANARY-of-one-call", text)
+
+
+PER_CALL = """
+    import os, pathlib, time
+
+    CALL = "-".join(["CANARY", "of", "one", "call"])
+    GIVEN = pathlib.Path(__file__).with_name("given")
+
+    def test_gives(trigger_workflow):
+        with pytest.raises(AuthenticationFailed):
+            trigger_workflow("echo", {"n": 1}, secret=CALL)
+        GIVEN.touch()
+        time.sleep(0.5)  # the other worker takes the other test
+
+    def test_shows(trigger_workflow, workflow_snapshot):
+        ends_at = time.monotonic() + 10
+        while not GIVEN.exists() and time.monotonic() < ends_at:
+            time.sleep(0.01)
+        if "told" in os.environ["WHEN"]:
+            trigger_workflow("echo", {"n": 2})
+        print("printed", CALL)
+        if "told" in os.environ["WHEN"]:
+            assert {"k": CALL} == workflow_snapshot
+        value = CALL
+        assert value == "a"
+"""
+
+
+DEAF = """
+    import os
+
+    def pytest_configure(config):
+        if hasattr(config, "workerinput") and os.environ["WHEN"] == "too early":
+            from pytest_wisebot.engine.remote import RemoteEngine
+
+            hear = RemoteEngine._hear
+            RemoteEngine._hear = lambda self, message: None if "mask" in message else hear(self, message)
+"""
+
+
+@pytest.mark.parametrize("when", ["told", "too early"])
+def test_what_one_worker_was_given_for_one_call_no_worker_shows(
+    project: Any, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """Neither in its reports nor in snapshots; and what a worker could not know yet, the controller masks."""
+    monkeypatch.setenv("WHEN", when)
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    project.write("conftest.py", DEAF)
+    project.test(PER_CALL)
+    result = project.run(*NOISY, "-n", "2", "--snapshot-update")
+    result.assert_outcomes(passed=1, failed=1)
+    assert "printed <secret>" in everything(result, project.path)
+    written = [path.read_text("utf-8") for path in project.path.rglob("__snapshots__/**/*.json")]
+    assert_nowhere("CANARY-of-one-call", "\n".join([everything(result, project.path), *written]))
+    assert len(written) == (1 if when == "told" else 0)

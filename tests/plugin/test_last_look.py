@@ -36,6 +36,69 @@ def test_a_junit_file_with_a_credential_fails_the_session(outside: Any, args: li
     assert CANARY not in result.stdout.str()
 
 
+WRITES_INTO = f"""
+    import os
+    import pytest
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(session):
+        for path in session.config.rootpath.glob(os.environ["INTO"]):
+            with path.open("a") as file:
+                file.write("\\n{CANARY}\\n")
+"""
+
+
+@pytest.mark.parametrize(
+    ("args", "into", "told"),
+    [
+        (["--junitxml=~/home.xml"], "home.xml", "home.xml"),
+        (["-o", "log_file=by-ini.txt"], "by-ini.txt", "by-ini.txt"),
+        (["--log-file=log.txt"], "log.txt", "log.txt"),
+        (["--wisebot-runs=record"], "recordings/**/*.json", "recordings/*.json"),
+        ([], ".wisebot/sessions/*/events.jsonl", ".wisebot/sessions/*/events.jsonl"),
+        ([], ".wisebot/sessions/*/runs/**/*.json", ".wisebot/sessions/*/runs/*.json"),
+    ],
+    ids=str,
+)
+def test_all_that_a_session_writes_is_looked_through(
+    outside: Any, monkeypatch: pytest.MonkeyPatch, args: list[str], into: str, told: str
+) -> None:
+    """Whatever named the file: an option, a setting, or this plugin itself."""
+    monkeypatch.setenv("HOME", str(outside.project.path))
+    monkeypatch.setenv("INTO", into)
+    outside.project.write("secret.txt", CANARY)
+    outside.project.write("conftest.py", WRITES_INTO)
+    outside.test(RUNNING)
+    result = outside.run(*args)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["=* wisebot: credentials in what this session wrote *=", f"{told}:*<secret>*"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dies", ["in the same test", "in the next test"])
+def test_what_a_killed_worker_has_written_is_looked_through(
+    outside: Any, monkeypatch: pytest.MonkeyPatch, dies: str
+) -> None:
+    """It says so with each report; of the test that it died in, the module's snapshots are looked through."""
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    outside.project.write("secret.txt", CANARY)
+    outside.test(f"""
+        import os
+
+        def test_it(trigger_workflow, workflow_snapshot):
+            trigger_workflow("echo")
+            assert {{"n": 1}} == workflow_snapshot
+            if {dies!r} == "in the same test":
+                os._exit(3)
+
+        def test_next():
+            os._exit(3)
+    """)
+    outside.project.write("__snapshots__/test_it/test_it.json", f'{{"n": "{CANARY}"}}')
+    result = outside.run("-n", "1", "--max-worker-restart=1")
+    result.stdout.fnmatch_lines(["=* wisebot: credentials in what this session wrote *=", "*test_it.json:*<secret>*"])
+
+
 def test_a_session_that_wrote_none_is_not_disturbed(outside: Any) -> None:
     """No line, and no other exit code, for files that hold none; nor for those that it did not write."""
     outside.project.write("secret.txt", CANARY)
@@ -96,6 +159,35 @@ def test_a_scan_knows_the_credentials_of_every_environment(empty_project: Any) -
         "out/log.txt:2: <secret>",
         "wisebot scan: 2 credentials known, and all that looks like one: found in 2 places",
     ]
+
+
+def test_a_scan_says_what_it_cannot_look_for(empty_project: Any) -> None:
+    """A credential that leads nowhere is not known: then nothing found is no good news, and no success."""
+    empty_project.write(
+        "wisebot.toml",
+        '[environments.staging]\norigin = "https://a.example"\nsecret = "env:FAKE_UNSET"\n'
+        '[environments.production]\norigin = "https://b.example"\ntoken = "file:nowhere.txt"\n',
+    )
+    empty_project.write("out/log.txt", "nothing")
+    result = empty_project.run("--wisebot-scan", "out")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert result.outlines == [
+        "not looked for: env:FAKE_UNSET (the environment variable FAKE_UNSET is not set), given by "
+        "wisebot.toml: environments.staging.secret",
+        f"not looked for: file:{empty_project.path}/nowhere.txt (cannot be read: No such file or directory), given by "
+        "wisebot.toml: environments.production.token",
+        "wisebot scan: 0 credentials known, and all that looks like one: none found",
+    ]
+    empty_project.write("out/log.txt", "wb_live_FAKEFAKEFAKEFAKE")
+    assert empty_project.run("--wisebot-scan", "out").ret == pytest.ExitCode.TESTS_FAILED
+
+
+def test_a_scan_by_settings_that_are_wrong_is_a_mistake(outside: Any) -> None:
+    """Nobody knows what to look for."""
+    outside.project.write("wisebot.toml", "this is no TOML")
+    result = outside.run("--wisebot-scan", ".")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: --wisebot-scan: *wisebot.toml*"])
 
 
 def test_a_scan_of_nothing_is_a_mistake(outside: Any) -> None:

@@ -9,7 +9,19 @@ import pytest
 CANARY = "FAKE-secret-of-all"
 
 
-@pytest.mark.parametrize("given", [["--wisebot-secret", CANARY], [f"--wisebot-secret={CANARY}"]], ids=["two", "one"])
+TWICE = [
+    f"--wisebot-secret={CANARY}-of-old",
+    "--wisebot-token",
+    f"{CANARY}-of-old-too",
+    "--wisebot-token=file:token.txt",
+]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [["--wisebot-secret", CANARY], [f"--wisebot-secret={CANARY}"], [*TWICE, f"--wisebot-secret={CANARY}"]],
+    ids=["two", "one", "twice"],
+)
 @pytest.mark.parametrize("workers", [[], ["-n", "1"]], ids=str)
 def test_a_value_on_the_command_line_is_not_stored(outside: Any, given: list[str], workers: list[str]) -> None:
     """Neither options nor arguments show it, in no process; the ``--debug`` log, which had it already, is masked."""
@@ -30,7 +42,11 @@ def test_a_value_on_the_command_line_is_not_stored(outside: Any, given: list[str
     assert CANARY not in log
 
 
-@pytest.mark.parametrize("args", [[], ["-n", "1"], ["--collect-only", "--wisebot-secret", CANARY], ["-q"]], ids=str)
+@pytest.mark.parametrize(
+    "args",
+    [[], ["-n", "1"], ["--collect-only", "--wisebot-secret", CANARY], ["--collect-only"], ["--setup-plan"], ["-q"]],
+    ids=" ".join,
+)
 def test_a_test_id_that_holds_a_credential_ends_the_session(outside: Any, args: list[str]) -> None:
     """Ids are shown and stored everywhere, by every plugin: before any test the session ends, and shows none."""
     outside.project.write("secret.txt", CANARY)
@@ -39,8 +55,11 @@ def test_a_test_id_that_holds_a_credential_ends_the_session(outside: Any, args: 
         def test_it(trigger_workflow, value):
             trigger_workflow("echo")
     """)
-    result = outside.run(*args)
+    result = outside.run_with_cache(*args)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
+    cached = [path.read_text("utf-8") for path in (outside.project.path / ".pytest_cache").rglob("*") if path.is_file()]
+    assert CANARY not in "".join(cached)
+    assert args or "test_it[other]" in "".join(cached)
     said = result.stdout.str() + result.stderr.str()
     assert CANARY not in said
     assert (
@@ -49,6 +68,18 @@ def test_a_test_id_that_holds_a_credential_ends_the_session(outside: Any, args: 
         'give the parameter an id of its own, as in pytest.param(..., id="name")\n'
     ) in said
     assert outside.calls == []
+
+
+def test_ids_are_listed_whatever_is_wrong_with_the_settings(outside: Any) -> None:
+    """As editors do all the time: what is wrong with the settings is not their matter."""
+    outside.project.write("wisebot.toml", "this is no TOML")
+    outside.test("""
+        @pytest.mark.parametrize("value", ["short", "a longer text"])
+        @pytest.mark.wisebot("echo", api="both")
+        def test_it(workflow_run, value):
+            pass
+    """)
+    outside.run("--collect-only", "-q").stdout.fnmatch_lines(["*test_it[[]dashboard-a longer text[]]"])
 
 
 def test_what_pytest_shows_of_fixtures_is_clean(outside: Any) -> None:

@@ -579,6 +579,28 @@ def test_the_event_log_tells_the_session(outside: Any) -> None:
     assert "FAKE-secret" not in json.dumps(events)
 
 
+def test_the_run_of_a_wider_fixture_is_named_for_each_test_that_uses_it(outside: Any) -> None:
+    """Whichever of them set the fixture up, or saw it end."""
+    outside.test("""
+        @pytest.fixture(scope="module")
+        def shared(trigger_workflow):
+            return trigger_workflow("echo", {"n": 1})
+
+        @pytest.mark.parametrize("n", [2, 3])
+        def test_it(shared, trigger_workflow, n):
+            trigger_workflow("echo", {"n": n})
+
+        def test_other(trigger_workflow):
+            trigger_workflow("echo", {"n": 4})
+    """)
+    outside.run().assert_outcomes(passed=3)
+    (folder,) = sessions(outside)
+    _, *events, _ = list(read_events(folder / "events.jsonl"))
+    runs = {event["run"]: event["inputs"]["n"] for event in events if event["event"] == "run"}
+    used = [sorted(runs[name] for name in event["runs"]) for event in events if event["event"] == "test"]
+    assert used == [[1, 2], [1, 3], [4]]
+
+
 def test_a_rerun_counts_anew(outside: Any) -> None:
     """The last execution is the one that is kept."""
     outside.test("""

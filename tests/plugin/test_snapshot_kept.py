@@ -262,3 +262,46 @@ def test_a_session_that_only_looks_deletes_nothing(suite: Any, option: str) -> N
     """Although no test has compared anything, and an update is asked for."""
     result = suite.update(option)
     assert (result.ret, suite.said(result), suite.names) == (0, [], ALL)
+
+
+ASKS_LATE = """
+    import os
+    from pathlib import Path
+
+    def test_first():
+        assert not Path(__file__).with_name("trouble").exists()
+
+    def test_it(request):
+        if Path(__file__).with_name("trouble").exists():
+            raise OSError("no service")
+        assert 1 == request.getfixturevalue("workflow_snapshot")
+
+    def test_foreign(request, snapshot):
+        pass
+"""
+
+
+@pytest.mark.parametrize(
+    "args",
+    [[], ["-n", "1"], ["-n", "2"], ["-x"], ["--co"], ["-k", "first"], ["-m", "slow"]],
+    ids=" ".join,
+)
+def test_a_test_that_did_not_come_so_far_as_to_ask_keeps_its_snapshots(recorded: Any, args: list[str]) -> None:
+    """It asks for the fixture by ``request.getfixturevalue``, so that nothing but its files tells of them."""
+    recorded.test(ASKS_LATE)
+    recorded.update()
+    before = recorded.files
+    assert list(before) == ["__snapshots__/test_it/test_it.json"]
+    (recorded.path / "trouble").touch()
+    recorded.update("-W", "ignore", *args)
+    assert recorded.files == before
+
+
+def test_a_test_that_asks_no_more_leaves_an_unused_snapshot(recorded: Any) -> None:
+    """It passed, and has compared nothing: that is told, and removed, though no test uses the fixture any more."""
+    recorded.test(ASKS_LATE)
+    recorded.update()
+    recorded.test("def test_it():\n    pass")
+    assert recorded.said(recorded.run())[0] == "1 snapshot unused."
+    recorded.update()
+    assert recorded.files == {}

@@ -50,6 +50,33 @@ def test_parameters_that_look_alike_are_kept_apart(recorded: Any) -> None:
     assert (result.ret, recorded.said(result)) == (0, ["12 snapshots passed."])
 
 
+def test_a_hidden_id_and_a_name_are_no_other_id(recorded: Any) -> None:
+    """What a test calls a snapshot of its own is no other parameter's file."""
+    if not hasattr(pytest, "HIDDEN_PARAM"):
+        pytest.skip("this pytest hides no ids")
+    recorded.test("""
+        @pytest.mark.parametrize("n", [pytest.param(1, id=pytest.HIDDEN_PARAM), pytest.param(2, id="x")])
+        def test_it(workflow_snapshot, n):
+            assert n == workflow_snapshot(**({"name": "x"} if n == 1 else {}))
+    """)
+    assert recorded.said(recorded.update()) == ["2 snapshots generated."]
+    assert recorded.names == ["test_it/test_it[][x].json", "test_it/test_it[x].json"]
+    assert recorded.said(recorded.run()) == ["2 snapshots passed."]
+    assert recorded.said(recorded.run("-n", "1")) == ["2 snapshots passed."]
+
+
+def test_a_long_id_and_a_long_name_fit_into_one_file_s(recorded: Any) -> None:
+    """Both are cut so far that every system can write the file."""
+    recorded.test("""
+        @pytest.mark.parametrize("n", [1], ids=["p" * 300])
+        def test_it(workflow_snapshot, n):
+            assert n == workflow_snapshot(name="N" * 300)
+            assert n == workflow_snapshot(name="N" * 301)
+    """)
+    assert recorded.said(recorded.update()) == ["2 snapshots generated."]
+    assert recorded.said(recorded.run()) == ["2 snapshots passed."]
+
+
 def test_snapshots_stand_beside_their_module(recorded: Any) -> None:
     """Modules of one name in two folders have two; ``--snapshot-dirname`` names the folder."""
     recorded.test("def test_it(workflow_snapshot):\n    assert 1 == workflow_snapshot", "one/test_it.py")

@@ -129,7 +129,7 @@ FAILED = """
         assert workflow_run == workflow_snapshot(CALL)
 """
 REFUSED = (
-    'the run failed (runId ID, error {"reason": "unknown ticket"}): its snapshot is recorded only by '
+    'the run failed (runId ID, error {"reason": "unknown ticket"}): this snapshot is recorded only by '
     "workflow_snapshot(failed=True)"
 )
 
@@ -182,9 +182,79 @@ def test_a_run_that_fails_now_differs(flows: Any, update: bool) -> None:
     assert result.ret == 1
     assert without_id(flows.shown(result))[:2] == [
         "assert [+ received] == [- test_it]",
-        REFUSED if update else REFUSED.partition(": its")[0],
+        REFUSED if update else REFUSED.partition(": this")[0],
     ]
     assert flows.files == before
+
+
+SHARED = """
+    @pytest.fixture(scope="module")
+    def shared(trigger_workflow):
+        return trigger_workflow("order", {"about": "2026-05-01T10:00:00Z"})
+
+    @pytest.fixture(scope="module")
+    def other(trigger_workflow):
+        return trigger_workflow("order", {"about": "2026-05-02T10:00:00Z"})
+
+    def test_other(other, workflow_snapshot):
+        assert [other.result["about"], other.run_id] == workflow_snapshot
+
+    @pytest.mark.parametrize("ask", ["one", "two"])
+    def test_it(shared, workflow_snapshot, ask):
+        assert [shared.result["about"], shared.run_id] == workflow_snapshot
+
+    def test_late(request, workflow_snapshot):
+        assert request.getfixturevalue("shared").result["about"] == workflow_snapshot
+"""
+
+
+def test_the_runs_of_a_wider_fixture_are_each_test_s_that_uses_it(flows: Any) -> None:
+    """Which test ran first, and set the fixture up, makes no other snapshot of the same part."""
+    flows.test(SHARED)
+    flows.update()
+    assert {path.rpartition("/")[2]: json.loads(text) for path, text in flows.files.items()} == {
+        "test_other.json": ["2026-05-02T10:00:00Z", "<run-id>"],
+        "test_it[one].json": ["2026-05-01T10:00:00Z", "<run-id>"],
+        "test_it[two].json": ["2026-05-01T10:00:00Z", "<run-id>"],
+        "test_late.json": "2026-05-01T10:00:00Z",
+    }
+    for name in ("two", "late", "one or other"):
+        flows.run("-k", name).assert_outcomes(passed=2 if "or" in name else 1, deselected=2 if "or" in name else 3)
+
+
+PARTS = ["run.result", "[run.result]", "run.error", '{"r": run.result}', 'run.to_dict()["ok"]', "[good, run.result]"]
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_of_a_failed_run_is_not_recorded_by_accident(flows: Any, part: str) -> None:
+    """An update keeps what a good run has left, whatever part of the failed one is compared."""
+    test = """
+        def test_it(trigger_workflow, workflow_snapshot):
+            good, run = trigger_workflow("nothing"), trigger_workflow(WORKFLOW)
+            assert PART == workflow_snapshot(CALL)
+    """.replace("PART", part)
+    flows.test(test.replace("WORKFLOW", '"order"').replace("CALL", ""))
+    flows.update()
+    before = flows.files
+    flows.test(test.replace("WORKFLOW", '"refund"').replace("CALL", ""))
+    result = flows.update()
+    assert result.ret == 1
+    assert without_id(flows.shown(result))[1] == REFUSED.replace("the run", "a run of this test")
+    assert flows.files == before
+    flows.test(test.replace("WORKFLOW", '"refund"').replace("CALL", "failed=True"))
+    assert flows.said(flows.update()) == ["1 snapshot updated."]
+
+
+def test_a_part_of_a_good_run_is_recorded_beside_a_failed_one(flows: Any) -> None:
+    """A test may expect one of its runs to fail, and hold another one to a snapshot."""
+    flows.test("""
+        def test_it(trigger_workflow, workflow_snapshot):
+            run, refused = trigger_workflow("order", {"about": "a ticket"}), trigger_workflow("refund")
+            assert run.result["items"][1] == workflow_snapshot
+            assert run.result["about"] == workflow_snapshot
+            assert run == workflow_snapshot(exclude="summary")
+    """)
+    assert flows.said(flows.update()) == ["3 snapshots generated."]
 
 
 def test_a_shape_has_no_volatile_keys(recorded: Any) -> None:

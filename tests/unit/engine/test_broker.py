@@ -32,6 +32,7 @@ from pytest_wisebot.engine import wire
 from pytest_wisebot.engine.broker import serve
 from pytest_wisebot.engine.door import HOST, Door, Visitor
 from pytest_wisebot.engine.engine import Engine
+from pytest_wisebot.engine.masks import Masks
 from pytest_wisebot.engine.pending import PendingRun
 from pytest_wisebot.engine.remote import RemoteEngine
 from pytest_wisebot.engine.values import Ahead, Census
@@ -57,6 +58,7 @@ class Controller:
         self.made = Engine(Settings(concurrency=2), Redactor())
         self.problem: WisebotError | None = None
         self.masked: list[str] = []
+        self.masks = Masks()
         self.tests: list[Census] = []
         self.collected: list[bool] = []
         self._left = queue.SimpleQueue[None]()
@@ -80,9 +82,9 @@ class Controller:
     def mask(self, secret: Secret) -> None:
         self.masked.append(secret.reveal())
 
-    def worker(self, name: str = "gw0", *, collected: bool = False) -> RemoteEngine:
+    def worker(self, name: str = "gw0", *, collected: bool = False, mask: Masked | None = None) -> RemoteEngine:
         """A worker that has come in."""
-        one = RemoteEngine((HOST, self.door.port), self.door.key, name, collected=collected)
+        one = RemoteEngine((HOST, self.door.port), self.door.key, name, collected=collected, mask=mask)
         self._rooms.callback(one.close)
         return one
 
@@ -104,6 +106,19 @@ class Controller:
             serve(self, visitor)
         finally:
             self._left.put(None)
+
+
+class Masked:
+    """What a worker is told to mask."""
+
+    def __init__(self) -> None:
+        self._told = queue.SimpleQueue[str]()
+
+    def __call__(self, secret: Secret) -> None:
+        self._told.put(secret.reveal())
+
+    def next(self) -> str:
+        return self._told.get(timeout=LIMIT)
 
 
 class Stranger:
@@ -193,6 +208,22 @@ def test_the_credential_of_one_call_is_masked_before_anything_is_sent(
     assert controller.worker().submit(request).wait(LIMIT).ok
     assert client.requests == [request]
     assert controller.masked == ["FAKE-secret-of-one-call"]
+
+
+def test_the_credential_of_one_call_is_told_to_all_workers(controller: Controller, client: FakeClient) -> None:
+    """To those that are there, and at once to those that come later; those that have gone are told nothing."""
+    client.open("a")
+    controller.worker("gw0").close()
+    controller.await_leaving()
+    one, told = controller.worker("gw1"), Masked()
+    controller.worker("gw2", mask=told)
+    one.submit(RunRequest("a", secret=Secret("FAKE-secret-of-one-call"))).wait(LIMIT)
+    one.submit(RunRequest("a", secret=Secret("FAKE-secret-of-one-call"))).wait(LIMIT)
+    one.submit(RunRequest("a", secret=Secret("FAKE-secret-of-another"))).wait(LIMIT)
+    assert [told.next(), told.next()] == ["FAKE-secret-of-one-call", "FAKE-secret-of-another"]
+    late = Masked()
+    controller.worker("gw3", mask=late)
+    assert [late.next(), late.next()] == ["FAKE-secret-of-one-call", "FAKE-secret-of-another"]
 
 
 def test_one_cap_holds_for_all_workers(controller: Controller, client: FakeClient) -> None:

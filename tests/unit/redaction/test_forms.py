@@ -7,6 +7,7 @@ import html
 import json
 import pprint
 import shlex
+import textwrap
 import time
 import xml.sax.saxutils
 from collections.abc import Callable
@@ -18,6 +19,12 @@ from hypothesis import strategies as st
 
 from pytest_wisebot.redaction import MASK, Redactor, Secret
 from pytest_wisebot.redaction.forms import Hay, forms_of
+
+
+def in_lines(before: int, text: str) -> str:
+    """Base64 as MIME and most tools write it, so many characters before the text."""
+    return base64.encodebytes(b"-" * before + text.encode()).decode()
+
 
 FORMS: dict[str, Callable[[str], str]] = {
     "raw": lambda text: text,
@@ -61,6 +68,14 @@ FORMS: dict[str, Callable[[str], str]] = {
     "base64-basic-user": lambda text: base64.b64encode(f"{text}:".encode()).decode(),
     "base64-quoted": lambda text: quote(base64.b64encode(text.encode()).decode(), safe=""),
     "base64-in-json": lambda text: json.dumps(base64.b64encode(text.encode()).decode()).replace("/", "\\/"),
+    "base64-in-lines": lambda text: in_lines(40, text),
+    "base64-in-short-lines": lambda text: textwrap.fill(base64.b64encode(text.encode()).decode(), 5),
+    "base64-of-mime": lambda text: in_lines(41, text).replace("\n", "\r\n"),
+    "base64-in-lines-of-json": lambda text: json.dumps(in_lines(42, text)),
+    "base64-in-lines-twice": lambda text: json.dumps(repr(in_lines(43, text))),
+    "base64-in-lines-quoted": lambda text: quote(in_lines(44, text)),
+    "base64-in-lines-of-html": lambda text: in_lines(45, text).replace("\n", "&#10;"),
+    "base64-in-lines-of-yaml": lambda text: textwrap.indent(in_lines(46, text), " " * 12),
     "base64-of-json": lambda text: base64.b64encode(json.dumps({"a": text}).encode()).decode(),
 }  # fmt: skip
 
@@ -155,12 +170,36 @@ def test_a_text_without_the_marks_has_no_form(credential: str, form: str) -> Non
 
 @pytest.mark.parametrize(
     "text",
-    ["\\" * 50_000, "%25" * 20_000, "&amp;" * 20_000, "CANARY" * 10_000, "'\"" * 25_000, "%5c" * 20_000, "a+" * 30_000],
-    ids=["backslashes", "percents", "entities", "begins-alike", "quotes", "quoted-backslashes", "words"],
+    [
+        "\\" * 50_000,
+        "%25" * 20_000,
+        "&amp;" * 20_000,
+        "CANARY" * 10_000,
+        "'\"" * 25_000,
+        "%5c" * 20_000,
+        "a+" * 30_000,
+        "+ \n  " * 10_000,
+        "Q0FO\n" * 10_000,
+        "fj5+Pg" + " \n" * 40_000,
+        "+" * 20_000 + "\\n" * 20_000,
+    ],
+    ids=[
+        "backslashes",
+        "percents",
+        "entities",
+        "begins-alike",
+        "quotes",
+        "quoted-backslashes",
+        "words",
+        "broken-plus",
+        "broken-lines",
+        "blank-lines",
+        "escaped-lines",
+    ],
 )
 def test_no_text_makes_cleaning_slow(text: str) -> None:
     """What almost matches, over and over, is cleaned in a time that grows with the text and not with its square."""
-    redactor = Redactor([Secret("CANARY\\\\'\"%<&+ a"), Secret("\\\\\\\\'a\\\\\\\\b")])
+    redactor = Redactor([Secret("CANARY\\\\'\"%<&+ a"), Secret("\\\\\\\\'a\\\\\\\\b"), Secret("~>~>~>~>~>~>")])
     begins = time.perf_counter()
 
     redactor.clean("CANARY ab " + text)

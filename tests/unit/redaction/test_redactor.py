@@ -18,7 +18,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from pytest_wisebot.redaction import MASK, Redactor, Secret
+from pytest_wisebot.redaction import MASK, Redact, Redactor, Secret
 
 CANARY = "CANARY-0123456789"
 
@@ -238,6 +238,30 @@ def test_json_is_cleaned_in_texts_and_keys() -> None:
         "a": [MASK, 1, None, True, 1.5, [MASK]],
         f"key {MASK}": {"b": f"x{MASK}y"},
         "empty": {},
+    }
+
+
+def test_keys_that_look_alike_once_they_are_clean_are_numbered() -> None:
+    """No value is lost because another one's key held a credential, too."""
+    redactor = Redactor([Secret(CANARY), Secret(f"{CANARY}-2")], Redact(keys=("mail",)))
+    value = {CANARY: 1, f"{CANARY}-2": 2, f"{MASK} (2)": 3, MASK: {"mail": 4}}
+    assert redactor.clean_json(value) == {
+        f"{MASK} (3)": 1,
+        f"{MASK} (4)": 2,
+        f"{MASK} (2)": 3,
+        MASK: {"mail": "<redacted>"},
+    }
+    assert redactor.clean_json(redactor.clean_json(value)) == redactor.clean_json(value)
+
+
+def test_the_parts_of_an_answer_are_no_keys_of_the_project() -> None:
+    """A project that redacts a key called result means one within its results."""
+    redactor = Redactor(redact=Redact(keys=("result", "error", "ok")))
+    answer = {"result": {"n": 1, "result": "a", "ok": 1}, "error": [{"error": "b"}], "more": {"result": "c"}}
+    assert redactor.clean_answer(answer) == {
+        "result": {"n": 1, "result": "<redacted>", "ok": "<redacted>"},
+        "error": [{"error": "<redacted>"}],
+        "more": {"result": "<redacted>"},
     }
 
 

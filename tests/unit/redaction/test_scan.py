@@ -46,6 +46,8 @@ def told(path: Path, redactor: Redactor) -> list[str]:
         (quote(CANARY, safe="").encode(), "x:1: <secret>"),
         (b"\r\n\r\n" + CANARY[::-1].encode(), "x:3: <secret>"),
         (b"auth: " + base64.b64encode(f"user:{CANARY}".encode()), "x:1: auth: dXNlcjp<secret>"),
+        (b"key: |\n  " + base64.encodebytes(b"-" * 51 + CANARY.encode()).replace(b"\n", b"\r\n  "),
+         f"x:2: {'LS0t' * 10}<secret>Q=="),
         (CANARY.encode().hex(" ").encode(), "x:1: <secret>"),
         (f"token {JWT}.".encode(), "x:1: token <secret>."),
         (b"wb_live_FAKE0123456789", "x:1: <secret>"),

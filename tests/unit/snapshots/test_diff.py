@@ -7,7 +7,7 @@ import itertools
 import json
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -234,6 +234,48 @@ def test_rows_that_changed_places_have_moved_whatever_their_numbers() -> None:
     """Two rows in another order are shown though the numbers in them follow the order."""
     expected, received = numbered(1, range(2)), numbered(1, range(1, -1, -1))
     assert diff_lines(expected, received)[0] == "$: 1 row moved"
+
+
+def scored(*names: str, by: int = 0) -> list[dict[str, Any]]:
+    return [
+        {"id": f"<uuid:{number}>", "name": name, "note": f"paid for {name}", "score": len(name) + by}
+        for number, name in enumerate(names, 1)
+    ]
+
+
+def test_the_number_of_a_placeholder_tells_no_row() -> None:
+    """Rows with fresh ids that moved up and changed as well are still the same rows."""
+    names = ["one", "two", "three", "four"]
+    assert shown(scored(*names), scored(*names[1:], "five", by=1)) == lines(
+        "$: 1 row removed, 1 row added",
+        '  - [0] {"id": "<uuid:1>", "name": "one", "note": "paid for one", "score": 3}',
+        '  + [3] {"id": "<uuid:4>", "name": "five", "note": "paid for five", "score": 5}',
+        *('[0].score   (name "two"; was [1].score)', "  - 3", "  + 4"),
+        *('[1].score   (name "three"; was [2].score)', "  - 5", "  + 6"),
+        *('[2].score   (name "four"; was [3].score)', "  - 4", "  + 5"),
+        "3 values are the same but for the number of a placeholder: <uuid:2> is now <uuid:1>, "
+        "<uuid:3> is now <uuid:2>, <uuid:4> is now <uuid:3>",
+    )
+
+
+def test_the_number_of_a_placeholder_speaks_for_no_pair_of_rows() -> None:
+    """Rows that are much alike are told apart by what they alone have, and not by the order of their ids."""
+    expected, received = ([{**row, "kind": "a", "unit": "x"} for row in rows] for rows in _of_labels())
+    changed = shown(expected, received)
+    assert lines("[0].score   (was [1].score)", "  - 2", "  + 11") in changed
+    assert lines("[1].score   (was [2].score)", "  - 3", "  + 12") in changed
+
+
+def _of_labels() -> Iterator[list[dict[str, Any]]]:
+    for labels, by in ((["one", "two", "three"], 0), (["two", "three", "four"], 10)):
+        yield [{"id": f"<uuid:{at}>", "label": label, "score": at + by} for at, label in enumerate(labels, 1)]
+
+
+def test_rows_that_share_placeholders_are_alike_whatever_their_numbers() -> None:
+    """A row of which but one value is no placeholder has changed there, and is no other row."""
+    expected = [{"of": "<uuid:1>", "at": "<timestamp:1>", "n": 1}, {"k": 1}]
+    received = [{"of": "<uuid:5>", "at": "<timestamp:5>", "n": 2}, {"k": 1}]
+    assert shown(expected, received).startswith(lines("[0].n", "  - 1", "  + 2"))
 
 
 # --- texts
@@ -480,6 +522,13 @@ BIG: dict[str, Callable[[], tuple[Any, Any]]] = {
     "all rows differ": lambda: (rows(), [{**row, "score": row["score"] + 1} for row in rows()]),
     "a row inserted at the head": lambda: (rows(), [{"id": "new"}, *rows()]),
     "a permutation": lambda: (rows(), shuffled(rows())),
+    "a permutation of rows with fresh ids, all of them changed": lambda: (
+        [{**row, "id": f"<uuid:{at}>", "name": f"row {row['id']}"} for at, row in enumerate(rows())],
+        [
+            {**row, "id": f"<uuid:{at}>", "name": f"row {row['id']}", "score": row["score"] + 1}
+            for at, row in enumerate(shuffled(rows()))
+        ],
+    ),
     "nothing in common": lambda: (rows(), [{"k": number, "l": -number} for number in range(N)]),
     "an object of rows under other keys": lambda: (
         {str(at): row for at, row in enumerate(rows())},

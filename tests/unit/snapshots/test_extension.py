@@ -41,6 +41,7 @@ def by_name(test: Any) -> Any:
     [
         (item("test_it"), "test_it"),
         (item("TestIt::test_it"), "TestIt.test_it"),
+        (item("test_it", [], ["hidden"]), "test_it[]"),
         (item("test_it[webhook]", ["webhook"], ["wisebot_api"]), "test_it"),
         (item("test_it[wh]", ["wh"], ["wisebot_api"]), "test_it"),
         (item("test_it[webhook]", ["webhook"], ["other"]), "test_it[webhook]"),

@@ -60,6 +60,7 @@ def test_names_can_be_read(test: str, index: int | str, expected: str) -> None:
         ("test_it[é]", "test_it[e\u0301]"),
         ("test_it[" + "x" * 300 + "1]", "test_it[" + "x" * 300 + "2]"),
         ("test_get", "test_GET"),
+        ("TestA.test_it", "testa.test_it"),
         ("test_it[a_b]", "test_it[a b]"),
     ],
 )
@@ -86,6 +87,8 @@ def test_the_snapshots_of_one_test_have_different_files(one: int | str, other: i
 
 
 @given(IDS, INDICES)
+@example("p" * 300, "n" * 80)
+@example("é" * 300, "A" * 60)
 def test_names_are_safe_on_every_system(parameters: str, index: int | str) -> None:
     """Not longer than 255 bytes with the extension, and without what Windows refuses."""
     name = f"{stem(f'TestIt.test_it[{parameters}]', index)}.json"

@@ -156,6 +156,8 @@ def test_what_is_too_deep_is_left_to_the_writer() -> None:
         ("https://x.example/reset?resetToken=abc", "<url:1>"),
         ("https://x.example/f?api_key=abc", "<url:1>"),
         ("https://user:word@x.example/f", "<url:1>"),
+        ("https://u:p@h/", "<url:1>"),
+        ("ws://h/?sig=x", "<url:1>"),
         ("https://FAKE0123456789abcdefgh@git.example/x.git", "<url:1>"),
         ("s3://bucket/key?X-Amz-Security-Token=a", "<url:1>"),
         ("postgres://app:word@db.example/app", "<url:1>"),
@@ -220,6 +222,7 @@ def test_what_is_volatile_by_its_shape(text: str, normalised: str) -> None:
         "somebody@mail.example",
         "mailto:somebody@mail.example",
         "https://shop.example/?code=SUMMER24&page=2",
+        "http://h/?n=1",
         "https://x.example/?tokens=500&design=3&key=value",
         "https://x.example/?token=",
         "https://medium.example/@user/token-signature",
@@ -270,6 +273,16 @@ def test_what_only_looks_volatile_stays(text: str) -> None:
         ("durationms", 4, "<duration>"),
         ("took", "350ms", "<duration>"),
         ("latency", "1.25 seconds", "<duration>"),
+        ("duration", "PT3.2S", "<duration>"),
+        ("elapsed", "PT1H2M3S", "<duration>"),
+        ("duration", "1m 30s", "<duration>"),
+        ("runTime", "2h 5min 1.5 s", "<duration>"),
+        ("duration", {"ms": 12, "seconds": 3.5}, {"ms": "<duration>", "seconds": "<duration>"}),
+        ("ts", "1714550400000", "<epoch-ms:1>"),
+        ("createdAt", ["1714550400", "1714550400.5", "1714550400"], ["<epoch:1>", "<epoch:2>", "<epoch:1>"]),
+        ("uuid", A.replace("-", "").upper(), "<uuid:1>"),
+        ("orderGuid", "0123456789abcdef0123456789abcdef", "<uuid:1>"),
+        ("orderId", "0123456789ab4def8123456789abcdef", "<uuid:1>"),
     ],
 )
 def test_what_is_volatile_by_its_key(key: str, value: object, normalised: object) -> None:
@@ -285,6 +298,12 @@ def test_what_is_volatile_by_its_key(key: str, value: object, normalised: object
         ("createdAt", -1714550400),
         ("createdAt", 978307200000),
         ("createdAt", "soon"),
+        ("createdAt", "978307200000"),
+        ("phone", "1714550400000"),
+        ("uuid", "0" * 32),
+        ("uuid", "0123456789abcdef0123456789abcdeF"),
+        ("orderId", "0123456789abcdef0123456789abcdef"),
+        ("checksum", "0123456789ab4def8123456789abcdef"),
         ("createdAt", True),
         ("createdAt", None),
         ("price", 1714550400),
@@ -318,8 +337,11 @@ def test_numbers_that_no_key_speaks_of_stay(key: str, value: object) -> None:
 
 
 def test_an_object_under_a_key_speaks_for_itself() -> None:
-    """What a key says holds for the value and for a list's elements, and not for what is deeper."""
-    assert normalise({"duration": {"value": 5, "took": 5}}) == {"duration": {"value": 5, "took": "<duration>"}}
+    """What a key says holds for the value and for a list's elements, and of what is deeper for units alone."""
+    assert normalise({"duration": {"value": 5, "took": 5, "of": {"ms": 5}}, "price": {"s": 5}}) == {
+        "duration": {"value": 5, "took": "<duration>", "of": {"ms": 5}},
+        "price": {"s": 5},
+    }
 
 
 # --- the run's own id
@@ -375,7 +397,10 @@ def test_a_run_id_of_digits_is_known_as_a_number() -> None:
 
 
 def test_what_equals_an_input_stays() -> None:
-    """Texts and numbers anywhere in the inputs are known, and the same values in the result are the result."""
+    """Texts and numbers anywhere in the inputs are known, and the same values in the result are the result.
+
+    A measured duration may be the same by chance.
+    """
     inputs = {"order": A, "window": {"from": "2024-05-01T10:30:00Z", "minutes": [30, 1.5]}, "at": 1714550400000}
     value = {
         "order": A,
@@ -392,7 +417,9 @@ def test_what_equals_an_input_stays() -> None:
     assert normalise(value, inputs=inputs) == value | {
         "other": "<uuid:1>",
         "until": "<timestamp:1>",
+        "duration": "<duration>",
         "elapsed": "<duration>",
+        "durations": ["<duration>", "<duration>"],
         "updatedAt": "<epoch-ms:1>",
     }
 
@@ -421,7 +448,22 @@ def test_what_stands_within_an_input_stays() -> None:
 def test_true_is_no_input_one() -> None:
     """An input of true does not make the number 1 known."""
     assert normalise({"took": 1}, inputs={"urgent": True}) == {"took": "<duration>"}
-    assert normalise({"took": 1}, inputs={"n": 1}) == {"took": 1}
+    assert normalise({"count": 1714550400, "at": 1714550400}, inputs={"n": True}) == {
+        "count": 1714550400,
+        "at": "<epoch:1>",
+    }
+
+
+def test_a_duration_may_equal_an_input_by_chance() -> None:
+    """It was measured, and stays only where the input stands under the same key: there the workflow says it again."""
+    inputs = {"n": 1, "text": "2 s", "trips": [{"duration": 30, "waits": {"latencies": [3, 4]}}]}
+    value = {"took": 1, "elapsed": "2 s", "tripMs": 30, "duration": 30, "durationMs": 30, "latencies": [3, 4, 5]}
+    assert normalise(value, inputs=inputs) == value | {
+        "took": "<duration>",
+        "elapsed": "<duration>",
+        "durationMs": "<duration>",
+        "latencies": [3, 4, "<duration>"],
+    }
 
 
 # --- the project's habits
@@ -457,29 +499,30 @@ def test_keys_of_the_project() -> None:
 
 
 def test_keys_of_the_project_are_matched_as_a_whole() -> None:
-    """``request`` is not ``requestId``, and what equals an input stays under them too."""
+    """``request`` is not ``requestId``, and what equals an input is volatile all the same: the project says so."""
     habits = Habits(keys={"request": "request"})
 
     assert normalise({"requestId": "r-1", "request": "told"}, inputs=["told"], habits=habits) == {
         "requestId": "r-1",
-        "request": "told",
+        "request": "<request:1>",
     }
 
 
 def test_patterns_of_the_project() -> None:
-    """A pattern replaces whole texts and parts of them, keeps identity, and leaves what equals an input."""
+    """A pattern replaces whole texts and parts of them, keeps identity, also where it equals an input."""
     habits = Habits(patterns={"ticket": r"\bT-\d+\b", "batch": r"^batch/.*$"})
 
     assert normalise(
-        {"a": "T-7", "b": "T-9 after T-7 and T-1", "c": "batch/x/y", "d": "a batch/x/y", "T-9": 1},
-        inputs={"ticketId": "T-1"},
+        {"a": "T-7", "b": "T-9 after T-7 and T-1", "c": "batch/x/y", "d": "a batch/x/y", "e": "for T-1", "T-9": 1},
+        inputs={"ticketId": "T-1", "message": "for T-1"},
         habits=habits,
     ) == {
         "<ticket:1>": 1,
         "a": "<ticket:2>",
-        "b": "<ticket:1> after <ticket:2> and T-1",
+        "b": "<ticket:1> after <ticket:2> and <ticket:3>",
         "c": "<batch:1>",
         "d": "a batch/x/y",
+        "e": "for <ticket:3>",
     }
 
 
