@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from _pytest.outcomes import Failed
 
-from ..errors import ConfigurationError, NotRun, RecordingNotFound, WisebotError
+from ..errors import ConfigurationError, InfrastructureError, NotRun, RecordingNotFound, WisebotError
 from ..runs import WorkflowRun
 from . import outcomes
 from .cleaning import clean_report, clean_text, clean_value
@@ -70,10 +70,11 @@ class Reports:
         _keep_from_xfail(item, call, report)
         asked = self._asking.asked
         self._failed = report.failed or (self._failed and call.when != "setup")
-        if report.failed and (own := _own_outcome(call)):
-            outcomes.call(report, own, self._redactor.clean(_reason(call)))
+        if report.failed and call.excinfo is not None and (own := _own_outcome(call.excinfo.value)):
+            reason = _reason(call.excinfo.value) if own == outcomes.NOT_RUN else ""
+            outcomes.call(report, own, clean_text(reason, self._redactor))
         if report.failed and (named := [error for error in _errors(call) if isinstance(error, WisebotError)]):
-            outcomes.name_error(report, type(named[0]).__name__)
+            outcomes.name_error(report, type(min(named, key=_rank)).__name__)
         outcomes.name_runs(report, outcomes.references(self._asking.used))
         if report.when == "call" or (report.when == "setup" and report.failed):
             _say_what_is_odd(report, asked)
@@ -190,18 +191,47 @@ _UNSENT = (NotRun, ConfigurationError, RecordingNotFound)
 """What says that a test lacks something, and that nothing was sent for want of it."""
 
 
-def _own_outcome(call: pytest.CallInfo[None]) -> str | None:
+def _own_outcome(error: BaseException) -> str | None:
     """The category of a failure that is no verdict on a workflow; None for one that is.
 
     One error among several for which nobody can judge is enough, also where a test has caught it and failed by another.
     """
-    errors = [[*_chain(error)] for error in _errors(call)]
-    if any(isinstance(one, Drifted) for chain in errors for one in chain):
+    behind = list(_behind(error))
+    if any(isinstance(one, Drifted) for one in behind):
         return outcomes.DRIFT
-    if any(isinstance(one, WisebotError) and not isinstance(one, _UNSENT) for chain in errors for one in chain):
+    if any(isinstance(one, WisebotError) and not isinstance(one, _UNSENT) for one in behind):
         return outcomes.INFRASTRUCTURE
-    unsent = bool(errors) and all(any(isinstance(one, _UNSENT) for one in chain) for chain in errors)
-    return outcomes.NOT_RUN if unsent else None
+    return outcomes.NOT_RUN if _is_unsent(error) else None
+
+
+def is_no_verdict(error: BaseException) -> bool:
+    """Whether nobody can judge a workflow by a test that ended so."""
+    return _own_outcome(error) in (outcomes.INFRASTRUCTURE, outcomes.NOT_RUN)
+
+
+def _behind(error: BaseException) -> Iterator[BaseException]:
+    """An error, those in whose handling it was raised, and each one of a group."""
+    seen: list[BaseException] = []
+    todo = [error]
+    while todo:
+        for one in _chain(todo.pop(0)):
+            if any(one is other for other in seen):
+                break
+            seen.append(one)
+            yield one
+            todo += one.exceptions if isinstance(one, BaseExceptionGroup) else ()
+
+
+def _is_unsent(error: BaseException, above: tuple[BaseException, ...] = ()) -> bool:
+    """Whether an error, or one in whose handling it was raised, says that nothing was sent; each one of a group."""
+    for one in _chain(error):
+        if any(one is other for other in above):
+            return False
+        if isinstance(one, _UNSENT):
+            return True
+        if isinstance(one, BaseExceptionGroup) and all(_is_unsent(each, (*above, one)) for each in one.exceptions):
+            return True
+    return False
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -213,20 +243,23 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
-def _reason(call: pytest.CallInfo[None]) -> str:
+def _rank(error: BaseException) -> int:
+    """Of several errors the first is named that is shown: what stopped many runs at once is told at the end."""
+    if isinstance(error, InfrastructureError):
+        return 0
+    return 1 if isinstance(error, ConfigurationError | RecordingNotFound) else 2
+
+
+def _reason(error: BaseException) -> str:
     """Why nothing was sent, in words that tests have in common."""
-    unsent = [one for error in _errors(call) for one in _chain(error) if isinstance(one, _UNSENT)]
-    return (unsent[0].reason if isinstance(unsent[0], NotRun) else str(unsent[0])) if unsent else ""
+    first = min((one for one in _behind(error) if isinstance(one, _UNSENT)), key=_rank)
+    return first.reason if isinstance(first, NotRun) else str(first)
 
 
 def _errors(call: pytest.CallInfo[None]) -> list[BaseException]:
-    return errors_of(call.excinfo.value if call.excinfo is not None else None)
-
-
-def errors_of(error: BaseException | None) -> list[BaseException]:
     """What a test ended with; each one of a group, as tests get it that wait for several runs at once."""
     found: list[BaseException] = []
-    todo = [error] if error is not None else []
+    todo = [call.excinfo.value] if call.excinfo is not None else []
     while todo:
         error = todo.pop()
         if isinstance(error, BaseExceptionGroup):

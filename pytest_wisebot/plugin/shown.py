@@ -53,10 +53,18 @@ def _by_reason(reports: Iterable[pytest.TestReport]) -> Iterator[list[pytest.Tes
 
 
 def _one(reporter: Any, report: pytest.TestReport) -> None:
-    headline = reporter._getfailureheadline(report)  # noqa: SLF001 - as pytest shows a failure, sections included
-    when = "" if report.when == "call" else f" at {report.when}"
-    reporter.write_sep("_", f"{headline}{when}", yellow=True, bold=True)
+    in_lines = reporter.config.option.tbstyle == "line" and report.when == "call"  # as pytest does with its failures
+    if not in_lines:
+        headline = reporter._getfailureheadline(report)  # noqa: SLF001 - as pytest shows a failure, sections included
+        when = "" if report.when == "call" else f" at {report.when}"
+        reporter.write_sep("_", f"{headline}{when}", yellow=True, bold=True)
     reporter._outrep_summary(report)  # noqa: SLF001
+    if in_lines:
+        reporter.write_line(reporter._getcrashline(report))  # noqa: SLF001
+    elif report.when == "call":
+        for end in reporter.getreports(""):
+            if end.when == "teardown" and end.nodeid == report.nodeid:
+                reporter.print_teardown_sections(end)
 
 
 def _others(reporter: Any, others: list[pytest.TestReport]) -> None:

@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ..engine.values import Ahead
-from ..errors import ConfigurationError, WisebotError
+from ..errors import ConfigurationError
 from ..runs import RunRequest, WorkflowRun
 from . import outcomes
 from .asking import Asked, key_of, of_trial
 from .demands import NO_SUBTESTS, demanded
 from .markers import says_trials
 from .passrate import Demand
-from .reports import errors_of
+from .reports import is_no_verdict
 from .trialtable import Row, add_to, doubt_about, table
 
 if TYPE_CHECKING:
@@ -470,7 +470,7 @@ def _kind(report: pytest.TestReport, call: pytest.CallInfo[None]) -> Kind:
         return Kind.FAILED if expected and not said_so else Kind.SKIPPED
     if not report.failed or outcomes.has_drifted(report) or _passed_strictly(report, call):
         return Kind.PASSED
-    if any(isinstance(error, WisebotError) for error in errors_of(call.excinfo.value if call.excinfo else None)):
+    if call.excinfo is not None and is_no_verdict(call.excinfo.value):
         return Kind.NO_VERDICT
     return Kind.ERROR if report.when == "setup" else Kind.FAILED
 
@@ -479,7 +479,7 @@ def _kind_of_error(error: BaseException) -> Kind:
     """Of a teardown, whose report has not been made yet."""
     if isinstance(error, pytest.skip.Exception):
         return Kind.SKIPPED
-    return Kind.NO_VERDICT if any(isinstance(one, WisebotError) for one in errors_of(error)) else Kind.FAILED
+    return Kind.NO_VERDICT if is_no_verdict(error) else Kind.FAILED
 
 
 def _passed_strictly(report: pytest.TestReport, call: pytest.CallInfo[None]) -> bool:

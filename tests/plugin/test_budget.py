@@ -35,8 +35,11 @@ def test_the_emulator_counts_exactly_as_many(outside: Any, numbers: Any, limit: 
     assert f"{5 - limit} runs not run: {over(limit)}" in numbers(result)
 
 
-def test_the_whole_screen(outside: Any, numbers: Any) -> None:
+def test_the_whole_screen(outside: Any, numbers: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A letter, a word, a category of their own, the reason once, and the tests by name; no traceback for any."""
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.delenv("BUILD_NUMBER", raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
     outside.test("TESTS = 4", DECLARED)
     result = outside.run(*ALONE, "--wisebot-max-runs", "2", "-ra")
     assert "test_it.py ..nn" in " ".join(result.outlines)
@@ -48,7 +51,12 @@ def test_the_whole_screen(outside: Any, numbers: Any) -> None:
         "  test_it.py::test_declared[inputs3]",
     ]
     result.stdout.re_match_lines(["=+ 2 passed, 2 not run in .*=+"])
-    result.stdout.no_re_match_line("=+ (FAILURES|ERRORS|short test summary info) =+|E   .*")
+    result.stdout.no_re_match_line("=+ (FAILURES|ERRORS|NOT RUN) =+|E   .*")
+    assert result.outlines[-4:-1] == [
+        "=========================== short test summary info ============================",
+        "NOT RUN test_it.py::test_declared[inputs2] - BudgetExhausted: as many request...",
+        "NOT RUN test_it.py::test_declared[inputs3] - BudgetExhausted: as many request...",
+    ]
     assert "wisebot: at most 2 requests for runs in all (--wisebot-max-runs)" in result.outlines
 
 
@@ -122,7 +130,8 @@ def test_a_gateways_failure_counts_and_is_no_budget_matter(outside: Any) -> None
     outside.handle.fail_next(Fault.html(502), everywhere=True)
     outside.test("TESTS = 3", DECLARED)
     result = outside.run(*ALONE, "--wisebot-max-runs", "2")
-    assert result.parseoutcomes() == {"passed": 1, "errors": 1, "not": 1}
+    assert result.parseoutcomes() == {"passed": 1, "infrastructure": 1, "not": 1}
+    result.stdout.re_match_lines([r"_+ test_declared\[inputs0\] at setup _+"])
     assert len(outside.calls) == 2
 
 
@@ -185,12 +194,18 @@ def test_the_file_for_ci_has_failures(outside: Any) -> None:
     outside.run(*ALONE, "--wisebot-max-runs", "1", "--junitxml=out.xml")
     (suite,) = ET.parse(outside.project.path / "out.xml").getroot()
     assert [suite.get(name) for name in ("tests", "errors", "failures", "skipped")] == ["3", "1", "1", "0"]
-    told = {case.get("name"): [child.get("message") for child in case] for case in suite}
+    told = {case.get("name"): [child.get("message") for child in case if child.tag != "properties"] for case in suite}
     assert told == {
         "test_declared[inputs0]": [],
         "test_declared[inputs1]": [f'failed on setup with "pytest_wisebot.errors.BudgetExhausted: {over(1)}"'],
         "test_called": [f"pytest_wisebot.errors.BudgetExhausted: {over(1)}"],
     }
+    properties = {
+        case.get("name"): {one.get("name"): one.get("value") for one in case.iter("property")} for case in suite
+    }
+    assert properties["test_declared[inputs0]"]["wisebot_outcome"] == "passed"
+    assert properties["test_declared[inputs1]"]["wisebot_outcome"] == "not run"
+    assert properties["test_called"]["wisebot_outcome"] == "not run"
 
 
 def test_the_next_session_runs_what_was_not_run(outside: Any) -> None:

@@ -40,7 +40,8 @@ def test_a_host_where_nobody_listens_is_tried_five_times(
     args = ["--wisebot-retries", "0", "--wisebot-concurrency", str(at_once), "--wisebot-secret", "env:CANARY"]
     result = outside.run(*args, "--wisebot-origin", host)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    assert result.parseoutcomes() == {"errors": 5, "not": 7}
+    assert result.parseoutcomes() == {"infrastructure": 5, "not": 7}
+    assert result.stdout.str().count(" at setup __") == 5
     message = f'connection refused (workflow "echo" over the webhook API at {host})'
     assert result.outlines.count(f"E   pytest_wisebot.errors.ConnectionFailed: {message}") == 5
     assert numbers(result) == [
@@ -69,7 +70,8 @@ def test_a_host_that_is_not_found_stops_all_workflows(
     with monkeypatch.context() as names:
         names.setattr(socket, "getaddrinfo", no_such_host)
         result = outside.run(*args, "--wisebot-origin", host)
-    assert result.parseoutcomes() == {"errors": 5, "not": 3}
+    assert result.parseoutcomes() == {"infrastructure": 5, "not": 3}
+    assert result.stdout.str().count(" at setup __") == 5
     assert numbers(result) == [
         "5 runs without a verdict",
         f"3 runs not run: 5 runs in a row had failed at {host}: host not found",
@@ -92,7 +94,8 @@ def test_the_secret_of_one_workflow_stops_that_workflow_alone(outside: Any, numb
             assert workflow_run.ok
     """)  # fmt: skip
     result = outside.run("--wisebot-concurrency", "1", "--wisebot-no-ahead")
-    assert result.parseoutcomes() == {"passed": 6, "errors": 5, "not": 7}
+    assert result.parseoutcomes() == {"passed": 6, "infrastructure": 5, "not": 7}
+    assert result.stdout.str().count(" at setup __") == 5
     assert [call.workflow for call in outside.calls] == ["locked"] * 5 + ["echo"] * 6
     reason = (
         f"the webhook secret file:{outside.project.path / 'secret.txt'} "
@@ -119,7 +122,8 @@ def test_a_wrong_dashboard_token_stops_all_that_needs_it(outside: Any, numbers: 
             assert workflow_run.ok
     """)  # fmt: skip
     result = outside.run("--wisebot-api", "dashboard")
-    assert result.parseoutcomes() == {"passed": 1, "errors": 5, "not": 3}
+    assert result.parseoutcomes() == {"passed": 1, "infrastructure": 5, "not": 3}
+    assert result.stdout.str().count(" at setup __") == 5
     assert outside.arrived == ["webhook"]
     assert outside.handle.status_checks() == 1
     reason = (
@@ -147,7 +151,9 @@ def test_what_is_no_refusal_stops_nothing(outside: Any) -> None:
         def test_failing(workflow_run, n):
             assert_failed(workflow_run)
     """)  # fmt: skip
-    assert outside.run("--wisebot-no-ahead").parseoutcomes() == {"passed": 8, "errors": 16}
+    result = outside.run("--wisebot-no-ahead")
+    assert result.parseoutcomes() == {"passed": 8, "infrastructure": 16}
+    assert result.stdout.str().count(" at setup __") == 16
     assert len(outside.calls) == 24
 
 

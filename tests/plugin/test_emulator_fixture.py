@@ -62,7 +62,8 @@ def test_it_is_an_error_without_an_emulator(empty_project: Any, emulator_by_hand
     """Against a host of one's own the fixture says that there is no emulator."""
     empty_project.test("def test_it(wisebot_emulator): pass")
     result = empty_project.run("--wisebot-origin", emulator_by_hand.origin)
-    result.assert_outcomes(errors=1)
+    assert result.parseoutcomes() == {"not": 1}
+    result.stdout.re_match_lines(["_+ test_it at setup _+"])
     message = f"wisebot_emulator: this session runs against {emulator_by_hand.origin}, not an emulator"
     assert f"E   pytest_wisebot.errors.ConfigurationError: {message}" in result.outlines
 
@@ -96,8 +97,10 @@ def test_an_emulator_that_cannot_start_is_told_with_what_it_said(project: Any) -
     project.write("flows.py", "import not_there_at_all")
     project.test("def test_it(trigger_workflow): trigger_workflow('echo')")
     result = project.run()
-    result.assert_outcomes(errors=0, failed=1)
-    result.stdout.fnmatch_lines(["*ConfigurationError: *flows:emulator*", "*No module named 'not_there_at_all'*"])
+    assert result.parseoutcomes() == {"not": 1}
+    result.stdout.fnmatch_lines(
+        ["_* test_it _*", "*ConfigurationError: *flows:emulator*", "*No module named 'not_there_at_all'*"]
+    )
 
 
 def test_an_origin_given_as_an_option_takes_the_emulators_place(project: Any, emulator_by_hand: Any) -> None:

@@ -248,7 +248,9 @@ def test_resume_pays_for_the_rest_alone(outside: Any, numbers: Any) -> None:
             assert workflow_run.result == inputs
     """)
     outside.handle.fail_next(Fault.html(502), times=2, everywhere=True)
-    outside.run("--wisebot-no-ahead").assert_outcomes(passed=4, errors=2)
+    result = outside.run("--wisebot-no-ahead")
+    assert result.parseoutcomes() == {"passed": 4, "infrastructure": 2}
+    assert result.stdout.str().count(" at setup __") == 2
     first = seen(outside)
     result = outside.run("--wisebot-runs=resume")
     result.assert_outcomes(passed=6)
@@ -323,9 +325,10 @@ def test_verify_pays_for_nothing_that_it_could_not_compare(outside: Any) -> None
     """A run without a recording is not made."""
     outside.test(SUITE)
     result = outside.run("--wisebot-runs=verify", "-k", "test_failed")
-    result.assert_outcomes(errors=1, deselected=6)
+    assert result.parseoutcomes() == {"not": 1, "deselected": 6}
     result.stdout.fnmatch_lines(
         [
+            "_* test_failed at setup _*",
             'E*RecordingNotFound: no recording of workflow "refund" over the dashboard API for test_it.py::test_failed',
             "*recordings holds no run of this workflow: --wisebot-runs=record makes recordings",
         ]
@@ -345,7 +348,7 @@ def test_a_missing_recording_names_the_nearest(outside: Any) -> None:
             trigger_workflow("echo", {"n": 1, "text": "hallo"})
     """)
     result = outside.run("--wisebot-runs=replay")
-    result.assert_outcomes(failed=1)
+    assert result.parseoutcomes() == {"not": 1}
     (name,) = (path.name for path in (outside.project.path / "recordings" / "echo").iterdir())
     assert [line.removeprefix("E ").strip() for line in result.outlines if line.startswith("E ")] == [
         'pytest_wisebot.errors.RecordingNotFound: no recording of workflow "echo" over the webhook API for '
@@ -377,7 +380,7 @@ def test_a_renamed_test_gets_the_run_that_nobody_claims(outside: Any, numbers: A
             trigger_workflow("echo", {"n": 1})
     """)
     result = outside.run("--wisebot-runs=replay")
-    result.assert_outcomes(passed=2, failed=1)
+    assert result.parseoutcomes() == {"passed": 2, "not": 1}
     result.stdout.fnmatch_lines(["*the same inputs, and each of its runs belongs to another request of this session"])
     note = (
         "echo: test_it.py::test_renamed, call 1 has no run of its own and was given that of test_it.py::test_it[[]1], "
@@ -424,7 +427,7 @@ def test_old_recordings_are_an_error_where_the_project_says_so(outside: Any) -> 
     (path,) = (outside.project.path / "recordings" / "echo").iterdir()
     path.write_text(re.sub(r'"started_at": "....', '"started_at": "2020', path.read_text("utf-8")), "utf-8")
     result = outside.run("--wisebot-runs=replay")
-    result.assert_outcomes(failed=1)
+    assert result.parseoutcomes() == {"not": 1}
     assert re.search(
         rf"RecordingNotFound: the recording of test_it.py::test_it, call 1 in recordings/echo/{path.name} is \d+ days "
         r"old, more than max-age-days = 30 allows: record it anew with --wisebot-runs=record",
@@ -447,7 +450,7 @@ def test_a_recording_that_cannot_be_read_costs_nothing(outside: Any, mode: str) 
         if mode == "record"
         else outside.run(f"--wisebot-runs={mode}")
     )
-    result.assert_outcomes(failed=1)
+    assert result.parseoutcomes() == {"not": 1}
     assert f"ConfigurationError: recordings/echo/{path.name}: has format 7, and this version" in result.stdout.str()
     assert path.read_text("utf-8") == '{"format": 7}'
     assert len(outside.calls) == 1
@@ -551,7 +554,8 @@ def test_the_event_log_tells_the_session(outside: Any) -> None:
             pass
     """)
     result = outside.run("-k", "not deselected")
-    result.assert_outcomes(passed=1, failed=1, errors=1, skipped=1, deselected=1)
+    assert result.parseoutcomes() == {"passed": 1, "failed": 1, "infrastructure": 1, "skipped": 1, "deselected": 1}
+    result.stdout.re_match_lines(["_+ test_is_refused at setup _+"])
     (folder,) = sessions(outside)
     session, *events, end = list(read_events(folder / "events.jsonl"))
     assert (session["session"], session["mode"], session["environment"]) == (folder.name, "live", "outside")
@@ -563,7 +567,7 @@ def test_the_event_log_tells_the_session(outside: Any) -> None:
     tests = {event["test"].partition("::")[2]: event for event in events if event["event"] == "test"}
     assert {name: test["outcome"] for name, test in tests.items()} == {
         "test_passes": "passed",
-        "test_is_refused": "error",
+        "test_is_refused": "infrastructure",
         "test_fails": "failed",
         "test_without_runs": "skipped",
     }
@@ -631,7 +635,8 @@ def test_an_emulator_is_not_started_for_what_is_there_already(project: Any) -> N
     project.write("flows.py", "raise RuntimeError('started')")
     for mode in ("replay", "last"):
         result = project.run(f"--wisebot-runs={mode}")
-        result.assert_outcomes(passed=1, errors=1)
+        assert result.parseoutcomes() == {"passed": 1, "not": 1}
+        result.stdout.re_match_lines(["_+ test_emulator at setup _+"])
         assert (
             f"ConfigurationError: wisebot_emulator: no emulator runs with --wisebot-runs={mode}, which asks nothing of "
             "any network"

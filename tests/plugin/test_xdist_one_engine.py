@@ -166,7 +166,7 @@ def test_the_circuit_is_one_for_all_workers(outside: Any, run: Any, numbers: Any
             trigger_workflow("locked", {"n": n})
     """)
     result = run("-n", "3", "--wisebot-concurrency", "1")
-    assert result.parseoutcomes() == {"failed": 5, "not": 7}
+    assert result.parseoutcomes() == {"infrastructure": 5, "not": 7}
     assert len(outside.arrived) == 5
     secret = f"file:{outside.project.path / 'secret.txt'} (wisebot.toml: environments.outside.secret)"
     refused = f"5 runs in a row had failed at {outside.handle.origin}: the webhook secret {secret} was refused"
