@@ -41,6 +41,14 @@ class EventLog:
         """Adds a line (see `journal.event_line`)."""
         write_all(self._descriptor, line)
 
+    def clean_again(self, redactor: Redactor) -> None:
+        """Takes out of what was written what was no credential then, as far as anybody knew."""
+        written = self.path.read_bytes()
+        cleaned = redactor.clean(written.decode("utf-8")).encode("utf-8")
+        if cleaned != written:
+            os.ftruncate(self._descriptor, 0)
+            write_all(self._descriptor, cleaned)
+
     def close(self) -> None:
         """Nothing is added any more."""
         os.close(self._descriptor)

@@ -11,7 +11,10 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from ..redaction import Redactor
 
 if sys.platform != "win32":
     import fcntl
@@ -135,6 +138,19 @@ def is_held(path: Path) -> bool:
         return True
     except OSError:
         return False
+
+
+def clean_again(paths: Iterable[Path], redactor: Redactor) -> None:
+    """Takes out of files what was no credential, as far as anybody knew, when they were written.
+
+    Raises:
+        OSError: a file cannot be read, or written.
+    """
+    for path in paths:
+        written = path.read_bytes()
+        cleaned = redactor.clean(written.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+        if cleaned != written:
+            write_whole(str(path), cleaned)
 
 
 def sweep(folders: Iterable[Path]) -> None:

@@ -20,7 +20,7 @@ from ..errors import ConfigurationError
 from ..journal import FORMAT, check_format, first_event, moment
 from ..redaction import Redactor
 from .events import FILE_NAME, EventLog, cleaned_line
-from .files import is_held
+from .files import clean_again, is_held
 from .store import Store
 
 FOLDER: Final = ".wisebot"
@@ -190,6 +190,17 @@ class Session:
                 self._log.write(line)
             except OSError as error:
                 self.problem = f"{self._log.path} cannot be written: {error.strerror or type(error).__name__}"
+
+    def clean_again(self) -> None:
+        """Takes out of what was written what was no credential then, as far as anybody knew.
+
+        Raises:
+            OSError: it cannot be read, or written.
+        """
+        with self._lock:
+            if self._log is not None and self.folder is not None:
+                self._log.clean_again(self._redactor)
+                clean_again(self.folder.glob("runs/*/*.json"), self._redactor)
 
     def end(self, now: float, **said: Any) -> None:
         """Adds the last event, where anything was kept."""

@@ -64,6 +64,7 @@ class Closing:
         self._end_loop()  # once more: who began late has not seen it end
         history = self._owner.begun_history
         if history is not None:
+            last_look_of(self._config).before(history.clean_again)
             for path in history.written:
                 last_look_of(self._config).wrote(path)
         result = yield

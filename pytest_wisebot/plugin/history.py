@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -115,6 +116,7 @@ class History:
         self._record: Record | None = None
         self.source = self._source(compare)
         self._keeper: Keeper | None = None
+        self._credentials = 0
 
     @property
     def keeper(self) -> Keeper:
@@ -122,6 +124,7 @@ class History:
         if self._keeper is None:
             from ..engine.keeper import Keeper
 
+            self._credentials = self._redactor.count
             self._keeper = Keeper(self.source, self.session, self._redactor, self._finder, self._events)
             if self.collected.selected is not None:
                 self._keeper.expect(self.collected.all, self.collected.askers)
@@ -204,6 +207,25 @@ class History:
 
         assert self.base is not None
         return runs_of(self.base, self._redactor, self._workflow_id)
+
+    def clean_again(self) -> None:
+        """Takes out of what this session has kept the credentials that a call has named since.
+
+        A run that started ahead may have ended, and been written down, before the call that tells what is to be masked.
+        """
+        if self._keeper is None or self._redactor.count == self._credentials:
+            return
+        self._credentials = self._redactor.count
+        self._keeper.ask(self._clean_files)
+
+    def _clean_files(self) -> None:
+        from ..engine.files import clean_again
+
+        with suppress(OSError):  # what cannot be cleaned, the last look will find
+            if self.session is not None:
+                self.session.clean_again()
+            if self._record is not None:
+                clean_again({path for path, _ in self._record.made}, self._redactor)
 
     def settle(self) -> None:
         """Waits until what has ended by now is written down."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,7 +51,12 @@ class LastLook:
         self._written: set[Path] = set()
         self._to_tell: list[str] = []
         self._found: list[Finding] = []
+        self._before: list[Callable[[], None]] = []
         self._told = False
+
+    def before(self, clean: Callable[[], None]) -> None:
+        """Has this done before the look: what is known by then to be a credential may stand in what was written."""
+        self._before.append(clean)
 
     def wrote(self, path: Path) -> None:
         """The session has written, or compared with, this file or folder."""
@@ -78,6 +83,8 @@ class LastLook:
             output: dict[str, Any] = getattr(self._config, "workeroutput")  # noqa: B009 - xdist's, no type knows it
             output[_OUTPUT] = json.dumps(sorted(map(str, self._written)))
             return result
+        for clean in self._before:
+            clean()
         clean_debug_log(self._config, redactor_of(self._config))
         self._found = list(_found(self._files(), redactor_of(self._config)))
         if self._found and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):

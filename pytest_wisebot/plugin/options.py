@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -38,6 +39,13 @@ class _Given(argparse.Action):
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Adds the options. Their values are checked when a selected test needs them, and not before."""
     add = parser.getgroup("wisebot", "Wisebot workflows").addoption
+    _add_target(add)
+    _add_runs(add)
+    _add_results(add)
+
+
+def _add_target(add: Callable[..., None]) -> None:
+    """Whom to ask, and by which credentials."""
     add("--wisebot-env", metavar="NAME", help="the environment of wisebot.toml to run against")
     add("--wisebot-config", metavar="FILE", help="the wisebot.toml to read; by default the nearest one to the tests")
     add("--wisebot-origin", metavar="URL", help="trigger origin of the webhook API: scheme and host")
@@ -46,16 +54,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--wisebot-token", action=_Given, metavar="CREDENTIAL", help=f"dashboard JWT or wb_live_... key: {_CREDENTIAL}")
     add("--wisebot-api", choices=APIS, help="the API of tests that name none; 'both' runs each of them over both")
     add("--wisebot-allow-protected", action="store_true", help="run against an environment that is protected")
+
+
+def _add_runs(add: Callable[..., None]) -> None:
+    """How runs are made, how many, and where they come from."""
     add("--wisebot-timeout", type=_seconds, metavar="SECONDS", help="for a whole run, its retries included (300)")
     add("--wisebot-concurrency", type=_whole, metavar="N", help="how many runs may be in flight at once (8)")
     add("--wisebot-retries", type=_whole, metavar="N", help="how often to retry a run that provably did not start (2)")
     add("--wisebot-max-runs", type=_whole, metavar="N", help="send at most N requests for runs, retries included")
-    add(
-        "--wisebot-trials",
-        type=_count,
-        metavar="N",
-        help="so many trials for tests that have some, same rate",
-    )
+    add("--wisebot-trials", type=_count, metavar="N", help="so many trials for tests that have some, same rate")
     add(
         "--wisebot-runs",
         choices=MODES,
@@ -67,12 +74,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--wisebot-recordings", metavar="DIR", help="the folder of recordings (recordings, beside wisebot.toml)")
     add("--wisebot-session", metavar="ID", help="with last and resume: another session than the last one")
     add("--wisebot-prune", action="store_true", help="with record: remove the recordings that no test asks for")
+    add("--wisebot-no-ahead", action="store_true", help="start no declared run before its test asks for it")
+    add("--wisebot-plan", action="store_true", help="say what the session would run, and run nothing")
+
+
+def _add_results(add: Callable[..., None]) -> None:
+    """What is made of the results."""
     add("--wisebot-gate", action="store_true", help="judge by [gate] in wisebot.toml whether this may be deployed")
     add("--wisebot-baseline", metavar="FILE", help="compare with an earlier session: its runs.jsonl")
     add("--wisebot-report", metavar="DIR", help="write runs.jsonl, report.json, summary.md and report.html there")
     add("--wisebot-summary", metavar="FILE", help="append summary.md to FILE, such as $GITHUB_STEP_SUMMARY")
-    add("--wisebot-no-ahead", action="store_true", help="start no declared run before its test asks for it")
-    add("--wisebot-plan", action="store_true", help="say what the session would run, and run nothing")
     add("--wisebot-scan", action="append", metavar="PATH", help="look for credentials in PATH, and run no test")
 
 

@@ -61,6 +61,7 @@ class Reporting:
         self._lock = threading.Lock()
         self._began = False
         self._owner: Owner | None = None
+        self._credentials = 0
         self._failures = Failures()
         self._known: tuple[Mapping[str, Any], Conclusion] | None = None
         self._told = ""
@@ -77,6 +78,7 @@ class Reporting:
         with self._lock:
             if not self._began:
                 self._began = True
+                self._credentials = redactor_of(self._config).count
                 event = {"event": "session", "format": FORMAT, "session": "", **known}
                 self._log.write(cleaned_line(event, redactor_of(self._config)))
 
@@ -144,12 +146,21 @@ class Reporting:
         end = self._end(session)
         if self._known is None or self._known[0] != end:
             self.begin(facts.beginning(self._config, self._began_at))
-            if self._owner is not None and (history := self._owner.begun_history) is not None:
-                history.settle()
+            self._settle()
             event = {"event": "end", "ended": moment(time.time()), **end}
             self._known = end, concluded([*read_events(self._log.path), event], self._baseline)
             self._write(self._known[1])
         return self._known[1]
+
+    def _settle(self) -> None:
+        """What has ended is in the log, and what is known by now to be a credential is not."""
+        if self._owner is not None and (history := self._owner.begun_history) is not None:
+            history.settle()
+        redactor = redactor_of(self._config)
+        if redactor.count != self._credentials:
+            self._credentials = redactor.count
+            with self._lock:
+                self._log.clean_again(redactor)
 
     def finish(self, session: pytest.Session) -> None:
         """Nobody comes after this: the last line of the log, and the exit code of a gated session."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from ..report.figures import counted
+
+__all__ = ["column", "counted", "readable"]
+
 LONGEST_NAME = 60
 """Characters of a name that a column shows."""
-
-
-def counted(number: int, noun: str) -> str:
-    """A number and what it counts, as in "1 run" and "2 runs"."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def readable(text: str) -> str:

@@ -57,6 +57,11 @@ class Redactor:
                 forms = (*self._known.forms, *(form for value in fresh for form in forms_of(value)))
                 self._known = replace(self._known, values=every, forms=forms, fragments=Fragments(every))
 
+    @property
+    def count(self) -> int:
+        """How many credentials it knows: who has written something while it knew fewer may clean it again."""
+        return len(self._known.values)
+
     def follow(self, redact: Redact) -> None:
         """Redacts what the project says from now on, and no longer what it said before."""
         with self._lock:

@@ -12,7 +12,7 @@ from typing import Final
 
 from .figures import counted, named
 from .model import Model, Session
-from .outcomes import NOT_RUN
+from .outcomes import BAD, NOT_RUN
 from .shards import gaps, missing, overlaps
 from .verdict import Row, State, closed, no_verdict
 
@@ -33,10 +33,18 @@ def conditions(model: Model) -> Iterator[Row]:
     if model.gate.require_live and (kept := sum(run.is_kept for run in model.runs)):
         measured = f"{kept} of {counted(len(model.runs), 'run')} made earlier"
         yield no_verdict("live runs", "all (require-live)", measured)
+    if drifted := _drifted_in_silence(model):
+        yield closed("drift that failed no test", "none", f"{counted(len(drifted), 'run')}: {named(drifted)}")
     if not_run := [test for test in model.counted if test.outcome == NOT_RUN]:
         classes = Counter(test.problem or "NotRun" for test in not_run)
         kinds = ", ".join(f"{many} {name}" for name, many in sorted(classes.items()))
         yield no_verdict("tests not run", "none", f"{len(not_run)} ({kinds}): {named([one.id for one in not_run])}")
+
+
+def _drifted_in_silence(model: Model) -> list[str]:
+    """Runs that are not what was recorded, of tests that skipped, failed as expected, or are none."""
+    answered = {run.reference for test in model.tests if test.outcome in BAD for run in test.runs}
+    return [run.test or run.reference for run in model.runs if run.diff and run.reference not in answered]
 
 
 def _about_sessions(model: Model) -> Iterator[Row]:

@@ -563,7 +563,7 @@ DIES = """
 
 NOISY = ["-vv", "-l", "--showlocals", "--tb=long", "--setup-show", "--log-level=DEBUG", "--log-cli-level=DEBUG"]
 NOISY += ["--log-file=log.txt", "--debug", "--junitxml=junit.xml", "-o", "junit_logging=all", "-rA", "--durations=0"]
-NOISY += ["--color=yes"]
+NOISY += ["--color=yes", "--wisebot-gate", "--wisebot-report=out", "--wisebot-summary=page.md"]
 
 
 @dataclass
@@ -730,6 +730,11 @@ def test_the_same_suite_without_the_redactor_shows_them_everywhere(switched_off:
         "junit.xml",
         "pytestdebug.log",
         "__snapshots__/test_snapshots/test_value[env].json",
+        "out/runs.jsonl",
+        "out/report.json",
+        "out/report.html",
+        "out/summary.md",
+        "page.md",
     }
     last_look = left.places["wisebot: credentials in what this session wrote"]
     assert re.findall(r"^[\w.]+(?=:\d+: )", last_look, re.MULTILINE)[:1] == ["junit.xml"]

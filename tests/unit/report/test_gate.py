@@ -89,6 +89,13 @@ def test_drift_is_no_pass(log: Any) -> None:
     assert one.concluded().verdict.code == 1
 
 
+def test_drift_that_fails_no_test_closes_the_gate(log: Any) -> None:
+    """As that of a test which skipped once it had its run."""
+    one = log(mode="verify").test("test_a").test("test_b", "skipped", run={"diff": ["$.x"]})
+    assert row(one, "drift that failed no test").measured == "1 run: test_it.py::test_b"
+    assert one.concluded().verdict.code == 1
+
+
 def test_the_slowest_runs_are_few(log: Any) -> None:
     """The p95 of twenty runs leaves out the slowest one; the limit for each does not."""
     one = log(gate=gate(p95_seconds=2.0, max_seconds=2.0))
