@@ -8,7 +8,8 @@ from typing import Any
 
 from .baseline import Comparison, compare
 from .gate import headline, judge
-from .model import Model, model_of
+from .model import Model
+from .reading import model_of
 from .verdict import Verdict
 
 

@@ -13,7 +13,7 @@ from .conclusion import Baseline, Conclusion
 from .document import json_report
 from .html import html_report
 from .markdown import markdown_report
-from .model import model_of
+from .reading import model_of
 
 LOG: Final = "runs.jsonl"
 """The event log, written as things end: of it alone all others can be made."""

@@ -11,7 +11,7 @@ import pytest
 
 from pytest_wisebot.limits import Gate, Limits
 from pytest_wisebot.report.gate import judge
-from pytest_wisebot.report.model import model_of
+from pytest_wisebot.report.reading import model_of
 from pytest_wisebot.report.verdict import Row, State, Word
 
 

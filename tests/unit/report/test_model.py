@@ -8,7 +8,8 @@ import pytest
 
 from pytest_wisebot.journal import moment
 from pytest_wisebot.limits import Gate, Limits
-from pytest_wisebot.report.model import Trials, model_of, outcome_counts, pass_rate
+from pytest_wisebot.report.model import Trials, outcome_counts, pass_rate
+from pytest_wisebot.report.reading import model_of
 
 
 def test_a_test_has_the_runs_that_it_named_and_those_that_were_made_for_it(log: Any) -> None:
