@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Final
 from urllib.parse import quote, quote_plus
 
@@ -134,14 +134,18 @@ def _form(text: str, pattern: str, lane: Lane = Lane.PLAIN) -> Form:
 
 
 def _finder(pattern: str) -> Callable[[str], Iterator[Span]]:
-    compiled = re.compile(pattern, re.DOTALL)
+    @cache
+    def compiled() -> re.Pattern[str]:
+        """Made when a text holds its marks, and most never are: those of a long token take a tenth of a second."""
+        return re.compile(pattern, re.DOTALL)
 
     def spans(text: str) -> Iterator[Span]:
+        pattern = compiled()
         # From each beginning anew, and not behind the last end: of "ababab…" no end must stay.
-        found = compiled.search(text)
+        found = pattern.search(text)
         while found:
             yield found.span()
-            found = compiled.search(text, found.start() + 1)
+            found = pattern.search(text, found.start() + 1)
 
     return spans
 
