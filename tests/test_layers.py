@@ -37,7 +37,15 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
 
 # What pytest loads at its every start: the standard library and pytest only.
 ENTRY_CHAIN = ["__init__", "plugin/__init__", "plugin/options", "plugin/hookspecs", "plugin/hooks", "plugin/fixtures"]
-ENTRY_CHAIN += ["plugin/markers", "plugin/outcomes", "plugin/xdist"]
+ENTRY_CHAIN += [
+    "plugin/markers",
+    "plugin/outcomes",
+    "plugin/xdist",
+    "plugin/early",
+    "plugin/keeping",
+    "plugin/selecting",
+]
+ENTRY_CHAIN += ["plugin/shown"]
 
 
 def rooms() -> list[str]:

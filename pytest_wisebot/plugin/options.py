@@ -91,9 +91,10 @@ def asks_for_report(config: pytest.Config) -> bool:
     """Whether the session is judged or reported on, and so of interest even where no test uses a run."""
     option = config.option
     asked = (option.wisebot_report, option.wisebot_summary, option.wisebot_baseline)
-    return bool(option.wisebot_gate or any(one is not None for one in asked)) and not (
-        only_lists(config) or option.wisebot_plan or option.wisebot_scan
-    )
+    if not option.wisebot_gate and all(one is None for one in asked):
+        return False
+    others = ("wisebot_plan", "wisebot_scan", "help", "version", "markers", "cacheshow")
+    return not (only_lists(config) or any(config.getoption(name, False) for name in others))
 
 
 def only_lists(config: pytest.Config) -> bool:

@@ -67,15 +67,13 @@ class Hay:
         joined = self.data.translate(None, b" \t\r\n")
         return _ESCAPED_BREAKS.sub(b"", joined) if any(sign in joined for sign in (b"\\", b"%", b"&#")) else joined
 
-    def holds(self, marks: Iterable[bytes], lane: Lane) -> bool:
-        """Whether all the marks are there."""
+    def laid(self, lane: Lane) -> bytes:
+        """The text as this lane lays it out."""
         if lane is Lane.PLAIN:
-            data = self.data
-        elif lane is Lane.WRAPPED:
-            data = self._wrapped
-        else:
-            data = self._lower if lane is Lane.LOWER else self._hex
-        return all(mark in data for mark in marks)
+            return self.data
+        if lane is Lane.WRAPPED:
+            return self._wrapped
+        return self._lower if lane is Lane.LOWER else self._hex
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,7 +92,31 @@ class Form:
 
     def may_be_in(self, hay: Hay) -> bool:
         """Whether the pattern must run."""
-        return hay.holds(self.marks, self.lane)
+        return bool(suspects(by_lane([self]), hay))
+
+
+Lanes = tuple[tuple[Lane, tuple[Form, ...]], ...]
+"""Forms, those of one lane together."""
+
+
+def by_lane(forms: Iterable[Form]) -> Lanes:
+    """The same forms, for looking many times."""
+    every = tuple(forms)
+    return tuple((lane, some) for lane in Lane if (some := tuple(form for form in every if form.lane is lane)))
+
+
+def suspects(lanes: Lanes, hay: Hay) -> list[Form]:
+    """The forms whose patterns must run. Asked for each text of a session: a loop, and no call for each form."""
+    found: list[Form] = []
+    for lane, forms in lanes:
+        data = hay.laid(lane)
+        for form in forms:
+            for mark in form.marks:
+                if mark not in data:
+                    break
+            else:
+                found.append(form)
+    return found
 
 
 def forms_of(credential: str) -> Iterator[Form]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any, Final
 
-from .forms import SHORTEST_SECRET, Form, Hay, Span, forms_of
+from .forms import SHORTEST_SECRET, Form, Hay, Lanes, Span, by_lane, forms_of, suspects
 from .fragments import Fragments
 from .project import PARTS, Project, Redact
 from .secret import MASK, REDACTED, Secret
@@ -19,6 +19,8 @@ __all__ = ["SHORTEST_SECRET", "Redactor"]
 
 _Marked = tuple[int, int, str]
 
+_HEADERS: Final = by_lane(HEADERS)
+
 
 @dataclass(frozen=True, slots=True)
 class _Knowledge:
@@ -26,11 +28,12 @@ class _Knowledge:
 
     values: frozenset[str]
     forms: tuple[Form, ...]
+    lanes: Lanes
     fragments: Fragments
     project: Project
 
 
-_NOTHING: Final = _Knowledge(frozenset(), (), Fragments(()), Project(Redact()))
+_NOTHING: Final = _Knowledge(frozenset(), (), by_lane(SHAPES), Fragments(()), Project(Redact()))
 
 
 class Redactor:
@@ -55,7 +58,8 @@ class Redactor:
             if fresh:
                 every = self._known.values | fresh
                 forms = (*self._known.forms, *(form for value in fresh for form in forms_of(value)))
-                self._known = replace(self._known, values=every, forms=forms, fragments=Fragments(every))
+                lanes = by_lane((*forms, *SHAPES))
+                self._known = replace(self._known, values=every, forms=forms, lanes=lanes, fragments=Fragments(every))
 
     @property
     def count(self) -> int:
@@ -70,7 +74,7 @@ class Redactor:
     def clean(self, text: str) -> str:
         """``text`` with `MASK` in the place of every credential, and `REDACTED` in that of the project's patterns."""
         known = self._known
-        return _cleaned(text, _suspects(known, Hay.of(text), HEADERS), known.project)
+        return _cleaned(text, _suspects(known, Hay.of(text), _HEADERS), known.project)
 
     def clean_cut(self, text: str) -> str:
         """Like `clean`, and without the heads and tails of credentials that a truncation has left.
@@ -113,9 +117,9 @@ class Redactor:
         return max(map(len, self._known.values), default=0)
 
 
-def _suspects(known: _Knowledge, hay: Hay, more: tuple[Form, ...] = ()) -> list[Form]:
+def _suspects(known: _Knowledge, hay: Hay, more: Lanes = ()) -> list[Form]:
     """The forms that may be in a text."""
-    return [form for form in (*known.forms, *SHAPES, *more) if form.may_be_in(hay)]
+    return suspects(known.lanes, hay) + suspects(more, hay)
 
 
 def _cleaned(text: str, forms: Iterable[Form], project: Project) -> str:
@@ -226,7 +230,7 @@ def _collect(value: Any, texts: dict[str, None]) -> None:
 def _cleaned_texts(texts: list[str], known: _Knowledge) -> tuple[dict[str, str], list[Form]]:
     """The texts that hold something, cleaned, and the forms that were looked for."""
     joined = _BETWEEN_TEXTS.join(texts)
-    forms = _suspects(known, Hay.of(joined), HEADERS)
+    forms = _suspects(known, Hay.of(joined), _HEADERS)
     starts = list(accumulate((len(text) + len(_BETWEEN_TEXTS) for text in texts), initial=0))
     hit = {bisect_right(starts, start) - 1 for form in forms for start, _ in form.spans(joined)}
     if known.project.patterns:

@@ -101,11 +101,23 @@ def test_a_session_that_asks_nobody_is_reported_too(outside: Any, mode: str) -> 
     assert run["source"] == {"replay": "recording", "last": "last"}[mode]
 
 
-@pytest.mark.parametrize("option", ["--collect-only", "--wisebot-plan", "--setup-plan", "--fixtures"])
+@pytest.mark.parametrize(
+    "option",
+    [
+        "--collect-only",
+        "--wisebot-plan",
+        "--setup-plan",
+        "--fixtures",
+        "--help",
+        "--markers",
+        "--cache-show",
+        "--version",
+    ],
+)
 def test_where_nothing_runs_nothing_is_reported(outside: Any, option: str) -> None:
-    """A plan makes no folder, and takes away no report."""
+    """A plan, or a look at the help, makes no folder, and takes away no report."""
     outside.test(SUITE)
-    outside.run("--wisebot-report", "out", "--wisebot-gate", option)
+    outside.run_with_cache("--wisebot-report", "out", "--wisebot-gate", option)
     assert not (outside.project.path / "out").exists()
 
 
