@@ -78,8 +78,7 @@ class Diary:
         """A run has ended: what is told of it is little, and its result is not kept."""
         if event["event"] == "run":
             said = [(name, event.get(of)) for name, of in PROPERTIES.items()]
-            clean = self._owner.redactor.clean
-            self._runs[event["run"]] = [(name, clean(str(value))) for name, value in said if value is not None]
+            self._runs[event["run"]] = [(name, str(value)) for name, value in said if value is not None]
 
     def _properties(self, test: _Test) -> Properties:
         """What JUnit XML is told of a test that used runs, or meant to; of its runs one after the other."""
@@ -87,7 +86,8 @@ class Diary:
             return []
         outcome = {"error": "failed", "xpassed": "passed"}.get(test.outcome, test.outcome)
         told = [one for run in test.runs for one in self._runs.get(run, ())]
-        return [("wisebot_outcome", outcome), *told]
+        cleaned = self._owner.redactor.clean_json([value for _, value in told])
+        return [("wisebot_outcome", outcome), *zip((name for name, _ in told), cleaned, strict=True)]
 
     def _write(self, nodeid: str, worker: str, test: _Test) -> None:
         history = self._owner.begun_history
