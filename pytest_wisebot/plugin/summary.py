@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..engine.ledger import Numbers
 from ..report.figures import percentile
 from .outcomes import DRIFT, FLAKY, Count, answered_for, drifted, not_run_by_reason, notes_of, trials_of, unlimited
 from .words import column, counted
+
+if TYPE_CHECKING:
+    from ..engine.ledger import Numbers
 
 MOST_NAMED = 10
 """Tests not run that are named for one reason; ``-v`` names all."""
