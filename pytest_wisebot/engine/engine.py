@@ -120,11 +120,6 @@ class Engine:
             if (job := self._ahead.pop(key, None)) is not None:
                 self._drop(job)
 
-    def expect(self, collected: Iterable[str]) -> None:
-        """Learns which tests there are: a run that is kept for one of them is no other one's."""
-        if self._keeper is not None:
-            self._keeper.expect(collected)
-
     def status(self) -> Status:
         """How far the runs are."""
         return self._asked(self._runner.status, Status)

@@ -25,6 +25,3 @@ JUDGED: Final = frozenset({PASSED, FLAKY, FAILED, DRIFT})
 
 BAD: Final = frozenset({FAILED, DRIFT, INFRASTRUCTURE, NOT_RUN})
 """Those that pytest calls failed."""
-
-BESIDE: Final = ("skipped", "xfailed")
-"""What a test may end as that used a run and yet has no say."""

@@ -10,9 +10,6 @@ from .conclusion import Conclusion
 from .figures import named
 from .verdict import Row, Word
 
-MOST_NAMED: Final = 5
-"""Tests that are named in one line."""
-
 COLOURS: Final = {Word.OPEN: "green", Word.CLOSED: "red", Word.NO_VERDICT: "yellow", Word.NOT_GATED: "cyan"}
 
 
@@ -41,7 +38,7 @@ def beside(comparison: Comparison | None) -> Iterator[str]:
     }
     for what, tests in groups.items():
         if tests:
-            yield f"  {what}: {len(tests)} ({named(tests, MOST_NAMED)})"
+            yield f"  {what}: {len(tests)} ({named(tests)})"
     if not comparison.newly_failing:
         yield "  newly failing: none"
     for one in comparison.workflows:
