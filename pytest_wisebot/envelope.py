@@ -77,7 +77,7 @@ def _load(body: bytes) -> Any:
     if _depth(text) > MAX_DEPTH:
         raise NoEnvelopeError(f"is nested deeper than {MAX_DEPTH} levels")
     try:
-        return json.loads(text, parse_constant=_refuse, parse_float=_finite)
+        return _DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise NoEnvelopeError(f"is no JSON ({error.msg}, line {error.lineno} column {error.colno})") from None
     except NoEnvelopeError:
@@ -95,6 +95,9 @@ def _finite(text: str) -> float:
     if math.isinf(value):
         raise NoEnvelopeError(f"has the number {text[:20]}, which is beyond what a float holds")
     return value
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
 
 
 def _depth(text: str) -> int:

@@ -79,6 +79,8 @@ class AnswerReader:
     def _parsed(self, body: bytes) -> Envelope:
         """The envelope, clean: here, once, so that every test sees the same, from whatever source its run comes."""
         envelope = parse(body)
+        if self._redactor.is_clean_json(body):
+            return envelope
         answer = dict(envelope.extra)
         if envelope.has_result:
             answer["result"] = envelope.result

@@ -41,6 +41,8 @@ class Lane(Enum):
 
 _ESCAPED_BREAK: Final = r"\\{1,16}[rn]|%(?:25){0,8}0[aAdD]|&#(?:1[03]|[xX]0?[aAdD]);"
 _ESCAPED_BREAKS: Final = re.compile(_ESCAPED_BREAK.encode())
+_SIGNS_OF_BREAKS: Final = (b"\\n", b"\\r", b"%0", b"%25", b"&#")
+"""One of which each of them holds."""
 
 
 class Hay:
@@ -65,7 +67,7 @@ class Hay:
     @cached_property
     def _wrapped(self) -> bytes:
         joined = self.data.translate(None, b" \t\r\n")
-        return _ESCAPED_BREAKS.sub(b"", joined) if any(sign in joined for sign in (b"\\", b"%", b"&#")) else joined
+        return _ESCAPED_BREAKS.sub(b"", joined) if any(sign in joined for sign in _SIGNS_OF_BREAKS) else joined
 
     def laid(self, lane: Lane) -> bytes:
         """The text as this lane lays it out."""

@@ -44,6 +44,11 @@ class Project:
             warnings.simplefilter("ignore")  # of sets that a later Python may read otherwise
             self.patterns = tuple(re.compile(pattern) for pattern in redact.patterns)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it says nothing at all."""
+        return not (self.keys or self._paths or self.patterns)
+
     def spans(self, text: str) -> Iterator[Span]:
         """Where a pattern matches something."""
         for pattern in self.patterns:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import Any, Final
 
@@ -13,13 +13,50 @@ from .forms import SHORTEST_SECRET, Form, Hay, Lanes, Span, by_lane, forms_of, s
 from .fragments import Fragments
 from .project import PARTS, Project, Redact
 from .secret import MASK, REDACTED, Secret
-from .shapes import HEADERS, SHAPES, header_value
+from .shapes import HEADERS, SHAPES, header_spans, header_value
 
 __all__ = ["SHORTEST_SECRET", "Redactor"]
 
 _Marked = tuple[int, int, str]
 
 _HEADERS: Final = by_lane(HEADERS)
+
+_TELLING_ESCAPES: Final = (b"\\u", b"\\t")
+"""By which JSON may write letters, and blanks, that are a part of a credential."""
+
+_ESCAPED_LINES: Final = (b"\\n", b"\\r")
+
+_LONGEST_HARMLESS: Final = 4096
+_MOST_HARMLESS: Final = 2**20
+"""Characters, of one text and of all together, that are remembered as holding nothing."""
+
+
+class _Harmless:
+    """Texts that hold nothing, as far as is known now.
+
+    Most texts of a session are cleaned several times: what a run answered goes into its result, the store and the log,
+    a test's id into each line about it.
+    """
+
+    def __init__(self) -> None:
+        self._texts: dict[str, bool] = {}
+        self._characters = 0
+
+    def __contains__(self, text: str) -> bool:
+        return text in self._texts
+
+    def names_header(self, text: str) -> bool:
+        """Whether a text that is in here names a header that carries a credential: what stands beside it matters."""
+        return self._texts.get(text, False)
+
+    def add(self, text: str, *, names_header: bool) -> None:
+        """Remembers a text, unless it is long; and forgets all of them where they have become too many."""
+        if len(text) > _LONGEST_HARMLESS:
+            return
+        if self._characters > _MOST_HARMLESS:
+            self._texts, self._characters = {}, 0
+        self._texts[text] = names_header
+        self._characters += len(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +68,7 @@ class _Knowledge:
     lanes: Lanes
     fragments: Fragments
     project: Project
+    harmless: _Harmless = field(default_factory=_Harmless)
 
 
 _NOTHING: Final = _Knowledge(frozenset(), (), by_lane(SHAPES), Fragments(()), Project(Redact()))
@@ -59,7 +97,8 @@ class Redactor:
                 every = self._known.values | fresh
                 forms = (*self._known.forms, *(form for value in fresh for form in forms_of(value)))
                 lanes = by_lane((*forms, *SHAPES))
-                self._known = replace(self._known, values=every, forms=forms, lanes=lanes, fragments=Fragments(every))
+                fragments = Fragments(every)
+                self._known = _Knowledge(every, forms, lanes, fragments, self._known.project)
 
     @property
     def count(self) -> int:
@@ -69,12 +108,18 @@ class Redactor:
     def follow(self, redact: Redact) -> None:
         """Redacts what the project says from now on, and no longer what it said before."""
         with self._lock:
-            self._known = replace(self._known, project=Project(redact))
+            self._known = replace(self._known, project=Project(redact), harmless=_Harmless())
 
     def clean(self, text: str) -> str:
         """``text`` with `MASK` in the place of every credential, and `REDACTED` in that of the project's patterns."""
         known = self._known
-        return _cleaned(text, _suspects(known, Hay.of(text), _HEADERS), known.project)
+        if text in known.harmless:
+            return text
+        forms = _suspects(known, Hay.of(text), _HEADERS)
+        cleaned = _cleaned(text, forms, known.project)
+        if cleaned == text:
+            known.harmless.add(text, names_header=_names_header(forms))
+        return cleaned
 
     def clean_cut(self, text: str) -> str:
         """Like `clean`, and without the heads and tails of credentials that a truncation has left.
@@ -101,9 +146,27 @@ class Redactor:
         cleaned, parts = self.clean_json([rest, [known[part] for part in ours]])
         return {**cleaned, **dict(zip(ours, parts, strict=True))}
 
+    def is_clean_json(self, data: bytes) -> bool:
+        """Whether a look at a JSON text as a whole tells that it needs no cleaning; False where only its parts can.
+
+        For lines of a log and answers, of which nearly all hold nothing: a fraction of what taking them apart costs.
+        """
+        known = self._known
+        if not known.project.is_empty or any(escape in data for escape in _TELLING_ESCAPES):
+            return False
+        hay = Hay(data)
+        if _suspects(known, hay):
+            return False
+        if not suspects(_HEADERS, hay):
+            return True
+        # Between a header's name and its value lines may end, which JSON writes in another way.
+        return not any(escape in data for escape in _ESCAPED_LINES) and not any(header_spans(data.decode("utf-8")))
+
     def credential_spans(self, text: str) -> list[Span]:
         """Where credentials stand, by value or by their looks, in order; those that overlap are one."""
         known = self._known
+        if text in known.harmless:
+            return []
         found = _found(text, _suspects(known, Hay.of(text)))
         return [(start, end) for start, end, _ in _merged(found)]
 
@@ -120,6 +183,10 @@ class Redactor:
 def _suspects(known: _Knowledge, hay: Hay, more: Lanes = ()) -> list[Form]:
     """The forms that may be in a text."""
     return suspects(known.lanes, hay) + suspects(more, hay)
+
+
+def _names_header(forms: Iterable[Form]) -> bool:
+    return any(form in HEADERS for form in forms)
 
 
 def _cleaned(text: str, forms: Iterable[Form], project: Project) -> str:
@@ -169,16 +236,15 @@ class _Walk:
     def __init__(self, known: _Knowledge, value: Any) -> None:
         texts: dict[str, None] = {}
         _collect(value, texts)
-        self._clean, forms = _cleaned_texts(list(texts), known)
+        self._clean, self._headers = _cleaned_texts(texts, known)
         self._keys = known.project.keys
-        self._headers = any(form in forms for form in HEADERS)
         self._by_key = bool(self._keys) or self._headers
 
     def copied(self, value: Any) -> Any:
         """A clean copy."""
         if isinstance(value, str):
             return self._clean.get(value, value)
-        if isinstance(value, Mapping):
+        if isinstance(value, dict | Mapping):
             copied = self._under_key if self._by_key else self._under_any_key
             clean = self._clean.get
             found = {clean(key, key): copied(key, item) for key, item in value.items()}
@@ -218,22 +284,38 @@ _BETWEEN_TEXTS: Final = "\n\0\n"
 def _collect(value: Any, texts: dict[str, None]) -> None:
     if isinstance(value, str):
         texts[value] = None
-    elif isinstance(value, Mapping):
-        texts.update((key, None) for key in value if isinstance(key, str))
-        for item in value.values():
+    elif isinstance(value, dict | Mapping):  # a `dict` first: to ask an abstract class takes its time
+        for key, item in value.items():
+            if isinstance(key, str):
+                texts[key] = None
             _collect(item, texts)
     elif isinstance(value, list | tuple):
         for item in value:
             _collect(item, texts)
 
 
-def _cleaned_texts(texts: list[str], known: _Knowledge) -> tuple[dict[str, str], list[Form]]:
-    """The texts that hold something, cleaned, and the forms that were looked for."""
-    joined = _BETWEEN_TEXTS.join(texts)
+def _cleaned_texts(texts: Collection[str], known: _Knowledge) -> tuple[dict[str, str], bool]:
+    """The texts that hold something, cleaned; and whether any of all names a header that carries a credential."""
+    harmless = known.harmless
+    fresh = [text for text in texts if text not in harmless]
+    named = any(map(harmless.names_header, texts))
+    if not fresh:
+        return {}, named
+    joined = _BETWEEN_TEXTS.join(fresh)
     forms = _suspects(known, Hay.of(joined), _HEADERS)
-    starts = list(accumulate((len(text) + len(_BETWEEN_TEXTS) for text in texts), initial=0))
-    hit = {bisect_right(starts, start) - 1 for form in forms for start, _ in form.spans(joined)}
+    hit = set(_hit(fresh, joined, forms)) if forms else set()
     if known.project.patterns:
-        hit.update(range(len(texts)))  # what says "^" or "$" means the ends of each text
-    changed = {texts[index]: _cleaned(texts[index], forms, known.project) for index in hit}
-    return {text: clean for text, clean in changed.items() if clean != text}, forms
+        hit.update(range(len(fresh)))  # what says "^" or "$" means the ends of each text
+    changed = {fresh[index]: _cleaned(fresh[index], forms, known.project) for index in hit}
+    changed = {text: clean for text, clean in changed.items() if clean != text}
+    name_header = _names_header(forms)
+    for text in fresh:
+        if text not in changed:
+            harmless.add(text, names_header=name_header and _names_header(suspects(_HEADERS, Hay.of(text))))
+    return changed, named or name_header
+
+
+def _hit(texts: Sequence[str], joined: str, forms: Iterable[Form]) -> Iterator[int]:
+    """Which of the texts, that are one here, a form stands in."""
+    starts = list(accumulate((len(text) + len(_BETWEEN_TEXTS) for text in texts), initial=0))
+    return (bisect_right(starts, start) - 1 for form in forms for start, _ in form.spans(joined))

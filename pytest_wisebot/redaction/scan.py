@@ -89,7 +89,7 @@ def scan_file(path: Path, redactor: Redactor) -> Iterator[Finding]:
         if not stat.S_ISREG(path.stat().st_mode):
             return
         with path.open("rb") as file:
-            yield from _in_file(file, _shown(path, redactor), redactor)
+            yield from _in_file(file, path, redactor)
     except FileNotFoundError:
         if not path.is_symlink():  # a link that leads nowhere holds nothing
             yield _unread(path, redactor, FileNotFoundError(2, "there is no such file"))
@@ -128,7 +128,7 @@ class _Piece:
     zone: range
 
 
-def _in_file(file: BinaryIO, shown: str, redactor: Redactor) -> Iterator[Finding]:
+def _in_file(file: BinaryIO, path: Path, redactor: Redactor) -> Iterator[Finding]:
     sample = file.read(_BINARY_SAMPLE)
     encoding = next((name for mark, name in _MARKS if sample.startswith(mark)), None)
     binary = encoding is None and b"\0" in sample
@@ -138,11 +138,11 @@ def _in_file(file: BinaryIO, shown: str, redactor: Redactor) -> Iterator[Finding
         # Of what stands in the zone alone: what begins after it, the next piece has whole.
         for at, excerpt in _in_piece(piece, redactor):
             if binary:
-                yield Finding(shown, None, excerpt, offset=piece.base + at)
+                yield Finding(_shown(path, redactor), None, excerpt, offset=piece.base + at)
                 continue
             line = piece.line + piece.data.count(b"\n", 0, at)
             if line > told:
-                yield Finding(shown, line, excerpt)
+                yield Finding(_shown(path, redactor), line, excerpt)
                 told = line
 
 

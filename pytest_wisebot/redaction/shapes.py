@@ -14,6 +14,7 @@ _SHORTEST_SEGMENT: Final = 8
 _KEY: Final = re.compile(r"wb_live_[A-Za-z0-9_-]{8,}")
 
 _NAME: Final = re.compile(r"(?i:((?:proxy-)?authorization)|x-workflow-secret)")
+_NAMES: Final = ("proxy-authorization", "authorization", "x-workflow-secret")
 _BETWEEN: Final = re.compile(
     r"""
       (?: \\{0,16}["'] \s{0,80} , \s{0,80} [bB]? (?P<item> \\{0,16}["'] ) )
@@ -69,7 +70,7 @@ def key_spans(text: str) -> Iterator[Span]:
 
 def header_spans(text: str) -> Iterator[Span]:
     """Where the value of a header that carries a credential stands, whatever it is."""
-    for name in _NAME.finditer(text):
+    for name in _header_names(text):
         between = _BETWEEN.match(text, name.end())
         scheme = _SCHEME.match(text, between.end()) if between and name[1] else between
         if between is None or scheme is None:
@@ -78,6 +79,30 @@ def header_spans(text: str) -> Iterator[Span]:
         end = _end_of_value(text, start, name.start(), between["item"] or between["value"])
         if end > start and not _HARMLESS.match(text[start:end]):
             yield start, end
+
+
+def _header_names(text: str) -> Iterator[re.Match[str]]:
+    """Where the name of such a header stands. A pattern in whose letters the case does not matter is slow to search."""
+    if not text.isascii():  # where a letter in lower case may be two
+        yield from _NAME.finditer(text)
+        return
+    lower = text.lower()
+    starts = sorted(start for name in _NAMES for start in _found(lower, name))
+    # One that begins with "proxy-" comes before what it ends with.
+    end = 0
+    for start in starts:
+        named = _NAME.match(text, start)
+        if named is not None and start >= end:
+            end = named.end()
+            yield named
+
+
+def _found(text: str, part: str) -> Iterator[int]:
+    """Where a part of a text stands."""
+    at = text.find(part)
+    while at >= 0:
+        yield at
+        at = text.find(part, at + len(part))
 
 
 def _end_of_value(text: str, start: int, name: int, quote: str | None) -> int:

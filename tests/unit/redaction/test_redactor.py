@@ -18,7 +18,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from pytest_wisebot.redaction import MASK, Redact, Redactor, Secret
+from pytest_wisebot.redaction import MASK, REDACTED, Redact, Redactor, Secret
 
 CANARY = "CANARY-0123456789"
 
@@ -373,3 +373,87 @@ def test_cleaning_json_leaves_nothing_of_any_credential(credential: str) -> None
     value = {credential: [credential, {"a": f"x {credential}"}]}
 
     assert credential not in json.dumps(Redactor([Secret(credential)]).clean_json(value))
+
+
+HEADERS = [
+    "Authorization: Bearer {}",
+    "authorization=bearer {}",
+    "X-Workflow-Secret:\n{}",
+    "-H 'x-workflow-secret: {}'",
+]
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    credential=CREDENTIALS,
+    before=SURROUNDINGS,
+    after=SURROUNDINGS,
+    form=st.sampled_from([*sorted(FORMS), *HEADERS, "in lines"]),
+    ascii_only=st.booleans(),
+    known=st.booleans(),
+)
+@example(credential="CANARY/in/lines++", before="", after="", form="in lines", ascii_only=True, known=True)
+@example(credential="CANARY-é-letters", before="", after="", form="raw", ascii_only=True, known=True)
+def test_a_json_text_that_is_called_clean_is_clean_in_all_its_parts(
+    credential: str, before: str, after: str, form: str, ascii_only: bool, known: bool
+) -> None:
+    """Whatever a value holds, known or by its looks alone, and however JSON writes it."""
+    if form == "in lines":
+        shown = "\n\t".join(re.findall(".{1,8}", base64.b64encode(credential.encode()).decode()))
+    else:
+        shown = FORMS[form](credential) if form in FORMS else form.format(credential)
+    redactor = Redactor([Secret(credential)] if known else [])
+    text = before + shown + after
+    for value in (text, {"a": [text]}, {text: 1}, {"Authorization": f"Bearer {text}"}, ["x-workflow-secret", text]):
+        written = json.dumps(value, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
+        if redactor.is_clean_json(written):
+            assert redactor.clean_json(value) == value
+
+
+def test_letters_that_json_escapes_are_no_way_past() -> None:
+    """An answer may write any letter as its number: then its parts are looked at."""
+    redactor = Redactor([Secret(CANARY)])
+    escaped = "".join(f"\\u{ord(char):04x}" for char in CANARY)
+    assert json.loads(f'"{escaped}"') == CANARY
+    assert not redactor.is_clean_json(f'"{escaped}"'.encode())
+    assert redactor.is_clean_json(b'{"nothing": "of note"}')
+
+
+def test_what_a_project_redacts_is_looked_for_in_the_parts() -> None:
+    """Its keys, paths and patterns mean values, and not the text of a line."""
+    for redact in (Redact(keys=("email",)), Redact(patterns=("@",)), Redact(paths=("$.email",))):
+        assert not Redactor([], redact).is_clean_json(b'{"a": 1}')
+
+
+def test_what_was_harmless_is_looked_at_again_when_more_is_known() -> None:
+    """Texts are remembered as clean only for as long as nothing else is a credential, or redacted by the project."""
+    redactor = Redactor()
+    value = {"Authorization": f"is {CANARY}", "mail": "me@example.com"}
+    for _ in range(2):
+        assert redactor.clean_json(value) == value
+        assert redactor.clean(CANARY) == CANARY
+        assert redactor.credential_spans(CANARY) == []
+    redactor.add(Secret(CANARY))
+    assert redactor.clean(CANARY) == MASK
+    assert redactor.clean_json(value) == {**value, "Authorization": f"is {MASK}"}
+    redactor.follow(Redact(patterns=(r"\S+@\S+",)))
+    assert redactor.clean_json(value)["mail"] == REDACTED
+
+
+def test_a_header_s_name_and_value_that_were_harmless_alone_are_none_together() -> None:
+    """The value is masked by the name that stands beside it, whichever of them was seen before."""
+    redactor = Redactor()
+    redactor.clean_json(["Authorization", "Bearer FAKE-token-of-somebody"])
+    for _ in range(2):
+        assert redactor.clean_json({"Authorization": "Bearer FAKE-token-of-somebody"}) == {
+            "Authorization": f"Bearer {MASK}"
+        }
+
+
+def test_no_more_is_remembered_than_has_room() -> None:
+    """Ten megabytes of texts that hold nothing leave a fraction of them in memory."""
+    redactor = Redactor()
+    for number in range(10_000):
+        redactor.clean(f"{number} " + "x" * 1000)
+    remembered = redactor._known.harmless
+    assert sum(map(len, remembered._texts)) < 2_200_000
