@@ -13,6 +13,7 @@ import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import httpx
@@ -83,29 +84,33 @@ class Exchanger:
                 raise
             if not flight.sent:
                 raise MockedError
+            # Of httpx' response the stream alone: what it does besides, for who reads it in other ways, is not needed.
+            stream = response.stream
+            assert isinstance(stream, httpx.AsyncByteStream)
             try:
-                body, flaw = await self._read(response)
+                body, flaw = await self._read(response.headers, stream)
             finally:
-                await response.aclose()
+                await stream.aclose()
+            flight.received = len(body)
             return Received(response.status_code, response.headers, body, flaw)
 
     def _request(self, outgoing: Outgoing, connection: _Connection) -> httpx.Request:
         return httpx.Request(
             outgoing.method,
-            outgoing.url,
+            _parsed(outgoing.url),
             headers=outgoing.open_headers() | _OF_EVERY_REQUEST,
             content=outgoing.body,
             extensions={"trace": connection.trace, "timeout": self._timeout},
         )
 
-    async def _read(self, response: httpx.Response) -> tuple[bytes, str | None]:
+    async def _read(self, headers: httpx.Headers, stream: httpx.AsyncByteStream) -> tuple[bytes, str | None]:
         """The body, and why it cannot be an envelope, if it cannot."""
-        encoding = response.headers.get("content-encoding", "").strip().lower()
+        encoding = headers.get("content-encoding", "").strip().lower()
         if encoding not in ("", "identity"):
             return b"", f"is packed ({excerpt(encoding, self._redactor)}), though it was asked for unpacked"
         limit = self._settings.max_response_mib * 2**20
         body = bytearray()
-        async for piece in response.aiter_raw():
+        async for piece in stream:
             body += piece
             if len(body) > limit:
                 return bytes(body[:limit]), f"is larger than {self._settings.max_response_mib} MiB"
@@ -127,6 +132,15 @@ class Exchanger:
         return f"no connection ({type(error).__name__})"
 
 
+@lru_cache(maxsize=256)
+def _parsed(url: str) -> httpx.URL:
+    """A workflow's URL, which is the same for all of its runs."""
+    return httpx.URL(url)
+
+
+_MATTERS: Final = (".connect_tcp.complete", ".send_request_headers.started")
+
+
 class _Connection:
     """Closes what httpcore leaves open when a TLS handshake is given up."""
 
@@ -135,9 +149,12 @@ class _Connection:
         self._stream: Any = None
 
     async def trace(self, event: str, info: Mapping[str, Any]) -> None:
-        if event.endswith(".connect_tcp.complete"):
-            self._stream = info["return_value"]
-        await self._flight.trace(event, info)
+        """What httpcore tells of a connection: a dozen events for each, of which two matter."""
+        if event.endswith(_MATTERS):
+            if event.endswith(".connect_tcp.complete"):
+                self._stream = info["return_value"]
+            elif info["request"].method != b"CONNECT":  # which is the proxy's business and starts no run
+                self._flight.begin_to_send()
 
     async def close(self) -> None:
         if self._stream is not None:

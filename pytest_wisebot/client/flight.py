@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from ..errors import Attempted, InfrastructureError, OutcomeUnknown
 from ..redaction import Secret
@@ -77,6 +76,8 @@ class Flight:
     attempts: int = 0
     sent_at: float | None = None
     started_at: datetime | None = None
+    received: int = 0
+    """Bytes of the answer."""
     asked: Attempted | None = None
     failure: InfrastructureError | None = None
     """The last attempt's error, or an earlier one's after which the run may have happened."""
@@ -97,9 +98,8 @@ class Flight:
         if not isinstance(self.failure, OutcomeUnknown):
             self.failure = failure
 
-    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
-        """What httpcore tells of a connection; a CONNECT is the proxy's business and starts no run."""
-        if event.endswith(".send_request_headers.started") and info["request"].method != b"CONNECT":
-            self.sent_at = time.perf_counter()
-            self.started_at = datetime.now(UTC)
-            self.turns.sent()
+    def begin_to_send(self) -> None:
+        """The first byte of the attempt is about to go out: from now on it may have happened."""
+        self.sent_at = time.perf_counter()
+        self.started_at = datetime.now(UTC)
+        self.turns.sent()

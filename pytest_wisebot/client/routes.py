@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
+from functools import cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -37,6 +38,7 @@ class Routes:
         self._proxies = {name: variables.get(name) or variables.get(name.upper()) or "" for name in names}
         self._certificates = variables.get("SSL_CERT_FILE") or None, variables.get("SSL_CERT_DIR") or None
         self._contexts: dict[bool, ssl.SSLContext] = {}
+        self._proxy = cache(self._proxy_to)
 
     def transport(self, host: str) -> Transport:
         """A connection to this host that nothing else uses.
@@ -54,7 +56,7 @@ class Routes:
                 "the proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names cannot be used: write http://HOST:PORT"
             ) from None
 
-    def _proxy(self, host: str) -> str:
+    def _proxy_to(self, host: str) -> str:
         parts = urlsplit(host)
         if is_loopback(host) or _is_direct(parts.hostname or "", parts.netloc, self._proxies["no_proxy"]):
             return ""
