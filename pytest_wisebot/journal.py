@@ -22,6 +22,9 @@ from .errors import ConfigurationError
 
 FORMAT: Final = 1
 
+_SHORT: Final = 4096
+"""Bytes that the last line of a session has at most."""
+
 
 def event_line(event: Mapping[str, Any]) -> bytes:
     """An event as a line of ASCII: what a workflow answers may hold line separators and lone surrogates."""
@@ -67,6 +70,18 @@ def first_event(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             event = json.loads(file.readline())
+    except (OSError, ValueError):
+        return {}
+    return event if isinstance(event, dict) else {}
+
+
+def last_event(path: Path) -> dict[str, Any]:
+    """The last event of a log, if it is a short one; an empty one where it is long, torn, or cannot be read."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, 2) - _SHORT))
+            lines = file.read().splitlines()
+        event = json.loads(lines[-1]) if lines else None
     except (OSError, ValueError):
         return {}
     return event if isinstance(event, dict) else {}

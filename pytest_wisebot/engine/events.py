@@ -55,9 +55,18 @@ class EventLog:
 
 
 def cleaned_line(event: Mapping[str, Any], redactor: Redactor) -> bytes:
-    """An event as a line without what nobody may see. Values alone: what a project redacts by key is none of ours."""
+    """An event as a line without what nobody may see."""
+    return _cleaned(event, redactor)[1]
+
+
+def _cleaned(event: Mapping[str, Any], redactor: Redactor) -> tuple[Mapping[str, Any], bytes]:
+    """An event and its line, clean. Values alone: what a project redacts by key is none of ours."""
+    line = event_line(event)
+    if redactor.is_clean_json(line):
+        return event, line
     values = redactor.clean_json(list(event.values()))
-    return event_line(dict(zip(event, values, strict=True)))
+    clean = dict(zip(event, values, strict=True))
+    return clean, event_line(clean)
 
 
 class Events:
@@ -66,8 +75,8 @@ class Events:
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
         self._logs: list[Callable[[bytes], None]] = []
-        self.watcher: Callable[[Mapping[str, Any]], None] | None = None
-        """Told of each event as it is, and so not cleaned."""
+        self.on_run: Callable[[Mapping[str, Any]], None] | None = None
+        """Told of each run that has ended, cleaned."""
 
     def tell(self, log: Callable[[bytes], None]) -> None:
         """From now on this log gets each line, too."""
@@ -75,12 +84,14 @@ class Events:
 
     def write(self, event: Mapping[str, Any]) -> None:
         """Something has ended."""
-        if self.watcher is not None:
-            self.watcher(event)
-        if self._logs:
-            line = cleaned_line(event, self._redactor)
-            for log in self._logs:
-                log(line)
+        on_run = self.on_run if event["event"] == "run" else None
+        if not self._logs and on_run is None:
+            return
+        clean, line = _cleaned(event, self._redactor)
+        if on_run is not None:
+            on_run(clean)
+        for log in self._logs:
+            log(line)
 
 
 def run_event(job: Job, ended: Ended) -> dict[str, Any]:
@@ -103,7 +114,13 @@ def run_event(job: Job, ended: Ended) -> dict[str, Any]:
         "inputs": dict(request.inputs),
     }
     known = _said_by_run(outcome) if isinstance(outcome, WorkflowRun) else _said_by_error(outcome, job)
-    odd = {"kept_in": ended.kept_in, "note": ended.note, "diff": list(ended.drift), "lag": round(ended.lag, 3)}
+    odd = {
+        "timeout": occurrence.timeout,
+        "kept_in": ended.kept_in,
+        "note": ended.note,
+        "diff": list(ended.drift),
+        "lag": round(ended.lag, 3),
+    }
     return event | known | {name: value for name, value in odd.items() if value}
 
 

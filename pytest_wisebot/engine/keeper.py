@@ -1,16 +1,19 @@
-"""The engine's hand on the disk: what is looked up before a run and written down after it, in order, in one thread.
+"""The engine's hand on the disk: what is looked up before a run and written down after it.
 
-Not in the event loop, which all runs share, and whose delays would be theirs. A run that a test has been told of is on
-disk by then: whatever kills the session later, it need not be paid for again.
+A run that a test has been told of is in the session's log by then: whatever kills the session later, it need not be
+paid for again. What may take longer than a line of a log has a thread of its own, and is not done in the event loop,
+which all runs share, and whose delays would be theirs: what is looked up, files, large answers.
 """
 
 from __future__ import annotations
 
 import queue
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -25,6 +28,12 @@ from .sources import ASK, Finder, Recalled, Source
 from .values import Ended, EngineError
 
 T = TypeVar("T")
+
+QUIET_SECONDS: Final = 0.05
+"""How long nothing must have been logged before the runs of the log go into files."""
+
+LIGHT: Final = 64 * 1024
+"""Bytes of an answer that are cleaned and logged within the event loop: a fraction of a millisecond."""
 
 ENDING_SECONDS: Final = 30.0
 """How long the session's end waits for what is still to be written."""
@@ -59,6 +68,8 @@ class Keeper:
         self._finder = finder
         self._problems: dict[str, int] = {}
         self._todo: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
+        self._looks_after_files = False
+        """The thread knows that runs are in the log, and in no file yet."""
         self._thread = threading.Thread(target=self._go_on, name="wisebot-keeper", daemon=True)
         self._thread.start()
 
@@ -83,6 +94,19 @@ class Keeper:
         """Looks for a run, and has the loop told."""
         self._todo.put(lambda: soon(partial(then, self._recalled(job))))
 
+    def keep_at_once(self, job: Job, ended: Ended) -> Ended | None:
+        """Keeps how a run ended, where that is a matter of one line of a log; None where it takes the thread.
+
+        For the event loop.
+        """
+        if not self.source.is_light or job.flight.received > LIGHT:
+            return None
+        if self.session is not None and not self.session.takes_at_once(job.request):
+            return None
+        if self.session is not None and isinstance(ended.outcome, WorkflowRun) and ended.outcome.is_kept:
+            return None  # it may be of any size, and others fly beside it
+        return self._kept(job, ended)
+
     def keep(self, job: Job, ended: Ended, soon: Soon, then: Callable[[Ended], None]) -> None:
         """Keeps how a run ended, and has the loop told when that is done."""
         self._todo.put(lambda: soon(partial(then, self._kept(job, ended))))
@@ -106,17 +130,46 @@ class Keeper:
         self._todo.put(step)
         return answer.result(ENDING_SECONDS)
 
+    def finish(self) -> None:
+        """Waits until every run that has ended by now is in its file."""
+        self.ask(self._file_all)
+
     def close(self) -> None:
         """Writes what is left, and ends."""
         self._todo.put(self._close)
         self._todo.put(None)
         self._thread.join(ENDING_SECONDS)
 
-    # --- in its thread
+    # --- in its thread, and in the event loop what is kept at once
 
     def _go_on(self) -> None:
-        while (step := self._todo.get()) is not None:
+        while (step := self._next()) is not None:
             step()
+
+    def _next(self) -> Callable[[], object] | None:
+        """The next step; while none comes, and no run ends, the runs that were logged go into files."""
+        while self.session is not None and self.session.is_behind:
+            quiet_in = 0.0 if self.session.is_far_behind else self.session.logged_at + QUIET_SECONDS - time.monotonic()
+            with suppress(queue.Empty):
+                return self._todo.get(timeout=max(0.0, quiet_in))
+            if quiet_in <= 0:
+                self._file(self.session)
+        self._looks_after_files = False
+        if self.session is not None and self.session.is_behind:  # since it was looked at
+            return _nothing
+        return self._todo.get()
+
+    def _file_all(self) -> None:
+        while self.session is not None and self.session.is_behind:
+            self._file(self.session)
+
+    def _file(self, session: Session) -> None:
+        try:
+            session.file_one()
+        except (WisebotError, OSError) as error:
+            self._complain(str(error))
+        except Exception as error:  # noqa: BLE001 - one run is lost to the store, and no other one with it
+            self._complain(str(self._defect(error)))
 
     def _recalled(self, job: Job) -> Recalled:
         try:
@@ -140,6 +193,9 @@ class Keeper:
             except Exception as error:  # noqa: BLE001 - the run itself is what the test waits for
                 self._complain(str(self._defect(error)))
         self._noted(job, ended)
+        if not self._looks_after_files and self.session is not None and self.session.is_behind:
+            self._looks_after_files = True
+            self._todo.put(_nothing)
         return ended
 
     def _noted(self, job: Job, ended: Ended) -> None:
@@ -152,6 +208,7 @@ class Keeper:
             self._complain(str(self._defect(error)))
 
     def _close(self) -> None:
+        self._file_all()
         try:
             self.source.close()
         except (WisebotError, OSError) as error:
@@ -163,3 +220,7 @@ class Keeper:
     def _defect(self, error: Exception) -> EngineError:
         frames: Any = "".join(traceback.format_exception(error))
         return EngineError(f"pytest-wisebot failed inside; please report this:\n{self._redactor.clean(frames)}")
+
+
+def _nothing() -> None:
+    """Wakes the thread."""

@@ -1,6 +1,9 @@
 """The sessions that were kept: a folder for each that ran something, with its runs and its event log.
 
 Not in pytest's cache: ``--cache-clear`` must not burn runs that were paid for.
+
+A run is in the log the moment it ends, by one write; in a file of the store as soon as there is time for it. Of a
+session that was killed in between `catch_up` brings the store up to its log.
 """
 
 from __future__ import annotations
@@ -10,15 +13,18 @@ import re
 import secrets
 import shutil
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from ..errors import ConfigurationError
-from ..journal import FORMAT, check_format, first_event, moment
+from ..journal import FORMAT, check_format, first_event, last_event, moment, read_events
 from ..redaction import Redactor
+from ..runs import KEPT, Api, Occurrence, RunRequest, WorkflowRun
 from .events import FILE_NAME, EventLog, cleaned_line
 from .files import clean_again, is_held
 from .store import Store
@@ -28,6 +34,9 @@ FOLDER: Final = ".wisebot"
 
 MOST_KEPT: Final = 10
 """Sessions that are kept: so many of the newest, and so many of the newest that have runs."""
+
+MOST_BEHIND: Final = 2 * 1024 * 1024
+"""Bytes of the log, beyond which its runs go into files at once: until then they are held in memory, too."""
 
 _NAME: Final = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{6}")
 
@@ -138,6 +147,12 @@ class Session:
         self._lock = threading.RLock()
         self._log: EventLog | None = None
         self._waiting: list[bytes] = []
+        self._unfiled: deque[tuple[RunRequest, WorkflowRun]] = deque()
+        """Runs that are in the log, and in no file yet."""
+        self._behind = 0
+        """Bytes that were logged since the oldest of them ended, or longer."""
+        self.logged_at = 0.0
+        """When the last line was added, on the clock that only goes forward."""
         self._closed = False
         self.folder: Path | None = None
         self.store: Store | None = None
@@ -165,7 +180,7 @@ class Session:
         runs = self.folder / "runs"
         if self._carry is not None:
             _carry_over(self._carry / "runs", runs)
-        self.store = runs_of(self.folder, self._redactor, self._workflow_id)
+        self.store = runs_of(self.folder, self._redactor, self._workflow_id, alone=True)
         log = EventLog(self.folder / FILE_NAME)
         facts = {**self._facts(), "carried_from": self._carry.name if self._carry else None}
         log.write(cleaned_line({"event": "session", "format": FORMAT, "session": self.id, **facts}, self._redactor))
@@ -186,10 +201,58 @@ class Session:
             if self._log is None:
                 self._waiting.append(line)
                 return
+            self._behind += len(line)
+            self.logged_at = time.monotonic()
             try:
                 self._log.write(line)
             except OSError as error:
                 self.problem = f"{self._log.path} cannot be written: {error.strerror or type(error).__name__}"
+
+    # --- runs, which the keeper keeps
+
+    def keep(self, request: RunRequest, run: WorkflowRun) -> None:
+        """Keeps a run that is about to be logged.
+
+        Raises:
+            ConfigurationError, OSError: it cannot be kept.
+        """
+        if self.store is None:
+            return
+        if self._can_be_told_from_log(request):
+            if not self._unfiled:
+                self._behind = 0
+            self._unfiled.append((request, run))
+        else:
+            self.store.put(request, run, self.id)
+
+    def takes_at_once(self, request: RunRequest) -> bool:
+        """Whether keeping a run of this request is a line of the log, and no file. For any thread."""
+        return (self._log is not None and self._can_be_told_from_log(request)) or bool(self.problem)
+
+    def _can_be_told_from_log(self, request: RunRequest) -> bool:
+        """Whether the file of a request can be found by what the log says of it, which is clean."""
+        said = [request.workflow, request.inputs]
+        return bool(self._redactor.clean_json(said) == said)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether there are runs that are in no file yet."""
+        return bool(self._unfiled)
+
+    @property
+    def is_far_behind(self) -> bool:
+        """Whether they have become too many."""
+        return self._behind > MOST_BEHIND and self.is_behind
+
+    def file_one(self) -> None:
+        """Writes a run that is in the log into its file.
+
+        Raises:
+            ConfigurationError, OSError: it cannot be written.
+        """
+        request, run = self._unfiled.popleft()
+        assert self.store is not None
+        self.store.put(request, run, self.id)
 
     def clean_again(self) -> None:
         """Takes out of what was written what was no credential then, as far as anybody knew.
@@ -217,9 +280,16 @@ class Session:
                 self._log = None
 
 
-def runs_of(session: Path, redactor: Redactor, workflow_id: Callable[[str], str]) -> Store:
-    """The runs in a session's folder. Messages say which session's: each has files of the same names."""
-    return Store(session / "runs", redactor, workflow_id, commands=True, top=session.parents[1])
+def runs_of(session: Path, redactor: Redactor, workflow_id: Callable[[str], str], *, alone: bool = False) -> Store:
+    """The runs in a session's folder. Messages say which session's: each has files of the same names.
+
+    Args:
+        session: the folder.
+        redactor: cleans all that is written.
+        workflow_id: the id that a workflow's name stands for.
+        alone: whether it is the session's own process that asks: no other one writes there.
+    """
+    return Store(session / "runs", redactor, workflow_id, commands=True, alone=alone, top=session.parents[1])
 
 
 def _is_of(folder: Path, identity: Mapping[str, Any]) -> bool:
@@ -228,7 +298,70 @@ def _is_of(folder: Path, identity: Mapping[str, Any]) -> bool:
 
 
 def _has_runs(folder: Path) -> bool:
-    return any(folder.glob("runs/*/*.json"))
+    return any(folder.glob("runs/*/*.json")) or (not _is_complete(folder) and any(_logged_runs(folder)))
+
+
+# --- sessions that were killed
+
+
+def catch_up(session: Path, redactor: Redactor) -> None:
+    """Writes into a session's store what its log has, and no file: it was killed, or cut off, before it came to that.
+
+    A session that still runs is left alone, and so is a run that cannot be written or read: what is missing is made
+    anew, or is not among the runs of that session.
+    """
+    if _is_complete(session) or is_held(session / FILE_NAME):
+        return
+    ids: dict[str, str] = {}
+    store = runs_of(session, redactor, lambda name: ids.get(name, name))
+    for event in _logged_runs(session):
+        ids[event["workflow"]] = event["workflow_id"]
+        request = _logged_request(event)
+        with suppress(ConfigurationError, OSError):
+            if store.find(request) is None:
+                store.put(request, _logged_run(event, request), session.name)
+
+
+def _is_complete(session: Path) -> bool:
+    """Whether a session has come to its end: by then all runs are in files."""
+    return last_event(session / FILE_NAME).get("event") == "end"
+
+
+def _logged_runs(session: Path) -> Iterator[dict[str, Any]]:
+    """The runs of a session's log that it made itself; none where it cannot be read."""
+    with suppress(ConfigurationError):
+        for event in read_events(session / FILE_NAME):
+            if event.get("event") == "run" and "ok" in event and event["source"] not in KEPT:
+                yield event
+
+
+def _logged_request(event: Mapping[str, Any]) -> RunRequest:
+    names = ("test", "fixture", "call", "trial", "timeout")
+    occurrence = Occurrence(**{name: event[name] for name in names if name in event})
+    return RunRequest(event["workflow"], event["inputs"], api=Api(event["api"]), occurrence=occurrence)
+
+
+def _logged_run(event: Mapping[str, Any], request: RunRequest) -> WorkflowRun:
+    return WorkflowRun(
+        ok=event["ok"],
+        workflow=request.workflow,
+        workflow_id=event["workflow_id"],
+        api=request.api,
+        run_id=event["runId"],
+        result=event.get("result"),
+        has_result="result" in event,
+        error=event["error"],
+        extra=event.get("extra", {}),
+        inputs=request.inputs,
+        status_code=event["status"],
+        started_at=datetime.fromisoformat(event["made"]),
+        elapsed=event["seconds"],
+        attempts=event["attempts"],
+        source=event["source"],
+        trial=request.trial,
+        environment=event["environment"],
+        commands=tuple(event["commands"]),
+    )
 
 
 def _carry_over(there: Path, here: Path) -> None:

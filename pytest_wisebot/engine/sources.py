@@ -50,6 +50,9 @@ class Source(Protocol):
     recalls: bool
     """Whether anything may be there before it is asked for."""
 
+    is_light: bool
+    """Whether keeping a run takes no file, but for the session's log."""
+
     def recall(self, request: RunRequest, /) -> Recalled:
         """Looks whether a run is there already. Raises `WisebotError` where it neither is nor may be asked for."""
         ...
@@ -188,6 +191,7 @@ class Live:
     """Asks Wisebot, and keeps what comes in the session's own folder."""
 
     recalls = False
+    is_light = True
 
     def __init__(self, session: Session | None = None) -> None:
         self.session = session
@@ -200,8 +204,7 @@ class Live:
         """Keeps it for ``--wisebot-runs=last``."""
         if self.session is not None:
             self.session.open()
-            if self.session.store is not None:
-                self.session.store.put(request, run, self.session.id)
+            self.session.keep(request, run)
         return []
 
     def close(self) -> None:
@@ -214,6 +217,7 @@ class Record(Live):
     """Asks Wisebot, and keeps what comes as recordings, too."""
 
     recalls = True
+    is_light = False
 
     def __init__(self, recordings: Store, session: Session | None = None) -> None:
         super().__init__(session)
@@ -227,7 +231,7 @@ class Record(Live):
         return ASK
 
     def keep(self, request: RunRequest, run: WorkflowRun, recalled: Recalled, /) -> list[str]:
-        """Writes the session's first: it is the one that a killed session is resumed from."""
+        """Writes it at once, for the session and as a recording."""
         super().keep(request, run, recalled)
         self.made.add(self._recordings.put(request, run, self.session.id if self.session is not None else ""))
         return []
@@ -242,6 +246,7 @@ class _Offline:
     """Asks nobody."""
 
     recalls = True
+    is_light = True
 
     def keep(self, _request: RunRequest, _run: WorkflowRun, _recalled: Recalled, /) -> list[str]:
         """Nothing comes."""
@@ -343,6 +348,7 @@ class Verify(Live):
     """
 
     recalls = True
+    is_light = False
 
     def __init__(self, recordings: Finder, compare: Compare, session: Session | None = None) -> None:
         super().__init__(session)

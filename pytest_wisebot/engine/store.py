@@ -4,8 +4,8 @@ A file holds the occurrences of its request in their own order, and never in the
 recorded anew changes its own lines alone; and of these, what differs from run to run stands at the end, in one line for
 each. A request with many occurrences has several files, so that each run costs about the same to write.
 
-For one thread: the engine's keeper. Another process may write into the same folder: a file is locked, and read again
-where it is not the one that was seen, before it is written.
+For one thread: the engine's keeper. Another process may write into the same folder, unless it is a session's own: a
+folder is locked, and a file read again where it is not the one that was seen, before it is written.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import json
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -114,6 +115,7 @@ class Store:
         redactor: cleans all that is written.
         workflow_id: the id that a workflow's name stands for.
         commands: whether the commands that repeat a run are kept with it. They name hosts and files of one machine.
+        alone: whether nobody else writes into the folder.
         top: the folder from which on messages name its files; by default this one.
     """
 
@@ -124,6 +126,7 @@ class Store:
         workflow_id: Callable[[str], str] = lambda name: name,
         *,
         commands: bool = False,
+        alone: bool = False,
         top: Path | None = None,
     ) -> None:
         self.folder = folder
@@ -131,6 +134,9 @@ class Store:
         self._redactor = redactor
         self._workflow_id = workflow_id
         self._commands = commands
+        self._alone = alone
+        self._folders: dict[str, Path] = {}
+        """By their names, those of the workflows."""
         self._groups: OrderedDict[tuple[str, str], _Group] = OrderedDict()
         self._read: OrderedDict[tuple[str, str], _Recorded] = OrderedDict()
         self._names: dict[str, dict[str, set[int]]] = {}
@@ -155,7 +161,7 @@ class Store:
             OSError: the folder cannot be written.
         """
         key, occurrence = self._address(request)
-        with alone_in(self.folder / key[0]):
+        with self._alone_in(key[0]):
             path = self._put(key, occurrence, request, self._texts(occurrence, run, session))
         self._written.add(key)
         self._read.pop(key, None)
@@ -190,7 +196,9 @@ class Store:
         One that is killed in between leaves an occurrence in two files, and none in no file.
         """
         for key in sorted(self._written):
-            with alone_in(self.folder / key[0]):
+            if self._alone and len(self._numbers(key)) == 1:
+                continue  # one file is in order in itself
+            with self._alone_in(key[0]):
                 group = self._group_as_it_is(key, None)
                 arrived = [one for _, part in sorted(group.parts.items()) for one in sorted(part.texts, key=_order)]
                 if arrived != sorted(arrived, key=_order):
@@ -203,7 +211,7 @@ class Store:
         Raises:
             ConfigurationError: the file cannot be read, and stays as it is.
         """
-        with alone_in(path.parent):
+        with self._alone_in(path.parent.name):
             self._remove(path, occurrences)
 
     def _remove(self, path: Path, occurrences: set[Occurrence]) -> None:
@@ -326,13 +334,23 @@ class Store:
         return self._path(self._address(request)[0], 1)
 
     def _path(self, key: tuple[str, str], number: int) -> Path:
-        return self.folder / key[0] / (f"{key[1]}.json" if number == 1 else f"{key[1]}.{number}.json")
+        return self._folder(key[0]) / (f"{key[1]}.json" if number == 1 else f"{key[1]}.{number}.json")
+
+    def _folder(self, name: str) -> Path:
+        """The folder of a workflow's runs. Remembered: making a path anew costs as much as a call of the system."""
+        if name not in self._folders:
+            self._folders[name] = self.folder / name
+        return self._folders[name]
+
+    def _alone_in(self, name: str) -> AbstractContextManager[None]:
+        """Nobody else writes into this workflow's folder meanwhile."""
+        return nullcontext() if self._alone else alone_in(self._folder(name))
 
     def _listed(self, folder: str) -> dict[str, set[int]]:
         """The files of runs in one workflow's folder, by the beginning of their names."""
         if folder not in self._names:
             try:
-                names = [path.name for path in (self.folder / folder).iterdir()]
+                names = [path.name for path in self._folder(folder).iterdir()]
             except (FileNotFoundError, NotADirectoryError):
                 names = []
             listed = self._names[folder] = {}
@@ -355,6 +373,8 @@ class Store:
     def _group_as_it_is(self, key: tuple[str, str], request: RunRequest | None) -> _Group:
         """A group as it is on disk now, for who is alone in its folder."""
         group = self._group(key, request)
+        if self._alone:
+            return group
         following = self._path(key, max(group.parts, default=0) + 1)
         if all(part.seen == seen(part.path) for part in group.parts.values()) and seen(following) is None:
             return group
@@ -466,7 +486,7 @@ class Store:
             folder.mkdir(parents=True, exist_ok=True)
             sweep([folder])
         write_whole(str(part.path), text.encode())
-        part.seen = seen(part.path)
+        part.seen = None if self._alone else seen(part.path)
         found = _NAME.fullmatch(part.path.name)
         assert found is not None
         self._listed(folder.name).setdefault(f"{found[1]}-{found[2]}", set()).add(int(found[3] or 1))

@@ -56,7 +56,9 @@ class Diary:
         self._owner = owner
         self._tests: dict[tuple[str, str], _Test] = {}
         self._runs: dict[str, Properties] = {}
-        owner.events.watcher = self._notice
+        self._known = 0
+        """Credentials that were known with the first run: where there are more, some may stand in what was told."""
+        owner.events.on_run = self._notice
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -76,9 +78,9 @@ class Diary:
 
     def _notice(self, event: Mapping[str, Any]) -> None:
         """A run has ended: what is told of it is little, and its result is not kept."""
-        if event["event"] == "run":
-            said = [(name, event.get(of)) for name, of in PROPERTIES.items()]
-            self._runs[event["run"]] = [(name, str(value)) for name, value in said if value is not None]
+        self._known = self._known or self._owner.redactor.count
+        said = [(name, event.get(of)) for name, of in PROPERTIES.items()]
+        self._runs[event["run"]] = [(name, str(value)) for name, value in said if value is not None]
 
     def _properties(self, test: _Test) -> Properties:
         """What JUnit XML is told of a test that used runs, or meant to; of its runs one after the other."""
@@ -86,8 +88,10 @@ class Diary:
             return []
         outcome = {"error": "failed", "xpassed": "passed"}.get(test.outcome, test.outcome)
         told = [one for run in test.runs for one in self._runs.get(run, ())]
-        cleaned = self._owner.redactor.clean_json([value for _, value in told])
-        return [("wisebot_outcome", outcome), *zip((name for name, _ in told), cleaned, strict=True)]
+        if self._owner.redactor.count != self._known:
+            cleaned = self._owner.redactor.clean_json([value for _, value in told])
+            told = list(zip((name for name, _ in told), cleaned, strict=True))
+        return [("wisebot_outcome", outcome), *told]
 
     def _write(self, nodeid: str, worker: str, test: _Test) -> None:
         history = self._owner.begun_history

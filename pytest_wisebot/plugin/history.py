@@ -93,7 +93,7 @@ class History:
         events: Events,
         on_collected: Callable[[Mapping[str, Any]], None],
     ) -> None:
-        from ..engine.sessions import Sessions
+        from ..engine.sessions import Sessions, catch_up
         from ..engine.store import Store
 
         self.mode: str = config.option.wisebot_runs
@@ -105,6 +105,8 @@ class History:
         check_options(config)
         sessions = Sessions(config.rootpath)
         self.base = self._base(sessions)
+        if self.base is not None:
+            catch_up(self.base, redactor)
         self.session = self._session(sessions)
         self._events = events
         self._on_collected = on_collected
@@ -208,12 +210,16 @@ class History:
         assert self.base is not None
         return runs_of(self.base, self._redactor, self._workflow_id)
 
-    def clean_again(self) -> None:
-        """Takes out of what this session has kept the credentials that a call has named since.
+    def finish(self) -> None:
+        """Sees to it that all files are written, and clean, before the last look at them.
 
-        A run that started ahead may have ended, and been written down, before the call that tells what is to be masked.
+        A run that started ahead may have ended, and been written down, before a call has named a credential: that is
+        taken out of what was written.
         """
-        if self._keeper is None or self._redactor.count == self._credentials:
+        if self._keeper is None:
+            return
+        self._keeper.finish()
+        if self._redactor.count == self._credentials:
             return
         self._credentials = self._redactor.count
         self._keeper.ask(self._clean_files)

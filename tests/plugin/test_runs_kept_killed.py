@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from pytest_wisebot.engine.sessions import catch_up
 from pytest_wisebot.engine.store import Store
 from pytest_wisebot.journal import read_events
 from pytest_wisebot.redaction import Redactor
@@ -79,6 +80,7 @@ class Killed:
         """Looks at what the session left, and resumes it; gives how many runs were kept."""
         self._outside.let_it_come_to_rest()
         (folder,) = (self.path / ".wisebot" / "sessions").iterdir()
+        catch_up(folder, Redactor())
         for path in folder.rglob("*.json"):
             json.loads(path.read_text("utf-8"))
         kept = [occurrence for _, occurrence, _ in Store(folder / "runs", Redactor()).everything()]
@@ -183,6 +185,7 @@ def test_killed_in_the_middle_of_trials(killed: Killed, outside: Any) -> None:
     process.communicate()
     outside.let_it_come_to_rest()
     (folder,) = (killed.path / ".wisebot" / "sessions").iterdir()
+    catch_up(folder, Redactor())
     kept = len(list(Store(folder / "runs", Redactor()).everything()))
     paid = len(outside.calls)
     assert 0 < kept <= paid

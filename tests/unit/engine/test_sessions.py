@@ -8,13 +8,19 @@ import stat
 import subprocess
 import sys
 import threading
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_wisebot import ConfigurationError, WorkflowRun
-from pytest_wisebot.engine.sessions import MOST_KEPT, Session, Sessions
+from pytest_wisebot.engine import sessions
+from pytest_wisebot.engine.events import run_event
+from pytest_wisebot.engine.jobs import Job
+from pytest_wisebot.engine.sessions import MOST_KEPT, Session, Sessions, catch_up, runs_of
+from pytest_wisebot.engine.values import Ended
 from pytest_wisebot.journal import event_line, read_events
 from pytest_wisebot.redaction import Redactor, Secret
 from pytest_wisebot.runs import Occurrence, RunRequest
@@ -24,7 +30,7 @@ HERE: dict[str, Any] = {"environment": "staging", "origin": "https://a.test", "b
 
 def session(root: Path, carry: Path | None = None, **facts: Any) -> Session:
     redactor = Redactor([Secret("CANARY-secret")])
-    return Session(Sessions(root), redactor, lambda name: name, lambda: {**HERE, **facts}, carry)
+    return Session(Sessions(root), redactor, lambda name: f"id-of-{name}", lambda: {**HERE, **facts}, carry)
 
 
 def test_nothing_is_written_before_a_run(tmp_path: Path) -> None:
@@ -236,3 +242,129 @@ def test_many_threads_write_whole_lines(tmp_path: Path) -> None:
         thread.join()
     assert one.folder is not None
     assert len(list(read_events(one.folder / "events.jsonl"))) == 401
+
+
+# --- the log first, and files when there is time
+
+
+def logged(one: Session, *names: str, request: RunRequest = ASKED) -> None:
+    """Runs that have ended, as the keeper keeps them: in memory for their files, and as lines of the log."""
+    one.open()
+    for name in names:
+        asked = replace(request, occurrence=Occurrence(f"test_a.py::{name}"))
+        job = Job(asked, reference=name)
+        job.started = job.ended = 1_800_000_000.0
+        run = replace(RUN, run_id=f"run-{name}", inputs=asked.inputs)
+        one.keep(asked, run)
+        one.write(run_event(job, Ended(run, reference=name)))
+
+
+RUN = WorkflowRun(
+    ok=False,
+    workflow="triage",
+    workflow_id="id-of-triage",
+    run_id="run-1",
+    result={"category": "é\u2028", "n": [1, 2.5, None]},
+    has_result=True,
+    error={"code": "odd"},
+    extra={"runId": 7, "more": True},
+    status_code=422,
+    started_at=datetime(2027, 1, 15, 8, 0, 0, 123000, UTC),
+    elapsed=1.25,
+    attempts=2,
+    source="live",
+    environment="staging",
+    commands=("curl …",),
+)
+
+
+def kept(folder: Path, *names: str, request: RunRequest = ASKED) -> list[WorkflowRun | None]:
+    store = runs_of(folder, Redactor(), lambda name: f"id-of-{name}")
+    found = [store.find(replace(request, occurrence=Occurrence(f"test_a.py::{name}"))) for name in names]
+    return [one.run if one is not None else None for one in found]
+
+
+def test_a_killed_session_has_every_run_that_it_has_logged(tmp_path: Path) -> None:
+    """Also those that were in no file yet, exactly as they would have been there."""
+    for name in ("whole", "killed"):
+        (tmp_path / name).mkdir()
+    whole, killed = session(tmp_path / "whole"), session(tmp_path / "killed")
+    for one in (whole, killed):
+        logged(one, "a", "b", "c")
+    while whole.is_behind:
+        whole.file_one()
+    killed.file_one()
+    for one in (whole, killed):
+        one.close()
+    assert killed.folder is not None
+    assert whole.folder is not None
+    assert kept(killed.folder, "a", "b", "c")[1:] == [None, None]
+    for _ in range(2):
+        catch_up(killed.folder, Redactor())
+    found = kept(killed.folder, "a", "b", "c")
+    assert found == kept(whole.folder, "a", "b", "c")
+    for name, run in zip("abc", found, strict=True):
+        assert run == replace(RUN, run_id="7", inputs=ASKED.inputs, first_source="live"), name
+    (files, others) = (sorted(folder.glob("runs/*/*.json")) for folder in (killed.folder, whole.folder))
+    assert [path.name for path in files] == [path.name for path in others]
+
+
+def test_what_a_log_has_is_a_session_s_run(tmp_path: Path) -> None:
+    """A session that was killed before its first file is the last one all the same."""
+    one = session(tmp_path)
+    logged(one, "a")
+    one.close()
+    session(tmp_path).open()
+    assert Sessions(tmp_path).last_of(HERE, with_runs=True) == one.folder
+
+
+def test_a_session_that_still_runs_is_left_alone(tmp_path: Path) -> None:
+    """It writes its files itself; and one that has come to its end has all of them."""
+    running = session(tmp_path)
+    logged(running, "a")
+    assert running.folder is not None
+    catch_up(running.folder, Redactor())
+    assert kept(running.folder, "a") == [None]
+    running.end(0.0)
+    running.close()
+    catch_up(running.folder, Redactor())
+    assert kept(running.folder, "a") == [None]
+
+
+def test_a_run_that_the_log_cannot_tell_of_goes_into_its_file_at_once(tmp_path: Path) -> None:
+    """By inputs that hold a credential, and are masked in the log, nobody would find the file again."""
+    one = session(tmp_path)
+    asked = RunRequest("triage", {"token": "CANARY-secret"})
+    one.open()
+    assert one.takes_at_once(ASKED)
+    assert not one.takes_at_once(asked)
+    logged(one, "a", request=asked)
+    assert not one.is_behind
+    assert one.store is not None
+    assert one.store.find(replace(asked, occurrence=Occurrence("test_a.py::a"))) is not None
+
+
+def test_what_is_behind_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is in no file yet is in memory, too: as much of it as the log has grown by."""
+    monkeypatch.setattr(sessions, "MOST_BEHIND", 1500)
+    one = session(tmp_path)
+    logged(one, "a")
+    assert (one.is_behind, one.is_far_behind) == (True, False)
+    logged(one, "b", "c")
+    assert one.is_far_behind
+    while one.is_behind:
+        one.file_one()
+    logged(one, "d")
+    assert not one.is_far_behind
+
+
+def test_a_torn_log_gives_what_is_whole(tmp_path: Path) -> None:
+    """The last line of a killed session may be half a line."""
+    one = session(tmp_path)
+    logged(one, "a", "b")
+    one.close()
+    assert one.folder is not None
+    log = one.folder / "events.jsonl"
+    log.write_bytes(log.read_bytes()[:-20])
+    catch_up(one.folder, Redactor())
+    assert [run is not None for run in kept(one.folder, "a", "b")] == [True, False]

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_wisebot import ConnectionLost, NotRun, RecordingNotFound, WorkflowRun
 from pytest_wisebot.engine.engine import Engine
-from pytest_wisebot.engine.keeper import Keeper
+from pytest_wisebot.engine.events import Events
+from pytest_wisebot.engine.jobs import Job
+from pytest_wisebot.engine.keeper import LIGHT, Keeper
 from pytest_wisebot.engine.nearness import MOST_LINES, differences, nearness
-from pytest_wisebot.engine.sources import Finder, Last, Live, Recalled, Replay, Verify
+from pytest_wisebot.engine.sessions import Session, Sessions
+from pytest_wisebot.engine.sources import Finder, Last, Live, Recalled, Record, Replay, Source, Verify
 from pytest_wisebot.engine.store import Store
-from pytest_wisebot.redaction import Redactor
+from pytest_wisebot.engine.values import Ended
+from pytest_wisebot.journal import read_events
+from pytest_wisebot.redaction import Redactor, Secret
 from pytest_wisebot.runs import SHARED, Occurrence, RunRequest, shared_occurrence
 from pytest_wisebot.settings import Settings
 
@@ -217,6 +226,8 @@ def test_what_is_there_needs_no_place_in_the_window(store: Store) -> None:
 class Slow(Live):
     """Takes its time to write."""
 
+    is_light = False
+
     def __init__(self) -> None:
         super().__init__()
         self.begun, self.may_end = threading.Event(), threading.Event()
@@ -294,3 +305,74 @@ def test_inputs_are_compared_by_path() -> None:
     many = differences({}, {f"k{n:02}": n for n in range(50)})
     assert len(many) == MOST_LINES + 1
     assert many[-1] == "and 30 more"
+
+
+# --- the log at once, and files when there is time
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[Session]:
+    one = Session(Sessions(tmp_path), Redactor(), lambda name: name, dict)
+    yield one
+    one.close()
+
+
+def keeper_of(source: Source, session: Session) -> Keeper:
+    events = Events(Redactor())
+    events.tell(session.take)
+    return Keeper(source, session, Redactor(), events=events)
+
+
+def ended_job(received: int = 0, inputs: Mapping[str, Any] = MappingProxyType({"n": 1})) -> tuple[Job, Ended]:
+    job = Job(RunRequest("triage", dict(inputs), occurrence=Occurrence("test")), reference="r1")
+    job.flight.received = received
+    return job, Ended(run("run-1"), reference="r1")
+
+
+def test_a_run_is_kept_by_one_line_of_the_log(session: Session) -> None:
+    """Within the loop that asks; its file is written when nothing else has been for a moment."""
+    session.open()
+    keeper = keeper_of(Live(session), session)
+    job, ended = ended_job()
+    assert keeper.keep_at_once(job, ended) == ended
+    assert session.folder is not None
+    events = list(read_events(session.folder / "events.jsonl"))
+    assert [(event["event"], event.get("run")) for event in events] == [("session", None), ("run", "r1")]
+    ends_at = time.monotonic() + 30
+    while not list(session.folder.glob("runs/triage/webhook-*.json")) and time.monotonic() < ends_at:
+        time.sleep(0.01)
+    assert not session.is_behind
+    keeper.close()
+
+
+@pytest.mark.parametrize("why", ["large", "first", "masked", "recorded"])
+def test_what_takes_longer_than_a_line_is_left_to_the_thread(session: Session, store: Store, why: str) -> None:
+    """A large answer, the session's own folder, a file that the log could not tell, and recordings."""
+    if why != "first":
+        session.open()
+    source = Record(store, session) if why == "recorded" else Live(session)
+    session._redactor.add(Secret("CANARY-input"))
+    job, ended = ended_job(
+        received=LIGHT + 1 if why == "large" else LIGHT, inputs={"n": "CANARY-input" if why == "masked" else 1}
+    )
+    keeper = keeper_of(source, session)
+    assert keeper.keep_at_once(job, ended) is None
+    kept: Future[Ended] = Future()
+    keeper.keep(job, ended, lambda told: told(), kept.set_result)
+    assert kept.result(10).outcome == ended.outcome
+    keeper.close()
+    assert session.store is not None
+    assert session.store.find(job.request) is not None
+
+
+def test_nothing_is_left_to_write_once_it_has_finished(session: Session) -> None:
+    """However much has just ended."""
+    session.open()
+    keeper = keeper_of(Live(session), session)
+    for number in range(50):
+        job, ended = ended_job(inputs={"n": number})
+        assert keeper.keep_at_once(job, ended) is not None
+    keeper.finish()
+    assert session.folder is not None
+    assert len(list(session.folder.glob("runs/triage/*.json"))) == 50
+    keeper.close()
