@@ -185,6 +185,7 @@ class Engine:
             forsaken=partial(self._forsaken, job),
             let_go=partial(self._let_go, job),
             on_wait=self._on_wait,
+            give_way=self._runner.give_way,
         )
         return PendingRun(request, job.future, strings)
 

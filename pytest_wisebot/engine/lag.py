@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Final
@@ -12,6 +14,9 @@ TICK: Final = 0.02
 
 NOTICED: Final = 0.005
 """Seconds below which a delay is the scheduler's own grain."""
+
+PATIENCE: Final = 0.25
+"""Seconds that a test gives way to a loop that is late, at most."""
 
 WAITS: Final = 4
 """How often an exchange waits for the loop, from its first byte to its last: to write, and to read head, body, end."""
@@ -25,6 +30,7 @@ class LagMeter:
         self._ticking = False
         self._due = 0.0
         self._late: deque[tuple[float, float]] = deque(maxlen=10_000)
+        self._giving_way: deque[threading.Lock] = deque()
 
     def start(self) -> None:
         """Ticks until nobody flies any more."""
@@ -42,6 +48,19 @@ class LagMeter:
             delays.append(late)
         return sum(sorted(delays)[-WAITS:])
 
+    def give_way(self) -> None:
+        """Returns once the loop is on time again, or after `PATIENCE`. For other threads.
+
+        Python gives its interpreter to who computes, and not to who reads and writes: a test that goes on with its run
+        would keep a loop that has hundreds of others to start and to read from doing so, and each of them waiting.
+        """
+        if not self._ticking or time.monotonic() < self._due + NOTICED:
+            return
+        ticked = threading.Lock()
+        ticked.acquire()
+        self._giving_way.append(ticked)
+        ticked.acquire(timeout=PATIENCE)
+
     def _expect(self) -> None:
         loop = asyncio.get_running_loop()
         self._due = loop.time() + TICK
@@ -51,6 +70,8 @@ class LagMeter:
         now = asyncio.get_running_loop().time()
         if now - self._due > NOTICED:
             self._late.append((now, now - self._due))
+        while self._giving_way:
+            self._giving_way.popleft().release()
         self._ticking = self._is_busy()
         if self._ticking:
             self._expect()

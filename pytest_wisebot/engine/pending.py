@@ -34,6 +34,7 @@ class Strings:
         cancel: the test does not want it any more. Gives what the test gets in its place, where the run itself goes
             on for others; else None.
         on_wait: somebody begins to wait in this process, or has ended to.
+        give_way: a test is about to go on with it: returns when it does no harm to the other runs.
         let_go: nobody will wait for it any more; what has not been sent is not sent, what has been is let come home.
     """
 
@@ -42,6 +43,7 @@ class Strings:
     forsaken: Callable[[], None] = lambda: None
     let_go: Callable[[], None] = lambda: None
     on_wait: Callable[[bool], None] | None = None
+    give_way: Callable[[], None] = lambda: None
 
 
 class PendingRun:
@@ -104,6 +106,7 @@ class PendingRun:
                     self._wait(timeout)
         except TimeoutError:
             raise TimeoutError(f"{self!r} after {timeout:g} s of waiting; the run goes on") from None
+        self._strings.give_way()
         return self._settled()
 
     def awaited(self) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import Protocol
+from typing import Final, Protocol
 
 from ..client import AtOnce, Flight, Target
 from ..errors import (
@@ -36,6 +38,12 @@ from .window import Place, Ticket, Urgency, Window
 
 _GRAIN = 0.05
 """Seconds that two readings of one moment may lie apart."""
+
+QUIET: Final = 0.005
+"""Seconds without a run that ends: one that ends after them is told of at once, one that ends before them is not."""
+
+PATIENCE: Final = 1.0
+"""Seconds after which tests are told in any case."""
 
 
 class RunsOne(Protocol):
@@ -78,6 +86,14 @@ class Runner:
         """Jobs that may be there already: the keeper looks."""
         self._keeping: dict[Job, asyncio.Future[None]] = {}
         """Runs that have come, and are being written down before anybody is told."""
+        self._ended: list[tuple[Job, Ended]] = []
+        """Runs that have ended, and nobody has been told of."""
+        self._ended_at = -math.inf
+        """When the last one did."""
+        self._handing: asyncio.TimerHandle | None = None
+        self._told: deque[Callable[[], object]] = deque()
+        """What the keeper has told, and the loop has not heard yet."""
+        self._woken = False
         self._queued: dict[Ticket, Job] = {}
         """Jobs that have not begun."""
         self._again: dict[Ticket, asyncio.Future[None]] = {}
@@ -156,6 +172,7 @@ class Runner:
         """Ends everything that waits and that flies."""
         for job in [*self._recalling, *self._queued.values(), *self._begun]:
             self.give_up(job)
+        self._hand_over()
 
     def close(self) -> None:
         """Ends everything, and lets nothing begin any more."""
@@ -172,6 +189,7 @@ class Runner:
         while self._keeping:
             await asyncio.wait(list(self._keeping.values()))
             await asyncio.sleep(0)
+        self._hand_over()
 
     def numbers(self) -> Numbers:
         """What the runs took and cost so far."""
@@ -195,12 +213,24 @@ class Runner:
             awaited=len(self._awaited),
         )
 
+    def give_way(self) -> None:
+        """For the thread of a test that goes on: see `LagMeter.give_way`."""
+        self._lag.give_way()
+
     # --- what is there already, and what is kept
 
     def _soon(self, function: Callable[[], object]) -> None:
-        """For the keeper's thread."""
-        with suppress(RuntimeError):  # the loop has ended, and nobody waits any more
-            self._loop.call_soon_threadsafe(function)
+        """For the keeper's thread. The loop is woken once for all that it has not come to yet."""
+        self._told.append(function)
+        if not self._woken:
+            self._woken = True
+            with suppress(RuntimeError):  # the loop has ended, and nobody waits any more
+                self._loop.call_soon_threadsafe(self._hear)
+
+    def _hear(self) -> None:
+        self._woken = False  # before: what is told from now on wakes it again
+        while self._told:
+            self._loop.call_soon(self._told.popleft())
 
     def _recalled(self, job: Job, recalled: Recalled) -> None:
         if job not in self._recalling:  # given up meanwhile
@@ -307,16 +337,52 @@ class Runner:
     def _tell(self, job: Job, ended: Ended, *, given_up: bool = False) -> None:
         """Says how a job ended. A run is on disk before anybody knows of it; with an error nothing would be lost."""
         if self._keeper is not None and isinstance(ended.outcome, WorkflowRun):
-            self._keep(job, ended)
+            if (kept := self._keeper.keep_at_once(job, ended)) is not None:
+                self._tell_now(job, kept, given_up=given_up)
+            else:
+                self._keep(job, ended)
             return
         if self._keeper is not None:
             self._keeper.note(job, ended)
         self._tell_now(job, ended, given_up=given_up)
 
     def _tell_now(self, job: Job, ended: Ended, *, given_up: bool) -> None:
-        self._awaited.discard(job)
-        self.ledger.end(job, ended, self._loop.time(), given_up=given_up)
-        job.future.set_result(ended)
+        now = self._loop.time()
+        self.ledger.end(job, ended, now, given_up=given_up)
+        self._ended.append((job, ended))
+        alone = now >= self._ended_at + QUIET or not (self._begun or self._keeping)
+        self._ended_at = now
+        if alone or self._closed:
+            self._hand_over()
+        elif self._handing is None:
+            self._hand_over_at(now + QUIET, now + PATIENCE)
+
+    # --- who waits for them
+
+    def _hand_over_at(self, moment: float, latest: float) -> None:
+        self._handing = self._loop.call_at(min(moment, latest), self._hand_over_if_quiet, latest)
+
+    def _hand_over_if_quiet(self, latest: float) -> None:
+        """Answers first, tests second: while many arrive at once, who reads them needs the interpreter for himself.
+
+        A test that went on meanwhile would make each of them, and its run, look as if it had taken longer; and two
+        threads that take turns a thousand times a second do less than one after the other.
+        """
+        quiet_at = self._ended_at + QUIET
+        if self._loop.time() < min(quiet_at, latest):
+            self._hand_over_at(quiet_at, latest)
+        else:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Tells whoever waits for the runs that have ended."""
+        if self._handing is not None:
+            self._handing.cancel()
+            self._handing = None
+        ended, self._ended = self._ended, []
+        for job, how in ended:
+            self._awaited.discard(job)
+            job.future.set_result(how)
 
     # --- what a run's attempts ask (see `client.Turns`)
 

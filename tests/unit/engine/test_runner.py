@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
@@ -31,7 +32,7 @@ from pytest_wisebot.apis import Prepared
 from pytest_wisebot.client import Client, Flight
 from pytest_wisebot.engine.jobs import Job
 from pytest_wisebot.engine.ledger import Status
-from pytest_wisebot.engine.runner import Runner
+from pytest_wisebot.engine.runner import PATIENCE, QUIET, Runner
 from pytest_wisebot.engine.values import Ended, EngineError, Outcome
 from pytest_wisebot.engine.window import Ticket, Urgency, Window
 from pytest_wisebot.errors import Answer
@@ -926,5 +927,77 @@ def test_back_off_is_counted_as_it_was_waited_for(clock: Clock) -> None:
             house.runner.give_up(job)
             await told(job)
             assert house.runner.numbers().back_off == pytest.approx(1.0)
+
+    clock.run(main())
+
+
+# --- when tests are told
+
+
+def telling_times(clock: Clock, jobs: list[Job]) -> dict[str, float]:
+    """When whoever waits for each of these is told; filled in as they are."""
+    times: dict[str, float] = {}
+
+    def note(name: str, _: object) -> None:
+        times[name] = clock.now
+
+    for job in jobs:
+        job.future.add_done_callback(partial(note, job.request.workflow))
+    return times
+
+
+def test_a_run_that_ends_alone_is_told_of_at_once(clock: Clock) -> None:
+    """Also while others fly."""
+
+    async def main() -> None:
+        async with House(clock, {"a": Step(1.0), "b": Step(1.1), "c": Step(9.0)}) as house:
+            jobs = house.take("a", "b", "c")
+            times = telling_times(clock, jobs)
+            await told(*jobs)
+            assert times == {"a": 1.0, "b": 1.1, "c": 9.0}
+
+    clock.run(main())
+
+
+def test_runs_that_end_close_together_are_told_of_together(clock: Clock) -> None:
+    """The first of them at once, and the others when no more come; the last one of all waits for nobody."""
+
+    async def main() -> None:
+        steps = {"a": Step(1.0), "b": Step(1.001), "c": Step(1.003), "d": Step(5.0), "e": Step(5.001)}
+        async with House(clock, steps) as house:
+            jobs = house.take(*steps)
+            times = telling_times(clock, jobs)
+            await told(*jobs)
+            told_at = pytest.approx(1.003 + QUIET)
+            assert times == {"a": 1.0, "b": told_at, "c": told_at, "d": 5.0, "e": 5.001}
+
+    clock.run(main())
+
+
+def test_nobody_waits_longer_than_patience_to_be_told(clock: Clock) -> None:
+    """However many runs end, without a pause, for however long."""
+
+    async def main() -> None:
+        steps = {f"run-{number}": Step(1.0 + number * 0.004) for number in range(1000)}
+        async with House(clock, steps, cap=1000) as house:
+            jobs = house.take(*steps)
+            times = telling_times(clock, jobs)
+            await told(*jobs)
+            assert max(times[name] - step.seconds for name, step in steps.items()) == pytest.approx(PATIENCE)
+
+    clock.run(main())
+
+
+def test_what_is_given_up_is_told_of_at_once(clock: Clock) -> None:
+    """And with it what had ended, and nobody knew of yet."""
+
+    async def main() -> None:
+        async with House(clock, {"a": Step(1.0), "b": Step(1.001), "c": Step(9.0)}) as house:
+            jobs = house.take("a", "b", "c")
+            times = telling_times(clock, jobs)
+            await house.until(1.002)
+            house.runner.give_up_all()
+            assert await told(*jobs) == ["ok", "ok", "ConnectionLost"]
+            assert times["b"] == 1.002
 
     clock.run(main())
