@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..redaction import Redact, Secret
+from .contents import FILE_NAME
 from .credentials import Credential, as_credential, read_credential
-from .file import FILE_NAME, json_schema
 from .resolve import Given, resolve
 from .values import Settings, Snapshots, Workflow
 
@@ -22,3 +24,10 @@ __all__ = [
     "read_credential",
     "resolve",
 ]
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of ``wisebot.toml``, as it ships with this package."""
+    from .file import json_schema as made  # which loads pydantic
+
+    return made()

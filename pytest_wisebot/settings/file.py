@@ -1,4 +1,4 @@
-"""``wisebot.toml``: where it is found, what it may say, and what a mistake in it is told."""
+"""``wisebot.toml``: what it may say, and what a mistake in it is told."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidato
 
 from ..errors import ConfigurationError
 from ..limits import Gate, Limits
+from ..redaction import Redact
 from .checks import (
     at_least,
     checked_emulator,
@@ -28,8 +29,8 @@ from .checks import (
     plain_http,
 )
 from .cleaning import checked_keys, checked_named_patterns, checked_paths, checked_patterns, checked_placeholders
-
-FILE_NAME: Final = "wisebot.toml"
+from .contents import FILE_NAME, Contents, Environment, WorkflowEntry
+from .values import Snapshots
 
 Origin = Annotated[str, AfterValidator(checked_origin)]
 Reference = Annotated[str, AfterValidator(checked_reference)]
@@ -96,6 +97,11 @@ class EnvironmentTable(_Table):
     workflows: dict[str, WorkflowTable] = Field(
         default_factory=dict, description="The workflows of this environment, by the name that tests use."
     )
+
+    def environment(self) -> Environment:
+        """The same as plain values."""
+        workflows = {name: WorkflowEntry(**table.model_dump()) for name, table in self.workflows.items()}
+        return Environment(**self.model_dump(exclude={"workflows"}), workflows=workflows)
 
 
 _TEXTS: Final = {"type": "array", "items": {"type": "string"}}
@@ -197,18 +203,23 @@ class FileTable(_Table):
         default_factory=lambda: GateTable.model_validate({}), description="What --wisebot-gate opens at."
     )
 
+    def contents(self) -> Contents:
+        """The same as plain values."""
+        return Contents(
+            default_environment=self.default_environment,
+            recordings=self.recordings,
+            max_age_days=self.max_age_days,
+            environments={name: table.environment() for name, table in self.environments.items()},
+            redact=Redact(**self.redact.model_dump()),
+            snapshots=Snapshots(**self.snapshots.model_dump()),
+            gate=self.gate.gate(),
+        )
+
 
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of ``wisebot.toml``, as it ships with this package."""
     schema = FileTable.model_json_schema(by_alias=True)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": FILE_NAME}
-
-
-def find_file(start: Path, root: Path) -> Path | None:
-    """The nearest ``wisebot.toml`` from ``start`` up to ``root``; outside ``root`` only these two folders are asked."""
-    between = [start, *start.parents]
-    folders = between[: between.index(root) + 1] if root in between else [start, root]
-    return next((folder / FILE_NAME for folder in folders if (folder / FILE_NAME).is_file()), None)
 
 
 def read_file(path: Path) -> FileTable:

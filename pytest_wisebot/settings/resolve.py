@@ -13,18 +13,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import ConfigurationError
-from ..redaction import Redact, Secret
+from ..redaction import Secret
 from ..runs import Api
 from .checks import nearest_of_all
+from .contents import Contents, Environment, WorkflowEntry, find_file
 from .credentials import Credential, read_credential
-from .file import EnvironmentTable, FileTable, WorkflowTable, find_file, read_file
 from .values import (
     BASE_URL_VARIABLES,
     ORIGIN_VARIABLES,
     SECRET_VARIABLES,
     TOKEN_VARIABLES,
     Settings,
-    Snapshots,
     Workflow,
     hostname,
 )
@@ -67,17 +66,23 @@ def resolve(given: Given, *, start: Path, root: Path, cwd: Path, variables: Mapp
     path = given.config or find_file(start, root)
     if path is not None and not path.is_file():
         raise ConfigurationError(f"--wisebot-config: there is no file {path}")
-    file = read_file(path) if path else FileTable.model_validate({})
+    file = _read(path) if path else Contents()
     if given.env is not None and path is None:
         raise ConfigurationError(f"--wisebot-env {given.env}: no wisebot.toml was found from {start} up to {root}")
     return _Resolution(given, file, path, root, cwd, variables).settings()
+
+
+def _read(path: Path) -> Contents:
+    from .file import read_file  # loaded where there is one: it costs a tenth of a second
+
+    return read_file(path).contents()
 
 
 class _Resolution:
     """One pass over everything that was given, which collects the mistakes and tells them at once."""
 
     def __init__(
-        self, given: Given, file: FileTable, path: Path | None, root: Path, cwd: Path, variables: Mapping[str, str]
+        self, given: Given, file: Contents, path: Path | None, root: Path, cwd: Path, variables: Mapping[str, str]
     ) -> None:
         self.given = given
         self.file = file
@@ -90,9 +95,9 @@ class _Resolution:
         self.sources: dict[str, str] = {}
         self.problems: list[str] = []
 
-    def _environment(self) -> EnvironmentTable:
+    def _environment(self) -> Environment:
         if self.name is None:
-            return EnvironmentTable.model_validate({})
+            return Environment()
         if self.name not in self.file.environments:
             known = nearest_of_all(self.name, self.file.environments)
             raise ConfigurationError(f'--wisebot-env: unknown environment "{self.name}", {known}')
@@ -123,9 +128,9 @@ class _Resolution:
             protected=table.protected,
             protected_hosts=_protected_hosts(self.file),
             allow_protected=given.allow_protected,
-            redact=Redact(**self.file.redact.model_dump()),
-            snapshots=Snapshots(**self.file.snapshots.model_dump()),
-            gate=self.file.gate.gate(),
+            redact=self.file.redact,
+            snapshots=self.file.snapshots,
+            gate=self.file.gate,
             sources=self.sources,
             **values,
         )
@@ -198,7 +203,7 @@ class _Resolution:
     def _workflows(self) -> dict[str, Workflow]:
         return {name: self._workflow(name, item) for name, item in self.table.workflows.items()}
 
-    def _workflow(self, name: str, item: WorkflowTable) -> Workflow:
+    def _workflow(self, name: str, item: WorkflowEntry) -> Workflow:
         secret = None
         if item.secret is not None and self.given.origin is None:
             secret = self._referenced(item.secret, self._key(f"workflows.{name}.secret"), self._folder())
@@ -240,7 +245,7 @@ class _Resolution:
         return Api.DASHBOARD if only_dashboard else Api.WEBHOOK
 
 
-def _protected_hosts(file: FileTable) -> dict[str, str]:
+def _protected_hosts(file: Contents) -> dict[str, str]:
     return {
         hostname(host): name
         for name, table in file.environments.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from pydantic import ValidationError
 from pytest_wisebot.errors import ConfigurationError
 from pytest_wisebot.limits import Gate, Limits, selected
 from pytest_wisebot.settings.checks import checked_origin, is_loopback
+from pytest_wisebot.settings.contents import Contents, Environment, find_file
 from pytest_wisebot.settings.file import (
     EnvironmentTable,
     FileTable,
@@ -18,7 +20,6 @@ from pytest_wisebot.settings.file import (
     RedactTable,
     SnapshotsTable,
     WorkflowTable,
-    find_file,
     json_schema,
     read_file,
 )
@@ -681,3 +682,29 @@ def test_a_mistake_about_the_gate_is_told(tmp_path: Path, line: str, message: st
 def test_a_selection_is_an_option_of_pytest(text: str, expressions: dict[str, str]) -> None:
     """As one would write it on the command line, with or without quotes; an expression alone is one for -m."""
     assert selected(text) == expressions
+
+
+# --- as plain values ----------------------------------------------------------------------------------------------
+
+
+def test_a_file_that_says_nothing_is_as_good_as_none() -> None:
+    """What holds without a file is written down once more, so that nothing need be loaded to read it."""
+    assert FileTable.model_validate({}).contents() == Contents()
+    assert EnvironmentTable.model_validate({}).environment() == Environment()
+
+
+def test_all_that_a_file_says_is_there_as_plain_values(tmp_path: Path) -> None:
+    """Each key of each environment, and of each of its workflows."""
+    table = read_file(written(tmp_path, EVERYTHING))
+    contents = table.contents()
+    assert (contents.default_environment, contents.recordings, contents.max_age_days) == (
+        table.default_environment,
+        table.recordings,
+        table.max_age_days,
+    )
+    for name, said in table.environments.items():
+        plain = dataclasses.asdict(contents.environments[name])
+        assert plain == said.model_dump()
+    assert dataclasses.asdict(contents.redact) == table.redact.model_dump()
+    assert dataclasses.asdict(contents.snapshots) == table.snapshots.model_dump()
+    assert contents.gate == table.gate.gate()
