@@ -12,7 +12,7 @@ from syrupy.assertion import DiffMode, SnapshotAssertion
 from syrupy.location import PyTestLocation
 from syrupy.session import SnapshotSession
 
-from . import failure, files
+from . import files
 from .claims import Claim, Claims
 from .extension import WorkflowSnapshotExtension, nobody
 from .received import ASKABLE, Asked, Received, Surroundings, receive
@@ -206,6 +206,8 @@ class WorkflowSnapshot(SnapshotAssertion):
 
     def get_assert_diff(self, *, diff_mode: DiffMode = DiffMode.DETAILED) -> list[str]:
         """The lines below syrupy's own; what is too long for them goes into a section of the report."""
+        from . import failure  # loaded for those that fail
+
         result = self.executions[self.num_executions - 1]
         where = failure.shown(result.snapshot_location, self._desk.root)
         if result.exception is not None:

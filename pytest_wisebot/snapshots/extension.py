@@ -16,7 +16,6 @@ from syrupy.location import PyTestLocation
 from syrupy.types import PropertyFilter, PropertyMatcher, SerializableData, SerializedData, SnapshotIndex
 
 from . import files
-from .diff import diff_lines
 from .places import folders, name_of_test, possible_names
 from .received import Received
 from .strict import dumps, loads
@@ -58,6 +57,8 @@ class WorkflowSnapshotExtension(SingleFileSnapshotExtension):
 
     def diff_lines(self, serialized_data: SerializedData, snapshot_data: SerializedData) -> Iterator[str]:
         """The differences, without colours."""
+        from .diff import diff_lines  # loaded for those that fail
+
         yield from diff_lines(loads(str(snapshot_data)), loads(str(serialized_data)))
 
     # --- names and places: syrupy asks for each of them many times in a comparison
