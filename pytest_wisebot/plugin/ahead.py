@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 import pytest
 
@@ -11,13 +10,12 @@ from ..engine.values import Ahead
 from ..errors import WisebotError
 from ..runs import Api, RunRequest
 from ..settings import Settings
+from .arguments import UNKNOWN, inputs_of, is_parameter, parameters, uses_ours
 from .asking import declared_occurrence, key_of, of_trial, tag_of
 from .demands import demanded
 from .durations import Durations
 from .markers import declared, first_trial
 from .trigger import declared_request, no_workflow
-
-_UNKNOWN: Any = object()
 
 
 def refusal(config: pytest.Config) -> str | None:
@@ -74,12 +72,12 @@ def known_request(item: pytest.Item, settings: Settings, each: str = "") -> RunR
     Raises:
         ConfigurationError: the marker is wrong, or what it says cannot be run.
     """
-    if not _uses_ours(item, "workflow_run"):
+    if not uses_ours(item, "workflow_run"):
         return None
     declaration = declared(item)
     api = _api(item, declaration.api, settings)
-    bag = declaration.inputs if declaration.inputs is not None else _inputs(item)
-    if api is None or bag is _UNKNOWN:
+    bag = declaration.inputs if declaration.inputs is not None else inputs_of(item)
+    if api is None or bag is UNKNOWN:
         return None
     if declaration.workflow is None:
         raise no_workflow(item)
@@ -93,42 +91,10 @@ def needs_emulator(item: pytest.Item) -> bool:
 
 
 def _api(item: pytest.Item, named: str | None, settings: Settings) -> Api | None:
-    if not _uses_ours(item, "wisebot_api") and not _is_parameter(item, "wisebot_api"):
+    if not uses_ours(item, "wisebot_api") and not is_parameter(item, "wisebot_api"):
         return None
-    chosen = _parameters(item).get("wisebot_api") or named or settings.api
+    chosen = parameters(item).get("wisebot_api") or named or settings.api
     return Api(chosen) if chosen in (Api.WEBHOOK, Api.DASHBOARD) else None
-
-
-def _inputs(item: pytest.Item) -> Any:
-    """The input bag that the parameter ``inputs`` gives; None without one; unknown where a fixture makes it."""
-    if "inputs" not in getattr(item, "fixturenames", ()):
-        return None
-    return _parameters(item).get("inputs", _UNKNOWN) if _is_parameter(item, "inputs") else _UNKNOWN
-
-
-def _is_parameter(item: pytest.Item, name: str) -> bool:
-    """Whether an argument is a parameter's value as it stands, and not what a fixture makes of it (``indirect``)."""
-    definition = _definition(item, name)
-    return definition is None or definition.func.__module__.startswith("_pytest.")
-
-
-def _parameters(item: pytest.Item) -> Mapping[str, Any]:
-    parameters: Mapping[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
-    return parameters
-
-
-def _uses_ours(item: pytest.Item, name: str) -> bool:
-    """Whether a test uses this plugin's fixture of that name, and none that a project put in its place."""
-    definition = _definition(item, name)
-    return definition is not None and definition.func.__module__ == f"{__package__}.fixtures"
-
-
-def _definition(item: pytest.Item, name: str) -> Any:
-    """The definition of a fixture that holds for a test, where pytest tells."""
-    if name not in getattr(item, "fixturenames", ()):
-        return None
-    definitions = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
-    return next(iter(definitions.get(name, ())[-1:]), None)
 
 
 def will_be_skipped(item: pytest.Item) -> bool:

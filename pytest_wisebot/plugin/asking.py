@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ..runs import Api, Occurrence, RunRequest, shared_occurrence
+from .arguments import parameters
 from .markers import Declared, declared, first_trial, not_parametrised, says_share
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ class Asking:
         """The API of the asking test, where it has one of its own."""
         if self.test is None:
             return None
-        chosen = getattr(self.test, "funcargs", {}).get("wisebot_api") or _parameter(self.test, "wisebot_api")
+        chosen = getattr(self.test, "funcargs", {}).get("wisebot_api") or parameters(self.test).get("wisebot_api")
         chosen = chosen or self.declaration.api
         if chosen == "both":
             raise not_parametrised(self.test)
@@ -252,8 +253,3 @@ def _parameters_beneath(fixturedef: pytest.FixtureDef[Any], item: object) -> lis
             beneath.add(name)
             todo += [needed for one in definitions.get(name, ())[-1:] for needed in one.argnames]
     return [f"{name}={indices[name]}" for name in sorted(beneath - {fixturedef.argname}) if name in indices]
-
-
-def _parameter(item: pytest.Item, name: str) -> Any:
-    callspec = getattr(item, "callspec", None)
-    return callspec.params.get(name) if callspec is not None else None

@@ -21,8 +21,8 @@ _SIGNS_OF_A_BREAK = re.compile(r"""['"]\s*\n|['"](?:\\{1,16}n|, ['"])|b\\{0,16}[
 def clean_report(report: pytest.TestReport, redactor: Redactor) -> None:
     """Takes every known credential out of a report, before it is printed, written or sent to another process."""
     for name in ("longrepr", "sections", "wasxfail", "user_properties"):
-        if hasattr(report, name):
-            setattr(report, name, clean_value(getattr(report, name), redactor))
+        if value := getattr(report, name, None):
+            setattr(report, name, clean_value(value, redactor))
 
 
 def clean_value(value: Any, redactor: Redactor) -> Any:

@@ -164,12 +164,22 @@ def _marks_on_parameters(item: pytest.Item) -> Iterator[pytest.Mark]:
     return (mark for mark in getattr(callspec, "marks", ()) if mark.name == "wisebot")
 
 
+_last_parsed: tuple[pytest.Mark | None, Declared] = (None, Declared())
+"""The last mark that was right. Whoever looks at a test looks several times, and its neighbours have the same mark."""
+
+
 def _parsed(mark: pytest.Mark | None, nodeid: str) -> Declared:
     __tracebackhide__ = True
+    global _last_parsed
+    known, declaration = _last_parsed
+    if mark is known:
+        return declaration
     if mark is None:
         return Declared()
     try:
-        return wisebot(*mark.args, **mark.kwargs)
+        declaration = wisebot(*mark.args, **mark.kwargs)
+        _last_parsed = (mark, declaration)
+        return declaration
     except (TypeError, ValueError) as error:
         from ..errors import ConfigurationError
 

@@ -144,7 +144,8 @@ class _CleanFile:
         self._redactor = redactor
 
     def write(self, text: str) -> int:
-        written: int = self._file.write(clean_shown(text, self._redactor))
+        # A dot for each test: one character is no part of a credential that anybody would know again.
+        written: int = self._file.write(text if len(text) == 1 else clean_shown(text, self._redactor))
         return written
 
     def __getattr__(self, name: str) -> Any:

@@ -10,6 +10,7 @@ import pytest
 
 from ..errors import ConfigurationError, WisebotError
 from ..runs import Api, Occurrence, RunRequest, WorkflowRun, brief, json_inputs, shared_occurrence
+from .arguments import UNKNOWN, inputs_of
 from .markers import Declared
 
 if TYPE_CHECKING:
@@ -145,8 +146,8 @@ def run_declared(session: WisebotSession, request: pytest.FixtureRequest, api: A
     declaration = session.asking.declaration
     if declaration.workflow is None:
         raise no_workflow(request.node)
-    bag = declaration.inputs
-    if bag is None and "inputs" in request.fixturenames:
+    bag = declaration.inputs if declaration.inputs is not None else inputs_of(request.node)
+    if bag is UNKNOWN:
         bag = request.getfixturevalue("inputs")
     try:
         declares = declared_request(declaration, bag, api, session.asking.tag, session.asking.declares(request.node))
