@@ -99,21 +99,20 @@ class Keeper:
 
         For the event loop.
         """
+        return None if self._takes_the_thread(job, ended) else self._kept(job, ended)
+
+    def _takes_the_thread(self, job: Job, ended: Ended) -> bool:
+        run, session = ended.outcome, self.session
+        if not isinstance(run, WorkflowRun):
+            return session is not None and ended.worth_keeping and not session.is_open
         if not self.source.is_light or job.flight.received > LIGHT:
-            return None
-        if self.session is not None and not self.session.takes_at_once(job.request):
-            return None
-        if self.session is not None and isinstance(ended.outcome, WorkflowRun) and ended.outcome.is_kept:
-            return None  # it may be of any size, and others fly beside it
-        return self._kept(job, ended)
+            return True
+        # One that was kept before may be of any size, and others fly beside it.
+        return session is not None and (run.is_kept or not session.takes_at_once(job.request))
 
     def keep(self, job: Job, ended: Ended, soon: Soon, then: Callable[[Ended], None]) -> None:
         """Keeps how a run ended, and has the loop told when that is done."""
         self._todo.put(lambda: soon(partial(then, self._kept(job, ended))))
-
-    def note(self, job: Job, ended: Ended) -> None:
-        """Writes down how a run ended for which nobody waits."""
-        self._todo.put(lambda: self._noted(job, ended))
 
     def ask(self, function: Callable[[], T]) -> T:
         """What a function says that looks at the store, once all before it has been written."""

@@ -244,16 +244,16 @@ class Runner:
             self._join(job)
             self._pump()
 
-    def _keep(self, job: Job, ended: Ended) -> None:
-        """Has a run that has come written down, and then tells of it."""
+    def _keep(self, job: Job, ended: Ended, *, given_up: bool) -> None:
+        """Has the keeper's thread write down how a job ended, and then tells of it."""
         assert self._keeper is not None
         kept = self._keeping[job] = self._loop.create_future()
-        self._keeper.keep(job, ended, self._soon, partial(self._kept, job, kept))
+        self._keeper.keep(job, ended, self._soon, partial(self._kept, job, kept, given_up=given_up))
 
-    def _kept(self, job: Job, kept: asyncio.Future[None], ended: Ended) -> None:
+    def _kept(self, job: Job, kept: asyncio.Future[None], ended: Ended, *, given_up: bool) -> None:
         del self._keeping[job]
         kept.set_result(None)
-        self._tell_now(job, ended, given_up=False)
+        self._tell_now(job, ended, given_up=given_up)
 
     # --- whose turn it is
 
@@ -335,16 +335,12 @@ class Runner:
         self._tell(job, Ended(outcome, lag, job.reference), given_up=given_up)
 
     def _tell(self, job: Job, ended: Ended, *, given_up: bool = False) -> None:
-        """Says how a job ended. A run is on disk before anybody knows of it; with an error nothing would be lost."""
-        if self._keeper is not None and isinstance(ended.outcome, WorkflowRun):
-            if (kept := self._keeper.keep_at_once(job, ended)) is not None:
-                self._tell_now(job, kept, given_up=given_up)
-            else:
-                self._keep(job, ended)
-            return
-        if self._keeper is not None:
-            self._keeper.note(job, ended)
-        self._tell_now(job, ended, given_up=given_up)
+        """Says how a job ended. It is on disk before anybody knows of it."""
+        kept = self._keeper.keep_at_once(job, ended) if self._keeper is not None else ended
+        if kept is None:
+            self._keep(job, ended, given_up=given_up)
+        else:
+            self._tell_now(job, kept, given_up=given_up)
 
     def _tell_now(self, job: Job, ended: Ended, *, given_up: bool) -> None:
         now = self._loop.time()

@@ -164,6 +164,11 @@ class Session:
         """The session's id; empty while nothing was kept."""
         return self.folder.name if self.folder is not None else ""
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there is nothing left to make before an event can be added, or nothing will be."""
+        return self._log is not None or bool(self.problem)
+
     def open(self) -> None:
         """Makes the folder, if it is not made yet. That it cannot be made ends nothing but the keeping."""
         with self._lock:
@@ -227,7 +232,7 @@ class Session:
 
     def takes_at_once(self, request: RunRequest) -> bool:
         """Whether keeping a run of this request is a line of the log, and no file. For any thread."""
-        return (self._log is not None and self._can_be_told_from_log(request)) or bool(self.problem)
+        return self.is_open and (bool(self.problem) or self._can_be_told_from_log(request))
 
     def _can_be_told_from_log(self, request: RunRequest) -> bool:
         """Whether the file of a request can be found by what the log says of it, which is clean."""

@@ -23,6 +23,7 @@ from pytest_wisebot.engine.sessions import Session, Sessions
 from pytest_wisebot.engine.sources import Finder, Last, Live, Recalled, Record, Replay, Source, Verify
 from pytest_wisebot.engine.store import Store
 from pytest_wisebot.engine.values import Ended
+from pytest_wisebot.errors import Attempted
 from pytest_wisebot.journal import read_events
 from pytest_wisebot.redaction import Redactor, Secret
 from pytest_wisebot.runs import SHARED, Occurrence, RunRequest, shared_occurrence
@@ -375,4 +376,20 @@ def test_nothing_is_left_to_write_once_it_has_finished(session: Session) -> None
     keeper.finish()
     assert session.folder is not None
     assert len(list(session.folder.glob("runs/triage/*.json"))) == 50
+    keeper.close()
+
+
+def test_an_error_is_noted_before_its_test_is_told(session: Session) -> None:
+    """At once, but for one after which something may have run, where the session's folder must be made for it first."""
+    keeper = keeper_of(Live(session), session)
+    job, _ = ended_job()
+    stopped = Ended(NotRun("the budget is spent"), reference="r1")
+    lost = Ended(ConnectionLost("the connection ended", Attempted("triage", "webhook", "a host")), reference="r2")
+    assert keeper.keep_at_once(job, stopped) == stopped
+    assert keeper.keep_at_once(job, lost) is None
+    session.open()
+    assert keeper.keep_at_once(job, lost) == lost
+    assert session.folder is not None
+    events = list(read_events(session.folder / "events.jsonl"))
+    assert [event.get("run") for event in events] == [None, "r1", "r2"]
     keeper.close()
