@@ -56,7 +56,7 @@ class Diary:
         self._owner = owner
         self._tests: dict[tuple[str, str], _Test] = {}
         self._runs: dict[str, Properties] = {}
-        self._known = 0
+        self._known: int | None = None
         """Credentials that were known with the first run: where there are more, some may stand in what was told."""
         owner.events.on_run = self._notice
 
@@ -78,7 +78,8 @@ class Diary:
 
     def _notice(self, event: Mapping[str, Any]) -> None:
         """A run has ended: what is told of it is little, and its result is not kept."""
-        self._known = self._known or self._owner.redactor.count
+        if self._known is None:
+            self._known = self._owner.redactor.count
         said = [(name, event.get(of)) for name, of in PROPERTIES.items()]
         self._runs[event["run"]] = [(name, str(value)) for name, value in said if value is not None]
 

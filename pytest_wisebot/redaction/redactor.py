@@ -39,23 +39,23 @@ class _Harmless:
     """
 
     def __init__(self) -> None:
-        self._texts: dict[str, bool] = {}
         self._characters = 0
+        self.texts: dict[str, bool] = {}
+        """Each with whether it names a header that carries a credential: then what stands beside it matters.
+
+        Another one in its place when they have become too many: who asks twice keeps to the one that he has.
+        """
 
     def __contains__(self, text: str) -> bool:
-        return text in self._texts
-
-    def names_header(self, text: str) -> bool:
-        """Whether a text that is in here names a header that carries a credential: what stands beside it matters."""
-        return self._texts.get(text, False)
+        return text in self.texts
 
     def add(self, text: str, *, names_header: bool) -> None:
         """Remembers a text, unless it is long; and forgets all of them where they have become too many."""
         if len(text) > _LONGEST_HARMLESS:
             return
         if self._characters > _MOST_HARMLESS:
-            self._texts, self._characters = {}, 0
-        self._texts[text] = names_header
+            self.texts, self._characters = {}, 0
+        self.texts[text] = names_header
         self._characters += len(text)
 
 
@@ -296,9 +296,9 @@ def _collect(value: Any, texts: dict[str, None]) -> None:
 
 def _cleaned_texts(texts: Collection[str], known: _Knowledge) -> tuple[dict[str, str], bool]:
     """The texts that hold something, cleaned; and whether any of all names a header that carries a credential."""
-    harmless = known.harmless
-    fresh = [text for text in texts if text not in harmless]
-    named = any(map(harmless.names_header, texts))
+    remembered = known.harmless.texts
+    fresh = [text for text in texts if text not in remembered]
+    named = any(remembered.get(text) for text in texts)
     if not fresh:
         return {}, named
     joined = _BETWEEN_TEXTS.join(fresh)
@@ -311,7 +311,7 @@ def _cleaned_texts(texts: Collection[str], known: _Knowledge) -> tuple[dict[str,
     name_header = _names_header(forms)
     for text in fresh:
         if text not in changed:
-            harmless.add(text, names_header=name_header and _names_header(suspects(_HEADERS, Hay.of(text))))
+            known.harmless.add(text, names_header=name_header and _names_header(suspects(_HEADERS, Hay.of(text))))
     return changed, named or name_header
 
 
