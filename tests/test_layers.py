@@ -44,6 +44,7 @@ ENTRY_CHAIN += [
     "plugin/early",
     "plugin/keeping",
     "plugin/selecting",
+    "plugin/session_end",
 ]
 ENTRY_CHAIN += ["plugin/shown"]
 

@@ -41,6 +41,12 @@ class EventLog:
         """Adds a line (see `journal.event_line`)."""
         write_all(self._descriptor, line)
 
+    def replace_first(self, line: bytes) -> None:
+        """Puts a line in the place of the first one; the others stay."""
+        _, _, others = self.path.read_bytes().partition(b"\n")
+        os.ftruncate(self._descriptor, 0)
+        write_all(self._descriptor, line + others)
+
     def clean_again(self, redactor: Redactor) -> None:
         """Takes out of what was written what was no credential then, as far as anybody knew."""
         written = self.path.read_bytes()

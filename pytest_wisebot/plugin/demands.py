@@ -48,6 +48,12 @@ NO_SUBTESTS = (
 )
 
 
+REPEATED = (
+    "something, such as a plugin that retries failed tests, repeats the call, and the pass rate would be that of the "
+    "repeats: use one of the two"
+)
+
+
 def _reruns(item: pytest.Item) -> int:
     """How often pytest-rerunfailures would run a test again."""
     plugin: Any = item.config.pluginmanager.get_plugin("rerunfailures")

@@ -63,10 +63,11 @@ def _split(config: pytest.Config) -> list[int] | None:
     return [group, splits] if isinstance(group, int) and isinstance(splits, int) else None
 
 
-def finished(exitstatus: int, *, other_failures: bool, config: pytest.Config) -> Mapping[str, Any]:
-    """How the session ended, before any gate."""
-    return {
-        "without_gate": exitstatus,
-        "other_failures": other_failures,
-        "snapshots_written": snapshots_written(config),
-    }
+def finished(session: pytest.Session, ended: Mapping[str, Any]) -> dict[str, Any]:
+    """How the session ended, before any gate.
+
+    Args:
+        session: pytest's.
+        ended: what `session_end.ExitStatus` has seen.
+    """
+    return {**ended, "failures": session.testsfailed, "snapshots_written": snapshots_written(session.config)}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from . import hookspecs, markers, outcomes, selecting, shown, xdist
+from . import hookspecs, markers, outcomes, selecting, session_end, shown, xdist
 from .early import Early
 from .keeping import keep_snapshots
 from .options import asks_for_report, hide_credentials, only_lists
@@ -18,8 +18,9 @@ OURS = frozenset({"trigger_workflow", "wisebot_emulator", "wisebot_settings", "w
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
-    """Declares `hookspecs.pytest_wisebot_settings`."""
+    """Declares `hookspecs.pytest_wisebot_settings`, and the one hook that goes around all of a session."""
     pluginmanager.add_hookspecs(hookspecs)
+    pluginmanager.register(session_end.VerdictLast(), "wisebot-verdict-last")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -15,6 +15,7 @@ from ..errors import ConfigurationError
 from . import xdist
 from .keeping import keeping_of
 from .outlets import clean_debug_log, clean_junit, redactor_of
+from .session_end import fail_session
 from .words import counted
 
 if TYPE_CHECKING:
@@ -87,9 +88,18 @@ class LastLook:
             clean()
         clean_debug_log(self._config, redactor_of(self._config))
         self._found = list(_found(self._files(), redactor_of(self._config)))
-        if self._found and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        if self._found:
+            fail_session(session, "a credential in a file that the session wrote")
         return result
+
+    def look_again(self, path: Path) -> bool:
+        """Whether a credential stands in what was written after the look, in this file or folder; says where."""
+        seen = set(map(str, self._found))
+        found = [one for one in _found([path], redactor_of(self._config)) if str(one) not in seen]
+        if found:
+            self._found, self._told = found, False
+            self.pytest_unconfigure()
+        return bool(found)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Says where, the credential masked."""

@@ -8,20 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ..outcomes import DRIFT, FAILED, FLAKY, INFRASTRUCTURE, NOT_RUN, PASSED
+
 if TYPE_CHECKING:
     from .asking import Asked
-
-INFRASTRUCTURE = "infrastructure"
-"""The category of tests that nobody can judge, because Wisebot was not reachable: failed, and yet no verdict."""
-
-NOT_RUN = "not run"
-"""The category of tests whose run was stopped before it was sent: failed, and yet no verdict."""
-
-DRIFT = "drift"
-"""The category of tests that passed with a run which is not what was recorded: failed, and no fault of the test."""
-
-FLAKY = "flaky"
-"""The category of tests that passed although some of their trials failed."""
 
 OWN = (INFRASTRUCTURE, NOT_RUN, DRIFT)
 """The categories of failed reports that are this plugin's own."""
@@ -79,7 +69,7 @@ class Count:
             return self.ended
         if self.met and self.drifted:
             return DRIFT
-        return (FLAKY if self.failures else "passed") if self.met else "failed"
+        return (FLAKY if self.failures else PASSED) if self.met else FAILED
 
     def __str__(self) -> str:
         judged = self.passes + self.failures
@@ -137,10 +127,10 @@ def error_of(report: pytest.TestReport) -> str | None:
     return name
 
 
-def word_of(report: pytest.TestReport) -> str:
-    """A failed report's outcome in one word."""
-    own: str | None = getattr(report, _OUTCOME, None)
-    return own or ("failed" if report.when == "call" else "error")
+def category_of(report: pytest.TestReport) -> str:
+    """The category of this plugin's own that a failed report has; empty where it has none."""
+    own: str = getattr(report, _OUTCOME, "")
+    return own
 
 
 def references(asked: Iterable[Asked]) -> list[str]:

@@ -10,9 +10,11 @@ import pytest
 from _pytest.outcomes import Failed
 
 from ..errors import ConfigurationError, InfrastructureError, NotRun, RecordingNotFound, WisebotError
+from ..outcomes import DRIFT, INFRASTRUCTURE, NOT_RUN
 from ..runs import WorkflowRun
 from . import outcomes
 from .cleaning import clean_report, clean_text, clean_value
+from .item_lifecycle import ItemAttempts
 from .section import SECTION, TracebackOf, described
 
 if TYPE_CHECKING:
@@ -38,10 +40,23 @@ class Reports:
         self._traceback_of = traceback_of
         self._failed = False
         """A phase of the test has failed: what drifted then is no news."""
+        self.attempts = ItemAttempts(_own_outcome)
 
-    @pytest.hookimpl(wrapper=True)
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self) -> Generator[None, Any, Any]:
+        """A plugin may run the test several times within its protocol."""
+        self.attempts.begin()
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self) -> Generator[None, Any, Any]:
         """A test whose run took longer than ``max_seconds`` fails, if nothing else failed it."""
+        __tracebackhide__ = True
+        with self.attempts.call():
+            return (yield from self._held_to_limits())
+
+    def _held_to_limits(self) -> Generator[None, Any, Any]:
+        __tracebackhide__ = True
         result = yield
         slow = [asked for asked in self._asking.asked if _too_slow(asked)]
         if failed := [_in_words(asked) for asked in slow if not _within_lag(asked)]:
@@ -70,11 +85,10 @@ class Reports:
         _keep_from_xfail(item, call, report)
         asked = self._asking.asked
         self._failed = report.failed or (self._failed and call.when != "setup")
-        if report.failed and call.excinfo is not None and (own := _own_outcome(call.excinfo.value)):
-            reason = _reason(call.excinfo.value) if own == outcomes.NOT_RUN else ""
-            outcomes.call(report, own, clean_text(reason, self._redactor))
-        if report.failed and (named := [error for error in _errors(call) if isinstance(error, WisebotError)]):
-            outcomes.name_error(report, type(min(named, key=_rank)).__name__)
+        error = (self.attempts.repeated() if call.when == "call" else None) or _raised(call)
+        if report.failed and error is not None:
+            self._classify(report, error)
+        self.attempts.report(report)
         outcomes.name_runs(report, outcomes.references(self._asking.used))
         if report.when == "call" or (report.when == "setup" and report.failed):
             _say_what_is_odd(report, asked)
@@ -90,6 +104,14 @@ class Reports:
         _say_no_more_than_the_error(report, call)
         clean_report(report, self._redactor)
         return report
+
+    def _classify(self, report: pytest.TestReport, error: BaseException) -> None:
+        """Says of a failed report what kind of failure it is."""
+        if own := _own_outcome(error):
+            reason = _reason(error) if own == NOT_RUN else ""
+            outcomes.call(report, own, clean_text(reason, self._redactor))
+        if named := [one for one in _members(error) if isinstance(one, WisebotError)]:
+            outcomes.name_error(report, type(min(named, key=_rank)).__name__)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -198,15 +220,15 @@ def _own_outcome(error: BaseException) -> str | None:
     """
     behind = list(_behind(error))
     if any(isinstance(one, Drifted) for one in behind):
-        return outcomes.DRIFT
+        return DRIFT
     if any(isinstance(one, WisebotError) and not isinstance(one, _UNSENT) for one in behind):
-        return outcomes.INFRASTRUCTURE
-    return outcomes.NOT_RUN if _is_unsent(error) else None
+        return INFRASTRUCTURE
+    return NOT_RUN if _is_unsent(error) else None
 
 
 def is_no_verdict(error: BaseException) -> bool:
     """Whether nobody can judge a workflow by a test that ended so."""
-    return _own_outcome(error) in (outcomes.INFRASTRUCTURE, outcomes.NOT_RUN)
+    return _own_outcome(error) in (INFRASTRUCTURE, NOT_RUN)
 
 
 def _behind(error: BaseException) -> Iterator[BaseException]:
@@ -257,9 +279,19 @@ def _reason(error: BaseException) -> str:
 
 
 def _errors(call: pytest.CallInfo[None]) -> list[BaseException]:
-    """What a test ended with; each one of a group, as tests get it that wait for several runs at once."""
+    """What a phase ended with; each one of a group, as tests get it that wait for several runs at once."""
+    error = _raised(call)
+    return _members(error) if error is not None else []
+
+
+def _raised(call: pytest.CallInfo[None]) -> BaseException | None:
+    return call.excinfo.value if call.excinfo is not None else None
+
+
+def _members(error: BaseException) -> list[BaseException]:
+    """An error, or each one of a group."""
     found: list[BaseException] = []
-    todo = [call.excinfo.value] if call.excinfo is not None else []
+    todo = [error]
     while todo:
         error = todo.pop()
         if isinstance(error, BaseExceptionGroup):

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from ..outcomes import DRIFT, FLAKY, INFRASTRUCTURE, NOT_RUN
 from . import outcomes
 
 MOST_NAMED = 10
 """Tests that are named beside the one that is shown; ``-v`` names all."""
 
-LISTED_BY = {outcomes.INFRASTRUCTURE: "f", outcomes.NOT_RUN: "f", outcomes.DRIFT: "f", outcomes.FLAKY: "X"}
+LISTED_BY = {INFRASTRUCTURE: "f", NOT_RUN: "f", DRIFT: "f", FLAKY: "X"}
 """The letter of ``-r`` that lists an outcome: those that failed with the failed, and flaky ones with the odd passes."""
 
 _PYTEST_S = {"x": "xfailed", "X": "xpassed", "f": "failed", "s": "skipped", "p": "passed", "E": "error"}

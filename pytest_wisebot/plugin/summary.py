@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from ..outcomes import DRIFT, FLAKY
 from ..report.figures import percentile
-from .outcomes import DRIFT, FLAKY, Count, answered_for, drifted, not_run_by_reason, notes_of, trials_of, unlimited
+from .outcomes import Count, answered_for, drifted, not_run_by_reason, notes_of, trials_of, unlimited
 from .words import column, counted
 
 if TYPE_CHECKING:

@@ -20,10 +20,11 @@ import pytest
 
 from ..engine.values import Ahead
 from ..errors import ConfigurationError
+from ..outcomes import DRIFT, NOT_RUN
 from ..runs import RunRequest, WorkflowRun
 from . import outcomes
 from .asking import Asked, key_of, of_trial
-from .demands import NO_SUBTESTS, demanded
+from .demands import NO_SUBTESTS, REPEATED, demanded
 from .markers import says_trials
 from .passrate import Demand
 from .reports import is_no_verdict
@@ -91,6 +92,8 @@ class Trial:
     asked: list[Asked] = field(default_factory=list)
     drifted: bool = False
     """A run of it is not what was recorded: that says nothing of whether the workflow is right."""
+    calls: int = 0
+    """Reports of its call, of which there must be one."""
 
     @property
     def kind(self) -> Kind:
@@ -100,7 +103,7 @@ class Trial:
     @property
     def word(self) -> str:
         """How it ended, as a table says it."""
-        return outcomes.DRIFT if self.drifted and self.kind is Kind.PASSED else self.kind.word
+        return DRIFT if self.drifted and self.kind is Kind.PASSED else self.kind.word
 
     @property
     def ends_all(self) -> bool:
@@ -272,6 +275,7 @@ class Series:
                 self._ahead.go_on(self._demand, self._passes, self._passes + self._failures)
             self._trial = Trial(self._trial.number + 1)
             self._session.asking.trial = self._trial.number
+            self._session.reports.attempts.begin_trial()
             self._anew.begin()
             _protocol(self._item, self._item.parent)
             self._settle(self._trial)
@@ -289,6 +293,7 @@ class Series:
     def reported(self, report: pytest.TestReport, call: pytest.CallInfo[None]) -> None:
         """A phase has its report."""
         trial = self._trial
+        trial.calls += report.when == "call"
         if not trial.is_whole:
             trial.reports.append(report)
             trial.drifted = trial.drifted or outcomes.has_drifted(report)
@@ -298,12 +303,36 @@ class Series:
         """The trial's own fixtures are torn down: it can be judged, and if it was the last, the rest follows."""
         __tracebackhide__ = True
         trial = self._trial
+        if self._calls and "call" not in trial.kinds:  # between two calls: whatever repeats them comes back
+            return
         trial.kinds["teardown"] = _kind_of_error(error) if error is not None else Kind.PASSED
         trial.asked = self._session.asking.asked
+        self._refuse_repeated(trial)
         trial.judged = trial.kind
         passes, failures = self._with(trial.kind)
         if trial.ends_all or self._demand.verdict(passes, failures) is not None:
             self._end()
+
+    @property
+    def _calls(self) -> int:
+        """How often the trial has called the test."""
+        return max(self._trial.calls, self._session.reports.attempts.calls)
+
+    def _refuse_repeated(self, trial: Trial) -> None:
+        """A trial is one call. What a plugin repeats until it passes says nothing of a pass rate."""
+        report = next((one for one in trial.reports if one.when == "call"), None)
+        if self._calls <= 1 or report is None:
+            return
+        error = ConfigurationError(
+            f"{self._item.nodeid}: trials={self._demand.trials}: trial {trial.number} was called {self._calls} times: "
+            f"{REPEATED}"
+        )
+        report.outcome, report.longrepr = "failed", f"{type(error).__name__}: {error}"
+        vars(report).pop("wasxfail", None)
+        outcomes.call(report, NOT_RUN, str(error))
+        outcomes.name_error(report, type(error).__name__)
+        trial.kinds["call"] = Kind.NO_VERDICT
+        trial.judged = None if trial.judged is None else Kind.NO_VERDICT
 
     def _with(self, kind: Kind) -> tuple[int, int]:
         """Passes and failures with one more trial."""
@@ -311,6 +340,7 @@ class Series:
 
     def _settle(self, trial: Trial) -> None:
         """Counts a trial, with what other plugins' wrappers made of its teardown before it began or after it ended."""
+        self._refuse_repeated(trial)
         if trial.judged is None:
             trial.kinds["teardown"] = trial.judged = Kind.ERROR
         if not self._over:
@@ -390,7 +420,7 @@ class Series:
     def _add_table(self, trial: Trial, count: outcomes.Count, reports: list[pytest.TestReport]) -> None:
         whole = self._item.config.get_verbosity() >= 2
         wrong = next((report for report in reports if report.failed), None)
-        shown = trial.number if count.word in ("failed", outcomes.DRIFT) else None
+        shown = trial.number if count.word in ("failed", DRIFT) else None
         text = table(count, self._rows, shown, whole=whole)
         if wrong is not None:
             add_to(wrong, text, count, trial.number)

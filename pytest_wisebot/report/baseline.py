@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from ..outcomes import DRIFT, FAILED, GOOD, JUDGED
 from .figures import counted, percent, seconds_text
 from .model import Model, Test, Workflow, pass_rate
-from .outcomes import DRIFT, FAILED, GOOD, JUDGED
 
 ROUNDING: Final = 1e-9
 """By how much floating point may be off: what is just enough is enough."""

@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
+from ..outcomes import BAD, CRASHED, ERROR, FAILED, NOT_RUN
 from .figures import counted, named
 from .model import Model, Session
-from .outcomes import BAD, NOT_RUN
 from .shards import gaps, missing, overlaps
 from .verdict import Row, State, closed, no_verdict
 
@@ -22,8 +22,7 @@ def conditions(model: Model) -> Iterator[Row]:
     yield from _about_sessions(model)
     yield from _about_targets(model)
     yield from _about_selection(model)
-    if any(one.other_failures for one in model.sessions):
-        yield closed("other failures", "none", "tests without a run, or another plugin, failed: pytest's exit code 1")
+    yield from _about_failures(model)
     if not model.counted:
         skipped = sum(test.outcome == "skipped" for test in model.tests)
         measured = f"none ({counted(skipped, 'test')} skipped)" if skipped else "none"
@@ -35,7 +34,9 @@ def conditions(model: Model) -> Iterator[Row]:
         yield no_verdict("live runs", "all (require-live)", measured)
     if drifted := _drifted_in_silence(model):
         yield closed("drift that failed no test", "none", f"{counted(len(drifted), 'run')}: {named(drifted)}")
-    if not_run := [test for test in model.counted if test.outcome == NOT_RUN]:
+    if crashed := [test.id for test in model.tests if test.is_also(CRASHED)]:
+        yield no_verdict("tests whose process died", "none", f"{len(crashed)}: {named(crashed)}")
+    if not_run := [test for test in model.counted if test.is_also(NOT_RUN)]:
         classes = Counter(test.problem or "NotRun" for test in not_run)
         kinds = ", ".join(f"{many} {name}" for name, many in sorted(classes.items()))
         yield no_verdict("tests not run", "none", f"{len(not_run)} ({kinds}): {named([one.id for one in not_run])}")
@@ -47,6 +48,20 @@ def _drifted_in_silence(model: Model) -> list[str]:
     return [run.test or run.reference for run in model.runs if run.diff and run.reference not in answered]
 
 
+def _about_failures(model: Model) -> Iterator[Row]:
+    """What pytest counts as failed, and no rule that forgives by number has counted."""
+    failed = sum(one.failures or 0 for one in model.sessions)
+    counted_by_rules = sum(test.failures for test in model.tests if test.counts or test.outcome == CRASHED)
+    others = [test.id for test in model.tests if test.outcome in (FAILED, ERROR) and not test.counts]
+    measured = [f"{failed - counted_by_rules} without a run: {named(others)}"] if failed > counted_by_rules else []
+    measured = [one.removesuffix(": ") for one in measured]
+    measured += [why for one in model.sessions for why in one.failed_by]
+    if any(one.other_failures for one in model.sessions):
+        measured.append("tests without a run, or another plugin, failed: pytest's exit code 1")
+    if measured:
+        yield closed("other failures", "none", "; ".join(measured))
+
+
 def _about_sessions(model: Model) -> Iterator[Row]:
     for one in model.begun:
         which = f" ({one.shard})" if one.shard else ""
@@ -54,6 +69,8 @@ def _about_sessions(model: Model) -> Iterator[Row]:
             yield no_verdict(f"session{which}", "an end", "it was ended before its end")
         elif one.exitstatus not in (0, 1):
             yield no_verdict(f"session{which}", "pytest's exit code 0 or 1", _exit_in_words(one.exitstatus))
+        elif one.interrupted:
+            yield no_verdict(f"session{which}", "an end", f"it was ended before its end by {one.interrupted}")
         if not one.named:
             where = f"environment {one.environment}" if one.environment else "no environment"
             yield no_verdict(f"target{which}", "named by --wisebot-env or an origin", f"{where}, by default")

@@ -21,10 +21,11 @@ LOG: Final = "runs.jsonl"
 KEPT_LOG: Final = "events.jsonl"
 """What the same log is called in the folder of a session that was kept."""
 
+JSON: Final = "report.json"
 SUMMARY: Final = "summary.md"
 
 _WRITERS: Final[Mapping[str, Callable[[Conclusion], str]]] = {
-    "report.json": json_report,
+    JSON: json_report,
     SUMMARY: markdown_report,
     "report.html": lambda one: html_report(one.model, one.verdict, one.comparison),
 }
@@ -55,6 +56,15 @@ def write_reports(folder: Path, conclusion: Conclusion) -> None:
     """
     for name, written in _WRITERS.items():
         _write_whole(folder / name, written(conclusion))
+
+
+def write_json(folder: Path, conclusion: Conclusion) -> None:
+    """Writes the report for programs alone.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    _write_whole(folder / JSON, json_report(conclusion))
 
 
 def write_summary(folder: Path, conclusion: Conclusion) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..limits import Gate, Limits
+from ..outcomes import DRIFT, FAILED, FLAKY, INFRASTRUCTURE
 from .baseline import ROUNDING, Comparison
 from .conditions import conditions
 from .figures import counted, named, percent, seconds_text
 from .model import Model, Test, Workflow, outcome_counts, pass_rate
-from .outcomes import DRIFT, FAILED, FLAKY, INFRASTRUCTURE
 from .verdict import (
     CLOSED_CODE,
     INFRASTRUCTURE_CODE,
@@ -68,7 +68,7 @@ def _of_rates(model: Model, gate: Gate) -> Iterator[Row]:
     scope, tests = _in_question(model, gate, "max_infrastructure_errors")
     if tests:
         yield _infrastructure_row(tests, overall.max_infrastructure_errors or 0, "", scope)
-    if overall.max_flaky is not None:
+    if overall.max_flaky is not None or any(test.outcome == FLAKY for test in model.counted):
         yield _flaky_row(model.counted, overall.max_flaky, "")
 
 
@@ -104,26 +104,33 @@ def _rate_row(tests: Sequence[Test], wanted: float, workflow: str, scope: str = 
     rule, asked = f"pass rate{scope}", f"at least {percent(wanted)}"
     if not judged:
         return Row(rule, asked, "no test has a verdict", State.NOT_JUDGED, workflow=workflow)
-    measured = f"{percent(passed / judged)} ({passed} of {judged})"
+    wrong = [test.id for test in tests if test.outcome in (FAILED, DRIFT)]
+    measured = f"{percent(passed / judged)} ({passed} of {judged})" + _naming(wrong)
     if passed / judged >= wanted - ROUNDING:
         return Row(rule, asked, measured, workflow=workflow)
-    wrong = [test.id for test in tests if test.outcome in (FAILED, DRIFT)]
-    return closed(rule, asked, f"{measured}: {named(wrong)}", workflow)
+    return closed(rule, asked, measured, workflow)
 
 
 def _infrastructure_row(tests: Sequence[Test], most: int, workflow: str, scope: str = "") -> Row:
-    found = [test.id for test in tests if test.outcome == INFRASTRUCTURE]
-    rule, wanted = f"infrastructure errors{scope}", f"at most {most}"
+    found = [test.id for test in tests if test.is_also(INFRASTRUCTURE)]
+    rule, wanted, measured = f"infrastructure errors{scope}", f"at most {most}", f"{len(found)}{_naming(found)}"
     if len(found) <= most:
-        return Row(rule, wanted, str(len(found)), workflow=workflow)
-    return no_verdict(rule, wanted, f"{len(found)}: {named(found)}", workflow, INFRASTRUCTURE_CODE)
+        return Row(rule, wanted, measured, workflow=workflow)
+    return no_verdict(rule, wanted, measured, workflow, INFRASTRUCTURE_CODE)
 
 
-def _flaky_row(tests: Sequence[Test], most: int, workflow: str) -> Row:
+def _flaky_row(tests: Sequence[Test], most: int | None, workflow: str) -> Row:
     found = [test.id for test in tests if test.outcome == FLAKY]
-    if len(found) <= most:
-        return Row("flaky tests", f"at most {most}", str(len(found)), workflow=workflow)
-    return closed("flaky tests", f"at most {most}", f"{len(found)}: {named(found)}", workflow)
+    wanted = f"at most {most}" if most is not None else "any number (no max-flaky)"
+    measured = f"{len(found)}{_naming(found)}"
+    if most is None or len(found) <= most:
+        return Row("flaky tests", wanted, measured, workflow=workflow)
+    return closed("flaky tests", wanted, measured, workflow)
+
+
+def _naming(tests: Sequence[str]) -> str:
+    """The tests that a rule has counted: also where it forgives them."""
+    return f": {named(tests)}" if tests else ""
 
 
 def _at_least_runs(least: int, live: int, workflow: str) -> Row:

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from ..outcomes import BAD, CRASHED, DRIFT, FAILED, FLAKY, INFRASTRUCTURE, NOT_RUN, OUTCOMES
 from .baseline import Comparison
 from .conclusion import Conclusion
 from .figures import counted, percent, seconds_text
 from .model import Model, Run, Test, Workflow, outcome_counts, pass_rate
-from .outcomes import BAD, DRIFT, FAILED, FLAKY, INFRASTRUCTURE, NOT_RUN, OUTCOMES
 from .verdict import Row, State, Word
 from .visible import visible
 
@@ -32,7 +32,7 @@ _MARKS: Final = {
     State.NO_VERDICT: "⚠️ no verdict",
     State.NOT_JUDGED: "▫️ not judged",
 }
-_URGENCY: Final = {FAILED: 0, DRIFT: 1, INFRASTRUCTURE: 2, NOT_RUN: 3, FLAKY: 4}
+_URGENCY: Final = {FAILED: 0, DRIFT: 1, INFRASTRUCTURE: 2, CRASHED: 3, NOT_RUN: 4, FLAKY: 5}
 
 
 def markdown_report(conclusion: Conclusion) -> str:

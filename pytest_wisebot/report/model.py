@@ -10,8 +10,8 @@ from functools import cached_property
 from typing import Any
 
 from ..limits import Gate
+from ..outcomes import GOOD, JUDGED, OUTCOMES
 from .figures import percentile
-from .outcomes import GOOD, JUDGED, OUTCOMES
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,10 @@ class Test:
         seconds: of the whole test: mostly waiting.
         problem: the class of this package's error that it ended with.
         text: why it did not pass, as pytest shows it.
-        executions: how often it was run, by a plugin that repeats failed tests.
+        executions: how often it was run: by a plugin that repeats failed tests, or because its id was given twice.
+        items: how many tests of this id have ended.
+        failures: how many of its reports pytest counts as failures of the session.
+        also: the outcomes of its other failed phases, which rules about them count, too.
         session: the index of its session in the model.
     """
 
@@ -127,7 +130,14 @@ class Test:
     text: str = ""
     trials: Trials | None = None
     executions: int = 1
+    items: int = 1
+    failures: int = 0
+    also: tuple[str, ...] = ()
     session: int = 0
+
+    def is_also(self, outcome: str) -> bool:
+        """Whether it, or one of its phases, ended so."""
+        return outcome == self.outcome or outcome in self.also
 
     @property
     def workflows(self) -> tuple[str, ...]:
@@ -161,7 +171,10 @@ class Session:
         named: an option named its environment or host.
         updates_snapshots: ``--snapshot-update`` was given.
         exitstatus: what pytest ended with, before any gate; None for one that was killed.
-        other_failures: it failed by something else than tests that used runs.
+        failures: how many failures pytest counted; None where the log of an earlier version has no number.
+        interrupted: what ended it before its end, such as ``Exit: done``; empty where nothing did.
+        failed_by: what failed it besides tests, such as another plugin, in words.
+        other_failures: of an earlier version's log: it failed by something else than tests that used runs.
         snapshots_written: how many files of snapshots are new or changed.
         split: which of how many groups pytest-split gave it.
     """
@@ -185,6 +198,9 @@ class Session:
     named: bool = False
     updates_snapshots: bool = False
     exitstatus: int | None = None
+    failures: int | None = None
+    interrupted: str = ""
+    failed_by: tuple[str, ...] = ()
     other_failures: bool = False
     snapshots_written: int = 0
     split: tuple[int, int] | None = None
@@ -295,10 +311,12 @@ class Model:
 
     @cached_property
     def unreported(self) -> tuple[str, ...]:
-        """Tests that were to run and have not ended, in order."""
-        reported = {test.id for test in self.tests}
-        selected = dict.fromkeys(test for one in self.sessions for test in one.selected or ())
-        return tuple(test for test in selected if test not in reported)
+        """Tests that were to run and have not ended, in order; an id that was given twice has to end twice."""
+        reported: Counter[str] = Counter()
+        for test in self.tests:
+            reported[test.id] += test.items
+        selected = Counter(test for one in self.sessions for test in one.selected or ())
+        return tuple(test for test, times in selected.items() if reported[test] < times)
 
 
 def outcome_counts(tests: Iterable[Test]) -> dict[str, int]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import reduce
 from typing import Any
 
 from ..limits import Gate
+from ..outcomes import BAD, ERROR, FAILED, PASSED, SKIPPED, WORST_FIRST, XFAILED, XPASSED
 from .model import Model, Run, Session, Test, Trials
-from .outcomes import DRIFT, FAILED, FLAKY, INFRASTRUCTURE, NOT_RUN, PASSED
-
-_WORST_FIRST = (FAILED, "error", DRIFT, INFRASTRUCTURE, NOT_RUN, FLAKY, PASSED)
 
 
 def model_of(events: Iterable[Mapping[str, Any]]) -> Model:
@@ -34,11 +33,24 @@ def model_of(events: Iterable[Mapping[str, Any]]) -> Model:
     )
 
 
+_OF_SEVERAL = (*(word for word in WORST_FIRST if word not in (XFAILED, SKIPPED)), XFAILED, SKIPPED)
+"""The order in which several tests of one id decide: one that was skipped leaves the verdict to the other."""
+
+
 def _both(one: Test, other: Test) -> Test:
-    """A test that two shards have run is what it was in the worse of both."""
-    worse = min(one, other, key=lambda test: _WORST_FIRST.index(test.outcome) if test.outcome in _WORST_FIRST else 99)
-    runs, executions = one.runs + other.runs, one.executions + other.executions
-    return replace(worse, runs=runs, uses_runs=one.uses_runs or other.uses_runs, executions=executions)
+    """Two tests of one id, in two shards or twice in a session: the worse of both, with what both have."""
+    worse = min(one, other, key=lambda test: _OF_SEVERAL.index(test.outcome) if test.outcome in _OF_SEVERAL else 0)
+    better = other if worse is one else one
+    also = dict.fromkeys([*worse.also, better.outcome, *better.also])
+    return replace(
+        worse,
+        runs=tuple({run.reference: run for run in (*one.runs, *other.runs)}.values()),
+        uses_runs=one.uses_runs or other.uses_runs,
+        executions=one.executions + other.executions,
+        items=one.items + other.items,
+        failures=one.failures + other.failures,
+        also=tuple(word for word in also if word in BAD and word != worse.outcome),
+    )
 
 
 class _Read:
@@ -82,7 +94,11 @@ class _Read:
             tag = f"{worker}:{nodeid}" if worker else nodeid
             used = [by_reference.get(f"{prefix}{one}") for event in events for one in event.get("runs", ())]
             own = {run.reference: run for run in [*by_test.get(tag, ()), *filter(None, used)]}
-            tests.append(_test(events, tuple(sorted(own.values(), key=_order)), self._index, worker))
+            runs_of_test = tuple(sorted(own.values(), key=_order))
+            items: dict[int, list[Mapping[str, Any]]] = {}
+            for event in events:
+                items.setdefault(int(event.get("item", 0)), []).append(event)
+            tests.append(reduce(_both, (_test(one, runs_of_test, self._index, worker) for one in items.values())))
         return _session(self._first, self._last), tests, runs
 
 
@@ -126,7 +142,7 @@ def _run(event: Mapping[str, Any], prefix: str, session: int) -> Run:
 
 
 def _test(events: list[Mapping[str, Any]], runs: tuple[Run, ...], session: int, worker: str) -> Test:
-    """A test of its last execution; earlier ones are those that a plugin has repeated."""
+    """A test, of its last line: the lines before it are those of attempts that a plugin has repeated."""
     event = events[-1]
     problem = str(event.get("class", ""))
     uses_runs = bool(runs or problem)
@@ -143,7 +159,9 @@ def _test(events: list[Mapping[str, Any]], runs: tuple[Run, ...], session: int, 
         problem=problem,
         text=str(event.get("text", "")),
         trials=Trials(**{name: said.get(name, 0) for name in Trials.__dataclass_fields__}) if said else None,
-        executions=len(events),
+        executions=int(event.get("executions", len(events))),
+        failures=int(event.get("failures", 0)),
+        also=tuple(map(str, event.get("also", ()))),
         session=session,
     )
 
@@ -152,7 +170,7 @@ def _outcome(word: str, *, uses_runs: bool) -> str:
     """What breaks around a run, in a fixture after it, is the test's failure; what passed unexpectedly has passed."""
     if not uses_runs:
         return word
-    return {"error": FAILED, "xpassed": PASSED}.get(word, word)
+    return {ERROR: FAILED, XPASSED: PASSED}.get(word, word)
 
 
 def _session(first: Mapping[str, Any], last: Mapping[str, Any]) -> Session:
@@ -179,6 +197,9 @@ def _session(first: Mapping[str, Any], last: Mapping[str, Any]) -> Session:
         named=bool(first.get("named", False)),
         updates_snapshots=bool(first.get("updates_snapshots", False)),
         exitstatus=last.get("without_gate", last.get("exitstatus")),
+        failures=last.get("failures"),
+        interrupted=str(last.get("interrupted", "")),
+        failed_by=tuple(map(str, last.get("failed_by", ()))),
         other_failures=bool(last.get("other_failures", False)),
         snapshots_written=int(last.get("snapshots_written", 0)),
         split=(int(split[0]), int(split[1])) if split else None,

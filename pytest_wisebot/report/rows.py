@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from textwrap import dedent
 from typing import Final
 
+from ..outcomes import BAD, CRASHED, DRIFT, FAILED, FLAKY, INFRASTRUCTURE, NOT_RUN, PASSED
 from .baseline import Comparison
 from .excerpts import Excerpt, json_excerpt, text_excerpt
 from .figures import counted, seconds_text
 from .model import Run, Test, Trials
-from .outcomes import BAD, DRIFT, FAILED, FLAKY, INFRASTRUCTURE, NOT_RUN, PASSED
 from .timeline import kind_of
 from .visible import brief
 
@@ -35,7 +35,7 @@ FOLDED_TESTS: Final = 60
 FOLDED_LINES: Final = 40
 """A text of more lines is folded."""
 
-ORDER: Final = (FAILED, DRIFT, INFRASTRUCTURE, NOT_RUN, "error", FLAKY, PASSED, "xfailed", "skipped")
+ORDER: Final = (FAILED, DRIFT, INFRASTRUCTURE, CRASHED, NOT_RUN, "error", FLAKY, PASSED, "xfailed", "skipped")
 """In which order the page tells tests: what did not pass first."""
 
 SIGNS: Final = {
@@ -44,6 +44,7 @@ SIGNS: Final = {
     FAILED: "✗",
     DRIFT: "Δ",
     INFRASTRUCTURE: "!",
+    CRASHED: "†",
     NOT_RUN: "∅",
     "ok": "✓",
     "not recorded": "∅",

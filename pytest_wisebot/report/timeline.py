@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from ..outcomes import DRIFT, FAILED
 from .figures import counted, seconds_text
 from .model import Model, Run
-from .outcomes import DRIFT, FAILED
 from .scale import Scale, Tick
 
 HIGHEST: Final = 520

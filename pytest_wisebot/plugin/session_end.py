@@ -1,0 +1,213 @@
+"""The end of a session: its exit status as pytest and other plugins leave it, and the verdict after all of them.
+
+Other plugins are told pytest's own exit status for as long as the session runs. The gate's exit code is set once, when
+``pytest_cmdline_main`` has ended: by then every ``pytest_sessionfinish`` and ``pytest_unconfigure`` has run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any, Self
+
+import pytest
+
+if TYPE_CHECKING:
+    from .reporting import Reporting
+
+_WATCH = "wisebot-exit-status"
+_BY_MAXFAIL = re.compile(r"stopping after \d+ failures?|xdist\.dsession\.Interrupted: stopping after \d+ failures?")
+"""How pytest and xdist word a session that ``-x`` or ``--maxfail`` has stopped: the failures themselves are counted."""
+
+
+class VerdictLast:
+    """Gives the verdict after everything else. Registered in every session, and silent where no option asks for one."""
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_cmdline_main(self, config: pytest.Config) -> Generator[None, Any, Any]:
+        """The outermost call of a session: what it returns is the exit code of the process."""
+        try:
+            code = yield
+        except BaseException as error:
+            reporting = _reporting(config)
+            if reporting is None:
+                raise
+            code = _finish_after(reporting, error)
+            if not isinstance(error, SystemExit) or error.code not in (None, 0):
+                raise
+            return code  # a plugin has ended the process as if all were well
+        reporting = _reporting(config)
+        if reporting is None:
+            return code
+        final = reporting.finish(int(code or 0))
+        return code if final == (code or 0) else final
+
+
+def _reporting(config: pytest.Config) -> Reporting | None:
+    if not config.pluginmanager.has_plugin("wisebot-reporting"):
+        return None
+    from .reporting import reporting_of
+
+    return reporting_of(config)
+
+
+def _finish_after(reporting: Reporting, error: BaseException) -> int:
+    """The verdict on a session that an exception has ended."""
+    if isinstance(error, pytest.UsageError):
+        return reporting.finish(pytest.ExitCode.USAGE_ERROR)
+    reporting.exit_status.interrupted_by(error)
+    return reporting.finish(0)
+
+
+def fail_session(session: pytest.Session, reason: str) -> None:
+    """Fails a session for a reason of this plugin's own; the gate has it among its rows, where there is one.
+
+    Args:
+        session: pytest's.
+        reason: for the row about other failures; empty where another row has it already.
+    """
+    reporting = _reporting(session.config)
+    (reporting.exit_status if reporting is not None else ExitStatus()).fail(session, reason)
+
+
+def watch_exit_status(config: pytest.Config, status: ExitStatus) -> None:
+    """Watches for plugins that set an exit status. To be called when the plugins of all folders are registered."""
+    if not config.pluginmanager.has_plugin(_WATCH):
+        config.pluginmanager.register(_Watch(status), _WATCH)
+
+
+class _Watch:
+    """Registered when all others are: its wrapper is the outermost."""
+
+    def __init__(self, status: ExitStatus) -> None:
+        self._status = status
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None, object, object]:
+        """Around every other plugin's, all of which are told pytest's own exit status."""
+        self._status.watch(session, exitstatus)
+        try:
+            return (yield)
+        except BaseException as error:
+            self._status.interrupted_by(error)
+            raise
+
+
+class ExitStatus:
+    """A session's exit status: pytest's own, and what other plugins have made of it.
+
+    A plugin fails a session by setting ``session.exitstatus``, which may be 1 already for failures that a gate
+    forgives. So it is not the number that is compared: while the session ends, ``session.exitstatus`` is an object of
+    its own, equal to pytest's, and whoever sets another one puts another object there.
+    """
+
+    def __init__(self) -> None:
+        self._own: int | None = None
+        self._watched: int | None = None
+        self._added: list[int] = []
+        """What plugins have or-ed to a status that had it already."""
+        self._by_syrupy: list[int] = []
+        """What syrupy has found, which it or-s to the status together with what it was told."""
+        self._set_before = False
+        self._interrupted = ""
+        self._failed_by: list[str] = []
+
+    def watch(self, session: pytest.Session, exitstatus: int) -> None:
+        """From now on, a status that is set is noticed."""
+        self._own = int(exitstatus)
+        self._set_before = session.exitstatus is not exitstatus
+        self._watched = _Status(session.exitstatus, self._added)
+        session.exitstatus = self._watched
+        self._listen_to_syrupy(getattr(session.config, "_syrupy", None))
+
+    def _listen_to_syrupy(self, syrupy: Any) -> None:
+        """Has syrupy's end, which fails a session by its unused snapshots, remembered apart from all others."""
+        finish = getattr(syrupy, "finish", None)
+        if finish is None:
+            return
+
+        def finish_and_remember() -> int:
+            self._by_syrupy.append(int(finish()))
+            return self._by_syrupy[-1]
+
+        syrupy.finish = finish_and_remember
+
+    def fail(self, session: pytest.Session, reason: str) -> None:
+        """Fails the session for a reason of this plugin's own."""
+        self.failed_by(reason)
+        is_watched = session.exitstatus is self._watched
+        if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+            if is_watched:
+                self._watched = session.exitstatus
+
+    def failed_by(self, reason: str) -> None:
+        """Something besides tests has failed the session."""
+        if reason:
+            self._failed_by.append(reason)
+
+    def interrupted_by(self, error: BaseException) -> None:
+        """The session was ended before its end, whatever exit code goes with it."""
+        self._interrupted = f"{type(error).__name__}: {error}".removesuffix(": ")
+
+    def ended_as(self, session: pytest.Session, code: int) -> dict[str, Any]:
+        """What the last line of the log says of the exit status.
+
+        Args:
+            session: pytest's.
+            code: the exit code with which ``pytest_cmdline_main`` ended.
+        """
+        # A plugin that sets 0 takes back what pytest has counted: it is the gate that forgives, or nothing does.
+        status = code or (self._own or 0)
+        reasons = [
+            *self._failed_by,
+            *_stopped(session),
+            *(["unused snapshots (syrupy)"] if any(self._by_syrupy) else []),
+        ]
+        if not reasons and self._was_set(session) and code == pytest.ExitCode.TESTS_FAILED:
+            reasons.append("another plugin set exit code 1")
+        elif status == pytest.ExitCode.TESTS_FAILED and not (session.testsfailed or reasons):
+            reasons.append("pytest's exit code 1 without a failed test")
+        ended: dict[str, Any] = {"without_gate": status, "failed_by": reasons}
+        return ended | ({"interrupted": self._interrupted} if self._interrupted else {})
+
+    def _was_set(self, session: pytest.Session) -> bool:
+        """Whether another plugin has set the status, be it to the number that it had."""
+        if self._set_before or len(self._added) > len(self._by_syrupy):
+            return True
+        return self._watched is not None and session.exitstatus is not self._watched
+
+
+class _Status(int):
+    """An exit status that is equal to pytest's, and another object.
+
+    Attributes:
+        name: as that of a `pytest.ExitCode`.
+    """
+
+    name: str
+    _added: list[int]
+
+    def __new__(cls, status: int, added: list[int]) -> Self:
+        """The same number, with the name that pytest has for it; what is or-ed to it in vain goes into ``added``."""
+        made = super().__new__(cls, status)
+        made.name = status.name if isinstance(status, pytest.ExitCode) else str(int(status))
+        made._added = added
+        return made
+
+    @property
+    def value(self) -> int:
+        """As that of a `pytest.ExitCode`."""
+        return int(self)
+
+    def __or__(self, other: int) -> int:
+        if other & ~int(self):
+            return int(self) | other
+        self._added += [other] if other else []
+        return self
+
+
+def _stopped(session: pytest.Session) -> list[str]:
+    """Why the session was to stop as a failure, unless it was for so many failed tests."""
+    reason = str(session.shouldfail or "")
+    return [f"stopped: {reason}"] if reason and not _BY_MAXFAIL.fullmatch(reason) else []
