@@ -12,14 +12,15 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "pytest_wisebot"
 
 EVERY_ROOM = {
-    "errors", "runs", "journal", "limits", "redaction", "settings", "envelope", "apis", "client", "expect", "engine",
-    "emulator", "snapshots", "report", "plugin",
+    "errors", "runs", "outcomes", "journal", "limits", "redaction", "settings", "envelope", "apis", "client", "expect",
+    "engine", "emulator", "snapshots", "report", "plugin",
 }  # fmt: skip
 
 # room -> (own rooms it may import, third-party packages it may import)
 RULES: dict[str, tuple[set[str], set[str]]] = {
     "errors": (set(), set()),
     "runs": ({"errors"}, set()),
+    "outcomes": (set(), set()),
     "journal": ({"errors"}, set()),
     "limits": (set(), set()),
     "redaction": (set(), set()),
@@ -31,12 +32,20 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "engine": ({"errors", "runs", "journal", "limits", "settings", "redaction", "client"}, {"anyio"}),
     "snapshots": ({"runs", "redaction"}, {"syrupy"}),
     "emulator": ({"runs", "errors", "redaction"}, set()),
-    "report": ({"errors", "runs", "journal", "limits", "redaction"}, {"jinja2"}),
+    "report": ({"errors", "runs", "outcomes", "journal", "limits", "redaction"}, {"jinja2"}),
     "plugin": (EVERY_ROOM, {"pytest", "_pytest"}),  # _pytest: whether marks skip a test, which nothing public tells
 }
 
 # What pytest loads at its every start: the standard library and pytest only.
-ENTRY_CHAIN = ["__init__", "plugin/__init__", "plugin/options", "plugin/hookspecs", "plugin/hooks", "plugin/fixtures"]
+ENTRY_CHAIN = [
+    "__init__",
+    "outcomes",
+    "plugin/__init__",
+    "plugin/options",
+    "plugin/hookspecs",
+    "plugin/hooks",
+    "plugin/fixtures",
+]
 ENTRY_CHAIN += [
     "plugin/markers",
     "plugin/outcomes",

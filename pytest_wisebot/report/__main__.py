@@ -1,8 +1,8 @@
 """``python -m pytest_wisebot.report``: makes reports of event logs, of one session or of the shards of a suite.
 
 ``DIR``
-    builds ``report.json``, ``summary.md`` and ``report.html`` from the ``runs.jsonl`` there, as when its session was
-    killed before it could.
+    builds ``report.json``, ``summary.md`` and ``report.html`` from the ``runs.jsonl`` there, also when its session was
+    killed before it could, and ends with the exit code of the verdict: of a gated session the gate's, of any other 0.
 
 ``merge SHARD… -o DIR``
     joins the folders of a suite that was split over machines, builds every report of the union, applies the gate and
@@ -44,10 +44,13 @@ def _rebuild(words: list[str]) -> int:
     parser.usage = "%(prog)s [-h] [--baseline FILE] DIR\n       %(prog)s merge [-h] SHARD [SHARD ...] -o DIR"
     parser.add_argument("folder", metavar="DIR", type=Path, help=f"the folder that has the session's {LOG}")
     given = parser.parse_args(words)
-    last = concluded(joined([given.folder]), _baseline(given))
+    events = list(joined([given.folder]))
+    if not events:
+        raise ConfigurationError(f"{given.folder / LOG}: is empty: its session ended before it had begun")
+    last = concluded(events, _baseline(given))
     write_reports(given.folder, last)
     _tell(last, given.folder)
-    return 0
+    return last.verdict.code
 
 
 def _merge(words: list[str]) -> int:

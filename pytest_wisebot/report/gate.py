@@ -186,5 +186,12 @@ def headline(model: Model, verdict: Verdict) -> str:
     """The session in one line: how its tests ended, and against whom."""
     counts = ", ".join(f"{many} {word}" for word, many in outcome_counts(model.tests).items()) or "no test used a run"
     live = sum(run.is_live for run in model.runs)
-    target = "; ".join(model.targets) or "nobody"
-    return f"{verdict.word}: {counts}; {counted(live, 'live run')} against {target}"
+    target = "; ".join(model.targets) or "no target"
+    return f"{verdict.word}{_killed(model)} {counts}; {counted(live, 'live run')} against {target}"
+
+
+def _killed(model: Model) -> str:
+    """That the session, or one of its shards, was ended before it could write its last line."""
+    if all(one.ended is not None for one in model.begun):
+        return ":"
+    return f", killed: {counted(len(model.unreported), 'test')} never reported;"

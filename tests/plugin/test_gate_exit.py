@@ -119,7 +119,9 @@ def test_a_teardown_after_a_run_is_the_run_s_test(outside: Any, gated: Any) -> N
     """)
     result = gated()
     assert (word(result), result.ret) == ("GATE OPEN", 0)
-    assert "  ok  pass rate              wanted at least 0%  measured 0% (0 of 1)" in result.outlines
+    assert (
+        "  ok  pass rate              wanted at least 0%  measured 0% (0 of 1): test_it.py::test_it" in result.outlines
+    )
 
 
 def test_a_module_that_cannot_be_collected_keeps_pytest_s_code(outside: Any, gated: Any) -> None:

@@ -67,7 +67,7 @@ def test_every_report_is_written(outside: Any, args: list[str]) -> None:
     }
     session, *_, end = read_events(outside.project.path / "out/of here" / "runs.jsonl")
     assert session["deselected"] == ["test_it.py::test_deselected"]
-    assert (end["exitstatus"], end["other_failures"]) == (1, False)
+    assert (end["exitstatus"], end["failures"], end["failed_by"]) == (1, 1, [])
 
 
 def test_what_an_earlier_session_reported_is_not_taken_for_this_one_s(outside: Any) -> None:
@@ -226,6 +226,7 @@ def test_nothing_is_lost_when_a_session_is_killed(killed: Path) -> None:
     assert {path.name for path in killed.iterdir()} == {"runs.jsonl"}
     command = [sys.executable, "-m", "pytest_wisebot.report", str(killed)]
     built = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert built.stdout.startswith("NOT GATED, killed: 2 tests never reported; 2 passed; 2 live runs against outside ")
     assert built.stdout.splitlines()[-1] == f"reports in {killed}"
     assert {path.name for path in killed.iterdir()} == FILES
     told = json.loads((killed / "report.json").read_text("utf-8"))

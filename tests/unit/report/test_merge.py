@@ -30,7 +30,7 @@ def test_three_shards_one_of_them_killed(log: Any, tmp_path: Path, capsys: pytes
     told = capsys.readouterr().out.splitlines()
     assert told[0].strip("= ") == "NO VERDICT"
     assert [" ".join(line.split()) for line in told[1:]] == [
-        "NO VERDICT: 3 passed; 3 live runs against staging (https://a.example)",
+        "NO VERDICT, killed: 1 test never reported; 3 passed; 3 live runs against staging (https://a.example)",
         "no verdict session (shard-2) wanted an end measured it was ended before its end",
         "no verdict tests without a report wanted none measured 1: test_it.py::test_c",
         "ok pass rate wanted at least 100% measured 100% (3 of 3)",

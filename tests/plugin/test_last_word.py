@@ -1,0 +1,230 @@
+"""The verdict is given once, after every other plugin, and no way of ending a process opens a gate."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+GATED = ("--wisebot-env", "outside", "--wisebot-gate")
+FORGIVES = "\n[gate]\nmin-pass-rate = 0\nmax-infrastructure-errors = 9\n"
+
+PASSES = """
+    @pytest.mark.wisebot("echo", {"n": 1})
+    def test_passes(workflow_run):
+        assert_ok(workflow_run)
+"""
+FAILS = """
+    @pytest.mark.wisebot("echo", {"n": 2})
+    def test_fails(workflow_run):
+        assert_failed(workflow_run)
+"""
+
+
+@pytest.fixture
+def forgiving(outside: Any) -> Any:
+    """A project whose gate forgives every failed test of a workflow; one test passes, and one fails."""
+    toml = outside.project.path / "wisebot.toml"
+    toml.write_text(toml.read_text("utf-8") + FORGIVES, "utf-8")
+    outside.test(PASSES, FAILS)
+    return outside
+
+
+def rows(result: pytest.RunResult, title: str) -> list[str]:
+    """The lines of the verdict's block about this rule."""
+    return [line.strip() for line in result.outlines if title in line and " wanted " in line]
+
+
+def words(result: pytest.RunResult) -> list[str]:
+    """Every verdict that was shown."""
+    return [
+        line.strip("= ") for line in result.outlines if line.strip("= ") in ("GATE OPEN", "GATE CLOSED", "NO VERDICT")
+    ]
+
+
+@pytest.mark.parametrize("args", [(), ("-n", "1")], ids=["one process", "xdist"])
+def test_other_plugins_are_told_pytest_s_own_exit_status(
+    forgiving: Any, monkeypatch: pytest.MonkeyPatch, args: tuple[str, ...]
+) -> None:
+    """By each hook that is given one, and by the session's attributes; the gate's own code comes after them."""
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    forgiving.project.write("conftest.py", """
+        import json, pathlib
+        told = {}
+
+        def pytest_sessionfinish(session, exitstatus):
+            if not hasattr(session.config, "workerinput"):
+                told["finish"] = [int(exitstatus), int(session.exitstatus), session.testsfailed]
+
+        def pytest_terminal_summary(exitstatus, config):
+            told["summary"] = int(exitstatus)
+
+        def pytest_unconfigure(config):
+            if not hasattr(config, "workerinput"):
+                pathlib.Path(__file__).with_name("told.json").write_text(json.dumps(told))
+    """)  # fmt: skip
+    result = forgiving.run(*GATED, *args)
+    assert (words(result), result.ret) == (["GATE OPEN"], 0)
+    told = json.loads((forgiving.project.path / "told.json").read_text())
+    assert told == {"finish": [1, 1, 1], "summary": 1}
+
+
+PLUGINS = {
+    "or-s a code to the status": "session.exitstatus |= 1",
+    "sets the code that the status has": "session.exitstatus = 1",
+    "sets a named code": "session.exitstatus = pytest.ExitCode.TESTS_FAILED",
+    "counts a failure": "session.testsfailed += 1",
+    "stops the session": "session.shouldfail = 'the coverage is too low'",
+}
+
+
+@pytest.mark.parametrize("how", PLUGINS)
+def test_a_plugin_that_fails_a_session_is_not_forgiven(forgiving: Any, how: str) -> None:
+    """Not even where pytest's status is that of a failed test already, which the gate forgives."""
+    forgiving.project.write(
+        "conftest.py",
+        f"""
+        import pytest
+
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_sessionfinish(session):
+            {PLUGINS[how]}
+    """,
+    )
+    result = forgiving.run(*GATED)
+    assert (words(result), result.ret) == (["GATE CLOSED"], 1)
+    assert len(rows(result, "other failures")) == 1
+
+
+def test_a_plugin_that_takes_a_failure_back_opens_no_gate(outside: Any) -> None:
+    """What pytest has counted stays counted, whatever exit code a plugin puts in its place."""
+    outside.project.write(
+        "conftest.py",
+        """
+        def pytest_sessionfinish(session):
+            session.exitstatus = 0
+    """,
+    )
+    outside.test(PASSES, "\n    def test_plain():\n        assert 1 == 2\n")
+    assert outside.run("--wisebot-env", "outside").ret == 0
+    result = outside.run(*GATED)
+    assert (words(result), result.ret) == (["GATE CLOSED"], 1)
+    assert rows(result, "other failures")[0].endswith("measured 1 without a run: test_it.py::test_plain")
+
+
+@pytest.mark.skipif(pytest.version_tuple < (9, 1), reason="pytest 9.1 has --max-warnings")
+def test_one_verdict_is_shown_after_the_last_plugin(outside: Any) -> None:
+    """Too many warnings are found after every summary: there is one verdict, and it has seen them."""
+    outside.test(
+        PASSES,
+        """
+        def test_warns(trigger_workflow):
+            import warnings
+
+            warnings.warn("old")
+            assert trigger_workflow("echo", {"n": 3}).ok
+    """,
+    )
+    result = outside.run(*GATED, "-W", "default", "--max-warnings=0", "--wisebot-report=out")
+    assert (words(result), result.ret) == (["NO VERDICT"], 6)
+    assert json.loads((outside.project.path / "out/report.json").read_text())["verdict"]["word"] == "NO VERDICT"
+
+
+ENDS = {
+    "pytest.exit in a test": ("", "pytest.exit('enough', returncode=0)"),
+    "pytest.exit at the end": ("def pytest_sessionfinish(): pytest.exit('enough', returncode=0)", "pass"),
+    "sys.exit at the end": ("def pytest_sessionfinish(): sys.exit(0)", "pass"),
+    "sys.exit after the end": ("def pytest_unconfigure(): sys.exit(0)", "pass"),
+    "the end of a session's fixture": (
+        "@pytest.fixture(scope='session', autouse=True)\n"
+        "def last():\n    yield\n    pytest.exit('enough', returncode=0)",
+        "pass",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_a_session_that_is_ended_with_exit_code_0_has_no_verdict(outside: Any, how: str) -> None:
+    """Whoever ends it, and wherever: what comes after is not known."""
+    conftest, body = ENDS[how]
+    (outside.project.path / "conftest.py").write_text(f"import sys\nimport pytest\n{conftest}\n")
+    outside.test(PASSES, f"\n    def test_last(trigger_workflow):\n        {body}\n")
+    result = outside.run(*GATED)
+    assert (words(result), result.ret) == (["NO VERDICT"], 11)
+
+
+@pytest.mark.parametrize("where", ["a test", "a module"])
+def test_a_process_that_ends_without_a_word_leaves_no_verdict(outside: Any, where: str) -> None:
+    """Its exit code cannot be changed; the report says it, and so does the command that reads it."""
+    outside.test(
+        PASSES,
+        """
+        def test_ends(trigger_workflow):
+            import os
+
+            os._exit(0)
+
+        def test_never(trigger_workflow):
+            trigger_workflow("echo", {"n": 4})
+    """,
+    )
+    if where == "a module":
+        outside.project.write("test_it.py", "import os\nos._exit(0)")
+    arguments = ["-p", "no:randomly", "-p", "no:cacheprovider", *GATED, "--wisebot-report=out"]
+    ended = subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=outside.project.path, capture_output=True)
+    assert ended.returncode == 0
+    out = outside.project.path / "out"
+    verdict = json.loads((out / "report.json").read_text())["verdict"]
+    assert (verdict["word"], verdict["code"]) == ("NO VERDICT", 11)
+    command = [sys.executable, "-m", "pytest_wisebot.report", str(out)]
+    read = subprocess.run(command, capture_output=True, text=True)
+    assert read.returncode == 11
+    assert "NO VERDICT, killed: " in read.stdout
+
+
+def test_the_command_that_reads_a_report_ends_as_the_session_did(forgiving: Any) -> None:
+    """Open, closed by another plugin, and without a gate."""
+    command = [sys.executable, "-m", "pytest_wisebot.report", "out"]
+
+    def read() -> int:
+        return subprocess.run(command, cwd=forgiving.project.path, capture_output=True).returncode
+
+    assert forgiving.run(*GATED, "--wisebot-report=out").ret == read() == 0
+    assert forgiving.run("--wisebot-report=out").ret == 1
+    assert read() == 0
+    forgiving.project.write("conftest.py", "def pytest_sessionfinish(session): session.exitstatus |= 1")
+    assert forgiving.run(*GATED, "--wisebot-report=out").ret == read() == 1
+
+
+def test_a_test_whose_call_is_left_out_has_proved_nothing(outside: Any) -> None:
+    """With ``--setup-only`` the run is made, and no test looks at it."""
+    outside.test(PASSES)
+    result = outside.run(*GATED, "--setup-only")
+    assert result.ret == 11
+    assert rows(result, "tests not run")
+
+
+def test_a_test_whose_worker_dies_has_no_verdict(outside: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What its workflow did is unknown: no rule about rates forgives it."""
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    toml = outside.project.path / "wisebot.toml"
+    toml.write_text(toml.read_text("utf-8") + FORGIVES, "utf-8")
+    outside.test(
+        PASSES,
+        """
+        def test_dies(trigger_workflow):
+            import os
+
+            trigger_workflow("echo", {"n": 5})
+            os._exit(1)
+    """,
+    )
+    result = outside.run(*GATED, "-n", "1", "--wisebot-report=out")
+    assert (words(result), result.ret) == (["NO VERDICT"], 11)
+    assert rows(result, "process died")[0].endswith("measured 1: test_it.py::test_dies")
+    assert rows(result, "pass rate")[0].endswith("measured 100% (1 of 1)")
+    told = json.loads((outside.project.path / "out/report.json").read_text())
+    assert {test["id"]: test["outcome"] for test in told["tests"]}["test_it.py::test_dies"] == "crashed"
