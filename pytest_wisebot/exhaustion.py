@@ -93,4 +93,4 @@ def _limit() -> str:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return "too many are open on this machine"
-    return f"the limit of its process is {soft} (ulimit -n)"
+    return f"the limit is {soft} open files (ulimit -n)"

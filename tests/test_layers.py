@@ -12,8 +12,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "pytest_wisebot"
 
 EVERY_ROOM = {
-    "errors", "exhaustion", "runs", "journal", "limits", "redaction", "settings", "envelope", "apis", "client", "expect", "engine",
-    "emulator", "snapshots", "report", "plugin",
+    "errors", "exhaustion", "runs", "journal", "limits", "redaction", "settings", "envelope", "apis", "client",
+    "expect", "engine", "emulator", "snapshots", "report", "plugin",
 }  # fmt: skip
 
 # room -> (own rooms it may import, third-party packages it may import)

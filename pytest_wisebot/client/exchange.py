@@ -120,7 +120,7 @@ class Exchanger:
     def why_no_connection(self, error: Exception) -> str:
         """Why nothing could be sent, in a few words."""
         if (lacking := shortage(error)) is not None:
-            return f"{lacking}; raise the limit, or run fewer at once (--wisebot-concurrency)"
+            return f"{lacking}; raise the limit for pytest, or run fewer at once (--wisebot-concurrency)"
         if type(error).__name__ == "ConnectTimeout":
             return f"no connection within {self._settings.connect_timeout:g} s"
         for cause in causes(error):

@@ -245,7 +245,9 @@ def _posted(ready: Ready, command: str, body: bytes) -> Any:
 def _raise_shortage(error: Exception, what: str) -> None:
     """Raises what says that this process, and not the emulator, lacks something."""
     if (lacking := shortage(error)) is not None:
-        raise ConnectionFailed(f"{lacking}; {what}; raise the limit, or run fewer at once") from None
+        raise ConnectionFailed(
+            f"{lacking}; {what}; raise the limit for pytest, or run fewer at once (--wisebot-concurrency)"
+        ) from None
 
 
 def _launched(target: str, output: IO[bytes]) -> _Child:

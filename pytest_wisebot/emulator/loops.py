@@ -8,6 +8,7 @@ have a loop in common, a function that blocks its loop holds up no other run. It
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import linecache
 import os
 import selectors
@@ -97,7 +98,7 @@ else:
 
         def __init__(self, pulse: Pulse) -> None:
             super().__init__()
-            self._pulse = pulse
+            self.pulse = pulse
             self._woken = threading.Event()
             self._pipe: tuple[int, int] | None = None
 
@@ -111,7 +112,7 @@ else:
             return super().register(fileobj, events, data)
 
         def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-            with self._pulse.waiting():
+            with self.pulse.waiting():
                 ready = self._polled(timeout) if self._pipe else self._slept(timeout)
                 self._woken.clear()
                 return ready
@@ -144,13 +145,22 @@ else:
     class _Loop(asyncio.SelectorEventLoop):
         """The usual one without the pair of sockets by which other threads wake it.
 
-        The three methods are asyncio's own and not public. Where a version of Python calls them no more, the pair is
-        there, and its sockets are waited for like any others.
+        The private methods are asyncio's own. Where a version of Python calls them no more, the pair is there, and its
+        sockets are waited for like any others.
         """
 
         def __init__(self, selector: _Selector) -> None:
             self._waker = selector
             super().__init__(selector)
+
+        def call_soon(  # type: ignore[override]  # the typeshed's own needs variadic generics
+            self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
+        ) -> asyncio.Handle:
+            """Wakes the loop where the call comes from another run, as of a module's lock that is released there."""
+            handle = super().call_soon(callback, *args, context=context)
+            if threading.get_ident() != self._waker.pulse.thread:
+                self._waker.wake()
+            return handle
 
         def _make_self_pipe(self) -> None:
             """Makes nothing: the selector can be woken without."""

@@ -7,7 +7,6 @@ thousand concurrent runs take a minute and half of them time out; with these the
 from __future__ import annotations
 
 import errno
-import gc
 import os
 import re
 import socket
@@ -50,9 +49,6 @@ REFUSE_SECONDS = 0.25
 
 BACK_OFF_SECONDS = 0.05
 """How long a listener rests when it cannot even refuse: its connections wait for as long."""
-
-GARBAGE_SECONDS = 1.0
-"""How long a listener that has collected garbage collects none."""
 
 QUIET_SECONDS = 10.0
 """How long a listener that has reported a shortage reports no other."""
@@ -156,7 +152,7 @@ class _Listener(ThreadingHTTPServer):
     def __init__(self, port: int, answer: Callable[[Request], Reply], log: Callable[[str], None]) -> None:
         self.answer = answer
         self._log = log
-        self._quiet_until = self._garbage_until = 0.0
+        self._quiet_until = 0.0
         self.spare = _Spare()
         try:
             super().__init__((HOST, port), _Handler)
@@ -188,7 +184,6 @@ class _Listener(ThreadingHTTPServer):
             request, _ = self.accept_in_place_of_the_spare()
             self.refuse(request, error)
         self.spare.restore()
-        self._collect_garbage()
         raise error
 
     def accept_in_place_of_the_spare(self) -> tuple[socket.socket, tuple[str, int]]:
@@ -225,12 +220,6 @@ class _Listener(ThreadingHTTPServer):
             request.shutdown(socket.SHUT_WR)
             _drain(request.recv, REFUSE_SECONDS)
 
-    def _collect_garbage(self) -> None:
-        """Closes the files of functions that have failed: until then their tracebacks hold them."""
-        if time.monotonic() >= self._garbage_until:
-            self._garbage_until = time.monotonic() + GARBAGE_SECONDS
-            gc.collect()
-
     def _report(self, text: str) -> None:
         if time.monotonic() >= self._quiet_until:
             self._quiet_until = time.monotonic() + QUIET_SECONDS
@@ -246,7 +235,6 @@ class _ControlListener(_Listener):
 
     def accept_without_descriptor(self, error: OSError) -> tuple[socket.socket, tuple[str, int]]:  # noqa: ARG002
         self.spare.restore()
-        self._collect_garbage()
         return self.accept_in_place_of_the_spare()
 
     def serve_without_thread(self, request: socket.socket, client_address: object, error: BaseException) -> None:  # noqa: ARG002
