@@ -76,9 +76,9 @@ def test_what_the_emulator_lacks_is_no_verdict_and_is_shown(limited: Project) ->
     result.stdout.re_match_lines(
         [
             r"E +pytest_wisebot\.errors\.(GatewayFailed|ServiceUnavailable): .*",
-            r" +answer: status 503 \(text/plain; charset=utf-8\): The emulator is out of file descriptors: the limit is "
-            r"100 open files \(ulimit -n\)\. Raise the limit in the shell that starts pytest or the emulator, or run "
-            r"fewer at once \(--wisebot-concurrency\)\.",
+            r" +answer: status 503 \(text/plain; charset=utf-8\): The emulator is out of file descriptors: the limit "
+            r"is 100 open files \(ulimit -n\)\. Raise the limit in the shell that starts pytest or the emulator, or "
+            r"run fewer at once \(--wisebot-concurrency\)\.",
             r" +The workflow may have run; it was not started again\.",
         ]
     )
