@@ -12,13 +12,14 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "pytest_wisebot"
 
 EVERY_ROOM = {
-    "errors", "runs", "outcomes", "journal", "limits", "redaction", "settings", "envelope", "apis", "client", "expect",
-    "engine", "emulator", "snapshots", "report", "plugin",
+    "errors", "exhaustion", "runs", "outcomes", "journal", "limits", "redaction", "settings", "envelope", "apis", "client",
+    "expect", "engine", "emulator", "snapshots", "report", "plugin",
 }  # fmt: skip
 
 # room -> (own rooms it may import, third-party packages it may import)
 RULES: dict[str, tuple[set[str], set[str]]] = {
     "errors": (set(), set()),
+    "exhaustion": (set(), set()),
     "runs": ({"errors"}, set()),
     "outcomes": (set(), set()),
     "journal": ({"errors"}, set()),
@@ -27,11 +28,11 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "settings": ({"errors", "runs", "limits", "redaction"}, {"pydantic"}),
     "envelope": ({"errors", "runs"}, {"pydantic"}),
     "apis": ({"errors", "runs", "settings"}, set()),
-    "client": ({"errors", "runs", "settings", "redaction", "envelope", "apis"}, {"httpx"}),
+    "client": ({"errors", "exhaustion", "runs", "settings", "redaction", "envelope", "apis"}, {"httpx"}),
     "expect": ({"errors", "runs"}, {"pydantic"}),
-    "engine": ({"errors", "runs", "journal", "limits", "settings", "redaction", "client"}, {"anyio"}),
+    "engine": ({"errors", "exhaustion", "runs", "journal", "limits", "settings", "redaction", "client"}, {"anyio"}),
     "snapshots": ({"runs", "redaction"}, {"syrupy"}),
-    "emulator": ({"runs", "errors", "redaction"}, set()),
+    "emulator": ({"runs", "errors", "exhaustion", "redaction"}, set()),
     "report": ({"errors", "runs", "outcomes", "journal", "limits", "redaction"}, {"jinja2"}),
     "plugin": (EVERY_ROOM, {"pytest", "_pytest"}),  # _pytest: whether marks skip a test, which nothing public tells
 }

@@ -11,7 +11,7 @@ import asyncio
 import re
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -19,6 +19,7 @@ from typing import Any, Final
 import httpx
 
 from ..apis import Outgoing
+from ..exhaustion import causes, shortage
 from ..redaction import Redactor
 from ..settings import Settings
 from .flight import Flight
@@ -118,9 +119,11 @@ class Exchanger:
 
     def why_no_connection(self, error: Exception) -> str:
         """Why nothing could be sent, in a few words."""
+        if (lacking := shortage(error)) is not None:
+            return f"{lacking}; raise the limit for pytest, or run fewer at once (--wisebot-concurrency)"
         if type(error).__name__ == "ConnectTimeout":
             return f"no connection within {self._settings.connect_timeout:g} s"
-        for cause in _causes(error):
+        for cause in causes(error):
             if isinstance(cause, ConnectionRefusedError):
                 return "connection refused"
             if isinstance(cause, socket.gaierror):
@@ -169,18 +172,3 @@ def is_of_the_network(error: Exception) -> bool:
     """
     from_httpcore = type(error).__module__.partition(".")[0] == "httpcore"
     return from_httpcore or isinstance(error, httpx.HTTPError | httpx.InvalidURL | OSError | UnicodeError)
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and all that it came from, through groups too: the connection's own reason lies at the bottom."""
-    seen: set[int] = set()
-    open_errors = [error]
-    while open_errors:
-        current = open_errors.pop()
-        if current is None or id(current) in seen:
-            continue
-        seen.add(id(current))
-        yield current
-        open_errors += [current.__cause__, current.__context__]
-        if isinstance(current, BaseExceptionGroup):
-            open_errors += current.exceptions

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from ..errors import ConfigurationError
+from ..exhaustion import shortage
 from ..settings.checks import is_loopback
 
 _LIMITS: Final = httpx.Limits(max_connections=None, max_keepalive_connections=0)
@@ -76,6 +77,8 @@ class Routes:
                 return ssl.create_default_context(cafile=file, capath=folder)
             return httpx.create_ssl_context(trust_env=False)
         except OSError as error:
+            if shortage(error) is not None:
+                raise
             raise ConfigurationError(
                 f"the certificates that SSL_CERT_FILE or SSL_CERT_DIR names cannot be read: {error.strerror}"
             ) from None

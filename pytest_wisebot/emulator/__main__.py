@@ -20,10 +20,12 @@ from pathlib import Path
 from typing import IO, NoReturn
 
 from ..errors import ConfigurationError
+from ..exhaustion import raise_file_limit
 from .handle import Ready
 from .loading import load
 from .server import EmulatorServer, Ports
 from .welcome import welcome
+from .workflows import load_what_runs_need
 
 PROGRAM = "python -m pytest_wisebot.emulator"
 
@@ -36,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line and returns its exit code: 0 when it was ended, 2 when it could not start."""
     options = _parser().parse_args(arguments)
     threading.stack_size(STACK_SIZE)
+    raise_file_limit()  # here, and not in the session's process, from which every test inherits
     try:
         if options.session:
             _serve_session(options.target)
@@ -72,6 +75,7 @@ def _serve_by_hand(target: str, ports: Ports) -> NoReturn:
         sys.stdout.reconfigure(errors="backslashreplace")  # a workflow's id may hold letters that a terminal lacks
     with EmulatorServer(emulator, ports) as server:
         print(welcome(target, emulator, server.origin, server.base_url), flush=True)
+        load_what_runs_need(emulator)
         _wait()
 
 
@@ -94,6 +98,7 @@ def _serve_session(target: str) -> NoReturn:
     )
     with answer:
         answer.write(json.dumps(ready.to_dict()) + "\n")
+    load_what_runs_need(emulator)  # when the session goes on already: it takes some milliseconds
     _wait()
 
 

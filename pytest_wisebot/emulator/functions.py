@@ -55,12 +55,15 @@ class Workflow:
         allowed = not self.allow_ips or any(ip in network for network in self.allow_ips)
         return allowed and not any(ip in network for network in self.block_ips)
 
-    def run(self, bag: dict[str, Any]) -> Any:
-        """Takes the declared time, calls the function with the bag, and returns what it returned."""
+    def run(self, bag: dict[str, Any], blocked: Callable[[str], None]) -> Any:
+        """Takes the declared time, calls the function with the bag, and returns what it returned.
+
+        An async function has an event loop of its own. ``blocked`` is called with the place where it blocks it.
+        """
         time.sleep(random.uniform(*self.latency))
         positional, named = arguments(self.parameters, self.inputs, bag)
         result = self.function(*positional, **named)
-        return _awaited(result) if inspect.isawaitable(result) else result
+        return _awaited(result, blocked) if inspect.isawaitable(result) else result
 
 
 def parameters(name: str, function: Callable[..., Any]) -> list[Parameter]:
@@ -122,10 +125,7 @@ def _default(parameter: Parameter) -> Any:
     return None if parameter.default is Parameter.empty else parameter.default
 
 
-def _awaited(result: Awaitable[Any]) -> Any:
-    import asyncio  # 14 ms, which emulators without async workflows need not wait for
+def _awaited(result: Awaitable[Any], blocked: Callable[[str], None]) -> Any:
+    from . import loops  # with asyncio 14 ms, which emulators without async workflows need not wait for
 
-    async def wait() -> Any:
-        return await result
-
-    return asyncio.run(wait())
+    return loops.run(result, blocked)

@@ -18,11 +18,13 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, ConnectionFailed
+from ..exhaustion import shortage
 from .calls import Call, cleaned
 from .faults import Fault
 
@@ -103,10 +105,15 @@ class EmulatorProcess:
 
         Raises:
             ConfigurationError: it did not start. The message holds the last lines that it wrote.
+            ConnectionFailed: this process lacks a descriptor for it.
         """
         with ExitStack() as unless_ready:
-            output = unless_ready.enter_context(tempfile.TemporaryFile())
-            child = _launched(target, output)
+            try:
+                output = unless_ready.enter_context(tempfile.TemporaryFile())
+                child = _launched(target, output)
+            except OSError as error:
+                _raise_shortage(error, f"the emulator {target} was not started")
+                raise
             unless_ready.callback(_end, child)
             line = _first_line(child, _order(folder), timeout)
             if not line:
@@ -183,14 +190,14 @@ class EmulatorHandle:
         self._ask("reset", test=self._concerned(everywhere))
 
     def log(self, run_id: str | None = None) -> str:
-        """The last 1,000 lines of the emulator's log: the tracebacks of workflow functions, or of one run alone."""
+        """The last 1,000 lines of the emulator's log, or those of one run: tracebacks, and what blocks event loops."""
         text = str(self._ask("log"))
         if self._redactor is not None:
             text = self._redactor.clean(text)
         if run_id is None:
             return text
         entries = re.split(r"^(?=workflow .+, run_[0-9a-f]{24}:$)", text, flags=re.MULTILINE)
-        return next((entry.strip() for entry in entries if entry.partition("\n")[0].endswith(f", {run_id}:")), "")
+        return "\n".join(entry.strip() for entry in entries if entry.partition("\n")[0].endswith(f", {run_id}:"))
 
     def new_jwt(self, expires_in: float = 3600.0) -> str:
         """A dashboard JWT that expires in so many seconds; a negative number makes one that has expired."""
@@ -219,15 +226,28 @@ def _posted(ready: Ready, command: str, body: bytes) -> Any:
     connection = http.client.HTTPConnection(urlsplit(ready.control).netloc, timeout=ASK_SECONDS)
     try:
         connection.request("POST", f"/{command}", body, {"Authorization": f"Bearer {ready.key}"})
-        return json.loads(connection.getresponse().read())
+        response = connection.getresponse()
+        answer = response.read()
+        if response.status == HTTPStatus.SERVICE_UNAVAILABLE:
+            raise ConnectionFailed(f"the emulator could not answer {command!r}: {answer.decode()}")
+        return json.loads(answer)
     except TimeoutError:
         raise ConfigurationError(f"the emulator did not answer {command!r} within {ASK_SECONDS:g} s") from None
-    except (OSError, http.client.HTTPException, ValueError):
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        _raise_shortage(error, f"the emulator was not asked {command!r}")
         raise ConfigurationError(
             f"the emulator has ended, or something else answers in its place: {command!r} failed at {ready.control}"
         ) from None
     finally:
         connection.close()
+
+
+def _raise_shortage(error: Exception, what: str) -> None:
+    """Raises what says that this process, and not the emulator, lacks something."""
+    if (lacking := shortage(error)) is not None:
+        raise ConnectionFailed(
+            f"{lacking}; {what}; raise the limit for pytest, or run fewer at once (--wisebot-concurrency)"
+        ) from None
 
 
 def _launched(target: str, output: IO[bytes]) -> _Child:

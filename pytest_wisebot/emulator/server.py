@@ -6,6 +6,8 @@ thousand concurrent runs take a minute and half of them time out; with these the
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import socket
 import socketserver
@@ -23,10 +25,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 
 from ..errors import ConfigurationError
+from ..exhaustion import NO_DESCRIPTOR, shortage
 from ..runs import Api
 from .control import Control
 from .faults import NO_BODY
-from .wire import Manner, Refused, Reply, Request
+from .wire import Manner, Refused, Reply, Request, unavailable
 from .workflows import Emulator
 
 HOST = "127.0.0.1"
@@ -40,6 +43,15 @@ ENDLESS_BODY = 256 * 1024 * 1024
 
 DRAIN_SECONDS = 5.0
 """How long what a refused client still sends is read, so that it gets to see its answer."""
+
+REFUSE_SECONDS = 0.25
+"""How long a client that is refused for want of a descriptor or thread may hold up the next one."""
+
+BACK_OFF_SECONDS = 0.05
+"""How long a listener rests when it cannot even refuse: its connections wait for as long."""
+
+QUIET_SECONDS = 10.0
+"""How long a listener that has reported a shortage reports no other."""
 
 _BLOCK = 64 * 1024
 
@@ -70,12 +82,14 @@ class EmulatorServer:
     def __init__(self, emulator: Emulator, ports: Ports = Ports(), key: str | None = None) -> None:
         with ExitStack() as opened:
 
-            def listen(name: str, port: int, answer: Callable[[Request], Reply]) -> str:
-                return opened.enter_context(_listening(name, port, answer, emulator.log.write))
+            def listen(
+                name: str, port: int, answer: Callable[[Request], Reply], kind: type[_Listener] = _Listener
+            ) -> str:
+                return opened.enter_context(_listening(name, port, partial(kind, port, answer, emulator.log.write)))
 
             self.origin = listen("webhook", ports.webhook, partial(emulator.answer, Api.WEBHOOK))
             self.base_url = listen("dashboard", ports.dashboard, partial(emulator.answer, Api.DASHBOARD))
-            self.control = listen("control", 0, Control(emulator, key).answer) if key else None
+            self.control = listen("control", 0, Control(emulator, key).answer, _ControlListener) if key else None
             self._open = opened.pop_all()
 
     def stop(self) -> None:
@@ -90,8 +104,8 @@ class EmulatorServer:
 
 
 @contextmanager
-def _listening(name: str, port: int, answer: Callable[[Request], Reply], log: Callable[[str], None]) -> Iterator[str]:
-    listener = _bound(name, port, answer, log)
+def _listening(name: str, port: int, make: Callable[[], _Listener]) -> Iterator[str]:
+    listener = _bound(name, port, make)
     # Polls often, because a stop waits for the poll to end.
     threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.05}, name=name, daemon=True).start()
     try:
@@ -101,15 +115,36 @@ def _listening(name: str, port: int, answer: Callable[[Request], Reply], log: Ca
         listener.server_close()
 
 
-def _bound(name: str, port: int, answer: Callable[[Request], Reply], log: Callable[[str], None]) -> _Listener:
+def _bound(name: str, port: int, make: Callable[[], _Listener]) -> _Listener:
     try:
-        return _Listener(port, answer, log)
+        return make()
     except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or error
+        reason = shortage(error) or getattr(error, "strerror", None) or error
         raise ConfigurationError(f"{name} port: cannot listen on {HOST}:{port}: {reason}") from None
 
 
+class _Spare:
+    """A file descriptor kept for the time when there is no other: given up, it makes room for one connection."""
+
+    def __init__(self) -> None:
+        self._descriptor: int | None = os.open(os.devnull, os.O_RDONLY)
+
+    def give_up(self) -> None:
+        """Makes room, if there is any to make."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def restore(self) -> None:
+        """Keeps a descriptor again, as soon as there is one."""
+        if self._descriptor is None:
+            with suppress(OSError):
+                self._descriptor = os.open(os.devnull, os.O_RDONLY)
+
+
 class _Listener(ThreadingHTTPServer):
+    """Accepts connections, each of which a thread serves. One that lacks descriptor or thread is refused in words."""
+
     request_queue_size = 1024  # 5 by default, and every client beyond waits 1, 3, 7 s for its repeated SYN
     daemon_threads = True
     allow_reuse_address = sys.platform != "win32"  # on Windows it would share a port that is in use
@@ -117,14 +152,97 @@ class _Listener(ThreadingHTTPServer):
     def __init__(self, port: int, answer: Callable[[Request], Reply], log: Callable[[str], None]) -> None:
         self.answer = answer
         self._log = log
-        super().__init__((HOST, port), _Handler)
+        self._quiet_until = 0.0
+        self.spare = _Spare()
+        try:
+            super().__init__((HOST, port), _Handler)
+        except BaseException:
+            self.spare.give_up()
+            raise
 
     def server_bind(self) -> None:
         socketserver.TCPServer.server_bind(self)  # HTTPServer's own asks the DNS for this machine's name as well
 
+    def server_close(self) -> None:
+        super().server_close()
+        self.spare.give_up()
+
+    def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
+        try:
+            return self.socket.accept()
+        except OSError as error:
+            if error.errno not in NO_DESCRIPTOR:
+                raise
+            return self.accept_without_descriptor(error)
+        except MemoryError as error:
+            time.sleep(BACK_OFF_SECONDS)
+            raise OSError(errno.ENOMEM, "out of memory") from error  # of the two, the library lives through this one
+
+    def accept_without_descriptor(self, error: OSError) -> tuple[socket.socket, tuple[str, int]]:
+        """Refuses the next connection in words, and raises ``error`` again, at which the library passes on."""
+        with suppress(OSError):
+            request, _ = self.accept_in_place_of_the_spare()
+            self.refuse(request, error)
+        self.spare.restore()
+        raise error
+
+    def accept_in_place_of_the_spare(self) -> tuple[socket.socket, tuple[str, int]]:
+        """The next connection, with the descriptor that was spared. If there is none, the listener rests."""
+        self.spare.give_up()
+        try:
+            return self.socket.accept()
+        except OSError:
+            time.sleep(BACK_OFF_SECONDS)
+            raise
+
+    def process_request(self, request: socket.socket, client_address: object) -> None:  # type: ignore[override]
+        try:
+            super().process_request(request, client_address)
+        except (RuntimeError, MemoryError) as error:
+            if shortage(error) is None:
+                raise
+            self.serve_without_thread(request, client_address, error)
+
+    def serve_without_thread(self, request: socket.socket, client_address: object, error: BaseException) -> None:  # noqa: ARG002
+        """Answers a connection for which no thread could be started."""
+        self.refuse(request, error)
+
+    def refuse(self, request: socket.socket, error: BaseException) -> None:
+        """Answers 503 and why, without a thread, and closes the connection."""
+        reply = unavailable(shortage(error) or "unavailable")
+        self._report(f"the emulator refused a request: {reply.body.decode()}")
+        head = f"HTTP/1.1 {reply.status} Service Unavailable\r\nServer: WisebotEmulator\r\nConnection: close\r\n"
+        fields = {**reply.headers, "Content-Length": str(len(reply.body))}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        with suppress(OSError), request:
+            request.settimeout(REFUSE_SECONDS)
+            request.sendall(f"{head}{lines}\r\n".encode() + reply.body)
+            request.shutdown(socket.SHUT_WR)
+            _drain(request.recv, REFUSE_SECONDS)
+
+    def _report(self, text: str) -> None:
+        if time.monotonic() >= self._quiet_until:
+            self._quiet_until = time.monotonic() + QUIET_SECONDS
+            self._log(text)
+
     def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002 (the library's signature)
         if not isinstance(sys.exception(), ConnectionError | TimeoutError):  # a client that went away is no error
             self._log(f"the emulator itself failed:\n{traceback.format_exc()}")
+
+
+class _ControlListener(_Listener):
+    """The control address, which answers at any time: with the spare descriptor, or in the listener's own thread."""
+
+    def accept_without_descriptor(self, error: OSError) -> tuple[socket.socket, tuple[str, int]]:  # noqa: ARG002
+        self.spare.restore()
+        return self.accept_in_place_of_the_spare()
+
+    def serve_without_thread(self, request: socket.socket, client_address: object, error: BaseException) -> None:  # noqa: ARG002
+        self.process_request_thread(request, client_address)
+
+    def shutdown_request(self, request: socket.socket | tuple[bytes, socket.socket]) -> None:
+        super().shutdown_request(request)
+        self.spare.restore()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -140,7 +258,7 @@ class _Handler(BaseHTTPRequestHandler):
         except Refused as refused:
             self._refuse(refused.reply)
         else:
-            self._send(self.server.answer(self._request(body)))
+            self._send(self._answer(body))
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_TRACE = serve  # noqa: N815 (the library's)
 
@@ -155,6 +273,14 @@ class _Handler(BaseHTTPRequestHandler):
         """The library's own refusals (a malformed request line and the like), in the emulator's words."""
         self.close_connection = True
         self._send(Refused(code, message or HTTPStatus(code).phrase, {"Connection": "close"}).reply)
+
+    def _answer(self, body: bytes) -> Reply:
+        try:
+            return self.server.answer(self._request(body))
+        except Exception as error:
+            if (lacking := shortage(error)) is None:
+                raise
+            return unavailable(lacking)
 
     def _request(self, body: bytes) -> Request:
         names = {name.lower() for name in self.headers}
@@ -192,10 +318,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(reply)
         self.connection.shutdown(socket.SHUT_WR)
         self.connection.settimeout(DRAIN_SECONDS)
-        enough = time.monotonic() + DRAIN_SECONDS
         with suppress(OSError):
-            while self.rfile.read1(_BLOCK) and time.monotonic() < enough:
-                pass
+            _drain(self.rfile.read1, DRAIN_SECONDS)
 
     def _send(self, reply: Reply) -> None:
         match reply.manner:
@@ -245,6 +369,13 @@ class _Handler(BaseHTTPRequestHandler):
         block = b"x" * _BLOCK
         for _ in range(ENDLESS_BODY // _BLOCK):
             self.wfile.write(block)
+
+
+def _drain(read: Callable[[int], bytes], seconds: float) -> None:
+    """Reads what a refused client still sends, so that it gets to see its answer."""
+    enough = time.monotonic() + seconds
+    while read(_BLOCK) and time.monotonic() < enough:
+        pass
 
 
 def _bounded(size: int) -> int:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from ..exhaustion import OUT_OF
+
 JSON = "application/json"
 
 
@@ -89,6 +91,16 @@ def json_bytes(value: Any) -> bytes:
         return json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
     except UnicodeEncodeError:  # a lone surrogate, which JSON can carry only as an escape
         return json.dumps(value, allow_nan=False).encode()
+
+
+ADVICE = "Raise the limit in the shell that starts pytest or the emulator, or run fewer at once (--wisebot-concurrency)"
+"""What to do about an emulator that has run out of something."""
+
+
+def unavailable(reason: str) -> Reply:
+    """503 without an envelope, for a client an answer without a verdict: why the emulator cannot run a workflow."""
+    advice = f" {ADVICE}." if reason.startswith(OUT_OF) else ""
+    return Reply(503, f"The emulator is {reason}.{advice}".encode(), {"Content-Type": "text/plain; charset=utf-8"})
 
 
 def json_reply(value: Any, status: int = 200) -> Reply:

@@ -6,6 +6,7 @@ one envelope. Where the page is silent (the status codes of refusals) it gives t
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 import re
@@ -14,11 +15,13 @@ import threading
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from urllib.parse import parse_qs, unquote
 
 from ..errors import ConfigurationError
+from ..exhaustion import causes, shortage
 from ..runs import TEST_HEADER, Api
 from . import checks
 from .calls import KEPT_INPUTS, Call, CallBook, Gauge, cleaned
@@ -26,7 +29,7 @@ from .faults import Fault, FaultQueue
 from .functions import Workflow, WorkflowFailure, parameters
 from .log import Log
 from .tokens import TokenMaker
-from .wire import JSON, Manner, Refused, Reply, Request, json_bytes, json_reply, same
+from .wire import JSON, Manner, Refused, Reply, Request, json_bytes, json_reply, same, unavailable
 
 if TYPE_CHECKING:
     from ..redaction import Redactor
@@ -40,6 +43,9 @@ tells a test of its calls, and Python's own bound for JSON lies below a thousand
 
 MOST_ARRIVED = 100
 """Credentials of requests that are remembered, so that no call shows them; those of the last requests."""
+
+MOST_BLOCKING = 100
+"""Places in async functions that block their event loops and are reported, each of them once."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -59,7 +65,7 @@ class Emulator:
 
     Attributes:
         token: the organisation key that the dashboard API takes.
-        log: the tracebacks of workflow functions.
+        log: the tracebacks of workflow functions, and the places where async ones block.
     """
 
     def __init__(self, *, token: str | None = None) -> None:
@@ -73,6 +79,7 @@ class Emulator:
         self._in_progress = Gauge()
         self._status_checks = 0
         self._arrived: dict[str, None] = {}
+        self._blocking: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
 
     def workflow(
@@ -242,18 +249,35 @@ class Emulator:
     def _run(self, visit: _Visit, workflow: Workflow) -> Reply:
         run_id = f"run_{secrets.token_hex(12)}"
         self._book.note(visit.number, ran=True, run_id=run_id)
-        # Read again, so that what the function does to its bag leaves the record as it arrived.
-        return Reply(200, self._outcome(visit.api, run_id, workflow, _input_bag(visit)), {"Content-Type": JSON})
+        try:
+            # Read again, so that what the function does to its bag leaves the record as it arrived.
+            return _answer(self._outcome(visit.api, run_id, workflow, _input_bag(visit)))
+        except BaseException as error:  # noqa: BLE001 (SystemExit and CancelledError too: all that a function does is answered)
+            self._report(f"workflow {workflow.id!r}, {run_id}:\n{traceback.format_exc()}")
+            reason = _fault_of_the_emulator(error)
+            _close_what_it_held(error)
+        if reason is not None:
+            return unavailable(reason)
+        return _answer(_envelope(visit.api, run_id, ok=False, value=INTERNAL_ERROR))
 
     def _outcome(self, api: Api, run_id: str, workflow: Workflow, bag: dict[str, Any]) -> bytes:
         try:
-            try:
-                return _envelope(api, run_id, ok=True, value=workflow.run(bag))
-            except WorkflowFailure as failure:
-                return _envelope(api, run_id, ok=False, value=failure.error)
-        except BaseException:  # noqa: BLE001 (with SystemExit and CancelledError: whatever a function does, it is answered)
-            self._report(f"workflow {workflow.id!r}, {run_id}:\n{traceback.format_exc()}")
-            return _envelope(api, run_id, ok=False, value=INTERNAL_ERROR)
+            return _envelope(api, run_id, ok=True, value=workflow.run(bag, partial(self._blocked, workflow, run_id)))
+        except WorkflowFailure as failure:
+            if shortage(failure) is not None:  # the function has put it into words of its own
+                raise
+            return _envelope(api, run_id, ok=False, value=failure.error)
+
+    def _blocked(self, workflow: Workflow, run_id: str, place: str) -> None:
+        with self._lock:
+            if (workflow.id, place) in self._blocking or len(self._blocking) >= MOST_BLOCKING:
+                return
+            self._blocking.add((workflow.id, place))
+        self._report(
+            f"workflow {workflow.id!r}, {run_id}:\nhas blocked its event loop for more than a second at {place}\n"
+            "Other runs go on. Declare the function with def in place of async def, or await what blocks in "
+            "asyncio.to_thread. This place is reported once."
+        )
 
     def _report(self, text: str) -> None:
         for credential in (self.token, *(workflow.secret for workflow in self._workflows.values())):
@@ -275,6 +299,45 @@ class Emulator:
         with self._lock:
             known = [self.token, *(workflow.secret for workflow in self._workflows.values()), *self._arrived]
         return Redactor(map(Secret, known))
+
+
+def load_what_runs_need(emulator: Emulator) -> None:
+    """Loads now what is else loaded late: at a thousand runs there may be no descriptor left to read a module."""
+    from .. import redaction  # noqa: F401
+
+    if any(inspect.iscoroutinefunction(workflow.function) for workflow in emulator.workflows.values()):
+        from . import loops  # noqa: F401
+
+
+def _answer(envelope: bytes) -> Reply:
+    return Reply(200, envelope, {"Content-Type": JSON})
+
+
+def _close_what_it_held(error: BaseException) -> None:
+    """Lets go of the variables of a function that has failed, its open files among them.
+
+    An exception of an async function refers to itself through its task, and would keep them until garbage is collected.
+    """
+    for cause in causes(error):
+        traceback.clear_frames(cause.__traceback__)
+
+
+_ANOTHER_LOOP = re.compile("(bound|attached|belongs) to a different (event )?loop|^Event loop is closed$")
+
+
+_SHARED = (
+    "unable to share asyncio objects between runs, since each run has an event loop of its own: make locks, queues and "
+    "clients inside the workflow function"
+)
+
+
+def _fault_of_the_emulator(error: BaseException) -> str | None:
+    """Why a function raised this through no fault of its own; None if that is its own affair."""
+    if (lacking := shortage(error)) is not None:
+        return lacking
+    if any(isinstance(cause, RuntimeError) and _ANOTHER_LOOP.search(str(cause)) for cause in causes(error)):
+        return _SHARED
+    return None
 
 
 def _workflow_id(api: Api, request: Request) -> str | None:

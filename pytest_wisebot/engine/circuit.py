@@ -8,6 +8,7 @@ from typing import Final
 
 from ..client import Target
 from ..errors import AuthenticationFailed, CircuitOpen, ConnectionFailed, NotRun
+from ..exhaustion import OUT_OF
 from ..runs import Api
 from .values import Outcome
 
@@ -52,7 +53,7 @@ class Circuit:
         Those that were under way when the row became too long are refused like those before them: they belong to the
         rest, for which one message is enough.
         """
-        if isinstance(outcome, NotRun):
+        if isinstance(outcome, NotRun) or _is_of_this_machine(outcome):
             return outcome
         about, kind = _refused(target, outcome)
         for other in _all_about(target):
@@ -69,6 +70,11 @@ class Circuit:
 
 def _open(target: Target, row: _Row) -> CircuitOpen:
     return CircuitOpen(f"{MOST_REFUSALS} runs in a row had failed at {target.host}: {row.kind}")
+
+
+def _is_of_this_machine(outcome: Outcome) -> bool:
+    """Whether a run had no connection for want of a descriptor here, which tells nothing of the host."""
+    return isinstance(outcome, ConnectionFailed) and outcome.reason.startswith(OUT_OF)
 
 
 def _refused(target: Target, outcome: Outcome) -> tuple[_About | None, str]:

@@ -7,15 +7,16 @@ import contextvars
 import itertools
 import os
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from typing import TypeVar
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from ..client import Client
-from ..errors import Cancelled, WisebotError
+from ..errors import Cancelled, ConnectionFailed, WisebotError
+from ..exhaustion import shortage
 from ..redaction import Redactor
 from ..runs import RunRequest
 from ..settings import Settings
@@ -68,9 +69,10 @@ class Engine:
         self._ahead: dict[str, Job] = {}
         self._shared: dict[str, list[Job]] = {}
         self._closed = False
-        self._stack = ExitStack()
-        self._portal: BlockingPortal = self._stack.enter_context(start_blocking_portal("asyncio"))
-        self._stack.enter_context(self._opened())
+        with _shortage_named(), ExitStack() as unless_opened:
+            self._portal: BlockingPortal = unless_opened.enter_context(start_blocking_portal("asyncio"))
+            unless_opened.enter_context(self._opened())
+            self._stack = unless_opened.pop_all()
 
     def ahead(self, runs: Iterable[Ahead], *, voices: int | None = None) -> None:
         """Starts declared runs before their tests ask, all handed over at once; a key that is known is left out.
@@ -266,6 +268,18 @@ class Engine:
             return self._portal.call(function)
         except RuntimeError:
             return otherwise()
+
+
+@contextmanager
+def _shortage_named() -> Iterator[None]:
+    """Raises what says that this process lacks descriptors or threads, in place of the system's own error."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        if (lacking := shortage(error)) is None:
+            raise
+        advice = "raise the limit for pytest, or run fewer at once (--wisebot-concurrency)"
+        raise ConnectionFailed(f"{lacking}; no run can be started; {advice}") from None
 
 
 def _over_budget(settings: Settings) -> str:

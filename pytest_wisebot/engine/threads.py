@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,7 +20,11 @@ class DaemonThreads(ThreadPoolExecutor):
     """
 
     def submit(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Calls ``function`` in a thread of its own."""
+        """Calls ``function`` in a thread of its own.
+
+        Raises:
+            OSError: the system starts no more threads.
+        """
         future: Future[T] = Future()
 
         def call() -> None:
@@ -32,7 +37,10 @@ class DaemonThreads(ThreadPoolExecutor):
             else:
                 future.set_result(result)
 
-        threading.Thread(target=call, daemon=True, name="wisebot").start()
+        try:
+            threading.Thread(target=call, daemon=True, name="wisebot").start()
+        except RuntimeError as error:  # for who looks up a host it is one of the system's errors
+            raise OSError(errno.EAGAIN, str(error)) from error
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:

@@ -313,8 +313,8 @@ class WisebotSession:
             self._home.engine.forget(key)
 
     def _traceback_of(self, run: WorkflowRun) -> str:
-        """What a workflow function of the emulator raised in this run; the answer itself does not tell."""
-        if run.source != "emulator" or run.ok or run.run_id is None:
+        """What a workflow function of the emulator raised in this run, or where it blocked: the answer has neither."""
+        if run.source != "emulator" or run.run_id is None:
             return ""
         from ..emulator import EmulatorHandle
 

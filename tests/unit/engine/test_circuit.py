@@ -24,6 +24,7 @@ from pytest_wisebot.client import Target
 from pytest_wisebot.engine.circuit import MOST_REFUSALS, Circuit
 from pytest_wisebot.engine.values import Outcome
 from pytest_wisebot.errors import NOBODY, Answer
+from pytest_wisebot.exhaustion import shortage
 from pytest_wisebot.redaction import Secret
 
 HOOK = Target(Api.WEBHOOK, "https://a.example", "triage", "the webhook secret env:A (wisebot.toml)")
@@ -63,6 +64,14 @@ def test_five_refusals_in_a_row_are_enough(outcome: Outcome) -> None:
     assert circuit.judge(HOOK, outcome) is outcome
     assert stops(circuit) is not None
     assert MOST_REFUSALS == 5
+
+
+def test_what_this_machine_lacks_neither_counts_nor_breaks_a_row() -> None:
+    """Runs that had no connection for want of descriptors here tell nothing of the host."""
+    lacking = [ConnectionFailed(shortage(error) or "") for error in (OSError(24, ""), OSError(23, ""), MemoryError())]
+    assert stops(after(*lacking * 10)) is None
+    assert stops(after(*[NOT_LISTENING] * 4, *lacking)) is None
+    assert stops(after(*[NOT_LISTENING] * 4, *lacking, NOT_LISTENING)) is not None
 
 
 def test_an_open_circuit_says_who_refused_and_why() -> None:
