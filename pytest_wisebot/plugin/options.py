@@ -75,6 +75,7 @@ def _add_runs(add: Callable[..., None]) -> None:
     add("--wisebot-session", metavar="ID", help="with last and resume: another session than the last one")
     add("--wisebot-prune", action="store_true", help="with record: remove the recordings that no test asks for")
     add("--wisebot-no-ahead", action="store_true", help="start no declared run before its test asks for it")
+    add("--wisebot-no-trace", action="store_true", help="send no traceparent header, by which servers' logs name a run")
     add("--wisebot-plan", action="store_true", help="say what the session would run, and run nothing")
 
 

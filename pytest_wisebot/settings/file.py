@@ -93,6 +93,9 @@ class EnvironmentTable(_Table):
     allow_http: bool = Field(
         False, description="Credentials may travel over plain HTTP to a host that is not loopback."
     )
+    trace: bool | None = Field(
+        None, description="Each request carries an id for servers' logs, the header traceparent. Default: true."
+    )
     protected: bool = Field(False, description="Refuses to run without --wisebot-allow-protected.")
     workflows: dict[str, WorkflowTable] = Field(
         default_factory=dict, description="The workflows of this environment, by the name that tests use."
