@@ -131,7 +131,7 @@ class Client:
         try:
             await flight.turns.again(pause)
         except NotRun as stopped:
-            # What provably did not start, and may not be tried again, was not run. What may have happened stays so.
+            # What did not start, and may not be tried again, was not run. What may have happened stays so.
             if isinstance(failure, NotStarted):
                 raise stopped from None
             raise failure from None

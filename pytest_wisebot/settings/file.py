@@ -79,7 +79,7 @@ class EnvironmentTable(_Table):
         None, description="How many runs may be in flight at once. Default: 8."
     )
     retries: Annotated[int, AfterValidator(at_least(0))] | None = Field(
-        None, description="How often a run that provably did not start is tried again. Default: 2."
+        None, description="How often a run that by the contract did not start is tried again. Default: 2."
     )
     max_runs: Annotated[int, AfterValidator(at_least(0))] | None = Field(
         None, description="How many requests for runs one session may send, retries included. Default: no limit."

@@ -82,7 +82,7 @@ class Settings:
         timeout: seconds for a whole run, its retries and back-off included.
         connect_timeout: seconds for making a connection.
         concurrency: how many runs may be in flight at once.
-        retries: how often a run that provably did not start is tried again.
+        retries: how often a run that by the contract did not start is tried again.
         max_runs: how many requests for runs may be sent in one session, retries included; None sets no limit.
         max_response_mib: the largest answer that is read, in MiB.
         recordings: the folder of recorded runs.
