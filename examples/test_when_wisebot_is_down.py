@@ -26,7 +26,7 @@ def test_too_many_requests_is_waited_out(trigger_workflow: TriggerWorkflow, emul
 
     run = trigger_workflow("triage", INPUTS)
 
-    # 429 means that the run did not start, so it is safe to try again: two requests, one run.
+    # 429 without a runId means that no run was made, so it is safe to try again: two requests, one run.
     assert_ok(run)
     assert run.attempts == 2
     assert [call.ran for call in emulator.calls("triage")] == [False, True]

@@ -63,6 +63,9 @@ if TYPE_CHECKING:
         RequestRejected as RequestRejected,
     )
     from .errors import (
+        RunNotFinished as RunNotFinished,
+    )
+    from .errors import (
         RunTimedOut as RunTimedOut,
     )
     from .errors import (
@@ -117,6 +120,7 @@ _HOMES = {
     "Redirected": ".errors",
     "Rejected": ".errors",
     "RequestRejected": ".errors",
+    "RunNotFinished": ".errors",
     "RunTimedOut": ".errors",
     "ServiceUnavailable": ".errors",
     "Settings": ".settings.values",

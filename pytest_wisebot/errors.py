@@ -5,19 +5,20 @@
     WisebotError
     ├─ ConfigurationError       the user: an option, wisebot.toml, a marker, a credential
     ├─ InfrastructureError      no verdict on the workflow is possible
-    │  ├─ NotStarted            provably no run: retried, then raised
+    │  ├─ NotStarted            by the contract no run: retried, then raised
     │  │  ├─ ConnectionFailed      no connection: name, route, TLS, or nobody listening
-    │  │  ├─ RateLimited           429
-    │  │  └─ ServiceUnavailable    503 that says when to come back
-    │  ├─ Rejected              refused, never retried
-    │  │  ├─ AuthenticationFailed  401 or 403
+    │  │  └─ RateLimited           429 without a runId
+    │  ├─ Rejected              refused, never retried; itself: 401 or 403 of what stands before Wisebot
+    │  │  ├─ AuthenticationFailed  401 or 403 of Wisebot: JSON, plain text, or empty
     │  │  ├─ WorkflowNotFound      404
     │  │  ├─ Redirected            3xx: followed, it would carry the credential to another host
     │  │  └─ RequestRejected       any other 4xx
     │  ├─ OutcomeUnknown        may have run: retried only if the workflow is idempotent
     │  │  ├─ RunTimedOut           the deadline passed after the request had been sent
     │  │  ├─ ConnectionLost        the connection ended before the answer was whole
-    │  │  └─ GatewayFailed         5xx without an envelope
+    │  │  ├─ GatewayFailed         408, 460, 499, and any other 5xx without an envelope
+    │  │  ├─ ServiceUnavailable    503, with Retry-After or without
+    │  │  └─ RunNotFinished        202, or an envelope whose status says queued or running, and no result
     │  └─ UnexpectedResponse    a 2xx answer that is no envelope: not JSON, too large, too deep
     ├─ NotRun                   stopped before it was sent
     │  ├─ BudgetExhausted          the session may not start as many runs
@@ -76,6 +77,7 @@ class Attempted:
         attempts: how many attempts were made.
         environment: the environment of ``wisebot.toml`` that was in force, if any.
         commands: what repeats the request by hand, with the credential named by its reference.
+        trace: the header ``traceparent`` of the attempt that the error is about; empty where none went out.
     """
 
     workflow: str
@@ -84,6 +86,7 @@ class Attempted:
     attempts: int = 0
     environment: str | None = None
     commands: tuple[str, ...] = ()
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +99,17 @@ class Answer:
     """The first 300 characters of the body, cleaned of credentials and control characters."""
     retry_after: float | None = None
     """Seconds that the server asked us to wait, when it did."""
+    unread: str = ""
+    """Why the body, or the rest of it, could not be read, in words that go on after "the body …"."""
+    run_id: str | None = None
+    """The ``runId`` of a run that was accepted and whose end is unknown, cleaned and cut; else None."""
 
     def __str__(self) -> str:
         kind = f" ({self.content_type})" if self.content_type else ""
         wait = f", asks to wait {self.retry_after:g} s" if self.retry_after is not None else ""
-        text = f": {self.excerpt}" if self.excerpt else ", empty"
-        return f"status {self.status_code}{kind}{wait}{text}"
+        unread = f", its body {self.unread}" if self.unread else ""
+        text = f": {self.excerpt}" if self.excerpt else "" if self.unread else ", empty"
+        return f"status {self.status_code}{kind}{wait}{unread}{text}"
 
 
 NOBODY = Attempted(workflow="", api="", host="")
@@ -146,6 +154,11 @@ class InfrastructureError(WisebotError):
         return self.attempted.attempts
 
     @property
+    def trace(self) -> str:
+        """The header ``traceparent`` of the attempt, by which a server's logs name it; empty where none went out."""
+        return self.attempted.trace
+
+    @property
     def status_code(self) -> int | None:
         """The answer's HTTP status; None when nothing was answered."""
         return self.answer.status_code if self.answer else None
@@ -179,11 +192,16 @@ class InfrastructureError(WisebotError):
         if self.answer is not None:
             lines.append(f"  answer: {self.answer}")
         lines.append(f"  {self.outcome}{_attempts_in_words(asked.attempts)}")
+        if asked.trace:
+            lines.append(f"  traceparent: {asked.trace}")
         return "\n".join(lines)
 
 
 class NotStarted(InfrastructureError):
-    """The run provably did not start. It was tried again as often as ``--wisebot-retries`` allows."""
+    """By the contract no run was made. It was tried again as often as ``--wisebot-retries`` allows.
+
+    Each run has a ``runId``: an answer that has none, and says "too many requests", tells of no run.
+    """
 
     outcome = "The run did not start."
 
@@ -193,21 +211,21 @@ class ConnectionFailed(NotStarted):
 
 
 class RateLimited(NotStarted):
-    """Wisebot answered 429."""
-
-
-class ServiceUnavailable(NotStarted):
-    """Wisebot answered 503 and said when to come back (``Retry-After``)."""
+    """429 without a ``runId``."""
 
 
 class Rejected(InfrastructureError):
-    """The request was refused. Trying again would not help, so nobody did."""
+    """The request was refused, and was not tried again.
+
+    Itself, and none of its branches: 401 or 403 as an HTML page, or with ``Retry-After``. That is how firewalls answer
+    that stand before Wisebot, and it says nothing of the credential.
+    """
 
     outcome = "The run was refused."
 
 
 class AuthenticationFailed(Rejected):
-    """401 or 403: the credential is wrong, has expired, or may not start this workflow from here."""
+    """401 or 403 of Wisebot: the credential is wrong, has expired, or may not start this workflow from here."""
 
 
 class WorkflowNotFound(Rejected):
@@ -240,7 +258,21 @@ class ConnectionLost(OutcomeUnknown):
 
 
 class GatewayFailed(OutcomeUnknown):
-    """A 5xx answer that is not Wisebot's envelope, as a gateway in front of it gives."""
+    """A 5xx answer without an envelope, or 408, 460 or 499: a gateway stopped waiting, and not the workflow."""
+
+
+class ServiceUnavailable(OutcomeUnknown):
+    """503, with ``Retry-After`` or without.
+
+    Gateways answer so after a time-out of their own, when the run has happened.
+    """
+
+
+class RunNotFinished(OutcomeUnknown):
+    """The run was accepted, and its end is unknown: Wisebot has no documented way to ask for it later.
+
+    An answer with status 202, or an envelope whose ``status`` says queued or running, without result and error.
+    """
 
 
 class UnexpectedResponse(InfrastructureError):

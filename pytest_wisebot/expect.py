@@ -21,15 +21,18 @@ _MISSING: Final = object()
 
 
 def assert_ok(run: WorkflowRun) -> None:
-    """The workflow ran and succeeded: the envelope's ``ok`` is true.
+    """The workflow ran and succeeded: the envelope's ``ok`` is true, and nothing in the answer contradicts it.
 
     Raises:
-        AssertionError: it failed; the message has its error and the command that repeats the run.
+        AssertionError: it failed, or has a `WorkflowRun.contradiction`; the message has its error and the command that
+            repeats the run.
     """
     __tracebackhide__ = True
     _checked(run)
     if not run.ok:
         _fail(run, "expected it to succeed, it failed")
+    if run.contradiction:
+        _fail(run, f"expected it to succeed, {_contradicted(run)}")
 
 
 def assert_failed(run: WorkflowRun, match: str | None = None) -> None:
@@ -46,7 +49,7 @@ def assert_failed(run: WorkflowRun, match: str | None = None) -> None:
     __tracebackhide__ = True
     _checked(run)
     if run.ok:
-        _fail(run, "expected it to fail, it succeeded")
+        _fail(run, f"expected it to fail, {_contradicted(run) if run.contradiction else 'it succeeded'}")
     if match is not None and not _found(match, run.error):
         _fail(run, f"it failed, but not with an error that matches {match!r}")
 
@@ -110,6 +113,10 @@ def _fail(run: WorkflowRun, what: str, details: list[str] | None = None) -> NoRe
     raise AssertionError(
         "\n".join([f'workflow "{run.workflow}" over the {run.api} API: {what}', *_lines(run, details)])
     )
+
+
+def _contradicted(run: WorkflowRun) -> str:
+    return f"its answer contradicts itself: ok: true, beside {run.contradiction}"
 
 
 def _lines(run: WorkflowRun, details: list[str] | None) -> Iterator[str]:
@@ -218,6 +225,8 @@ def _deviations(run: WorkflowRun) -> Iterator[str]:
         yield f"error: the run succeeded, got {brief(run.error)}"
     if not run.ok and not isinstance(run.error, str | Mapping):
         yield f"error: expected a text or an object, got {'none' if run.error is None else brief(run.error)}"
+    if run.ok and run.status_code >= 400:
+        yield f"ok: true, beside HTTP status {run.status_code}"
     for key in run.extra:
         if key != "runId":
             yield f"{key}: is not documented, got {brief(run.extra[key])}"

@@ -6,7 +6,8 @@ import hashlib
 import importlib
 import json
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from enum import Enum, StrEnum
@@ -124,6 +125,50 @@ class RunRequest:
         return self.key == other.key and self.secret == other.secret
 
 
+UNFINISHED = frozenset(
+    {
+        *("accepted", "deferred", "delayed", "enqueued", "executing", "initialising", "initializing", "inprogress"),
+        *("inqueue", "notstarted", "ongoing", "paused", "pending", "preparing", "processing", "queued", "queueing"),
+        *("queuing", "received", "requested", "retrying", "running", "scheduled", "started", "starting", "submitted"),
+        *("suspended", "waiting", "working"),
+    }
+)
+"""What ``status`` says of a run that has not ended, in letters alone. Words of job APIs: Wisebot documents none."""
+
+FAILED = frozenset(
+    {
+        *("abort", "aborted", "canceled", "cancelled", "crashed", "denied", "error", "errored", "expired", "fail"),
+        *("failed", "failure", "halted", "incomplete", "interrupted", "killed", "rejected", "terminated", "timedout"),
+        *("timeout", "unsuccessful"),
+    }
+)
+"""What ``status`` says of a run that did not end well, in letters alone."""
+
+
+def says_unfinished(status: object) -> bool:
+    """Whether an answer's ``status`` says that the run has not ended: "queued", "In progress", "waiting for input"."""
+    letters, first = _letters_of(status)
+    return letters in UNFINISHED or first in ("pending", "queued", "running", "waiting")
+
+
+def says_failed(status: object) -> bool:
+    """Whether an answer's ``status`` says that the run failed, be it in part: "partial", "completed with errors"."""
+    letters, first = _letters_of(status)
+    in_part = letters.startswith("partial") or letters.endswith(("witherrors", "withfailures"))
+    return in_part or letters in FAILED or first in ("failed", "failure", "error")
+
+
+def _letters_of(status: object) -> tuple[str, str]:
+    """A status without case and what stands between its words, and its first word; empty where it is not a string."""
+    words = re.findall(r"[^\W_]+", status.casefold()) if isinstance(status, str) else []
+    return "".join(words), words[0] if words else ""
+
+
+def is_no_error(error: object) -> bool:
+    """Whether an answer's ``error`` says that there is none: null, false, 0, or an empty string, list or object."""
+    return not (error.strip() if isinstance(error, str) else error)
+
+
 KEPT = ("recording", "last")
 """The sources of runs that were made earlier and kept."""
 
@@ -189,8 +234,26 @@ class WorkflowRun:
         """Whether it was made earlier and kept, and not in this session."""
         return self.source in KEPT
 
+    @property
+    def contradiction(self) -> str:
+        """What the answer says against its own ``ok: true``, in a few words; empty where it says nothing against it.
+
+        An ``error``, a ``status`` beyond the four documented keys that says failed or partial, or an HTTP status of
+        400 or more. Computed, so that runs that were kept have it, too; ``ok`` stays what was sent.
+        """
+        return "; ".join(self._against_ok()) if self.ok else ""
+
+    def _against_ok(self) -> Iterator[str]:
+        if not is_no_error(self.error):
+            yield f"error {brief(self.error)}"
+        if says_failed(self.extra.get("status")):
+            yield f"status {brief(self.extra['status'])}"
+        if self.status_code >= 400:
+            yield f"HTTP status {self.status_code}"
+
     def __repr__(self) -> str:
-        verdict = "ok" if self.ok else f"failed: {brief(self.error)}"
+        against = f", contradicted by {self.contradiction}" if self.contradiction else ""
+        verdict = f"ok{against}" if self.ok else f"failed: {brief(self.error)}"
         return (
             f"<WorkflowRun {self.workflow} ({self.api}, {self.run_id or 'no runId'}, {self.elapsed:.2f} s) {verdict}>"
         )

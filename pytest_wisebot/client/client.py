@@ -20,9 +20,7 @@ import httpx
 from ..apis import Prepared, prepare, status_check
 from ..envelope import Envelope
 from ..errors import (
-    Answer,
     Attempted,
-    AuthenticationFailed,
     ConfigurationError,
     ConnectionFailed,
     ConnectionLost,
@@ -38,6 +36,7 @@ from ..settings import Settings
 from .exchange import Exchanger, MockedError, Received, is_of_the_network
 from .flight import Flight, Target
 from .routes import Routes
+from .trace import Trace
 from .verdict import AnswerReader
 
 LONGEST_PAUSE: Final = 60.0
@@ -67,9 +66,11 @@ class Client:
     ) -> None:
         self._settings = settings
         self._jitter = jitter or random.Random().random  # and not the shared one, whose numbers a test may count on
-        self._exchanger = Exchanger(settings, redactor, Routes(variables))
-        self._reader = AnswerReader(redactor)
-        self._token_check: asyncio.Task[Answer | None] | None = None
+        self._exchanger = Exchanger(settings, Routes(variables))
+        self._reader = AnswerReader(redactor, settings.max_response_mib * 2**20)
+        self._trace = Trace(sends=settings.trace)
+        self._check = Flight()
+        self._token_check: asyncio.Task[Received | None] | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -130,7 +131,7 @@ class Client:
         try:
             await flight.turns.again(pause)
         except NotRun as stopped:
-            # What provably did not start, and may not be tried again, was not run. What may have happened stays so.
+            # What did not start, and may not be tried again, was not run. What may have happened stays so.
             if isinstance(failure, NotStarted):
                 raise stopped from None
             raise failure from None
@@ -158,6 +159,7 @@ class Client:
     # --- one attempt
 
     async def _attempt(self, prepared: Prepared, flight: Flight) -> WorkflowRun:
+        flight.trace = self._trace.span()
         try:
             received = await self._exchanger.exchange(prepared.outgoing, flight)
         except (httpx.InvalidURL, UnicodeError) as error:  # an id that is too long, a host that no DNS name can be
@@ -223,6 +225,7 @@ class Client:
             attempts=flight.attempts,
             environment=self._settings.environment_of(request.api),
             commands=prepared.commands,
+            trace=flight.trace if flight.sent else "",
         )
 
     # --- the dashboard token, checked once before the first run
@@ -236,27 +239,28 @@ class Client:
         # hanging must not use up the time of a run that it may answer.
         seconds = prepared.request.timeout if prepared.request.timeout is not None else self._settings.timeout
         done, _ = await asyncio.wait([self._token_check], timeout=min(STATUS_LIMIT, seconds / 2))
-        answer = self._token_check.result() if done else None
-        if answer is not None:
-            asked = self._attempted(prepared, Flight())
-            reason = f"{prepared.credential} was refused by GET /api/v1/status; no run was started"
-            raise AuthenticationFailed(reason, asked, answer)
+        received = self._token_check.result() if done else None
+        if received is not None:
+            raise await self._reader.refused_token(
+                received, prepared.credential, self._attempted(prepared, self._check)
+            )
 
-    async def _refused_token(self) -> Answer | None:
+    async def _refused_token(self) -> Received | None:
         """The answer that refuses the token; None when it is good, or when nobody can say: then the run finds out."""
         outgoing = status_check(self._settings)
         if outgoing is None:
             return None
+        self._check.trace = self._trace.span()
         try:
             async with asyncio.timeout(STATUS_LIMIT):
-                received = await self._exchanger.exchange(outgoing, Flight())
+                received = await self._exchanger.exchange(outgoing, self._check)
         except MockedError:
             return None
         except Exception as error:
             if not is_of_the_network(error):
                 raise
             return None
-        return self._reader.answer(received) if received.status_code in (401, 403) else None
+        return received if received.status_code in (401, 403) else None
 
 
 def _target(prepared: Prepared) -> Target:

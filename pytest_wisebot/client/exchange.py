@@ -3,6 +3,7 @@
 Of httpx its transport alone is used, on purpose. Each attempt has a connection of its own: of a reused one nobody could
 tell whether it was stale or the run was lost. Nothing follows redirects (one would carry ``X-Workflow-Secret`` to
 another host), reads ``.netrc`` or keeps cookies; answers are asked for unpacked and read in pieces up to a limit.
+What comes packed all the same is unpacked by `unpacking`, within the same limit.
 """
 
 from __future__ import annotations
@@ -28,17 +29,28 @@ from .routes import Routes
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """An answer as it came over the wire; ``flaw`` is why its body cannot be an envelope, if that is known already."""
+    """An answer as it came over the wire.
+
+    Attributes:
+        flaw: why the body cannot be an envelope, if that is known already.
+        unread: why the body, or the rest of it, could not be unpacked; empty where it could.
+        encodings: those that the answer names and that were not undone.
+    """
 
     status_code: int
     headers: httpx.Headers
     body: bytes
     flaw: str | None = None
+    unread: str = ""
+    encodings: str = ""
 
 
 class MockedError(Exception):
     """An answer came although nothing was sent: something in this process answers in the network's place."""
 
+
+TRACE_HEADER: Final = "traceparent"
+"""The header of the W3C's trace context by which gateways and servers name a request in their logs."""
 
 _OF_EVERY_REQUEST: Final = {"User-Agent": f"pytest-wisebot httpx/{httpx.__version__}", "Connection": "close"}
 
@@ -58,13 +70,11 @@ class Exchanger:
 
     Args:
         settings: the limits.
-        redactor: cleans what a flaw quotes of an answer.
         routes: opens the connections.
     """
 
-    def __init__(self, settings: Settings, redactor: Redactor, routes: Routes) -> None:
+    def __init__(self, settings: Settings, routes: Routes) -> None:
         self._settings = settings
-        self._redactor = redactor
         self._routes = routes
         self._timeout = httpx.Timeout(None, connect=settings.connect_timeout).as_dict()
 
@@ -79,7 +89,7 @@ class Exchanger:
         connection = _Connection(flight)
         async with self._routes.transport(outgoing.host) as transport:
             try:
-                response = await transport.handle_async_request(self._request(outgoing, connection))
+                response = await transport.handle_async_request(self._request(outgoing, connection, flight.trace))
             except asyncio.CancelledError:
                 await connection.close()
                 raise
@@ -89,26 +99,23 @@ class Exchanger:
             stream = response.stream
             assert isinstance(stream, httpx.AsyncByteStream)
             try:
-                body, flaw = await self._read(response.headers, stream)
+                body, flaw = await self._read(stream)
             finally:
                 await stream.aclose()
             flight.received = len(body)
             return Received(response.status_code, response.headers, body, flaw)
 
-    def _request(self, outgoing: Outgoing, connection: _Connection) -> httpx.Request:
+    def _request(self, outgoing: Outgoing, connection: _Connection, trace: str) -> httpx.Request:
         return httpx.Request(
             outgoing.method,
             _parsed(outgoing.url),
-            headers=outgoing.open_headers() | _OF_EVERY_REQUEST,
+            headers=outgoing.open_headers() | _OF_EVERY_REQUEST | ({TRACE_HEADER: trace} if trace else {}),
             content=outgoing.body,
             extensions={"trace": connection.trace, "timeout": self._timeout},
         )
 
-    async def _read(self, headers: httpx.Headers, stream: httpx.AsyncByteStream) -> tuple[bytes, str | None]:
-        """The body, and why it cannot be an envelope, if it cannot."""
-        encoding = headers.get("content-encoding", "").strip().lower()
-        if encoding not in ("", "identity"):
-            return b"", f"is packed ({excerpt(encoding, self._redactor)}), though it was asked for unpacked"
+    async def _read(self, stream: httpx.AsyncByteStream) -> tuple[bytes, str | None]:
+        """The body as it came, and why it cannot be an envelope, if it cannot."""
         limit = self._settings.max_response_mib * 2**20
         body = bytearray()
         async for piece in stream:

@@ -78,9 +78,11 @@ class Flight:
     started_at: datetime | None = None
     received: int = 0
     """Bytes of the answer."""
+    trace: str = ""
+    """The header ``traceparent`` of the attempt that is under way, or that was the last; empty without one."""
     asked: Attempted | None = None
     failure: InfrastructureError | None = None
-    """The last attempt's error, or an earlier one's after which the run may have happened."""
+    """The last attempt's error, or that of the last one after which the run may have happened."""
 
     @property
     def sent(self) -> bool:
@@ -91,11 +93,12 @@ class Flight:
         """A new attempt."""
         self.attempts += 1
         self.sent_at = None
+        self.trace = ""
 
     def keep(self, failure: InfrastructureError) -> None:
         """Remembers why an attempt failed; that a run may have happened is not forgotten over a later error."""
         self.sent_at = None
-        if not isinstance(self.failure, OutcomeUnknown):
+        if isinstance(failure, OutcomeUnknown) or not isinstance(self.failure, OutcomeUnknown):
             self.failure = failure
 
     def begin_to_send(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import email.utils
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -20,13 +21,17 @@ from ..errors import (
     InfrastructureError,
     RateLimited,
     Redirected,
+    Rejected,
     RequestRejected,
+    RunNotFinished,
     ServiceUnavailable,
     UnexpectedResponse,
     WorkflowNotFound,
 )
 from ..redaction import Redactor
+from ..runs import brief, is_no_error, says_unfinished
 from .exchange import Received, excerpt
+from .unpacking import encodings_of, is_text, unpacked
 
 _A_YEAR: Final = 365 * 86_400.0
 """Seconds. A server that says more says "never", and what says so must stay a finite number."""
@@ -34,16 +39,27 @@ _A_YEAR: Final = 365 * 86_400.0
 LARGE: Final = 256 * 1024
 """Bytes of an answer from which on it is read in a thread of its own."""
 
+MOST_OF_A_RUN_ID: Final = 120
+"""Characters of a ``runId`` that an error shows."""
+
+PARTS: Final = (206, 226)
+"""Statuses of answers that hold a part, or a difference, and not the whole."""
+
+STOPPED_WAITING: Final = (408, 460, 499)
+"""Statuses below 500 by which gateways say that one side was too slow: Envoy's, Amazon's and nginx's."""
+
 
 class AnswerReader:
     """Reads answers.
 
     Args:
         redactor: cleans what a run holds of an answer, and what an error quotes of it.
+        limit: bytes that a packed answer may unpack to.
     """
 
-    def __init__(self, redactor: Redactor) -> None:
+    def __init__(self, redactor: Redactor, limit: int = 16 * 2**20) -> None:
         self._redactor = redactor
+        self._limit = limit
 
     async def read(self, received: Received, credential: str, asked: Attempted) -> Envelope | InfrastructureError:
         """The run that an answer tells of, or why it tells of none.
@@ -53,17 +69,52 @@ class AnswerReader:
             credential: what an error calls the credential.
             asked: what was asked of whom, for an error's words.
         """
+        received = await self._unpacked(received)
         envelope, flaw = await self._opened(received)
         status = received.status_code
-        if envelope is not None and (200 <= status < 300 or (status >= 400 and envelope.run_id is not None)):
-            return envelope
+        if envelope is not None and (_is_of_a_run(status, envelope) or status == 429):
+            if unfinished := _unfinished(status, envelope):
+                return self._not_finished(unfinished, envelope.run_id, asked, self.answer(received))
+            if _is_of_a_run(status, envelope):
+                return envelope
         answer = self.answer(received)
-        kind, reason = _refusal(status, answer, credential)
+        if status == 202:
+            return self._not_finished(f"status 202, and the answer {flaw}", None, asked, answer)
+        kind, reason = _refusal(received, answer, credential)
         if 300 <= status < 400:
             reason = f"redirected to {self._redirect_host(received)}, which is not followed"
         elif 200 <= status < 300:
-            reason = f"the answer {flaw}"
+            reason = f"the answer {flaw or f'is a part of one alone (status {status})'}"
         return kind(reason, asked, answer)
+
+    async def refused_token(self, received: Received, credential: str, asked: Attempted) -> InfrastructureError:
+        """What an answer with 401 or 403 to ``GET /api/v1/status`` means, before which no run is started."""
+        received = await self._unpacked(received)
+        answer = self.answer(received)
+        if before := _before_wisebot(received, answer):
+            return Rejected(f"GET /api/v1/status was {before}; no run was started", asked, answer)
+        reason = f"{credential} was refused by GET /api/v1/status; no run was started"
+        return AuthenticationFailed(reason, asked, answer)
+
+    def _not_finished(self, how: str, run_id: str | None, asked: Attempted, answer: Answer) -> RunNotFinished:
+        run_id = excerpt(run_id, self._redactor)[:MOST_OF_A_RUN_ID] if run_id else None
+        known = f"runId {run_id}" if run_id else "no runId"
+        return RunNotFinished(
+            f"accepted, and its end is unknown: {how}; {known}", asked, replace(answer, run_id=run_id)
+        )
+
+    async def _unpacked(self, received: Received) -> Received:
+        """The answer with its body unpacked, as far as that goes."""
+        encodings = encodings_of(received.headers.get("content-encoding", ""))
+        if not encodings or not received.body:
+            return received
+        found = await asyncio.to_thread(unpacked, received.body, encodings, self._limit)
+        names = excerpt(", ".join(found.ignored), self._redactor)
+        flaw, body = found.flaw, found.body
+        if not flaw and names and not is_text(body):
+            flaw, body = f"is packed ({names}), which cannot be unpacked", b""
+        whole = received.flaw or flaw or None
+        return replace(received, body=body, flaw=whole, unread=(whole or "") if flaw else "", encodings=names)
 
     async def _opened(self, received: Received) -> tuple[Envelope | None, str]:
         """The envelope, or why there is none. A large answer takes seconds, which other runs' deadlines do not pay."""
@@ -74,7 +125,8 @@ class AnswerReader:
                 return self._parsed(received.body), ""
             return await asyncio.to_thread(self._parsed, received.body), ""
         except NoEnvelopeError as error:
-            return None, str(error)
+            named = f" (Content-Encoding: {received.encodings})" if received.encodings else ""
+            return None, f"{error}{named}"
 
     def _parsed(self, body: bytes) -> Envelope:
         """The envelope, clean: here, once, so that every test sees the same, from whatever source its run comes."""
@@ -97,7 +149,8 @@ class AnswerReader:
         # Blanks go first, and far more is cleaned than shown: where the text is cut, half a credential may stand.
         text = re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", received.body[:LARGE].decode("utf-8", "replace"))
         text = excerpt(text[:65536], self._redactor)
-        return Answer(received.status_code, content_type, text, retry_after(received.headers))
+        unread = received.unread or ("has no text" if received.body.strip() and not text else "")
+        return Answer(received.status_code, content_type, text, retry_after(received.headers), unread)
 
     def _redirect_host(self, received: Received) -> str:
         try:
@@ -107,22 +160,59 @@ class AnswerReader:
         return excerpt(host, self._redactor) if host else "another place"
 
 
-def _refusal(status: int, answer: Answer, credential: str) -> tuple[type[InfrastructureError], str]:
+def _is_of_a_run(status: int, envelope: Envelope) -> bool:
+    """Whether an envelope tells of a run: by the contract each run has a ``runId``, and a refusal has none."""
+    if status >= 400:
+        return bool(envelope.run_id)
+    return 200 <= status < 300 and status not in PARTS
+
+
+def _unfinished(status: int, envelope: Envelope) -> str:
+    """What says that a run was accepted and has not ended; empty where its envelope says how it ended."""
+    if envelope.result is not None or not is_no_error(envelope.error):
+        return ""
+    said = envelope.extra.get("status")
+    if says_unfinished(said):
+        return f"its status is {brief(said)}"
+    return "status 202, without result or error" if status == 202 else ""
+
+
+def _refusal(received: Received, answer: Answer, credential: str) -> tuple[type[InfrastructureError], str]:
     """The error that a status without a run stands for."""
-    if status == 429:
-        return RateLimited, "too many requests"
-    if status == 503 and answer.retry_after is not None:
-        return ServiceUnavailable, "not available for now"
-    if status >= 500:
-        return GatewayFailed, "a gateway or the server failed"
+    status = received.status_code
+    before = _before_wisebot(received, answer)
+    if status in (401, 403) and before:
+        return Rejected, before
     named: dict[int, tuple[type[InfrastructureError], str]] = {
         401: (AuthenticationFailed, f"{credential} was refused"),
         403: (AuthenticationFailed, f"{credential} may not start this run"),
-        404: (WorkflowNotFound, "no such workflow at this host"),
+        404: (WorkflowNotFound, f"{before}: is it Wisebot's host?" if before else "no such workflow at this host"),
+        407: (RequestRejected, "a proxy on the way asks for a credential of its own"),
+        429: (RateLimited, "too many requests"),
+        503: (ServiceUnavailable, "not available for now"),
+        511: (GatewayFailed, "the network asks for a log-in"),
+        **dict.fromkeys(STOPPED_WAITING, (GatewayFailed, "a gateway stopped waiting for the answer")),
     }
+    if status in named:
+        return named[status]
+    if status >= 500:
+        return GatewayFailed, "a gateway or the server failed"
     if status >= 400:
-        return named.get(status, (RequestRejected, "the request was refused"))
-    return (Redirected, "redirected") if status >= 300 else (UnexpectedResponse, "the answer is no envelope")
+        return RequestRejected, "the request was refused"
+    return (Redirected, "redirected") if status >= 300 else (UnexpectedResponse, f"no final answer (status {status})")
+
+
+def _before_wisebot(received: Received, answer: Answer) -> str:
+    """How an answer shows that what stands before Wisebot has given it: a page, or a time to come back at.
+
+    Wisebot's own answers are JSON, plain text or empty. A firewall's page says nothing of the credential.
+    """
+    media = answer.content_type.partition(";")[0].strip().lower()
+    body = received.body.lstrip(b"\xef\xbb\xbf \t\r\n")
+    is_page = re.match(rb"<[!?a-z]", body, re.IGNORECASE) is not None
+    if not body.startswith((b"{", b"[")) and (is_page or "html" in media or "xml" in media):
+        return f"refused before Wisebot answered ({media if 'ml' in media else 'a page'})"
+    return "refused before Wisebot answered (with Retry-After)" if "retry-after" in received.headers else ""
 
 
 def retry_after(headers: httpx.Headers) -> float | None:

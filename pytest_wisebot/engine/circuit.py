@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..client import Target
-from ..errors import AuthenticationFailed, CircuitOpen, ConnectionFailed, NotRun
+from ..errors import AuthenticationFailed, CircuitOpen, ConnectionFailed, NotRun, Rejected
 from ..exhaustion import OUT_OF
 from ..runs import Api
 from .values import Outcome
@@ -29,8 +29,8 @@ class _Row:
 class Circuit:
     """Counts the runs in a row that were refused for one reason, each with all its retries, and says when it is enough.
 
-    What is refused is a host (not found, nobody listening) or a credential. A webhook secret is a workflow's own, and
-    so is a 403: neither stops the runs of other workflows.
+    What is refused is a host (not found, nobody listening, a firewall before it) or a credential. A webhook secret is a
+    workflow's own, and so is a 403 of Wisebot: neither stops the runs of other workflows.
     """
 
     def __init__(self) -> None:
@@ -79,7 +79,7 @@ def _is_of_this_machine(outcome: Outcome) -> bool:
 
 def _refused(target: Target, outcome: Outcome) -> tuple[_About | None, str]:
     """What an outcome says is refused, and in which words."""
-    if isinstance(outcome, ConnectionFailed):
+    if isinstance(outcome, ConnectionFailed) or type(outcome) is Rejected:  # the latter by what stands before Wisebot
         return _the_host(target), outcome.reason
     if isinstance(outcome, AuthenticationFailed):
         of_a_run = outcome.attempts > 0  # and not of the check of the token before the first one

@@ -126,6 +126,7 @@ def run_event(job: Job, ended: Ended) -> dict[str, Any]:
         "note": ended.note,
         "diff": list(ended.drift),
         "lag": round(ended.lag, 3),
+        "trace": ended.trace,
     }
     return event | known | {name: value for name, value in odd.items() if value}
 
@@ -145,6 +146,7 @@ def _said_by_run(run: WorkflowRun) -> dict[str, Any]:
         "error": run.error,
     }
     said |= {"first_source": run.first_source} if run.first_source else {}
+    said |= {"contradiction": run.contradiction} if run.contradiction else {}
     said |= {"result": run.result} if run.has_result else {}
     return said | ({"extra": dict(run.extra)} if run.extra else {})
 
@@ -155,6 +157,7 @@ def _said_by_error(error: Any, job: Job) -> dict[str, Any]:
         asked = error.attempted
         said |= {"host": asked.host, "environment": asked.environment, "commands": list(asked.commands)}
         said |= {"status": error.status_code} if error.status_code is not None else {}
+        said |= {"runId": error.answer.run_id} if error.answer and error.answer.run_id else {}
     return said
 
 

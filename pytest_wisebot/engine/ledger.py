@@ -28,6 +28,7 @@ class Numbers:
         kept: runs that were made earlier and kept, by their source.
         not_awaited: runs that were sent and that no test waited for to their end. They may have happened.
         drifted: whose runs are not what was recorded, by the runs' references.
+        contradictory: likewise whose answers contradict their own ``ok: true``.
     """
 
     seconds: Mapping[str, Sequence[float]] = field(default_factory=dict)
@@ -40,6 +41,7 @@ class Numbers:
     kept: Mapping[str, int] = field(default_factory=dict)
     not_awaited: int = 0
     drifted: Mapping[str, str] = field(default_factory=dict)
+    contradictory: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def runs(self) -> int:
@@ -94,6 +96,7 @@ class Ledger:
         self._kept: Counter[str] = Counter()
         self._marks: list[Mark] = []
         self._drifted: dict[str, str] = {}
+        self._contradictory: dict[str, str] = {}
 
     def begin(self, now: float, runs: int = 1) -> None:
         """So many runs are asked for."""
@@ -122,8 +125,10 @@ class Ledger:
         if ended.drift:
             self._drifted[ended.reference] = f"{job.request.workflow}: {job.request.occurrence}"
         outcome = ended.outcome
+        if isinstance(outcome, WorkflowRun) and outcome.contradiction:
+            self._contradictory[ended.reference] = f"{job.request.workflow}: {job.request.occurrence}"
         if isinstance(outcome, NotStarted | Rejected | NotRun):
-            job.mark.sent = False  # it provably came to no run
+            job.mark.sent = False  # by the contract no run came of it
         if isinstance(outcome, WorkflowRun) and outcome.is_kept:
             self._kept[outcome.source] += 1
         elif isinstance(outcome, WorkflowRun):
@@ -148,4 +153,5 @@ class Ledger:
             kept=dict(self._kept),
             not_awaited=sum(mark.sent and not (mark.awaited and mark.ended) for mark in self._marks),
             drifted=dict(self._drifted),
+            contradictory=dict(self._contradictory),
         )

@@ -332,7 +332,7 @@ class Runner:
     def _settle(self, job: Job, outcome: Outcome, *, given_up: bool = False) -> None:
         lag = self._lag.since(job.sent_at) if job.sent_at is not None and isinstance(outcome, WorkflowRun) else 0.0
         job.ended = time.time()
-        self._tell(job, Ended(outcome, lag, job.reference), given_up=given_up)
+        self._tell(job, Ended(outcome, lag, job.reference, trace=_trace_of(job, outcome)), given_up=given_up)
 
     def _tell(self, job: Job, ended: Ended, *, given_up: bool = False) -> None:
         """Says how a job ended. It is on disk before anybody knows of it."""
@@ -395,7 +395,8 @@ class Runner:
 
     def failed(self, job: Job, error: InfrastructureError) -> None:
         """Its attempt failed: where Wisebot asks for less, it gets less."""
-        job.yields = isinstance(error, RateLimited | ServiceUnavailable)
+        asked = isinstance(error, ServiceUnavailable) and error.retry_after is not None
+        job.yields = asked or isinstance(error, RateLimited)
         if job.yields:
             self._window.limited(job.ticket, error.retry_after, self._loop.time())
 
@@ -464,11 +465,19 @@ class _Turns:
         await self._runner.again(self._job, seconds)
 
 
+def _trace_of(job: Job, outcome: Outcome) -> str:
+    """The ``traceparent`` of the attempt that an outcome is about; empty where none went out."""
+    if isinstance(outcome, InfrastructureError):
+        return outcome.trace
+    return job.flight.trace if isinstance(outcome, WorkflowRun) else ""
+
+
 def _given_up(job: Job) -> WisebotError:
     request, flight = job.request, job.flight
     if isinstance(flight.failure, OutcomeUnknown):
         return flight.failure
     if not flight.sent:
         return Cancelled(f'the run of workflow "{request.workflow}" was given up before it was sent')
-    asked = replace(flight.asked or Attempted(request.workflow, str(request.api), "its host"), attempts=flight.attempts)
+    asked = flight.asked or Attempted(request.workflow, str(request.api), "its host")
+    asked = replace(asked, attempts=flight.attempts, trace=flight.trace)
     return ConnectionLost("the run was given up after it had been sent", asked)

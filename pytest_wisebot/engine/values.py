@@ -26,6 +26,8 @@ class Ended:
         kept_in: the file that a run was read from, as messages name it.
         note: what is odd about the run that was read from there.
         drift: in what it differs from its recording, line by line, where somebody compares.
+        trace: the header ``traceparent`` of the attempt that it is about; empty where none went out. No part of a run,
+            so that it is in no recording and no snapshot.
     """
 
     outcome: Outcome
@@ -34,6 +36,7 @@ class Ended:
     kept_in: str = ""
     note: str = ""
     drift: tuple[str, ...] = ()
+    trace: str = ""
 
     @property
     def worth_keeping(self) -> bool:

@@ -60,7 +60,7 @@ def _add_runs(add: Callable[..., None]) -> None:
     """How runs are made, how many, and where they come from."""
     add("--wisebot-timeout", type=_seconds, metavar="SECONDS", help="for a whole run, its retries included (300)")
     add("--wisebot-concurrency", type=_whole, metavar="N", help="how many runs may be in flight at once (8)")
-    add("--wisebot-retries", type=_whole, metavar="N", help="how often to retry a run that provably did not start (2)")
+    add("--wisebot-retries", type=_whole, metavar="N", help="how often to retry what by the contract did not start (2)")
     add("--wisebot-max-runs", type=_whole, metavar="N", help="send at most N requests for runs, retries included")
     add("--wisebot-trials", type=_count, metavar="N", help="so many trials for tests that have some, same rate")
     add(
@@ -75,6 +75,7 @@ def _add_runs(add: Callable[..., None]) -> None:
     add("--wisebot-session", metavar="ID", help="with last and resume: another session than the last one")
     add("--wisebot-prune", action="store_true", help="with record: remove the recordings that no test asks for")
     add("--wisebot-no-ahead", action="store_true", help="start no declared run before its test asks for it")
+    add("--wisebot-no-trace", action="store_true", help="send no traceparent header, by which servers' logs name a run")
     add("--wisebot-plan", action="store_true", help="say what the session would run, and run nothing")
 
 

@@ -181,6 +181,16 @@ def answered_for(terminalreporter: Any) -> set[str]:
     return {reference for report in failed for reference in runs_of(report)}
 
 
+def users_of(terminalreporter: Any) -> dict[str, list[str]]:
+    """The tests of the session that used each run, by the runs' references."""
+    found: dict[str, list[str]] = {}
+    for report in [report for reports in terminalreporter.stats.values() for report in reports]:
+        for reference in runs_of(report):
+            if report.nodeid not in found.setdefault(reference, []):
+                found[reference].append(report.nodeid)
+    return found
+
+
 def not_run_by_reason(terminalreporter: Any) -> dict[str, list[str]]:
     """The tests of the session whose runs were stopped like others, by the reason."""
     found: dict[str, list[str]] = {}

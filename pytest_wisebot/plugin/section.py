@@ -42,7 +42,8 @@ def described(asked: list[Asked], traceback_of: TracebackOf, *, whole: bool) -> 
 
 
 def _succeeded(asked: Asked) -> bool:
-    return isinstance(asked.pending.outcome, WorkflowRun) and asked.pending.outcome.ok
+    outcome = asked.pending.outcome
+    return isinstance(outcome, WorkflowRun) and outcome.ok and not outcome.contradiction
 
 
 def _lines(asked: Asked, traceback_of: TracebackOf, limit: int | None) -> Iterator[str]:
@@ -63,6 +64,7 @@ def _no_run_lines(request: RunRequest, error: WisebotError | None, limit: int | 
     yield f"{request.workflow} over the {request.api} API{where}: {what}"
     if attempted is not None:
         yield f"  host:     {attempted.host} (attempts: {attempted.attempts})"
+        yield from _trace_line(attempted.trace)
     if isinstance(error, InfrastructureError) and error.answer is not None:
         yield f"  response: {error.answer}"
     yield f"  inputs:   {_json(request.inputs, limit)}"
@@ -74,6 +76,9 @@ def _run_lines(run: WorkflowRun, ended: Ended | None, limit: int | None) -> Iter
     attempts = f", {run.attempts} attempts" if run.attempts > 1 else ""
     yield f"{run.workflow} over the {run.api} API{where}: {'ok' if run.ok else 'failed'} ({run.source})"
     yield f"  runId:    {run.run_id or 'none'} ({run.elapsed:.2f} s{attempts}, status {run.status_code})"
+    yield from _trace_line(ended.trace if ended is not None else "")
+    if run.contradiction:
+        yield f"  but:      ok: true, beside {run.contradiction}"
     if run.is_kept:
         kept_in = f", kept in {ended.kept_in}" if ended is not None and ended.kept_in else ""
         ago = age(run.started_at, datetime.now(UTC))
@@ -90,6 +95,12 @@ def _run_lines(run: WorkflowRun, ended: Ended | None, limit: int | None) -> Iter
     if run.extra:
         yield f"  extra:    {_json(run.extra, limit)}"
     yield from (f"  repeat:   {_shown(command, limit)}" for command in run.commands)
+
+
+def _trace_line(trace: str) -> Iterator[str]:
+    """By which the logs of gateways and servers name the attempt, be there a runId or not."""
+    if trace:
+        yield f"  trace:    {trace}"
 
 
 def _shown(command: str, limit: int | None) -> str:

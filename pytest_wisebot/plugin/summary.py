@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..outcomes import DRIFT, FLAKY
 from ..report.figures import percentile
-from .outcomes import Count, answered_for, drifted, not_run_by_reason, notes_of, trials_of, unlimited
+from .outcomes import Count, answered_for, drifted, not_run_by_reason, notes_of, trials_of, unlimited, users_of
 from .words import column, counted
 
 if TYPE_CHECKING:
@@ -100,11 +100,21 @@ class Summary:
         if alone := drifted_alone(self._numbers, self._reporter):
             yield f"{counted(len(alone), 'run')} drifted, and no test failed by it:"
             yield from self._named(alone, "run")
+        yield from self._contradictory()
         notes = list(notes_of(self._reporter))
         shown = notes if self._reporter.verbosity > 0 else notes[:MOST_NAMED]
         yield from shown
         if len(shown) < len(notes):
             yield f"and {counted(len(notes) - len(shown), 'more note')}, shown by -v"
+
+    def _contradictory(self) -> Iterator[str]:
+        runs = self._numbers.contradictory
+        if not runs:
+            return
+        contradict = "contradicts itself" if len(runs) == 1 else "contradict themselves"
+        yield f"{counted(len(runs), 'run')} {contradict} (ok: true, beside an error or a status that says failed):"
+        users = users_of(self._reporter)
+        yield from self._named(list(dict.fromkeys(name for run in runs for name in users.get(run) or [runs[run]])))
 
     def _named(self, names: list[str], what: str = "test") -> Iterator[str]:
         shown = names if self._reporter.verbosity > 0 else names[:MOST_NAMED]

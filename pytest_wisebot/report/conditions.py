@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import chain
 from typing import Final
 
 from ..outcomes import BAD, CRASHED, ERROR, FAILED, NOT_RUN
 from .figures import counted, named
-from .model import Model, Session
+from .model import Model, Session, Test
 from .shards import gaps, missing, overlaps
 from .verdict import Row, State, closed, no_verdict
 
@@ -32,6 +33,9 @@ def conditions(model: Model) -> Iterator[Row]:
     if model.gate.require_live and (kept := sum(run.is_kept for run in model.runs)):
         measured = f"{kept} of {counted(len(model.runs), 'run')} made earlier"
         yield no_verdict("live runs", "all (require-live)", measured)
+    if contradictory := _contradictory_in_silence(model):
+        whose = list(dict.fromkeys(chain.from_iterable(contradictory.values())))
+        yield no_verdict("contradictory answers", "none", f"{counted(len(contradictory), 'run')}: {named(whose)}")
     if drifted := _drifted_in_silence(model):
         yield closed("drift that failed no test", "none", f"{counted(len(drifted), 'run')}: {named(drifted)}")
     if crashed := [test.id for test in model.tests if test.is_also(CRASHED)]:
@@ -60,6 +64,21 @@ def _about_failures(model: Model) -> Iterator[Row]:
         measured.append("tests without a run, or another plugin, failed: pytest's exit code 1")
     if measured:
         yield closed("other failures", "none", "; ".join(measured))
+
+
+def _contradictory_in_silence(model: Model) -> dict[str, list[str]]:
+    """Runs whose answers contradict their own ``ok: true``, and whose tests have not failed, as expected or not.
+
+    By their references, with the tests that used each; the run's own name where none has.
+    """
+    of: dict[str, list[Test]] = {run.reference: [] for run in model.runs if run.contradiction}
+    for test in model.tests:
+        for run in test.runs:
+            if run.contradiction:
+                of[run.reference].append(test)
+    names = {run.reference: run.test or run.reference for run in model.runs}
+    silent = {run: [one.id for one in tests if one.outcome not in {*BAD, "xfailed"}] for run, tests in of.items()}
+    return {run: tests or [names[run]] for run, tests in silent.items() if tests or not of[run]}
 
 
 def _about_sessions(model: Model) -> Iterator[Row]:

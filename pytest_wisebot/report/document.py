@@ -125,4 +125,6 @@ def _run(run: Run) -> dict[str, Any]:
         "error": run.problem or None,
         "message": run.message or None,
         "drift": list(run.diff),
+        "contradiction": run.contradiction or None,
+        "trace": run.trace or None,
     }

@@ -118,9 +118,10 @@ def _about(run: Run) -> str:
     took = f", {seconds_text(run.seconds)}" if run.seconds is not None else ""
     attempts = f", {run.attempts} attempts" if run.attempts > 1 else ""
     kept = f", {run.source}" if run.is_kept else ""
-    run_id = f", runId {_code(run.run_id)}" if run.run_id else ""
+    run_id = f", runId {_code(run.run_id)}" if run.run_id else f", trace {_code(run.trace)}" if run.trace else ""
     trial = f"trial {run.trial}: " if run.trial else ""
-    what = _plain(run.problem or run.outcome)
+    against = f", contradicts itself: {run.contradiction}" if run.contradiction else ""
+    what = _plain(f"{run.problem or run.outcome}{against}")
     return f"{trial}{_code(run.workflow)} ({run.api}) {what}{run_id}{took}{attempts}{kept}"
 
 

@@ -36,6 +36,8 @@ class Run:
         message: what that error says.
         commands: what repeats it by hand.
         diff: in what it differs from its recording, line by line.
+        contradiction: what its answer says against its own ``ok: true``; empty where it says nothing against it.
+        trace: the header ``traceparent`` of its last attempt; empty where none went out.
         session: the index of its session in the model.
     """
 
@@ -68,6 +70,8 @@ class Run:
     commands: tuple[str, ...] = ()
     diff: tuple[str, ...] = ()
     note: str = ""
+    contradiction: str = ""
+    trace: str = ""
     session: int = 0
 
     @property

@@ -137,6 +137,8 @@ def _run(event: Mapping[str, Any], prefix: str, session: int) -> Run:
         commands=tuple(map(str, event.get("commands", ()))),
         diff=tuple(map(str, event.get("diff", ()))),
         note=str(event.get("note", "")),
+        contradiction=str(event.get("contradiction", "")),
+        trace=str(event.get("trace", "")),
         session=session,
     )
 

@@ -247,7 +247,7 @@ class Rows:
         self._tests.setdefault(test.id, anchor)
         failing = test.outcome in BAD or test.outcome in (FLAKY, "error")
         few = len(test.runs) <= OPEN_RUNS
-        runs = tuple(self._run(run, opened=few or run.outcome != "ok") for run in test.runs)
+        runs = tuple(self._run(run, opened=few or run.outcome != "ok" or bool(run.contradiction)) for run in test.runs)
         said = dedent(test.said).strip() if failing or test.text else ""
         whole = test.text.strip() not in ("", said)
         return TestRow(
@@ -297,6 +297,10 @@ def _reason(said: str) -> str:
 
 def _facts(run: Run) -> Iterator[tuple[str, str]]:
     yield "runId", run.run_id or "none"
+    if run.trace and not run.run_id:
+        yield "trace", run.trace
+    if run.contradiction:
+        yield "contradicted by", run.contradiction
     yield "source", _source(run)
     if run.seconds is not None:
         yield "seconds", seconds_text(run.seconds)

@@ -117,6 +117,13 @@ def checked_api(value: object) -> Api:
     return Api(str(value))
 
 
+def checked_switch(value: object) -> bool:
+    """``value`` if it is true or false."""
+    if not isinstance(value, bool):
+        raise ValueError(f"expected True or False, got {value!r}")
+    return value
+
+
 def checked_header(value: object) -> str:
     """``value`` if it is a header that the webhook API takes the secret from."""
     if value not in ("authorization", "x-workflow-secret"):

@@ -44,6 +44,7 @@ class Environment:
     max_response_mib: int | None = None
     secret_header: str = "authorization"
     allow_http: bool = False
+    trace: bool | None = None
     protected: bool = False
     workflows: Mapping[str, WorkflowEntry] = field(default_factory=dict)
 

@@ -79,7 +79,7 @@ class EnvironmentTable(_Table):
         None, description="How many runs may be in flight at once. Default: 8."
     )
     retries: Annotated[int, AfterValidator(at_least(0))] | None = Field(
-        None, description="How often a run that provably did not start is tried again. Default: 2."
+        None, description="How often a run that by the contract did not start is tried again. Default: 2."
     )
     max_runs: Annotated[int, AfterValidator(at_least(0))] | None = Field(
         None, description="How many requests for runs one session may send, retries included. Default: no limit."
@@ -92,6 +92,9 @@ class EnvironmentTable(_Table):
     )
     allow_http: bool = Field(
         False, description="Credentials may travel over plain HTTP to a host that is not loopback."
+    )
+    trace: bool | None = Field(
+        None, description="Each request carries an id for servers' logs, the header traceparent. Default: true."
     )
     protected: bool = Field(False, description="Refuses to run without --wisebot-allow-protected.")
     workflows: dict[str, WorkflowTable] = Field(

@@ -48,6 +48,7 @@ class Given:
     retries: int | None = None
     max_runs: int | None = None
     recordings: Path | None = None
+    no_trace: bool = False
 
 
 def resolve(given: Given, *, start: Path, root: Path, cwd: Path, variables: Mapping[str, str]) -> Settings:
@@ -114,6 +115,7 @@ class _Resolution:
             "workflows": self._workflows(),
             "recordings": self._recordings(),
             "max_age_days": self._max_age_days(),
+            "trace": self._trace(),
             **self._numbers(),
         }
         values["api"] = self._api(values["origin"], values["base_url"], emulated)
@@ -222,6 +224,13 @@ class _Resolution:
         if self.file.max_age_days is not None:
             self.sources["max-age-days"] = self._place("max-age-days")
         return self.file.max_age_days
+
+    def _trace(self) -> bool:
+        if self.given.no_trace:
+            self.sources["trace"] = "--wisebot-no-trace"
+        elif self.table.trace is not None:
+            self.sources["trace"] = self._key("trace")
+        return not self.given.no_trace and self.table.trace is not False
 
     def _numbers(self) -> dict[str, Any]:
         found: dict[str, Any] = {}

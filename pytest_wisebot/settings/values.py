@@ -21,6 +21,7 @@ from .checks import (
     checked_header,
     checked_origin,
     checked_seconds,
+    checked_switch,
     nearest,
     nearest_of_all,
     plain_http,
@@ -81,13 +82,14 @@ class Settings:
         timeout: seconds for a whole run, its retries and back-off included.
         connect_timeout: seconds for making a connection.
         concurrency: how many runs may be in flight at once.
-        retries: how often a run that provably did not start is tried again.
+        retries: how often a run that by the contract did not start is tried again.
         max_runs: how many requests for runs may be sent in one session, retries included; None sets no limit.
         max_response_mib: the largest answer that is read, in MiB.
         recordings: the folder of recorded runs.
         max_age_days: how old a recording may be that is replayed; None sets no limit.
         secret_header: the header that carries the webhook secret: ``authorization`` or ``x-workflow-secret``.
         allow_http: credentials may travel over plain HTTP to a host that is not loopback.
+        trace: each request carries an id of its own for servers' logs, the header ``traceparent``.
         protected: the environment refuses to run without ``--wisebot-allow-protected``.
         protected_hosts: the hosts that any protected environment names, with that environment.
         allow_protected: ``--wisebot-allow-protected`` was given.
@@ -119,6 +121,7 @@ class Settings:
     max_age_days: int | None = None
     secret_header: str = "authorization"
     allow_http: bool = False
+    trace: bool = True
     protected: bool = False
     protected_hosts: Mapping[str, str] = field(default_factory=dict)
     allow_protected: bool = False
@@ -350,6 +353,7 @@ _UNCHANGED: Final[Mapping[str, Callable[[Any], Any]]] = {
     "redact": _checked_redact,
     "snapshots": _checked_snapshots,
     "gate": _checked_gate,
+    "trace": checked_switch,
     "timeout": checked_seconds,
     "connect_timeout": checked_seconds,
     "concurrency": at_least(1),

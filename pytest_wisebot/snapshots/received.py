@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from ..redaction.paths import Path, Pattern
-from ..runs import WorkflowRun, brief
+from ..runs import WorkflowRun, brief, says_failed
 from .normalise import Habits, normalise
 from .rules import apply_rules, exclude
 from .shape import shape_of
@@ -154,6 +154,8 @@ def _plain(value: object) -> Any:
             held["result"] = value.result
         if value.error is not None:
             held["error"] = value.error
+        if value.ok and says_failed(status := value.extra.get("status")):  # it is no snapshot of a run that went well
+            held["status"] = status
         return held
     if isinstance(value, list | tuple) and any(isinstance(item, WorkflowRun) for item in value):
         return [_plain(item) for item in value]
@@ -181,20 +183,26 @@ def _failed(value: object, around: Surroundings) -> str:
     items = value if runs and isinstance(value, list | tuple) else [value]
     parts = [item for item in items if not isinstance(item, WorkflowRun)]
     asked = list(around.runs()) if parts else []
-    if any(not run.ok for run in asked) and not all(_comes_from_a_good_one(part, asked) for part in parts):
+    if not all(map(_went_well, asked)) and not all(_comes_from_a_good_one(part, asked) for part in parts):
         runs += asked
-    run = next((run for run in runs if not run.ok), None)
+    run = next((run for run in runs if not _went_well(run)), None)
     if run is None:
         return ""
     which = "the run" if run in _runs_in(value) else "a run of this test"
+    if run.contradiction:
+        return f"{which} contradicts itself (runId {run.run_id or 'none'}, ok: true beside {run.contradiction})"
     return f"{which} failed (runId {run.run_id or 'none'}, error {brief(around.clean(run.error))})"
+
+
+def _went_well(run: WorkflowRun) -> bool:
+    return run.ok and not run.contradiction
 
 
 def _comes_from_a_good_one(part: object, asked: list[WorkflowRun]) -> bool:
     """Whether a value says by itself that it is of a run that did not fail: null, true and false are anybody's."""
     if part is None or isinstance(part, bool):
         return False
-    return any(run.ok and (_holds(run.result, part) or part == run.run_id) for run in asked)
+    return any(_went_well(run) and (_holds(run.result, part) or part == run.run_id) for run in asked)
 
 
 def _holds(whole: object, part: object) -> bool:

@@ -17,7 +17,10 @@ EARLIEST = 1_262_304_000
 LATEST = 4_102_444_800
 """2100-01-01, from which on it is none either."""
 
-BUILT_IN = ("uuid", "ulid", "timestamp", "url", "epoch", "epoch-ms", "epoch-us", "epoch-ns", "duration", "run-id")
+BUILT_IN = (
+    *("uuid", "ulid", "timestamp", "url", "epoch", "epoch-ms", "epoch-us", "epoch-ns", "duration", "run-id"),
+    "traceparent",
+)
 """The names of placeholders that this package gives."""
 MASKS = ("secret", "redacted")
 """The names that redaction leaves in the place of what it took out."""
@@ -49,6 +52,8 @@ _UUID = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 # digits may begin so too, and `is_volatile` sorts it out. In small letters only as a whole, or behind a prefix as in
 # TypeIDs.
 _ULID = r"0[1-3][0-9A-HJKMNP-TV-Z]{24}|(?<![^_])0[1-3][0-9a-hjkmnp-tv-z]{24}(?!.)"
+# The header of W3C trace context, which an error of this package names, too.
+_TRACEPARENT = r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}"
 _AFTER_URL = ".,;:!?)]}"
 
 
@@ -61,6 +66,7 @@ def scanner(names: tuple[str, ...], *, urls: bool) -> re.Pattern[str]:
     known = rf"<(?:{'|'.join(map(re.escape, names))})(?::\d+)?>"
     link = rf"""(?P<url>[A-Za-z][A-Za-z0-9+.-]{{0,15}}://(?>(?:[^\s"'`<>]++|{known})+))|"""
     shapes = rf"(?P<uuid>{_UUID})|(?P<timestamp>{'|'.join(_TIMESTAMPS)})|(?P<ulid>{_ULID})"
+    shapes = rf"{shapes}|(?P<traceparent>{_TRACEPARENT})"
     return re.compile(
         rf"(?P<placeholder>{known})|(?<![0-9A-Za-z])(?:{link if urls else ''}(?:{shapes})(?![0-9A-Za-z]))", re.DOTALL
     )

@@ -114,17 +114,6 @@ def test_an_answer_that_is_no_http_leaves_the_outcome_unknown(ask: Any, answer: 
         listener.close()
 
 
-def test_an_answer_that_comes_packed_is_refused(ask: Any) -> None:
-    """Unpacked answers were asked for: a small packed one may unpack to any size."""
-    listener = Listener(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}")
-    try:
-        with pytest.raises(Exception, match=r"the answer is packed \(gzip\), though it was asked for unpacked"):
-            ask(origin=f"http://127.0.0.1:{listener.port}", secret="FAKE-secret-of-echo")
-        assert b"accept-encoding: identity" in listener.got[0].lower()
-    finally:
-        listener.close()
-
-
 def test_a_token_check_that_hangs_does_not_use_up_the_run(settings: Any, emulator: EmulatorHandle) -> None:
     """The run waits for the check half of its own time at most, and then finds out by itself."""
     from pytest_wisebot.engine.engine import Engine

@@ -19,7 +19,6 @@ from pytest_wisebot import (
     Redirected,
     RequestRejected,
     RunTimedOut,
-    ServiceUnavailable,
     UnexpectedResponse,
     WorkflowNotFound,
 )
@@ -38,7 +37,6 @@ FINAL: list[Any] = [
     pytest.param(Fault.redirect(code=302), Redirected, 0, id="redirect-302"),
     pytest.param(Fault.status(500), GatewayFailed, 0, id="500"),
     pytest.param(Fault.html(502), GatewayFailed, 0, id="html-502"),
-    pytest.param(Fault.status(503), GatewayFailed, 0, id="503-without-retry-after"),
     pytest.param(Fault.html(524), GatewayFailed, 0, id="html-524"),
     pytest.param(Fault.status(500, envelope={"ok": False, "error": "no"}), GatewayFailed, 0, id="500-without-runId"),
     pytest.param(Fault.reset_before(), ConnectionLost, 0, id="reset-before"),
@@ -75,7 +73,6 @@ NOT_STARTED: list[Any] = [
     pytest.param(Fault.rate_limited(), RateLimited, id="429"),
     pytest.param(Fault.rate_limited(retry_after=0.05), RateLimited, id="429-seconds"),
     pytest.param(Fault.rate_limited(email.utils.formatdate(time.time() - 5, usegmt=True)), RateLimited, id="429-date"),
-    pytest.param(Fault.status(503, retry_after=0.05), ServiceUnavailable, id="503-retry-after"),
 ]
 
 

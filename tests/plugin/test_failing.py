@@ -14,7 +14,9 @@ def section(result: pytest.RunResult) -> list[str]:
     start = next(index for index, line in enumerate(lines) if re.fullmatch(r"-+ wisebot runs -+", line))
     end = next(index for index in range(start + 1, len(lines)) if re.match(r"[=_-]{5}", lines[index]))
     text = "\n".join(lines[start + 1 : end])
-    for pattern, name in ((r"run_[0-9a-f]{24}", "RUN"), (r"127\.0\.0\.1:\d+", "HOST"), (r"\d+\.\d\d s", "SECONDS")):
+    told = {"RUN": r"run_[0-9a-f]{24}", "HOST": r"127\.0\.0\.1:\d+", "SECONDS": r"\d+\.\d\d s"}
+    told["TRACE"] = r"00-[0-9a-f]{32}-[0-9a-f]{16}-01"
+    for name, pattern in told.items():
         text = re.sub(pattern, name, text)
     return text.split("\n")
 
@@ -37,6 +39,7 @@ def test_the_section_has_all_that_is_known_of_each_run(project: Any) -> None:
     assert section(result) == [
         "triage over the webhook API, environment local: ok (emulator)",
         "  runId:    RUN (SECONDS, status 200)",
+        "  trace:    TRACE",
         '  inputs:   {"ticketId": "it\'s $5", "message": "charged\\ntwice"}',
         '  result:   {"ticketId": "it\'s $5", "category": "billing"}',
         "  repeat:   curl -sS -X POST 'http://HOST/workflows/trigger?workflowId=triage' "
@@ -48,6 +51,7 @@ def test_the_section_has_all_that_is_known_of_each_run(project: Any) -> None:
         "",
         "refund over the dashboard API, environment local: failed (emulator)",
         "  runId:    RUN (SECONDS, status 200)",
+        "  trace:    TRACE",
         "  inputs:   {}",
         '  error:    "unknown ticket"',
         '  repeat:   curl -sS -X POST http://HOST/api/v1/flow/refund -H "Authorization: Bearer $EMULATOR_TOKEN"',
@@ -111,9 +115,10 @@ def test_a_run_without_a_verdict_shows_what_was_answered(project: Any) -> None:
             "test_it.py:8: GatewayFailed",
         ]
     )
-    assert section(result)[:4] == [
+    assert section(result)[:5] == [
         "echo over the webhook API, environment local: no verdict, GatewayFailed",
         "  host:     http://HOST (attempts: 1)",
+        "  trace:    TRACE",
         f"  response: status 502 (text/html; charset=utf-8): {page}",
         '  inputs:   {"a": 1}',
     ]

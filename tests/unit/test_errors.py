@@ -28,6 +28,7 @@ from pytest_wisebot.errors import (
     Redirected,
     Rejected,
     RequestRejected,
+    RunNotFinished,
     RunTimedOut,
     ServiceUnavailable,
     UnexpectedResponse,
@@ -43,7 +44,6 @@ OUTCOMES: list[tuple[type[InfrastructureError], str]] = [
     (NotStarted, "The run did not start."),
     (ConnectionFailed, "The run did not start."),
     (RateLimited, "The run did not start."),
-    (ServiceUnavailable, "The run did not start."),
     (Rejected, "The run was refused."),
     (AuthenticationFailed, "The run was refused."),
     (WorkflowNotFound, "The run was refused."),
@@ -53,6 +53,8 @@ OUTCOMES: list[tuple[type[InfrastructureError], str]] = [
     (RunTimedOut, "The workflow may have run; it was not started again."),
     (ConnectionLost, "The workflow may have run; it was not started again."),
     (GatewayFailed, "The workflow may have run; it was not started again."),
+    (ServiceUnavailable, "The workflow may have run; it was not started again."),
+    (RunNotFinished, "The workflow may have run; it was not started again."),
     (UnexpectedResponse, "The workflow may have run, but its answer cannot be read."),
 ]
 
@@ -84,7 +86,7 @@ def test_the_drawing_is_the_class_tree() -> None:
     drawn = drawn_tree(errors.__doc__ or "")
 
     assert drawn == real_tree()
-    assert len(drawn) == 22
+    assert len(drawn) == 23
 
 
 def test_the_drawing_reader_sees_levels() -> None:
@@ -142,6 +144,8 @@ def test_an_error_with_an_answer_shows_it() -> None:
         (Answer(502, "", "<h1>bad</h1>"), "status 502: <h1>bad</h1>"),
         (Answer(503, retry_after=0.0), "status 503, asks to wait 0 s, empty"),
         (Answer(503, retry_after=120.0), "status 503, asks to wait 120 s, empty"),
+        (Answer(502, unread="is packed (br)"), "status 502, its body is packed (br)"),
+        (Answer(502, "text/html", "<h1>", unread="is cut"), "status 502 (text/html), its body is cut: <h1>"),
     ],
 )
 def test_an_answer_is_told_as_far_as_it_goes(answer: Answer, words: str) -> None:
@@ -155,6 +159,16 @@ def test_attempts_are_counted_from_the_second(attempts: int, words: str) -> None
     error = ConnectionFailed("unknown host", Attempted("w", "webhook", "https://h.test", attempts=attempts))
 
     assert str(error).splitlines()[-1] == f"  The run did not start.{words}"
+
+
+def test_an_error_names_its_attempt_as_servers_do() -> None:
+    """The header by which a gateway's log names the request stands at the end; without one, nothing does."""
+    asked = Attempted("w", "webhook", "https://h.test", attempts=1, trace="00-0af7651916cd43dd8448eb211c80319c-1-01")
+    error = RunNotFinished("accepted", asked)
+
+    assert str(error).splitlines()[-1] == "  traceparent: 00-0af7651916cd43dd8448eb211c80319c-1-01"
+    assert (error.trace, RunNotFinished("accepted", ASKED).trace) == (asked.trace, "")
+    assert str(WisebotError.from_dict(error.to_dict())) == str(error)
 
 
 def test_an_error_holds_what_it_says() -> None:

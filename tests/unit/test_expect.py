@@ -69,6 +69,28 @@ def test_a_run_that_succeeded_is_ok() -> None:
     assert_ok(run(result=None, has_result=False))
 
 
+AGAINST: list[tuple[dict[str, Any], str]] = [
+    ({"error": "step 3 failed"}, 'error "step 3 failed"'),
+    ({"error": {"code": 0}}, 'error {"code": 0}'),
+    ({"extra": {"status": "Partially_Completed"}}, 'status "Partially_Completed"'),
+    ({"status_code": 500}, "HTTP status 500"),
+    ({"error": True, "extra": {"status": "failed"}}, 'error true; status "failed"'),
+]
+
+
+@pytest.mark.parametrize(("changes", "against"), AGAINST)
+def test_a_run_that_contradicts_its_own_ok_satisfies_nothing(changes: dict[str, Any], against: str) -> None:
+    """Neither that it succeeded nor that it failed; ``ok`` stays what was sent."""
+    odd = run(**changes)
+    said = f"its answer contradicts itself: ok: true, beside {against}"
+    assert odd.ok
+    assert told(assert_ok, odd).splitlines()[0] == f"{HEAD}expected it to succeed, {said}"
+    assert told(assert_result, odd, {"category": "billing"}).splitlines()[0] == f"{HEAD}expected it to succeed, {said}"
+    assert told(assert_failed, odd).splitlines()[0] == f"{HEAD}expected it to fail, {said}"
+    shown = json.dumps(changes.get("error", changes.get("extra", {}).get("status", changes.get("status_code"))))
+    assert shown in told(assert_envelope, odd)
+
+
 def test_a_run_that_failed_is_not_ok() -> None:
     """The message says which workflow, over which API, with which error, and how to repeat the run."""
     assert told(assert_ok, failing("unknown ticket")) == (

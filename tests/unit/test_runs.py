@@ -17,7 +17,17 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from pytest_wisebot.errors import ConfigurationError
-from pytest_wisebot.runs import MAX_DEPTH, Api, RunRequest, WorkflowRun, brief, json_inputs, readable_json
+from pytest_wisebot.runs import (
+    MAX_DEPTH,
+    Api,
+    RunRequest,
+    WorkflowRun,
+    brief,
+    json_inputs,
+    readable_json,
+    says_failed,
+    says_unfinished,
+)
 
 LONE = "\ud800"
 
@@ -371,6 +381,60 @@ def test_a_result_of_null_is_told_from_none(given_values: dict[str, Any], expect
 def test_a_run_shows_itself_in_one_short_line(run: WorkflowRun, shown: str) -> None:
     """In a failure's locals a run is one line: which workflow, which API, which run, how long, and how it ended."""
     assert repr(run) == shown
+
+
+NO_ERROR: list[Any] = [None, False, 0, "", "  ", [], {}]
+AGAINST: list[Any] = ["no", "false", True, 1, [None], {"message": ""}]
+
+
+@pytest.mark.parametrize("error", [*NO_ERROR, *AGAINST], ids=repr)
+def test_an_error_beside_ok_contradicts_it_unless_it_is_empty(error: Any) -> None:
+    """Null, false, 0 and what is empty say that there is no error; a run that failed contradicts nothing."""
+    run = full_run(ok=True, error=error, extra={}, status_code=200)
+
+    assert run.contradiction == ("" if any(error is one for one in NO_ERROR) else f"error {json.dumps(error)}")
+    assert WorkflowRun.from_dict(run.to_dict()).contradiction == run.contradiction
+    assert repr(run).endswith(f"ok, contradicted by {run.contradiction}>" if run.contradiction else "ok>")
+    assert full_run(ok=False, error=error).contradiction == ""
+
+
+FAILED = (
+    "failed FAILURE error errored partial Partial-Success partially_completed CompletedWithErrors cancelled canceled"
+)
+FAILED += " aborted timed_out timeout TimedOut crashed killed rejected expired incomplete"
+UNFINISHED = (
+    "queued Pending RUNNING accepted in_progress in-progress inprogress InProgress processing started scheduled"
+)
+UNFINISHED += " waiting submitted NotStarted not_started retrying paused"
+NEITHER: list[Any] = [
+    "",
+    "ok",
+    "succeeded",
+    "completed",
+    "done",
+    "success",
+    "200",
+    "unfailing",
+    "errorless",
+    None,
+    500,
+    ["failed"],
+    {},
+]
+
+
+def test_a_status_is_read_in_any_spelling() -> None:
+    """Case, and what stands between words, says nothing; what is no string says nothing either."""
+    failed = [*FAILED.split(), " partial success ", "failed: step 3", "completed with errors", "Timed out"]
+    unfinished = [*UNFINISHED.split(), " in progress ", "waiting for approval", "queued (3rd)"]
+    found = {repr(said): (says_failed(said), says_unfinished(said)) for said in [*failed, *unfinished, *NEITHER]}
+
+    expected = dict.fromkeys(map(repr, failed), (True, False)) | dict.fromkeys(map(repr, unfinished), (False, True))
+    assert found == expected | dict.fromkeys(map(repr, NEITHER), (False, False))
+    assert (
+        full_run(ok=True, error=None, status_code=200, extra={"status": "partial"}).contradiction == 'status "partial"'
+    )
+    assert full_run(ok=True, error=None, status_code=200, extra={"status": "running"}).contradiction == ""
 
 
 def test_a_run_does_not_show_its_inputs_or_commands() -> None:

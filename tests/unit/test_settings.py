@@ -729,6 +729,19 @@ def test_an_environment_may_allow_plain_http(suite: Suite) -> None:
     assert suite.settings(origin="http://y.test").origin == "http://y.test"
 
 
+def test_a_trace_is_sent_unless_the_file_or_the_option_says_no(suite: Suite) -> None:
+    """The option wins over the environment, and the header can say which of them it was."""
+    suite.write('default-environment = "e"\n[environments.e]\ntrace = true\n[environments.off]\ntrace = false\n')
+    found = [suite.settings(), suite.settings(env="off"), suite.settings(no_trace=True)]
+    assert [settings.trace for settings in found] == [True, False, False]
+    assert [settings.source("trace") for settings in found] == [
+        "wisebot.toml: environments.e.trace",
+        "wisebot.toml: environments.off.trace",
+        "--wisebot-no-trace",
+    ]
+    assert found[0].replace(trace=False).trace is False
+
+
 def test_every_wrong_option_is_told_at_once(suite: Suite) -> None:
     """Several wrong options make one message, a line for each."""
     assert suite.told(origin="x", base_url="y", timeout=0.0, concurrency=0, retries=-1).splitlines() == [
@@ -824,6 +837,7 @@ def test_a_wrong_value_from_the_hook_is_told(staging: Suite, changes: dict[str, 
         {"retries": "2"},
         {"api": "bogus"},
         {"secret_header": "x-secret"},
+        {"trace": "no"},
         {"orgin": "https://x.test"},
     ],
     ids=str,

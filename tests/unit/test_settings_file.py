@@ -60,6 +60,7 @@ max-runs = 100
 max-response-mib = 1
 secret-header = "x-workflow-secret"
 allow-http = false
+trace = false
 protected = true
 
 [environments.staging.workflows.triage]
@@ -94,6 +95,7 @@ def test_a_file_with_every_key_is_read(tmp_path: Path) -> None:
                         "max-runs": 100,
                         "max-response-mib": 1,
                         "secret-header": "x-workflow-secret",
+                        "trace": False,
                         "protected": True,
                         "workflows": {
                             "triage": WorkflowTable.model_validate(
@@ -200,13 +202,14 @@ CHARACTERS = "a host has no spaces, control or non-ASCII characters"
         (
             "zzz = 1",
             "zzz: unknown key, known: emulator, origin, base-url, secret, token, api, timeout, connect-timeout, "
-            "concurrency, retries, max-runs, max-response-mib, secret-header, allow-http, protected, workflows",
+            "concurrency, retries, max-runs, max-response-mib, secret-header, allow-http, trace, protected, "
+            "workflows",
         ),
         (
             '"a b" = 1',
             '"a b": unknown key, known: emulator, origin, base-url, secret, token, api, timeout, '
-            "connect-timeout, concurrency, retries, max-runs, max-response-mib, secret-header, allow-http, protected, "
-            "workflows",
+            "connect-timeout, concurrency, retries, max-runs, max-response-mib, secret-header, allow-http, trace, "
+            "protected, workflows",
         ),
         ('workflows.triage.ids = "x"', 'workflows.triage.ids: unknown key, did you mean "id"?'),
         ("workflows.triage.zzz = 1", "workflows.triage.zzz: unknown key, known: id, secret, idempotent"),
@@ -217,6 +220,7 @@ CHARACTERS = "a host has no spaces, control or non-ASCII characters"
         ("workflows.triage.idempotent = 1", "workflows.triage.idempotent: expected true or false, got 1"),
         ('protected = "true"', 'protected: expected true or false, got "true"'),
         ('allow-http = "yes"', 'allow-http: expected true or false, got "yes"'),
+        ('trace = "no"', 'trace: expected true or false, got "no"'),
         ('timeout = "60"', 'timeout: expected a number, got "60"'),
         ("timeout = true", "timeout: expected a number, got true"),
         ("timeout = 0", "timeout: expected a number of seconds above 0, got 0"),

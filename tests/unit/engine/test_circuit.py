@@ -16,6 +16,7 @@ from pytest_wisebot import (
     ConnectionFailed,
     ConnectionLost,
     RateLimited,
+    Rejected,
     RequestRejected,
     WisebotError,
     WorkflowRun,
@@ -179,6 +180,17 @@ def test_a_host_that_refuses_a_credential_is_there() -> None:
     assert stops(circuit) is None
     circuit = after(*[refused(401)] * 4, NOT_LISTENING, refused(401))
     assert stops(circuit) is None
+
+
+def test_what_stands_before_a_host_is_counted_by_the_host() -> None:
+    """A firewall's refusals stop all workflows and all credentials of its host, and no other host."""
+    blocked = Rejected("refused before Wisebot answered (text/html)", NOBODY, Answer(403, "text/html"))
+    circuit = Circuit()
+    for number in range(5):
+        circuit.judge(replace(HOOK, workflow=f"w{number}", credential=f"secret {number}"), blocked)
+    reason = "5 runs in a row had failed at https://a.example: refused before Wisebot answered (text/html)"
+    assert stops(circuit, replace(HOOK, workflow="another", credential="another")) == reason
+    assert stops(circuit, BOARD) is None
 
 
 def test_a_mistake_in_the_request_is_no_refusal() -> None:

@@ -69,7 +69,7 @@ def limited(retry_after: float | None = None, seconds: float = 0.0) -> Step:
     return Step(seconds, error=RateLimited, reason="too many requests", answer=Answer(429, retry_after=retry_after))
 
 
-def unavailable(retry_after: float) -> Step:
+def unavailable(retry_after: float | None) -> Step:
     answer = Answer(503, retry_after=retry_after)
     return Step(0.0, error=ServiceUnavailable, reason="not available for now", answer=answer)
 
@@ -474,7 +474,7 @@ def test_retry_after_holds_back_everybody(clock: Clock, refusal: Step) -> None:
     """429 and 503 alike: what flies comes to its end, and nothing is sent before it is time."""
 
     async def main() -> None:
-        async with House(clock, {"a": [refusal], "b": Step(3.0)}, cap=2) as house:
+        async with House(clock, {"a": [refusal], "b": Step(3.0)}, cap=2, idempotent="abcd") as house:
             jobs = house.take("a", "b", "c", "d")
             await house.until(1.0)
             assert house.status().resumes_in == 19.0
@@ -482,6 +482,31 @@ def test_retry_after_holds_back_everybody(clock: Clock, refusal: Step) -> None:
             assert [moment for moment, _ in house.client.sent] == [0, 0, 20, 21, 22]
             assert house.runner.numbers().back_off == 20.0
             assert house.runner.numbers().retries == 1
+
+    clock.run(main())
+
+
+def test_a_503_holds_back_the_others_and_is_not_repeated(clock: Clock) -> None:
+    """Its run may have happened: it is told at once, and nothing else is sent before it is time."""
+
+    async def main() -> None:
+        async with House(clock, {"a": [unavailable(20.0)]}, cap=2) as house:
+            jobs = house.take("a", "b", "c")
+            assert await told(*jobs) == ["ServiceUnavailable", "ok", "ok"]
+            assert [(moment, name) for moment, name in house.client.sent] == [(0, "a"), (0, "b"), (20, "c")]
+            assert house.window.cap == 1
+
+    clock.run(main())
+
+
+def test_a_503_that_asks_for_nothing_holds_back_nothing(clock: Clock) -> None:
+    """Without ``Retry-After`` it says no more of how much is too much than any other 5xx."""
+
+    async def main() -> None:
+        async with House(clock, {"a": unavailable(None)}, cap=4) as house:
+            assert await told(*house.take("a", "b", "c")) == ["ServiceUnavailable", "ok", "ok"]
+            assert (house.window.cap, house.window.resumes_at < 0) == (4, True)
+            assert len(house.client.sent) == 3
 
     clock.run(main())
 

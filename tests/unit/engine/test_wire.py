@@ -112,6 +112,7 @@ SETTINGS = st.builds(
     max_response_mib=st.integers(1, 100),
     secret_header=st.sampled_from(["authorization", "x-workflow-secret"]),
     allow_http=st.booleans(),
+    trace=st.booleans(),
     protected=st.booleans(),
     protected_hosts=st.dictionaries(TEXTS, TEXTS, max_size=2),
     allow_protected=st.booleans(),

@@ -96,6 +96,35 @@ def test_drift_that_fails_no_test_closes_the_gate(log: Any) -> None:
     assert one.concluded().verdict.code == 1
 
 
+AGAINST = {"contradiction": 'error "no"'}
+
+
+def test_an_answer_that_contradicts_itself_opens_no_gate(log: Any) -> None:
+    """Where its test passed or skipped, or no test used it. A test that failed by it has a row of its own."""
+    flaky = {"trials": {"trials": 2, "min_passes": 1, "passes": 1, "failures": 1}}
+    one = log().test("test_a").test("test_b", run=AGAINST).test("test_c", "flaky", run=AGAINST, **flaky)
+    one.test("test_d", "skipped", run=AGAINST)
+    one.run(test="test_it.py", fixture="made", **AGAINST)
+    found = row(one, "contradictory answers")
+    assert (found.wanted, found.measured) == (
+        "none",
+        "4 runs: test_it.py::test_b, test_it.py::test_c, test_it.py::test_d, test_it.py",
+    )
+    assert one.concluded().verdict.code == 11
+    for outcome in ("failed", "xfailed"):
+        other = log().test("test_a").test("test_b", outcome, run=AGAINST)
+        assert not any(rule.rule == "contradictory answers" for rule in other.concluded().verdict.rows)
+
+
+def test_a_contradictory_run_of_two_tests_names_those_that_passed(log: Any) -> None:
+    """One of them saw it; the others did not."""
+    one = log()
+    shared = one.run(test="test_it.py", fixture="made", **AGAINST)
+    one.test("test_a", "failed", shared).test("test_b", "passed", shared)
+    assert row(one, "contradictory answers").measured == "1 run: test_it.py::test_b"
+    assert one.concluded().verdict.code == 1
+
+
 def test_the_slowest_runs_are_few(log: Any) -> None:
     """The p95 of twenty runs leaves out the slowest one; the limit for each does not."""
     one = log(gate=gate(p95_seconds=2.0, max_seconds=2.0))
