@@ -44,6 +44,7 @@ ENTRY_CHAIN += [
     "plugin/early",
     "plugin/keeping",
     "plugin/selecting",
+    "plugin/collected",
 ]
 ENTRY_CHAIN += ["plugin/shown"]
 

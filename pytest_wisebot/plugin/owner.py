@@ -291,6 +291,7 @@ def resolved(config: pytest.Config, variables: Mapping[str, str], env: str | Non
         concurrency=option.wisebot_concurrency,
         retries=option.wisebot_retries,
         max_runs=option.wisebot_max_runs,
+        max_missing_tests=option.wisebot_max_missing_tests,
         recordings=(cwd / option.wisebot_recordings).absolute() if option.wisebot_recordings is not None else None,
     )
     return resolve(given, start=_common_folder(config), root=config.rootpath, cwd=cwd, variables=variables)

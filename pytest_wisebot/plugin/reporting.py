@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Generator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
@@ -166,7 +166,7 @@ class Reporting:
         """Nobody comes after this: the last line of the log, and the exit code of a gated session."""
         last, end = self.conclude(session), self._end(session)
         code = last.verdict.code if self._config.option.wisebot_gate else int(session.exitstatus)
-        said = {"exitstatus": code, "verdict": str(last.verdict.word)}
+        said = {"exitstatus": code, "verdict": str(last.verdict.word), "baseline": last.compared}
         self._log.write(event_line({"event": "end", "ended": moment(time.time()), **end, **said}))
         self._append_summary()
         if self._config.option.wisebot_gate:
@@ -269,7 +269,7 @@ class Failures:
         return self._failed.total() - self.of_runs
 
 
-def _baseline(config: pytest.Config) -> Baseline | None:
+def _baseline(config: pytest.Config) -> Baseline | Literal["none"] | None:
     given = config.option.wisebot_baseline
     if given is None:
         return None

@@ -10,10 +10,11 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
+from .extent import extent_rows
 from .figures import counted, named
 from .model import Model, Session
 from .outcomes import BAD, NOT_RUN
-from .shards import gaps, missing, overlaps
+from .shards import gaps, left_out, missing, overlaps
 from .verdict import Row, State, closed, no_verdict
 
 
@@ -22,6 +23,7 @@ def conditions(model: Model) -> Iterator[Row]:
     yield from _about_sessions(model)
     yield from _about_targets(model)
     yield from _about_selection(model)
+    yield from extent_rows(model)
     if any(one.other_failures for one in model.sessions):
         yield closed("other failures", "none", "tests without a run, or another plugin, failed: pytest's exit code 1")
     if not model.counted:
@@ -93,9 +95,7 @@ def _about_selection(model: Model) -> Iterator[Row]:
     if unreported := model.unreported:
         yield no_verdict("tests without a report", "none", f"{len(unreported)}: {named(unreported)}")
     if not model.is_joined:
-        one = model.sessions[0]
-        other = [test for test in one.deselected if test not in {*one.deselected_by_gate}]
-        if other:
+        if other := left_out(model):
             but = f"none but by [gate] select ({model.gate.select})" if model.gate.select else "none"
             yield no_verdict("tests deselected", but, f"{len(other)}: {named(other)}")
         return

@@ -16,6 +16,11 @@ INFRASTRUCTURE: Final = "infrastructure"
 NOT_RUN: Final = "not run"
 """Nobody can say: what it needs was never sent."""
 
+SKIPPED: Final = "skipped"
+XFAILED: Final = "xfailed"
+WITHOUT_RUN: Final = "without a run"
+"""Passed or failed as pytest says: no workflow was asked."""
+
 OUTCOMES: Final = (PASSED, FLAKY, FAILED, DRIFT, INFRASTRUCTURE, NOT_RUN)
 """In the order in which they are told."""
 
