@@ -80,7 +80,7 @@ def _about_targets(model: Model) -> Iterator[Row]:
         yield no_verdict("target", "no emulator (allow-emulator)", f"emulator {', '.join(emulated)}")
     if len(model.targets) > 1:
         yield no_verdict("target", "one for all shards", "; ".join(model.targets))
-    if any(one.gate != model.gate for one in model.begun):
+    if any(one.gate != model.begun[0].gate for one in model.begun):
         yield no_verdict("[gate]", "one for all shards", "they differ")
 
 

@@ -34,7 +34,7 @@ def extent_rows(model: Model) -> Iterator[Row]:
         yield no_verdict(
             "test files in no shard" if model.is_joined else "test files left out",
             f"none of {_in_words(extents)}",
-            f"{len(absent)}: {named(absent)}{_by_arguments(extents)}",
+            f"{len(absent)}: {named(absent)}{_instead(extents)}",
         )
     paths = _paths(extents)
     held = {path: sum(is_under(file_of(test), [path]) for test in _in_gate(model)) for path in paths}
@@ -77,10 +77,10 @@ def _about_arguments(extents: Sequence[Extent]) -> Iterator[Row]:
         yield no_verdict("narrowed by arguments", TO_WRITE, f"{counted(len(unknown), 'part')}: {named(unknown)}")
 
 
-def _by_arguments(extents: Sequence[Extent]) -> str:
-    """What was asked for in their place."""
+def _instead(extents: Sequence[Extent]) -> str:
+    """What was asked for, where it is another part of the suite than the one that the verdict speaks of."""
     given = list(dict.fromkeys(argument for one in extents for argument in one.named))
-    return f"; arguments: {named(given)}" if given else ""
+    return f"; asked for: {named(given)}" if given and {*given} != {*_paths(extents)} else ""
 
 
 def _paths(extents: Sequence[Extent]) -> list[str]:
