@@ -4,7 +4,8 @@
 ``session``   the first line: format, session, mode, environment and hosts, what was collected and selected
 ``run``       a run has ended, in whatever way: who asked, what came, when, where from
 ``test``      a test has ended: its outcome, the runs that it used, why it failed
-``end``       the last line, unless the session was killed: exit code and counts
+``end``       the last line, unless the session was killed: exit code and counts, and how it compares with a baseline
+``merge``     in a joined log: what holds for the union
 ============  ==================================================================================================
 
 A log that was joined of several sessions has the lines of each, one session after the other.

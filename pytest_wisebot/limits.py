@@ -47,6 +47,9 @@ class Gate:
         require_live: a run that was made earlier opens no gate.
         allow_emulator: an emulator may open it.
         select: the tests that the gate is about, as ``-m EXPRESSION``, ``-k EXPRESSION`` or both; None: all.
+        paths: the folders and files that a session must have collected whole, relative to ``wisebot.toml``; empty: not
+            stated.
+        max_missing_tests: how many tests of the baseline may be missing; None: not stated, and none may.
     """
 
     overall: Limits = field(default_factory=Limits)
@@ -54,6 +57,8 @@ class Gate:
     require_live: bool = True
     allow_emulator: bool = False
     select: str | None = None
+    paths: tuple[str, ...] = ()
+    max_missing_tests: int | None = None
 
     def of(self, workflow: str, name: str) -> Any:
         """One of a workflow's limits: its own, or the one for all workflows."""
@@ -70,6 +75,7 @@ class Gate:
         known = {item.name: data[item.name] for item in fields(cls) if item.name in data}
         known["overall"] = _limits(known.get("overall", {}))
         known["workflows"] = {name: _limits(one) for name, one in known.get("workflows", {}).items()}
+        known["paths"] = tuple(known.get("paths", ()))
         return cls(**known)
 
 

@@ -31,6 +31,8 @@ XFAILED: Final = "xfailed"
 SKIPPED: Final = "skipped"
 FLAKY: Final = "flaky"
 XPASSED: Final = "xpassed"
+WITHOUT_RUN: Final = "without a run"
+"""In counts: tests that passed or failed as pytest says, and asked no workflow."""
 
 WORST_FIRST: Final = (FAILED, ERROR, DRIFT, INFRASTRUCTURE, CRASHED, NOT_RUN, XFAILED, SKIPPED, FLAKY, XPASSED, PASSED)
 """The order in which the phases of one test decide its outcome."""

@@ -12,8 +12,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "pytest_wisebot"
 
 EVERY_ROOM = {
-    "errors", "exhaustion", "runs", "outcomes", "journal", "limits", "redaction", "settings", "envelope", "apis", "client",
-    "expect", "engine", "emulator", "snapshots", "report", "plugin",
+    "errors", "exhaustion", "runs", "outcomes", "journal", "limits", "redaction", "settings", "envelope", "apis",
+    "client", "expect", "engine", "emulator", "snapshots", "report", "plugin",
 }  # fmt: skip
 
 # room -> (own rooms it may import, third-party packages it may import)
@@ -55,6 +55,7 @@ ENTRY_CHAIN += [
     "plugin/keeping",
     "plugin/selecting",
     "plugin/session_end",
+    "plugin/collected",
 ]
 ENTRY_CHAIN += ["plugin/shown"]
 

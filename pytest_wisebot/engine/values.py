@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from ..errors import OutcomeUnknown, UnexpectedResponse, WisebotError
 from ..runs import RunRequest, WorkflowRun
@@ -53,12 +54,15 @@ class Census:
         deselected: those that are left out.
         by_gate: those among them that are none of the gate's.
         askers: who asks for runs besides these tests.
+        extent: of which folders these tests are all, and what narrows them, as JSON (see `report.extent`); empty where
+            no report is asked for.
     """
 
     selected: list[str]
     deselected: list[str]
     by_gate: list[str]
     askers: list[str]
+    extent: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

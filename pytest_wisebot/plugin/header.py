@@ -44,7 +44,8 @@ def _gate(settings: Settings) -> Iterator[str]:
         yield f"the gate opens if every test passes: there is no [gate] in {_file(settings)}"
         return
     about = f", for the tests of {settings.gate.select}" if settings.gate.select is not None else ""
-    yield f"the gate opens by [gate] in {_file(settings)}{about}"
+    paths = f", for all of {', '.join(settings.gate.paths)}" if settings.gate.paths else ""
+    yield f"the gate opens by [gate] in {_file(settings)}{paths}{about}"
 
 
 def _lines(settings: Settings, *, both: bool, offline: bool) -> Iterator[str]:

@@ -48,6 +48,7 @@ class Collected:
         passed: those of tests that passed.
         whole: every test of each file that was collected is among them, and not only those that an option names.
         everything: every file was collected.
+        extent: of which folders they are all, and what narrows them.
     """
 
     selected: list[str] | None = None
@@ -57,11 +58,12 @@ class Collected:
     passed: set[str] = field(default_factory=set)
     whole: bool = True
     everything: bool = True
+    extent: dict[str, Any] = field(default_factory=dict)
 
     def learn(self, census: Census) -> None:
         """Takes what whoever collected the tests has told."""
         self.selected, self.deselected = census.selected, census.deselected
-        self.by_gate, self.askers = census.by_gate, census.askers
+        self.by_gate, self.askers, self.extent = census.by_gate, census.askers, census.extent
 
     @property
     def all(self) -> set[str]:
@@ -153,6 +155,7 @@ class History:
             "selected": self.collected.selected,
             "deselected": self.collected.deselected,
             "deselected_by_gate": self.collected.by_gate,
+            "extent": self.collected.extent,
         }
 
     def _base(self, sessions: Sessions) -> Path | None:

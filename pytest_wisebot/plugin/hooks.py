@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from . import hookspecs, markers, outcomes, selecting, session_end, shown, xdist
+from .collected import follow_collection
 from .early import Early
 from .keeping import keep_snapshots
 from .options import asks_for_report, hide_credentials, only_lists
@@ -30,6 +31,7 @@ def pytest_configure(config: pytest.Config) -> None:
     hide_credentials(config)
     config.pluginmanager.register(Early(config), "wisebot-early")
     config.pluginmanager.register(shown.Shown(), "wisebot-shown")
+    follow_collection(config)
     keep_snapshots(config)
     if config.option.wisebot_plan:
         xdist.keep_to_one_process(config)
@@ -41,6 +43,10 @@ def pytest_configure(config: pytest.Config) -> None:
         from .reporting import report_session
 
         report_session(config)
+    elif config.option.wisebot_gate and not xdist.is_worker(config):
+        from .unjudged import Unjudged
+
+        config.pluginmanager.register(Unjudged(), "wisebot-unjudged")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -66,18 +72,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, object, object]:
-    """Remembers what was collected: others may leave some out without a word. The gate leaves out what is left."""
-    outcomes.remember(config, items)
+    """After every other plugin: the gate leaves out what it is not about."""
     result = yield
     if config.option.wisebot_gate:
         selecting.keep_to_gate(config, items)
     return result
-
-
-def pytest_deselected(items: Sequence[pytest.Item]) -> None:
-    """Remembers what the session will leave out: its event log says so."""
-    if items:
-        outcomes.remember(items[0].config, items)
 
 
 @pytest.hookimpl(tryfirst=True)

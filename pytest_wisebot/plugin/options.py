@@ -82,7 +82,8 @@ def _add_runs(add: Callable[..., None]) -> None:
 def _add_results(add: Callable[..., None]) -> None:
     """What is made of the results."""
     add("--wisebot-gate", action="store_true", help="judge by [gate] in wisebot.toml whether this may be deployed")
-    add("--wisebot-baseline", metavar="FILE", help="compare with an earlier session: its runs.jsonl")
+    add("--wisebot-baseline", metavar="FILE", help="compare with an earlier session: its runs.jsonl, or none")
+    add("--wisebot-max-missing-tests", type=_natural, metavar="N", help="so many of the baseline's may be gone (0)")
     add("--wisebot-report", metavar="DIR", help="write runs.jsonl, report.json, summary.md and report.html there")
     add("--wisebot-summary", metavar="FILE", help="append summary.md to FILE, such as $GITHUB_STEP_SUMMARY")
     add("--wisebot-scan", action="append", metavar="PATH", help="look for credentials in PATH, and run no test")
@@ -127,6 +128,13 @@ def _count(text: str) -> int:
     number = _whole(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
+    return number
+
+
+def _natural(text: str) -> int:
+    number = _whole(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, got {text!r}")
     return number
 
 

@@ -29,7 +29,6 @@ _STOPS_ALL = frozenset({"BudgetExhausted", "Cancelled", "CircuitOpen", "NotRun"}
 _CLASS = "wisebot_class"
 _RUNS = "wisebot_runs"
 _UNLIMITED = "wisebot_unlimited"
-_REMEMBERED = pytest.StashKey[list[pytest.Item]]()
 _NOTES = "wisebot_notes"
 _OUTCOME = "wisebot_outcome"
 _REASON = "wisebot_reason"
@@ -79,18 +78,6 @@ class Count:
             return f"{self.ended} in trial {judged + 1}{before}"
         not_needed = f" ({rest} not needed)" if rest else ""
         return f"passed {self.passes}/{judged}{not_needed}"
-
-
-def remember(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
-    """Remembers tests that the session may leave out."""
-    config.stash.setdefault(_REMEMBERED, []).extend(items)
-
-
-def left_out_of(session: pytest.Session) -> list[pytest.Item]:
-    """The tests that were collected and are not to be run, whether or not pytest was told."""
-    remembered = session.config.stash.setdefault(_REMEMBERED, [])
-    selected = {item.nodeid for item in session.items}
-    return [item for item in dict.fromkeys(remembered) if item.nodeid not in selected]
 
 
 def call(report: pytest.TestReport, outcome: str, reason: str = "") -> None:

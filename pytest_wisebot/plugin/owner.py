@@ -292,6 +292,7 @@ def resolved(config: pytest.Config, variables: Mapping[str, str], env: str | Non
         retries=option.wisebot_retries,
         max_runs=option.wisebot_max_runs,
         no_trace=option.wisebot_no_trace,
+        max_missing_tests=option.wisebot_max_missing_tests,
         recordings=(cwd / option.wisebot_recordings).absolute() if option.wisebot_recordings is not None else None,
     )
     return resolve(given, start=_common_folder(config), root=config.rootpath, cwd=cwd, variables=variables)

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
@@ -154,7 +154,7 @@ class Reporting:
             last = self._written(end)
         if self._gated:
             code = last.verdict.code
-        said = {"exitstatus": code, "verdict": str(last.verdict.word)}
+        said = {"exitstatus": code, "verdict": str(last.verdict.word), "baseline": last.compared}
         self._log.write(event_line({"event": "end", "ended": moment(time.time()), **end, **said}))
         self._append_summary()
         self._tell(last)
@@ -230,7 +230,7 @@ class Reporting:
             reporter.write_line(line, red=True)
 
 
-def _baseline(config: pytest.Config) -> Baseline | None:
+def _baseline(config: pytest.Config) -> Baseline | Literal["none"] | None:
     given = config.option.wisebot_baseline
     if given is None:
         return None

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from .options import asks_for_report
 
+if TYPE_CHECKING:
+    from ..limits import Gate
+
 _KEY = pytest.StashKey[Callable[[pytest.Item], bool]]()
 
 
 def in_gate(config: pytest.Config) -> Callable[[pytest.Item], bool]:
-    """Says of a test whether the gate is about it: without a selection it is about all.
+    """Says of a test whether the gate is about it: without ``select`` and ``paths`` it is about all.
 
     Raises:
         pytest.UsageError: the selection is none.
     """
+    selected, paths = _selects(config), stated_paths(config)
+    return lambda item: _is_inside(item, paths) and selected(item)
+
+
+def _selects(config: pytest.Config) -> Callable[[pytest.Item], bool]:
     known = config.stash.get(_KEY, None)
     if known is None:
         known = config.stash[_KEY] = _matcher(_expressions(config))
@@ -25,31 +35,50 @@ def in_gate(config: pytest.Config) -> Callable[[pytest.Item], bool]:
 
 
 def keep_to_gate(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselects the tests that the gate is not about, as an option would.
+    """Deselects the tests that ``[gate] select`` leaves out, as an option would. Tests outside ``paths`` stay.
 
     Raises:
         pytest.UsageError: the selection is none.
     """
-    belongs = in_gate(config)
+    belongs = _selects(config)
     rest = [item for item in items if not belongs(item)]
     if rest:
         items[:] = [item for item in items if belongs(item)]
         config.hook.pytest_deselected(items=rest)
 
 
-def _expressions(config: pytest.Config) -> dict[str, str]:
+def stated_paths(config: pytest.Config) -> list[Path]:
+    """The folders and files of ``[gate] paths``."""
+    gate, folder = _gate(config)
+    paths = gate.paths if gate is not None else ()
+    return [Path(os.path.abspath(folder / path)) for path in paths]  # noqa: PTH100 - symbolic links stay, as in pytest
+
+
+def _gate(config: pytest.Config) -> tuple[Gate | None, Path]:
     """From the file: a worker of xdist collects before its controller has told it the settings."""
     if not asks_for_report(config):
-        return {}
+        return None, config.rootpath
     from ..errors import ConfigurationError
-    from ..limits import selected
     from .owner import resolved
 
     try:
-        select = resolved(config, os.environ).gate.select
-    except ConfigurationError:  # whoever asks for the settings will be told
+        settings = resolved(config, os.environ)
+    except ConfigurationError:  # every session that runs tests reports it, at the header
+        return None, config.rootpath
+    return settings.gate, settings.file.parent if settings.file is not None else config.rootpath
+
+
+def _expressions(config: pytest.Config) -> dict[str, str]:
+    gate, _ = _gate(config)
+    if gate is None or gate.select is None:
         return {}
-    return selected(select) if select is not None else {}
+    from ..limits import selected
+
+    return selected(gate.select)
+
+
+def _is_inside(item: pytest.Item, paths: list[Path]) -> bool:
+    return not paths or any(path == item.path or path in item.path.parents for path in paths)
 
 
 def _matcher(expressions: dict[str, str]) -> Callable[[pytest.Item], bool]:

@@ -17,10 +17,11 @@ from . import durations, xdist
 from .asking import Asking, askers, key_of, tag_of
 from .cleaning import clean_logs
 from .closing import Closing
+from .collected import left_out_of
+from .gate_extent import extent_of
 from .guest import Guest
 from .lastlook import last_look_of
 from .options import is_offline
-from .outcomes import left_out_of
 from .owner import owner_of
 from .reports import Reports
 from .selecting import in_gate
@@ -222,7 +223,8 @@ class WisebotSession:
         selected, deselected, by_gate = (
             [self._home.each + item.nodeid for item in items] for items in (session.items, left_out, not_of_gate)
         )
-        self._home.collect(Census(selected, deselected, by_gate, askers([*session.items, *left_out])))
+        asking = askers([*session.items, *left_out])
+        self._home.collect(Census(selected, deselected, by_gate, asking, extent_of(session)))
 
     def start_ahead(self, session: pytest.Session) -> None:
         """Starts the declared runs of the selected tests. What is wrong with them, the tests will say."""

@@ -15,11 +15,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from ..errors import ConfigurationError
 from .conclusion import Baseline, Conclusion, concluded
 from .folder import LOG, SUMMARY, read_baseline, write_reports
-from .merge import joined, write_joined
+from .merge import add_event, joined, write_joined
 from .terminal import block
 from .verdict import Word
 
@@ -57,11 +58,15 @@ def _merge(words: list[str]) -> int:
     parser = _parser("joins the shards of a suite, and judges the union", prog="merge")
     parser.add_argument("shards", metavar="SHARD", nargs="+", type=Path, help="the report folder of a shard")
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, required=True, help="where the reports go")
+    parser.add_argument(
+        "--max-missing-tests", metavar="N", type=_natural, help="in the place of max-missing-tests in [gate]"
+    )
     parser.add_argument("--summary", metavar="FILE", type=Path, help=f"append {SUMMARY} to this file")
     given = parser.parse_args(words)
     baseline = _baseline(given)
-    log = write_joined(given.shards, given.output)
+    log = write_joined(given.shards, given.output, {"max_missing_tests": given.max_missing_tests})
     last = concluded(joined([log.parent]), baseline)
+    add_event(log, {"baseline": last.compared})
     write_reports(given.output, last)
     if given.summary is not None:
         with given.summary.open("a", encoding="utf-8") as file:
@@ -72,12 +77,19 @@ def _merge(words: list[str]) -> int:
 
 def _parser(description: str, prog: str = "") -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"python -m pytest_wisebot.report {prog}".strip(), description=description)
-    parser.add_argument("--baseline", metavar="FILE", type=Path, help=f"compare with an earlier session: its {LOG}")
+    wanted = f"compare with an earlier session: its {LOG}; none: there is none yet"
+    parser.add_argument("--baseline", metavar="FILE", help=wanted)
     return parser
 
 
-def _baseline(given: argparse.Namespace) -> Baseline | None:
-    return read_baseline(given.baseline, str(given.baseline)) if given.baseline is not None else None
+def _natural(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, got {text!r}")
+    return int(text)
+
+
+def _baseline(given: argparse.Namespace) -> Baseline | Literal["none"] | None:
+    return read_baseline(Path(given.baseline), given.baseline) if given.baseline is not None else None
 
 
 def _tell(last: Conclusion, folder: Path) -> None:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Final, Self
 
 from ..outcomes import DRIFT, FAILED, GOOD, JUDGED
 from .figures import counted, percent, seconds_text
+from .missing import missing
 from .model import Model, Test, Workflow, pass_rate
 
 ROUNDING: Final = 1e-9
 """By how much floating point may be off: what is just enough is enough."""
+
+NONE_YET: Final = "none"
+"""What is given in the place of a baseline's file where there is no earlier session yet."""
 
 FEWEST_FOR_P95: Final = 20
 """Live runs from which on a p95 is anything else than the slowest one."""
@@ -36,6 +40,11 @@ class Beside:
     p95_then: float | None
     runs_now: int
     runs_then: int
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """One of the workflows in `Comparison.to_dict`."""
+        return cls(**{item.name: _tuples(data[item.name]) for item in fields(cls)})
 
     @property
     def drop(self) -> float:
@@ -92,6 +101,10 @@ class Comparison:
         newly_fixed: tests that failed then and pass now.
         new: tests that the baseline did not judge.
         workflows: those that both have.
+        missing: tests that the baseline has and the session has not; one that was collected is not missing.
+        renamed: of these the ones that may be there by another name, each with that name.
+        missing_workflows: workflows that the baseline ran, and no test of the session's that was to.
+        outside: tests of the baseline that ``[gate]`` is not about, as it is now.
     """
 
     name: str
@@ -100,6 +113,27 @@ class Comparison:
     newly_fixed: tuple[str, ...]
     new: tuple[str, ...]
     workflows: tuple[Beside, ...]
+    missing: tuple[str, ...] = ()
+    renamed: tuple[tuple[str, str], ...] = ()
+    missing_workflows: tuple[str, ...] = ()
+    outside: tuple[str, ...] = ()
+
+    @property
+    def missing_in_words(self) -> list[str]:
+        """Each missing test, and beside it the new one that may be the same."""
+        new = dict(self.renamed)
+        return [f"{test} -> {new[test]}?" if test in new else test for test in self.missing]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """What `to_dict` gave, by this version or another one."""
+        known = {item.name: _tuples(data[item.name]) for item in fields(cls) if item.name in data}
+        known["workflows"] = tuple(Beside.from_dict(one) for one in data.get("workflows", ()))
+        return cls(**known)
 
 
 def compare(now: Model, then: Model, name: str) -> Comparison:
@@ -114,6 +148,7 @@ def compare(now: Model, then: Model, name: str) -> Comparison:
     judged = [test for test in now.counted if test.outcome in JUDGED]
     failing = [test for test in judged if test.outcome in (FAILED, DRIFT)]
     both = sorted(now.workflows.keys() & then.workflows.keys())
+    gone = missing(now, then)
     return Comparison(
         name=name,
         newly_failing=tuple(test.id for test in failing if _was_good(test, before)),
@@ -123,7 +158,16 @@ def compare(now: Model, then: Model, name: str) -> Comparison:
         ),
         new=tuple(test.id for test in judged if test.id not in before),
         workflows=tuple(_beside(now.workflows[one], then.workflows[one]) for one in both),
+        missing=gone.tests,
+        renamed=gone.renamed,
+        missing_workflows=gone.workflows,
+        outside=gone.outside,
     )
+
+
+def _tuples(value: Any) -> Any:
+    """JSON's lists as the tuples that they were."""
+    return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value
 
 
 def _was_good(test: Test, before: Mapping[str, Test]) -> bool:

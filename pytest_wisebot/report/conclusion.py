@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from .baseline import Comparison, compare
+from .baseline import NONE_YET, Comparison, compare
 from .gate import headline, judge
 from .model import Model
 from .reading import model_of
@@ -28,6 +28,13 @@ class Conclusion:
     model: Model
     verdict: Verdict
     comparison: Comparison | None = None
+    none_yet: bool = False
+    """It was stated that there is no earlier session to compare with."""
+
+    @property
+    def compared(self) -> Any:
+        """What the log keeps of the baseline, so that reports that are made of it later agree."""
+        return self.comparison.to_dict() if self.comparison is not None else NONE_YET if self.none_yet else None
 
     @property
     def headline(self) -> str:
@@ -37,14 +44,21 @@ class Conclusion:
 
 def concluded(
     events: Iterable[Mapping[str, Any]],
-    baseline: Baseline | None = None,
+    baseline: Baseline | Literal["none"] | None = None,
 ) -> Conclusion:
     """What a log comes to.
 
     Args:
         events: of one session, or of several that were one suite.
-        baseline: an earlier session to compare with.
+        baseline: an earlier session to compare with, or the statement that there is none yet; None takes what the log
+            has of the baseline that was given to its session.
     """
     model = model_of(events)
-    comparison = compare(model, baseline.model, baseline.name) if baseline is not None else None
-    return Conclusion(model, judge(model, comparison), comparison)
+    said = model.compared if baseline is None else baseline
+    comparison = None
+    if isinstance(said, Baseline):
+        comparison = compare(model, said.model, said.name)
+    elif isinstance(said, Mapping):
+        comparison = Comparison.from_dict(said)
+    none_yet = said == NONE_YET
+    return Conclusion(model, judge(model, comparison, none_yet=none_yet), comparison, none_yet)

@@ -12,9 +12,10 @@ from itertools import chain
 from typing import Final
 
 from ..outcomes import BAD, CRASHED, ERROR, FAILED, NOT_RUN
+from .extent import extent_rows
 from .figures import counted, named
 from .model import Model, Session, Test
-from .shards import gaps, missing, overlaps
+from .shards import gaps, left_out, missing, overlaps
 from .verdict import Row, State, closed, no_verdict
 
 
@@ -23,6 +24,7 @@ def conditions(model: Model) -> Iterator[Row]:
     yield from _about_sessions(model)
     yield from _about_targets(model)
     yield from _about_selection(model)
+    yield from extent_rows(model)
     yield from _about_failures(model)
     if not model.counted:
         skipped = sum(test.outcome == "skipped" for test in model.tests)
@@ -114,7 +116,7 @@ def _about_targets(model: Model) -> Iterator[Row]:
         yield no_verdict("target", "no emulator (allow-emulator)", f"emulator {', '.join(emulated)}")
     if len(model.targets) > 1:
         yield no_verdict("target", "one for all shards", "; ".join(model.targets))
-    if any(one.gate != model.gate for one in model.begun):
+    if any(one.gate != model.begun[0].gate for one in model.begun):
         yield no_verdict("[gate]", "one for all shards", "they differ")
 
 
@@ -129,9 +131,7 @@ def _about_selection(model: Model) -> Iterator[Row]:
     if unreported := model.unreported:
         yield no_verdict("tests without a report", "none", f"{len(unreported)}: {named(unreported)}")
     if not model.is_joined:
-        one = model.sessions[0]
-        other = [test for test in one.deselected if test not in {*one.deselected_by_gate}]
-        if other:
+        if other := left_out(model):
             but = f"none but by [gate] select ({model.gate.select})" if model.gate.select else "none"
             yield no_verdict("tests deselected", but, f"{len(other)}: {named(other)}")
         return

@@ -10,7 +10,7 @@ from typing import Any, Final
 from ..journal import moment
 from .baseline import Comparison
 from .conclusion import Conclusion
-from .model import Run, Session, Test, Workflow, outcome_counts, pass_rate
+from .model import Run, Session, Test, Workflow, all_counts, outcome_counts, pass_rate
 
 FORMAT: Final = 1
 """Raised when a reader of an earlier one would misread a later one; a new key is no such thing."""
@@ -33,6 +33,7 @@ def document(conclusion: Conclusion) -> dict[str, Any]:
         },
         "sessions": [_session(one) for one in model.sessions],
         "counts": outcome_counts(model.tests),
+        "all_counts": all_counts(model.tests),
         "workflows": {name: _workflow(one) for name, one in model.workflows.items()},
         "baseline": _comparison(conclusion.comparison),
         "tests": [_test(test) for test in model.tests],
@@ -54,6 +55,7 @@ def _session(one: Session) -> dict[str, Any]:
         "emulator": one.emulator,
         "exitstatus": one.exitstatus,
         "gate": one.gate.to_dict(),
+        "extent": asdict(one.extent) if one.extent is not None else None,
     }
 
 
@@ -80,6 +82,10 @@ def _comparison(comparison: Comparison | None) -> dict[str, Any] | None:
         "still_failing": list(comparison.still_failing),
         "newly_fixed": list(comparison.newly_fixed),
         "new": list(comparison.new),
+        "missing": list(comparison.missing),
+        "renamed": [list(pair) for pair in comparison.renamed],
+        "missing_workflows": list(comparison.missing_workflows),
+        "outside": list(comparison.outside),
         "workflows": {one.name: asdict(one) for one in comparison.workflows},
     }
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from ..errors import ConfigurationError
 from ..journal import read_events
+from .baseline import NONE_YET
 from .conclusion import Baseline, Conclusion
 from .document import json_report
 from .html import html_report
@@ -76,16 +77,18 @@ def write_summary(folder: Path, conclusion: Conclusion) -> None:
     _write_whole(folder / SUMMARY, markdown_report(conclusion))
 
 
-def read_baseline(path: Path, name: str) -> Baseline:
+def read_baseline(path: Path, name: str) -> Baseline | Literal["none"]:
     """An earlier session's log, to compare with.
 
     Args:
         path: the log, or the folder of reports that has it.
-        name: what to call it.
+        name: what to call it, as it was given; ``none`` states that there is no earlier session yet.
 
     Raises:
         ConfigurationError: it cannot be read, or is no log of a session.
     """
+    if name == NONE_YET:
+        return NONE_YET
     log = log_in(path) if path.is_dir() else path
     model = model_of(read_events(log))
     if not model.tests:

@@ -9,7 +9,8 @@ from ..outcomes import DRIFT, FAILED, FLAKY, INFRASTRUCTURE
 from .baseline import ROUNDING, Comparison
 from .conditions import conditions
 from .figures import counted, named, percent, seconds_text
-from .model import Model, Test, Workflow, outcome_counts, pass_rate
+from .model import Model, Test, Workflow, counts_in_words, pass_rate
+from .relative import relative_rows
 from .verdict import (
     CLOSED_CODE,
     INFRASTRUCTURE_CODE,
@@ -26,16 +27,17 @@ from .verdict import (
 _WORST_FIRST = (CLOSED_CODE, INFRASTRUCTURE_CODE, NOT_RUN_CODE, OPEN_CODE)
 
 
-def judge(model: Model, baseline: Comparison | None = None) -> Verdict:
+def judge(model: Model, baseline: Comparison | None = None, *, none_yet: bool = False) -> Verdict:
     """The verdict on a session, or on several that were one suite.
 
     Args:
         model: what happened, and the limits.
         baseline: how it compares with an earlier session.
+        none_yet: it was stated that there is no earlier session to compare with.
     """
     if not model.is_joined and not any(one.gated for one in model.sessions):
         return Verdict(Word.NOT_GATED, OPEN_CODE, tuple(_rules(model, baseline)))
-    rows = [*conditions(model), *_rules(model, baseline)]
+    rows = [*conditions(model), *relative_rows(model, baseline, none_yet=none_yet), *_rules(model, baseline)]
     rows.sort(key=lambda row: _WORST_FIRST.index(row.code))
     pytest_code = next((code for one in model.sessions if (code := one.exitstatus) not in (None, 0, 1)), None)
     codes = {row.code for row in rows}
@@ -184,7 +186,7 @@ def _compared(rule: str, wanted: str, measured: str, workflow: str, *, doubt: st
 
 def headline(model: Model, verdict: Verdict) -> str:
     """The session in one line: how its tests ended, and against whom."""
-    counts = ", ".join(f"{many} {word}" for word, many in outcome_counts(model.tests).items()) or "no test used a run"
+    counts = counts_in_words(model.tests)
     live = sum(run.is_live for run in model.runs)
     target = "; ".join(model.targets) or "no target"
     return f"{verdict.word}{_killed(model)} {counts}; {counted(live, 'live run')} against {target}"

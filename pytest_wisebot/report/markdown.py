@@ -10,7 +10,7 @@ from ..outcomes import BAD, CRASHED, DRIFT, FAILED, FLAKY, INFRASTRUCTURE, NOT_R
 from .baseline import Comparison
 from .conclusion import Conclusion
 from .figures import counted, percent, seconds_text
-from .model import Model, Run, Test, Workflow, outcome_counts, pass_rate
+from .model import Model, Run, Test, Workflow, counts_in_words, outcome_counts, pass_rate
 from .verdict import Row, State, Word
 from .visible import visible
 
@@ -51,7 +51,7 @@ def _head(conclusion: Conclusion) -> Iterator[str]:
     model, verdict = conclusion.model, conclusion.verdict
     word = "Wisebot workflows" if verdict.word is Word.NOT_GATED else str(verdict.word)
     yield f"# {word}\n"
-    counts = ", ".join(f"{many} {name}" for name, many in outcome_counts(model.tests).items()) or "no test used a run"
+    counts = counts_in_words(model.tests)
     targets = ", ".join(map(_code, model.targets))
     yield f"**{counts}**; {counted(sum(run.is_live for run in model.runs), 'live run')} against {targets}\n"
     if verdict.rows:
@@ -75,10 +75,12 @@ def _beside(comparison: Comparison | None) -> Iterator[str]:
         "Failing before, too": comparison.still_failing,
         "Newly fixed": comparison.newly_fixed,
     }
+    gone = {"Missing": comparison.missing_in_words, "Workflows missing": comparison.missing_workflows}
+    groups |= {what: tuple(names) for what, names in gone.items() if names}
     for what, tests in groups.items():
         yield f"- {what}: {len(tests)}"
         yield from (f"  - {_code(test)}" for test in tests[:MOST_ROWS])
-        yield from _left_out(len(tests) - MOST_ROWS, "test", indent="  ")
+        yield from _left_out(len(tests) - MOST_ROWS, "workflow" if "Workflows" in what else "test", indent="  ")
     if comparison.workflows:
         yield "\n| workflow | pass rate | p95 |"
         yield "|---|---|---|"

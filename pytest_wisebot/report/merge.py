@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,13 @@ from ..journal import FORMAT, event_line, read_events
 from .folder import LOG, clear, log_in
 
 
-def write_joined(shards: Sequence[Path], folder: Path) -> Path:
+def write_joined(shards: Sequence[Path], folder: Path, said: Mapping[str, Any]) -> Path:
     """Writes the log of all shards, and gives its path. A shard that has none is said to be missing, in the log, too.
 
     Args:
         shards: their folders.
         folder: where it goes; what was reported there before is taken away.
+        said: what holds for the union, of the options that were given (see `add_event`).
 
     Raises:
         ConfigurationError: a log cannot be read, there is none at all, or the output is a shard.
@@ -34,7 +35,22 @@ def write_joined(shards: Sequence[Path], folder: Path) -> Path:
         for shard, name in zip(shards, names(shards), strict=True):
             for event in _events(shard, name):
                 file.write(event_line(event))
-    return temporary.replace(folder / LOG)
+    log = temporary.replace(folder / LOG)
+    add_event(log, said)
+    return log
+
+
+def add_event(log: Path, said: Mapping[str, Any]) -> None:
+    """Adds to a joined log what holds for the union, so that reports that are made of it later agree.
+
+    Args:
+        log: the file.
+        said: what is kept; values that are None say nothing.
+    """
+    known = {name: value for name, value in said.items() if value is not None}
+    if known:
+        with log.open("ab") as file:
+            file.write(event_line({"event": "merge", **known}))
 
 
 def joined(folders: Iterable[Path]) -> Iterator[dict[str, Any]]:
@@ -60,6 +76,8 @@ def _events(shard: Path, name: str) -> Iterator[dict[str, Any]]:
         if first and event.get("event") != "session":
             yield _missing(name)
         first = False
+        if event.get("event") == "merge":  # of a union that is a part of this one
+            continue
         yield {**event, "shard": name} if event.get("event") == "session" else event
     if first:
         yield _missing(name)

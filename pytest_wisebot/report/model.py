@@ -5,12 +5,12 @@ from __future__ import annotations
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from ..limits import Gate
-from ..outcomes import GOOD, JUDGED, OUTCOMES
+from ..outcomes import GOOD, JUDGED, OUTCOMES, SKIPPED, WITHOUT_RUN, XFAILED
 from .figures import percentile
 
 
@@ -162,6 +162,52 @@ class Test:
         return text or why or self.text.strip().rpartition("\n")[2]
 
 
+@dataclass(frozen=True, slots=True)
+class Narrowing:
+    """An option that leaves out tests.
+
+    Attributes:
+        kind: what can be seen of its work: ``tests`` that were collected and left out, ``files`` that were not
+            collected, or nothing (``unseen``).
+        option: as it was written, such as ``--ignore``.
+        value: its value; empty for an option that has none.
+        where: ``command line``, ``addopts`` or ``PYTEST_ADDOPTS``.
+    """
+
+    kind: str
+    option: str
+    value: str = ""
+    where: str = ""
+
+    def __str__(self) -> str:
+        return f"{' '.join(filter(None, (self.option, self.value)))} ({self.where})"
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """Of which folders a session's tests are all, and what narrows them. Paths are those of node ids.
+
+    Attributes:
+        by: what states the folders: ``paths`` (of ``[gate]``), ``arguments``, ``testpaths`` or ``rootdir``.
+        paths: the folders and files.
+        arguments: pytest's arguments that name less than a folder, where nothing else states the folders.
+        named: pytest's arguments.
+        complete: folders of which no file was ignored.
+        files: the test files of ``paths``; None where all of ``paths`` is ``complete`` or ``whole``.
+        whole: files that were collected whole.
+        narrowed: the options that leave out tests.
+    """
+
+    by: str = ""
+    paths: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
+    complete: tuple[str, ...] = ()
+    files: tuple[str, ...] | None = None
+    whole: tuple[str, ...] = ()
+    narrowed: tuple[Narrowing, ...] = ()
+
+
 @dataclass(frozen=True)
 class Session:
     """What the first and the last line of a log say.
@@ -181,6 +227,7 @@ class Session:
         other_failures: of an earlier version's log: it failed by something else than tests that used runs.
         snapshots_written: how many files of snapshots are new or changed.
         split: which of how many groups pytest-split gave it.
+        extent: of which folders its tests are all; None where nothing has told, as before the tests were collected.
     """
 
     name: str = ""
@@ -208,6 +255,7 @@ class Session:
     other_failures: bool = False
     snapshots_written: int = 0
     split: tuple[int, int] | None = None
+    extent: Extent | None = None
 
     @property
     def has_begun(self) -> bool:
@@ -269,6 +317,10 @@ class Model:
     sessions: tuple[Session, ...]
     tests: tuple[Test, ...]
     runs: tuple[Run, ...]
+    compared: Any = None
+    """What the log says of a baseline: a comparison as JSON, or the word for none yet; None where it says nothing."""
+    max_missing_tests: int | None = None
+    """What allows missing tests in the place of ``[gate]``, as an option of ``merge``."""
 
     @property
     def begun(self) -> tuple[Session, ...]:
@@ -283,7 +335,9 @@ class Model:
     @property
     def gate(self) -> Gate:
         """What the sessions are held to."""
-        return next((one.gate for one in self.begun), self.sessions[0].gate)
+        gate = next((one.gate for one in self.begun), self.sessions[0].gate)
+        allowed = self.max_missing_tests
+        return gate if allowed is None else replace(gate, max_missing_tests=allowed)
 
     @property
     def is_joined(self) -> bool:
@@ -327,6 +381,25 @@ def outcome_counts(tests: Iterable[Test]) -> dict[str, int]:
     """How many of the tests that used runs ended how, in the order of `outcomes.OUTCOMES`; none that is zero."""
     found = Counter(test.outcome for test in tests if test.uses_runs)
     return {word: found[word] for word in (*OUTCOMES, *sorted(found.keys() - {*OUTCOMES})) if found[word]}
+
+
+def all_counts(tests: Iterable[Test]) -> dict[str, int]:
+    """The same with the tests that a verdict is not about: skipped, xfailed, and those that used no run."""
+    tests = list(tests)
+    found = outcome_counts(tests)
+    without = [test.outcome for test in tests if not test.uses_runs]
+    rest = Counter(word if word in (SKIPPED, XFAILED) else WITHOUT_RUN for word in without)
+    for word in (SKIPPED, XFAILED, WITHOUT_RUN):
+        if many := found.pop(word, 0) + rest[word]:
+            found[word] = many
+    return found
+
+
+def counts_in_words(tests: Iterable[Test]) -> str:
+    """How many tests ended how; says so where none used a run."""
+    found = all_counts(tests)
+    ran = [] if any(word in found for word in OUTCOMES) else ["no test used a run"]
+    return ", ".join([*ran, *(f"{many} {word}" for word, many in found.items())])
 
 
 def pass_rate(tests: Iterable[Test]) -> tuple[int, int]:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..limits import Gate
+from ..outcomes import SKIPPED, WITHOUT_RUN, XFAILED
 from .baseline import Beside, Comparison
 from .excerpts import Room, longest, room
 from .figures import counted, percent, seconds_text
-from .model import Model, Session, outcome_counts
+from .model import Model, Session, all_counts, outcome_counts
 from .rows import SIGNS, Name, Rows, RunRow, TestGroup, anchor_of, kind_of_test, moment
 from .strips import Strip, strips
 from .timeline import Timeline, timeline
@@ -216,7 +217,7 @@ def _head(model: Model, verdict: Verdict, baseline: Comparison | None) -> Head:
         verdict.word is not Word.NOT_GATED,
         verdict.code,
         tuple(model.targets),
-        tuple(_facts(model, baseline)),
+        tuple(_facts(model, verdict, baseline)),
         model.sessions if len(model.sessions) > 1 else (),
         tuple(_counts(model)),
     )
@@ -252,7 +253,7 @@ def _room(groups: Sequence[TestGroup], others: Sequence[RunRow]) -> Room:
     )
 
 
-def _facts(model: Model, baseline: Comparison | None) -> Iterator[tuple[str, str]]:
+def _facts(model: Model, verdict: Verdict, baseline: Comparison | None) -> Iterator[tuple[str, str]]:
     first, many = model.sessions[0], len(model.sessions)
     started = [one.started for one in model.sessions if one.started is not None]
     if started:
@@ -261,14 +262,23 @@ def _facts(model: Model, baseline: Comparison | None) -> Iterator[tuple[str, str
     yield "Mode", ", ".join(sorted({one.mode for one in model.sessions}))
     yield "Runs", _runs(model)
     if baseline is not None:
-        failing, fixed = len(baseline.newly_failing), len(baseline.newly_fixed)
-        yield "Beside the baseline", f"{failing} newly failing, {fixed} newly fixed"
+        failing, fixed, gone = (len(one) for one in (baseline.newly_failing, baseline.newly_fixed, baseline.missing))
+        missing = f", {gone} missing" if gone else ""
+        yield "Beside the baseline", f"{failing} newly failing, {fixed} newly fixed{missing}"
+    if (others := _others(model)) and verdict.word is not Word.NOT_GATED:
+        yield "Other tests", others
     if first.gate.select:
         yield "Tests selected by", first.gate.select
     if many > 1:
         yield "Shards", str(many)
     elif first.split is not None:
         yield "Shard", f"{first.split[0]} of {first.split[1]}"
+
+
+def _others(model: Model) -> str:
+    """The tests that the verdict's counts leave out: skipped, xfailed, or without a run."""
+    found = all_counts(model.tests)
+    return ", ".join(f"{found[word]:,} {word}" for word in (SKIPPED, XFAILED, WITHOUT_RUN) if word in found)
 
 
 def _took(model: Model) -> str:
@@ -317,6 +327,10 @@ def _beside(baseline: Comparison, rows: Rows) -> Iterator[Names]:
     yield _names("failed before, too", "failed", "✗", baseline.still_failing, rows)
     yield _names("newly fixed", "passed", "✓", baseline.newly_fixed, rows)
     yield _names("not in the baseline", "beside", "+", baseline.new, rows)
+    if baseline.missing:
+        yield _names("missing", "failed", "-", baseline.missing_in_words, rows)
+    if baseline.missing_workflows:
+        yield _names("workflows missing", "failed", "-", baseline.missing_workflows, rows)
 
 
 def _names(title: str, kind: str, sign: str, tests: Sequence[str], rows: Rows) -> Names:

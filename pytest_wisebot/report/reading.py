@@ -10,13 +10,17 @@ from typing import Any
 
 from ..limits import Gate
 from ..outcomes import BAD, ERROR, FAILED, PASSED, SKIPPED, WORST_FIRST, XFAILED, XPASSED
-from .model import Model, Run, Session, Test, Trials
+from .model import Extent, Model, Narrowing, Run, Session, Test, Trials
 
 
 def model_of(events: Iterable[Mapping[str, Any]]) -> Model:
     """What a log says, be it of one session or joined of several."""
     sessions: list[_Read] = []
+    union: dict[str, Any] = {}
     for event in events:
+        if event.get("event") == "merge":
+            union.update(event)
+            continue
         if event.get("event") == "session" or not sessions:
             sessions.append(_Read(len(sessions)))
         sessions[-1].take(event)
@@ -30,6 +34,8 @@ def model_of(events: Iterable[Mapping[str, Any]]) -> Model:
         tuple(session for session, _, _ in made),
         tuple(tests.values()),
         tuple(run for _, _, runs in made for run in runs),
+        union.get("baseline", sessions[0].compared if len(sessions) == 1 else None),
+        union.get("max_missing_tests"),
     )
 
 
@@ -75,6 +81,11 @@ class _Read:
             case "test":
                 key = str(event.get("worker", "")) if self._each else "", str(event.get("test", ""))
                 self._tests.setdefault(key, []).append(event)
+
+    @property
+    def compared(self) -> Any:
+        """What the last line says of a baseline."""
+        return self._last.get("baseline")
 
     @property
     def _each(self) -> bool:
@@ -205,7 +216,19 @@ def _session(first: Mapping[str, Any], last: Mapping[str, Any]) -> Session:
         other_failures=bool(last.get("other_failures", False)),
         snapshots_written=int(last.get("snapshots_written", 0)),
         split=(int(split[0]), int(split[1])) if split else None,
+        extent=_extent(first["extent"]) if first.get("extent") else None,
     )
+
+
+def _extent(said: Mapping[str, Any]) -> Extent:
+    values: dict[str, Any] = {name: said[name] for name in Extent.__dataclass_fields__ if name in said}
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    values["narrowed"] = tuple(map(_narrowing, values.get("narrowed", ())))
+    return Extent(**values)
+
+
+def _narrowing(said: Mapping[str, Any]) -> Narrowing:
+    return Narrowing(**{name: str(said[name]) for name in Narrowing.__dataclass_fields__ if name in said})
 
 
 def _seconds(text: str | None) -> float | None:

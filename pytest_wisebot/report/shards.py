@@ -14,6 +14,15 @@ def gaps(model: Model) -> list[str]:
     return sorted(model.collected - selected - by_gate)
 
 
+def left_out(model: Model) -> list[str]:
+    """Tests that were collected and that no session was to run, those apart that the gate is not about."""
+    if model.is_joined:
+        return gaps(model)
+    one = model.sessions[0]
+    by_gate = {*one.deselected_by_gate}
+    return [test for test in one.deselected if test not in by_gate]
+
+
 def overlaps(model: Model) -> list[str]:
     """Tests that more than one shard was to run."""
     times = Counter(test for one in model.sessions for test in set(one.selected or ()))

@@ -34,6 +34,8 @@ def beside(comparison: Comparison | None) -> Iterator[str]:
         "newly failing": comparison.newly_failing,
         "failing before, too": comparison.still_failing,
         "newly fixed": comparison.newly_fixed,
+        "missing": comparison.missing_in_words,
+        "workflows missing": comparison.missing_workflows,
         "not in it": comparison.new,
     }
     for what, tests in groups.items():

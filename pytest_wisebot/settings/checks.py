@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import json
 import math
 import re
 from collections.abc import Callable, Iterable
+from pathlib import PurePosixPath, PureWindowsPath
 from urllib.parse import urlsplit
 
 from ..limits import selected
@@ -88,6 +90,26 @@ def checked_select(text: str) -> str:
     """``text`` if it says which tests a gate is about. What its expressions mean, pytest knows."""
     selected(text)
     return text
+
+
+def checked_gate_paths(value: object) -> tuple[str, ...]:
+    """``value`` if it lists folders and files relative to ``wisebot.toml``. Whether they exist, `resolve` looks up."""
+    if not isinstance(value, list | tuple):
+        raise ValueError(f'expected a list of folders and files, as in ["tests/e2e"], got {_shown(value)}')
+    if not value:
+        raise ValueError('expected at least one folder or file, as in ["tests/e2e"]: leave the key out for all tests')
+    for item in value:
+        if not isinstance(item, str) or not item.strip():
+            raise ValueError(f'expected folders and files, as in ["tests/e2e"], got {_shown(item)} among them')
+        if "::" in item:
+            raise ValueError(f'"{item}" names a test: write its file or folder, and choose tests by select')
+        if PurePosixPath(item).is_absolute() or PureWindowsPath(item).is_absolute():
+            raise ValueError(f'"{item}" is absolute: write it relative to wisebot.toml')
+    return tuple(value)
+
+
+def _shown(value: object) -> str:
+    return json.dumps(value, default=str)[:80]
 
 
 def checked_emulator(text: str) -> str:

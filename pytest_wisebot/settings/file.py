@@ -17,6 +17,7 @@ from ..redaction import Redact
 from .checks import (
     at_least,
     checked_emulator,
+    checked_gate_paths,
     checked_growth,
     checked_id,
     checked_origin,
@@ -108,6 +109,7 @@ class EnvironmentTable(_Table):
 
 
 _TEXTS: Final = {"type": "array", "items": {"type": "string"}}
+_SOME_TEXTS: Final = {**_TEXTS, "minItems": 1}
 _NAMED_TEXTS: Final = {"type": "object", "additionalProperties": {"type": "string"}}
 _EITHER: Final = {"anyOf": [_TEXTS, _NAMED_TEXTS]}
 
@@ -173,6 +175,14 @@ class GateTable(LimitsTable):
     select: Annotated[str, AfterValidator(checked_select)] | None = Field(
         None, description='The tests that the gate is about: "-m EXPRESSION", "-k EXPRESSION" or both.'
     )
+    paths: Annotated[tuple[str, ...], PlainValidator(checked_gate_paths), WithJsonSchema(_SOME_TEXTS)] = Field(
+        (),
+        description="The folders and files whose tests the gate must have collected, relative to this file. Default: "
+        "the folders given as arguments, else testpaths, else the rootdir.",
+    )
+    max_missing_tests: Most | None = Field(
+        None, description="How many tests of the baseline a session may be without. Default: 0."
+    )
     workflows: dict[str, LimitsTable] = Field(
         default_factory=dict, description="What the tests of single workflows are held to, by the workflow's name."
     )
@@ -181,7 +191,8 @@ class GateTable(LimitsTable):
         """The same as plain values."""
         limits = self.model_dump(include=set(LimitsTable.model_fields))
         own = {name: Limits(**table.model_dump()) for name, table in self.workflows.items()}
-        return Gate(Limits(**limits), own, self.require_live, self.allow_emulator, self.select)
+        others = self.model_dump(exclude={*LimitsTable.model_fields, "workflows"})
+        return Gate(Limits(**limits), own, **others)
 
 
 class FileTable(_Table):

@@ -7,12 +7,15 @@ that the environment has for its own host.
 
 from __future__ import annotations
 
+import dataclasses
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from ..errors import ConfigurationError
+from ..limits import Gate
 from ..redaction import Secret
 from ..runs import Api
 from .checks import nearest_of_all
@@ -49,6 +52,7 @@ class Given:
     max_runs: int | None = None
     recordings: Path | None = None
     no_trace: bool = False
+    max_missing_tests: int | None = None
 
 
 def resolve(given: Given, *, start: Path, root: Path, cwd: Path, variables: Mapping[str, str]) -> Settings:
@@ -132,7 +136,7 @@ class _Resolution:
             allow_protected=given.allow_protected,
             redact=self.file.redact,
             snapshots=self.file.snapshots,
-            gate=self.file.gate,
+            gate=self._gate(),
             sources=self.sources,
             **values,
         )
@@ -220,6 +224,16 @@ class _Resolution:
             self.sources["recordings"] = self._place("recordings")
         return (self.path.parent if self.path else self.root) / (self.file.recordings or "recordings")
 
+    def _gate(self) -> Gate:
+        """As the file has it, for this one session with the missing tests that an option allows."""
+        gate = self.file.gate
+        for path in gate.paths:
+            if not (self._folder() / path).exists():
+                known = nearest_of_all(path, _beside(self._folder(), path))
+                self.problems.append(f'{self._place("gate.paths")}: there is no "{path}" beside the file, {known}')
+        allowed = self.given.max_missing_tests
+        return gate if allowed is None else dataclasses.replace(gate, max_missing_tests=allowed)
+
     def _max_age_days(self) -> int | None:
         if self.file.max_age_days is not None:
             self.sources["max-age-days"] = self._place("max-age-days")
@@ -252,6 +266,13 @@ class _Resolution:
             return Api(self.table.api)
         only_dashboard = base_url is not None and origin is None and not emulated
         return Api.DASHBOARD if only_dashboard else Api.WEBHOOK
+
+
+def _beside(folder: Path, missing: str) -> list[str]:
+    """What there is in the nearest folder that exists of those that lead to a missing path."""
+    parent = next(one for one in (folder / missing).parents if one.is_dir())
+    names = (os.path.relpath(one, folder) for one in parent.iterdir() if not one.name.startswith((".", "__")))
+    return sorted(Path(name).as_posix() for name in names)
 
 
 def _protected_hosts(file: Contents) -> dict[str, str]:

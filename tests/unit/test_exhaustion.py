@@ -125,7 +125,7 @@ def test_a_system_without_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_connection_names_the_limit_and_what_to_set() -> None:
     """Without a descriptor for a connection the reason is this process's limit, and no host's."""
-    exchanger = Exchanger(Settings(), Redactor(), Routes({}))
+    exchanger = Exchanger(Settings(), Routes({}))
     reason = exchanger.why_no_connection(chained(httpx.ConnectError("failed"), EMFILE))
     assert reason.startswith("out of file descriptors: ")
     assert reason.endswith("(ulimit -n); raise the limit for pytest, or run fewer at once (--wisebot-concurrency)")
