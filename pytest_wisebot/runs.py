@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from enum import Enum, StrEnum
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, NoReturn, Protocol, Self, TypeVar
 
 from .errors import ConfigurationError
 
@@ -258,12 +258,26 @@ class WorkflowRun:
             f"<WorkflowRun {self.workflow} ({self.api}, {self.run_id or 'no runId'}, {self.elapsed:.2f} s) {verdict}>"
         )
 
+    def __bool__(self) -> NoReturn:
+        """A run is neither true nor false: ``assert run`` would hold for one that failed.
+
+        Raises:
+            TypeError: always.
+        """
+        __tracebackhide__ = True
+        raise TypeError("a run is neither true nor false: write assert_ok(run), or run.ok")
+
     def result_as(self, kind: type[T]) -> T:
         """The result, validated by pydantic as ``kind``: a model, a dataclass, ``list[int]``, any type it knows.
 
         Raises:
+            AssertionError: the workflow failed; the message has its error.
             pydantic.ValidationError: the result is of another shape.
         """
+        __tracebackhide__ = True
+        if not self.ok:
+            run_id = self.run_id or "none"
+            raise AssertionError(f"workflow {brief(self.workflow)} failed: {brief(self.error)}, runId {run_id}")
         # By name: this room holds plain values, and is loaded where pydantic must not be.
         adapter = importlib.import_module("pydantic").TypeAdapter(kind)
         validated: T = adapter.validate_python(self.result)

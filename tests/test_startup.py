@@ -46,8 +46,9 @@ SUITE = """
         pass
 
     @pytest.mark.wisebot("echo")
-    def test_a_marker_alone_is_no_use():
-        pass
+    class TestMarked:
+        def test_a_marker_alone_is_no_use(self):
+            pass
 
     def test_deselected(trigger_workflow):
         pass

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NoReturn
 
 import anyio
 import anyio.to_thread
@@ -66,6 +66,15 @@ class PendingRun:
 
     def __repr__(self) -> str:
         return f"<PendingRun {self.request.workflow} ({self.request.api}) {'ended' if self.done else 'not ended yet'}>"
+
+    def __bool__(self) -> NoReturn:
+        """A run that was started is neither true nor false, as a run that has ended is not.
+
+        Raises:
+            TypeError: always.
+        """
+        __tracebackhide__ = True
+        raise TypeError("a run is neither true nor false: wait() for it, and write assert_ok(run), or run.ok")
 
     @property
     def done(self) -> bool:

@@ -316,7 +316,7 @@ class Runner:
         self._window.leave(job.ticket)
         if job.target is not None and outcome is not None:
             outcome = self._circuit.judge(job.target, outcome)
-        self._settle(job, outcome or _given_up(job), given_up=outcome is None)
+        self._settle(job, outcome if outcome is not None else _given_up(job), given_up=outcome is None)
         job.flight.turns, job.task = AtOnce(), None  # no ring of references: its result goes when its test lets go
         self._pump()
 

@@ -21,7 +21,8 @@ from .trigger import declared_request, no_workflow
 def refusal(config: pytest.Config) -> str | None:
     """Which option keeps every run until its test asks; None without one.
 
-    A session that may stop at any failure would have paid for runs that nobody looks at.
+    A session that may stop at any failure would have paid for runs that nobody looks at, and so would one whose tests
+    run in processes of their own, which cannot start or use a run.
     """
     option = config.option
     given = {
@@ -29,6 +30,7 @@ def refusal(config: pytest.Config) -> str | None:
         "-x or --maxfail": getattr(option, "maxfail", 0),
         "--stepwise": getattr(option, "stepwise", False),
         "--setup-only": getattr(option, "setuponly", False),
+        "--forked": getattr(option, "forked", False),
     }
     return next((name for name, value in given.items() if value), None)
 
@@ -63,7 +65,8 @@ def request_ahead(item: pytest.Item, settings: Settings, each: str = "") -> RunR
     Raises:
         ConfigurationError: the marker is wrong, or what it says cannot be run.
     """
-    return None if needs_emulator(item) or will_be_skipped(item) else known_request(item, settings, each)
+    waits = needs_emulator(item) or is_forked(item) or will_be_skipped(item)
+    return None if waits else known_request(item, settings, each)
 
 
 def known_request(item: pytest.Item, settings: Settings, each: str = "") -> RunRequest | None:
@@ -88,6 +91,11 @@ def known_request(item: pytest.Item, settings: Settings, each: str = "") -> RunR
 def needs_emulator(item: pytest.Item) -> bool:
     """Whether a test uses ``wisebot_emulator``: its faults must be there before its runs are."""
     return "wisebot_emulator" in getattr(item, "fixturenames", ())
+
+
+def is_forked(item: pytest.Item) -> bool:
+    """Whether pytest-forked runs a test in a process of its own, which cannot use what this one has started."""
+    return item.get_closest_marker("forked") is not None
 
 
 def _api(item: pytest.Item, named: str | None, settings: Settings) -> Api | None:

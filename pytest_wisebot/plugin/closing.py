@@ -39,6 +39,11 @@ class Closing:
         finally:
             self._end_loop()
 
+    @property
+    def has_runs(self) -> bool:
+        """Whether any run was asked for: then the end of the session has the block "wisebot"."""
+        return self._owner.begun is not None
+
     def begin_late(self) -> None:
         """The loop is under way, and its wrapper too late: a test has asked that did not say so before."""
         capture: Any = self._config.pluginmanager.get_plugin("capturemanager")
@@ -105,7 +110,7 @@ class Closing:
 
     def _tell(self, reporter: Any, exitstatus: int) -> None:
         self._told = True
-        if self._owner.begun is None:
+        if self._owner.begun is None:  # `shown.unused_marks_alone` has what is left
             return
         history = self._owner.begun_history
         kept = list(history.closing(exitstatus)) if history is not None else []

@@ -72,10 +72,14 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, object, object]:
-    """After every other plugin: the gate leaves out what it is not about."""
+    """After every other plugin: the gate leaves out what is not its own, and the marks of the rest are checked."""
     result = yield
     if config.option.wisebot_gate:
         selecting.keep_to_gate(config, items)
+    if any(map(markers.mark_of, items)):
+        from .mark_use import check_marks
+
+        check_marks(config, items)
     return result
 
 
@@ -109,7 +113,8 @@ def _concerns_us(config: pytest.Config, items: list[pytest.Item]) -> bool:
 
 
 def _uses_ours(item: pytest.Item) -> bool:
-    return not OURS.isdisjoint(getattr(item, "fixturenames", ())) or markers.says_trials(item)
+    uses = not OURS.isdisjoint(getattr(item, "fixturenames", ()))
+    return uses or markers.says_trials(item) or markers.declares_its_own_run(item)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -128,6 +133,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
 def pytest_terminal_summary(terminalreporter: Any) -> Generator[None, object, object]:
     """Lists what ended in an outcome of this plugin's own below pytest's own short summary."""
     result = yield
+    shown.unused_marks_alone(terminalreporter)
     shown.short_summary(terminalreporter)
     return result
 

@@ -145,6 +145,7 @@ class _Item:
     runs: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     trials: outcomes.Count | None = None
+    unused_mark: bool = False
     started: float = field(default_factory=time.time)
 
     def add(self, report: pytest.TestReport) -> None:
@@ -158,6 +159,7 @@ class _Item:
             self.duration += getattr(report, "duration", 0.0)
         self.setups += report.when == "setup"
         self.trials = outcomes.count_on(report) or self.trials
+        self.unused_mark = self.unused_mark or outcomes.has_unused_mark(report)
         if report.outcome != "passed" and report.longrepr is not None:
             self.texts.append(str(report.longreprtext))
 
@@ -276,6 +278,7 @@ def _event(nodeid: str, worker: str, item: _Item, outcome: ItemOutcome) -> dict[
         "failures": item.failures,
         "executions": item.setups if item.setups > 1 else 0,
         "trials": asdict(item.trials) if item.trials is not None else None,
+        "unused_mark": item.unused_mark,
         "text": "\n".join(item.texts)[:LONGEST],
     }
     return event | {name: value for name, value in odd.items() if value}

@@ -8,10 +8,13 @@ from typing import Any, TypeGuard
 
 import pytest
 
+from .arguments import names_in
+
 LINE = (
     "wisebot(workflow=None, inputs=None, *, api=None, timeout=None, max_seconds=None, trials=1, min_passes=None, "
     "share=False): "
-    "the run that the workflow_run fixture gives: workflow name, input bag (default: the test's parameter 'inputs'), "
+    "the run that the workflow_run fixture gives: workflow name, input bag (default: the test's argument 'inputs'; "
+    "{} for none), "
     "api 'webhook', 'dashboard' or 'both', seconds for the whole run, seconds that the run itself may take, how many "
     "trials the test has and how many of them must pass (default: all), whether equal requests of the session use one "
     "run. "
@@ -104,18 +107,40 @@ def declared(item: pytest.Item) -> Declared:
 
 def says_trials(item: pytest.Item) -> bool:
     """Whether a test's marker speaks of trials, rightly or wrongly."""
-    mark = _closest(item)
+    mark = mark_of(item)
     return mark is not None and not {"trials", "min_passes"}.isdisjoint(mark.kwargs)
 
 
 def says_share(item: pytest.Item) -> bool:
     """Whether a test's marker says that it shares its run, rightly or wrongly."""
-    mark = _closest(item)
+    mark = mark_of(item)
     return mark is not None and bool(mark.kwargs.get("share"))
 
 
-def _closest(item: pytest.Item) -> pytest.Mark | None:
+def mark_of(item: pytest.Item) -> pytest.Mark | None:
+    """The mark that holds for a test; None without one."""
     return next(_marks_on_parameters(item), None) or item.get_closest_marker("wisebot")
+
+
+def declares_its_own_run(item: pytest.Item) -> bool:
+    """Whether the mark that holds names a workflow, and stands on the test's function or on its parameter.
+
+    One of a class or a module is inherited, and so is one that a hook adds to many tests.
+    """
+    mark = mark_of(item)
+    return mark is not None and names_workflow(mark) and any(mark is one for one in _own_marks(item))
+
+
+def names_workflow(mark: pytest.Mark) -> bool:
+    """Whether a mark declares a run, rightly or wrongly."""
+    return (mark.args[0] if mark.args else mark.kwargs.get("workflow")) is not None
+
+
+def _own_marks(item: pytest.Item) -> Iterator[object]:
+    yield from _marks_on_parameters(item)
+    on_function = getattr(getattr(item, "obj", None), "pytestmark", ())
+    for mark in on_function if isinstance(on_function, list | tuple) else (on_function,):
+        yield getattr(mark, "mark", mark)
 
 
 def first_trial(item: pytest.Item) -> int:
@@ -152,8 +177,7 @@ def parametrize_api(metafunc: pytest.Metafunc) -> None:
 
 def _has_its_own_apis(metafunc: pytest.Metafunc) -> bool:
     """Whether the project chooses the APIs of a test itself: by a parametrize mark, or a ``wisebot_api`` of its own."""
-    names = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize") if mark.args]
-    flat = [name.strip() for given in names for name in (given.split(",") if isinstance(given, str) else given)]
+    flat = [name for mark in metafunc.definition.iter_markers("parametrize") for name in names_in(mark)]
     definitions = getattr(getattr(metafunc.definition, "_fixtureinfo", None), "name2fixturedefs", {})
     nearest = next(iter(definitions.get("wisebot_api", ())[-1:]), None)
     return "wisebot_api" in flat or (nearest is not None and nearest.func.__module__ != f"{__package__}.fixtures")

@@ -33,6 +33,7 @@ _NOTES = "wisebot_notes"
 _OUTCOME = "wisebot_outcome"
 _REASON = "wisebot_reason"
 _TRIALS = "wisebot_trials"
+_UNUSED_MARK = "wisebot_unused_mark"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +150,22 @@ def is_unlimited(report: object) -> bool:
 def unlimited(terminalreporter: Any) -> int:
     """The tests of the session whose ``max_seconds`` was not judged."""
     return sum(is_unlimited(report) for reports in terminalreporter.stats.values() for report in reports)
+
+
+def leave_mark_unused(report: pytest.TestReport) -> None:
+    """Says of a test under a wisebot mark that it passed without a run."""
+    setattr(report, _UNUSED_MARK, True)
+
+
+def has_unused_mark(report: object) -> bool:
+    """Whether a test under a wisebot mark passed without a run."""
+    return hasattr(report, _UNUSED_MARK)
+
+
+def unused_marks(terminalreporter: Any) -> list[str]:
+    """The tests of the session under a wisebot mark that passed without a run."""
+    reports = (report for reports in terminalreporter.stats.values() for report in reports)
+    return list(dict.fromkeys(report.nodeid for report in reports if has_unused_mark(report)))
 
 
 def drifted(terminalreporter: Any) -> list[pytest.TestReport]:

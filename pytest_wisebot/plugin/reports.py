@@ -11,7 +11,7 @@ from _pytest.outcomes import Failed
 
 from ..errors import ConfigurationError, InfrastructureError, NotRun, RecordingNotFound, WisebotError
 from ..outcomes import DRIFT, INFRASTRUCTURE, NOT_RUN
-from ..runs import WorkflowRun
+from ..runs import WorkflowRun, brief
 from . import outcomes
 from .cleaning import clean_report, clean_text, clean_value
 from .item_lifecycle import ItemAttempts
@@ -81,6 +81,7 @@ class Reports:
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """The outermost wrapper, so that it sees what every other plugin made of the report."""
+        self._name_failed_run(item, call)
         report = yield
         _keep_from_xfail(item, call, report)
         asked = self._asking.asked
@@ -112,6 +113,16 @@ class Reports:
             outcomes.call(report, own, clean_text(reason, self._redactor))
         if named := [one for one in _members(error) if isinstance(one, WisebotError)]:
             outcomes.name_error(report, type(min(named, key=_rank)).__name__)
+
+    def _name_failed_run(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+        """Adds to an error that a failed run may have caused, such as a result of None, that a run had failed."""
+        ended = [call.excinfo, *(getattr(item, "_excinfo", None) or ())]  # unittest keeps its own until the report
+        errors = [error for info in ended if info is not None for error in _members(info.value)]
+        wrong = [error for error in errors if isinstance(error, TypeError | AttributeError | KeyError)]
+        if wrong and (note := clean_text(_failed_run(self._asking.used), self._redactor)):
+            for error in wrong:
+                if note not in getattr(error, "__notes__", ()):
+                    error.add_note(note)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -276,6 +287,16 @@ def _reason(error: BaseException) -> str:
     """Why nothing was sent, in words that tests have in common."""
     first = min((one for one in _behind(error) if isinstance(one, _UNSENT)), key=_rank)
     return first.reason if isinstance(first, NotRun) else str(first)
+
+
+def _failed_run(asked: list[Asked]) -> str:
+    """The first run of a test whose workflow failed, on one line; empty where none did."""
+    outcomes_of = (one.pending.outcome for one in asked)
+    failed = [run for run in outcomes_of if isinstance(run, WorkflowRun) and not run.ok]
+    if not failed:
+        return ""
+    more = f" (and {len(failed) - 1} more had failed)" if failed[1:] else ""
+    return f"workflow {brief(failed[0].workflow)} had failed: {brief(failed[0].error)}{more}"
 
 
 def _errors(call: pytest.CallInfo[None]) -> list[BaseException]:

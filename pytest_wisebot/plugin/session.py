@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING, Protocol
 
@@ -149,6 +150,7 @@ class WisebotSession:
         self._config = config
         self._home = home
         self._process = os.getpid()
+        self._snapshots_refuse_runs = False
         self._ahead: dict[str, set[str]] = {}
         """The keys, by the test's tag, of what was started ahead and not asked for yet."""
         self.redactor = home.redactor
@@ -304,10 +306,19 @@ class WisebotSession:
         """
         __tracebackhide__ = True
         if os.getpid() != self._process:
-            raise ConfigurationError(
-                "a process that a test has forked cannot start runs: start them in the test itself"
-            )
+            raise ConfigurationError(self._why_not_forked())
+        if not self._snapshots_refuse_runs:
+            self._snapshots_refuse_runs = True
+            _refuse_runs_in_plain_snapshots(self._config)
         return self._home.engine
+
+    def _why_not_forked(self) -> str:
+        if getattr(self._config.option, "forked", False):
+            return "--forked runs each test in a process that cannot start or use runs: leave the option out"
+        test = self.asking.test
+        if test is not None and test.get_closest_marker("forked") is not None:
+            return "the mark forked runs this test in a process that cannot start or use runs: leave the mark out"
+        return "a process that a test has forked cannot start runs: start them in the test itself"
 
     def _forget(self, tag: str) -> None:
         """A test is over: what was started ahead for it, and what it never asked for, is not begun any more."""
@@ -325,6 +336,15 @@ class WisebotSession:
             return EmulatorHandle(ready).log(run.run_id) if ready is not None else ""
         except WisebotError:  # the emulator has ended: what is known of the run is shown all the same
             return ""
+
+
+def _refuse_runs_in_plain_snapshots(config: pytest.Config) -> None:
+    """From the first run on: before it there is none that a test could compare."""
+    if "syrupy.assertion" in sys.modules:  # its plugin may be left out
+        from ..engine.pending import PendingRun
+        from ..snapshots.refusal import refuse
+
+        config.add_cleanup(refuse((WorkflowRun, PendingRun)))
 
 
 class Loop:

@@ -79,6 +79,29 @@ def _others(reporter: Any, others: list[pytest.TestReport]) -> None:
         reporter.write_line(f"  and {len(others) - len(shown)} more, shown by -v")
 
 
+def unused_marks(reporter: Any) -> Iterator[str]:
+    """The tests that passed under a wisebot mark and used no run, in lines for the block "wisebot"."""
+    tests = outcomes.unused_marks(reporter)
+    if not tests:
+        return
+    yield f"{len(tests)} {'test' if len(tests) == 1 else 'tests'} under a wisebot mark used no run:"
+    shown = tests if reporter.verbosity > 0 else tests[:MOST_NAMED]
+    yield from (f"  {nodeid}" for nodeid in shown)
+    if len(shown) < len(tests):
+        yield f"  and {len(tests) - len(shown)} more, shown by -v"
+
+
+def unused_marks_alone(reporter: Any) -> None:
+    """The block "wisebot" of a session without runs, which has no other lines."""
+    closing = reporter.config.pluginmanager.get_plugin("wisebot-closing")
+    lines = [] if closing is not None and closing.has_runs else list(unused_marks(reporter))
+    quiet = reporter.verbosity < 0
+    if lines and not quiet:
+        reporter.write_sep("=", "wisebot")
+    for line in lines:
+        reporter.write_line(f"wisebot: {line}" if quiet else line)
+
+
 def short_summary(reporter: Any) -> None:
     """A line for each test, under pytest's own ones, as ``-r`` asks for them."""
     chars = reporter.reportchars

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..outcomes import DRIFT, FLAKY
 from ..report.figures import percentile
 from .outcomes import Count, answered_for, drifted, not_run_by_reason, notes_of, trials_of, unlimited, users_of
+from .shown import unused_marks
 from .words import column, counted
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ class Summary:
             yield f"{counted(len(alone), 'run')} drifted, and no test failed by it:"
             yield from self._named(alone, "run")
         yield from self._contradictory()
+        yield from unused_marks(self._reporter)
         notes = list(notes_of(self._reporter))
         shown = notes if self._reporter.verbosity > 0 else notes[:MOST_NAMED]
         yield from shown

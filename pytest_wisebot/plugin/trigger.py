@@ -10,7 +10,8 @@ import pytest
 
 from ..errors import ConfigurationError, WisebotError
 from ..runs import Api, Occurrence, RunRequest, WorkflowRun, brief, json_inputs, shared_occurrence
-from .arguments import UNKNOWN, inputs_of
+from .arguments import UNKNOWN, inputs_of, made_inputs
+from .mark_use import inputs_left_out
 from .markers import Declared
 
 if TYPE_CHECKING:
@@ -32,11 +33,12 @@ class TriggerWorkflow:
     - ``inputs``: the input bag, a mapping of field names to JSON values.
     - ``api``: ``"webhook"`` or ``"dashboard"``; default: the test's.
     - ``timeout``: seconds for the whole run, its retries included; default: the settings'.
-    - ``secret``: the webhook secret for this call: ``env:NAME``, ``file:PATH`` or a value. The dashboard API does not
-      use it.
+    - ``secret``: the webhook secret for this call: ``env:NAME``, ``file:PATH`` or a value. It is refused beside the
+      dashboard API, which does not use it: a test that expects a refusal would start a run.
 
     Raises:
-        ConfigurationError: nothing can be sent: an unknown workflow, no host, no credential, inputs that are no JSON.
+        ConfigurationError: nothing can be sent: an unknown workflow, no host, no credential, inputs that are no JSON,
+            a ``secret`` beside the dashboard API.
         InfrastructureError: there is no verdict on the workflow; the class says why.
     """
 
@@ -120,10 +122,15 @@ class TriggerWorkflow:
         declaration = session.asking.declaration
         if declaration.workflow is not None:  # then it speaks of workflow_run, and not of the calls beside it
             declaration = Declared(api=declaration.api)
+        chosen = _api(api) or session.asking.api or session.settings.api
+        if secret is not None and chosen is Api.DASHBOARD:
+            raise ConfigurationError(
+                'secret=: this call uses the dashboard API, which has no webhook secret: give api="webhook"'
+            )
         credential = session.credential(secret)
         common = RunRequest(
             workflow=_name(workflow),
-            api=_api(api) or session.asking.api or session.settings.api,
+            api=chosen,
             timeout=_seconds(timeout if timeout is not None else declaration.timeout),
             secret=credential.secret if credential else None,
             secret_reference=credential.reference if credential else None,
@@ -148,7 +155,9 @@ def run_declared(session: WisebotSession, request: pytest.FixtureRequest, api: A
         raise no_workflow(request.node)
     bag = declaration.inputs if declaration.inputs is not None else inputs_of(request.node)
     if bag is UNKNOWN:
-        bag = request.getfixturevalue("inputs")
+        bag = made_inputs(request)
+    if (problem := inputs_left_out(request.node)) is not None:
+        raise ConfigurationError(f"{request.node.nodeid}: {problem}")
     try:
         declares = declared_request(declaration, bag, api, session.asking.tag, session.asking.declares(request.node))
         pending = session.start_declared(declares, declaration.max_seconds)

@@ -50,6 +50,8 @@ def _rules(model: Model, baseline: Comparison | None) -> Iterator[Row]:
     gate = model.gate
     if model.counted:
         yield from _of_rates(model, gate)
+    if unused := [test.id for test in model.tests if test.unused_mark]:
+        yield _unused_marks_row(unused)
     if (least := gate.overall.min_runs) is not None:
         yield _at_least_runs(least, sum(run.is_live for run in model.runs), "")
     for name in sorted({*model.workflows, *gate.workflows}):
@@ -133,6 +135,11 @@ def _flaky_row(tests: Sequence[Test], most: int | None, workflow: str) -> Row:
 def _naming(tests: Sequence[str]) -> str:
     """The tests that a rule has counted: also where it forgives them."""
     return f": {named(tests)}" if tests else ""
+
+
+def _unused_marks_row(tests: Sequence[str]) -> Row:
+    measured = f"{counted(len(tests), 'test')} under a wisebot mark used no run: {named(tests)}"
+    return Row("wisebot marks", "a run of each test", measured, State.NOT_JUDGED)
 
 
 def _at_least_runs(least: int, live: int, workflow: str) -> Row:

@@ -117,6 +117,7 @@ class Test:
         items: how many tests of this id have ended.
         failures: how many of its reports pytest counts as failures of the session.
         also: the outcomes of its other failed phases, which rules about them count, too.
+        unused_mark: a class, a module or a hook has put it under a wisebot mark, and it passed without a run.
         session: the index of its session in the model.
     """
 
@@ -137,6 +138,7 @@ class Test:
     items: int = 1
     failures: int = 0
     also: tuple[str, ...] = ()
+    unused_mark: bool = False
     session: int = 0
 
     def is_also(self, outcome: str) -> bool:

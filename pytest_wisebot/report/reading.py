@@ -55,6 +55,7 @@ def _both(one: Test, other: Test) -> Test:
         executions=one.executions + other.executions,
         items=one.items + other.items,
         failures=one.failures + other.failures,
+        unused_mark=one.unused_mark and other.unused_mark,
         also=tuple(word for word in also if word in BAD and word != worse.outcome),
     )
 
@@ -175,6 +176,7 @@ def _test(events: list[Mapping[str, Any]], runs: tuple[Run, ...], session: int, 
         executions=int(event.get("executions", len(events))),
         failures=int(event.get("failures", 0)),
         also=tuple(map(str, event.get("also", ()))),
+        unused_mark=bool(event.get("unused_mark", False)),
         session=session,
     )
 

@@ -61,6 +61,9 @@ class WorkflowSnapshot(SnapshotAssertion):
             must agree on what is written; None: this one has it to itself.
     """
 
+    takes_runs = True
+    """As syrupy's own assertions do not (see `refusal`)."""
+
     def __init__(
         self,
         session: SnapshotSession,

@@ -374,7 +374,7 @@ def test_what_is_wrong_with_one_declaration_is_told_by_its_test_alone(outside: A
         def test_no_json(workflow_run, inputs):
             pass
 
-        @pytest.mark.wisebot("echo")
+        @pytest.mark.wisebot("echo", {})
         @pytest.mark.parametrize("n", [pytest.param(1, marks=pytest.mark.wisebot("echo", timeout=-1))])
         def test_wrong_marker(workflow_run, n):
             pass

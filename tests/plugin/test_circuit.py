@@ -60,7 +60,7 @@ def test_a_host_that_is_not_found_stops_all_workflows(
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     outside.test("WORKFLOW, TESTS = 'echo', 4", MANY, """
-        @pytest.mark.wisebot("nap")
+        @pytest.mark.wisebot("nap", {})
         @pytest.mark.parametrize("n", range(4))
         def test_other(workflow_run, n):
             pass
@@ -88,7 +88,7 @@ def _canary(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_secret_of_one_workflow_stops_that_workflow_alone(outside: Any, numbers: Any) -> None:
     """Seven runs of it are not run, and all of another workflow with the same secret pass, before and after."""
     outside.test("WORKFLOW, TESTS = 'locked', 12", MANY, """
-        @pytest.mark.wisebot("echo")
+        @pytest.mark.wisebot("echo", {})
         @pytest.mark.parametrize("n", range(6))
         def test_other(workflow_run, n):
             assert workflow_run.ok
@@ -141,12 +141,12 @@ def test_what_is_no_refusal_stops_nothing(outside: Any) -> None:
     """Gateways that fail, workflows that fail or are not known: each run is tried, as many as there are."""
     outside.handle.fail_next(Fault.html(502), times=8, everywhere=True)
     outside.test("WORKFLOW, TESTS = 'echo', 8", MANY, """
-        @pytest.mark.wisebot("nowhere")
+        @pytest.mark.wisebot("nowhere", {})
         @pytest.mark.parametrize("n", range(8))
         def test_unknown(workflow_run, n):
             pass
 
-        @pytest.mark.wisebot("refund")
+        @pytest.mark.wisebot("refund", {})
         @pytest.mark.parametrize("n", range(8))
         def test_failing(workflow_run, n):
             assert_failed(workflow_run)

@@ -169,8 +169,9 @@ def test_a_marker_alone_starts_no_run(project: Any) -> None:
     """Only a test that uses ``workflow_run`` pays for a run."""
     project.test("""
         @pytest.mark.wisebot("echo")
-        def test_marked():
-            pass
+        class TestMarked:
+            def test_marked(self):
+                pass
 
         def test_count(wisebot_emulator):
             assert wisebot_emulator.calls(everywhere=True) == []
@@ -188,12 +189,12 @@ def test_a_wrong_marker_is_told_in_one_message(project: Any) -> None:
         def test_no_marker(workflow_run):
             pass
 
-        @pytest.mark.wisebot("echo")
+        @pytest.mark.wisebot("echo", {})
         @pytest.mark.parametrize("n", [pytest.param(1, marks=pytest.mark.wisebot("echo", api="both"))])
         def test_both(workflow_run, n):
             pass
 
-        @pytest.mark.wisebot("echo")
+        @pytest.mark.wisebot("echo", {})
         @pytest.mark.parametrize("n", [pytest.param(1, marks=pytest.mark.wisebot("echo", timeout="5"))])
         def test_parameter(workflow_run, n):
             pass

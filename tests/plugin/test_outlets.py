@@ -75,7 +75,7 @@ def test_ids_are_listed_whatever_is_wrong_with_the_settings(outside: Any) -> Non
     outside.project.write("wisebot.toml", "this is no TOML")
     outside.test("""
         @pytest.mark.parametrize("value", ["short", "a longer text"])
-        @pytest.mark.wisebot("echo", api="both")
+        @pytest.mark.wisebot("echo", {}, api="both")
         def test_it(workflow_run, value):
             pass
     """)

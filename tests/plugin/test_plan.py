@@ -48,8 +48,9 @@ SUITE = """
         return {"n": request.param}
 
     @pytest.mark.wisebot("nap")
-    def test_marked():
-        pass
+    class TestClass:
+        def test_marked(self):
+            pass
 
     def test_unrelated():
         pass
@@ -329,8 +330,9 @@ def test_a_test_that_cannot_run_is_told_before(outside: Any) -> None:
         def test_undeclared(workflow_run):
             pass
 
-        @pytest.mark.wisebot("echo", {"n": object})
-        def test_inputs(workflow_run):
+        @pytest.mark.wisebot("echo")
+        @pytest.mark.parametrize("inputs", [{"n": float("nan")}], ids=["nan"])
+        def test_inputs(workflow_run, inputs):
             pass
     """)
     assert plan(outside.run("--wisebot-plan")) == [
@@ -340,7 +342,7 @@ def test_a_test_that_cannot_run_is_told_before(outside: Any) -> None:
         'echo (write "id:ecko" for an id that is not listed)',
         "  test_it.py::test_undeclared: workflow_run needs a marker that names a workflow: "
         '@pytest.mark.wisebot("NAME", {...})',
-        "  test_it.py::test_inputs: inputs.n: type is no JSON value: <class 'object'>",
+        "  test_it.py::test_inputs[nan]: inputs.n: nan is no JSON number",
     ]
 
 

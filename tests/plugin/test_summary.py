@@ -101,7 +101,7 @@ def test_the_seconds_are_those_of_the_runs(outside: Any) -> None:
 def test_one_after_the_other_nothing_is_saved(outside: Any, numbers: Any) -> None:
     """Then the line says nothing of it."""
     outside.test("""
-        @pytest.mark.wisebot("echo")
+        @pytest.mark.wisebot("echo", {})
         @pytest.mark.parametrize("number", range(3))
         def test_it(workflow_run, number):
             pass
@@ -137,7 +137,7 @@ def test_infrastructure_errors_are_counted_apart_from_failures(outside: Any, num
     outside.handle.fail_next(Fault.reset_after(), everywhere=True)
     outside.handle.fail_next(Fault.raw("no envelope"), everywhere=True)
     outside.test("""
-        @pytest.mark.wisebot("echo")
+        @pytest.mark.wisebot("echo", {})
         @pytest.mark.parametrize("number", range(4))
         def test_infrastructure(workflow_run, number):
             pass

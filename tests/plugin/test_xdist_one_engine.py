@@ -266,8 +266,9 @@ SUITE_WITHOUT = """
         pass
 
     @pytest.mark.wisebot("echo")
-    def test_a_marker_alone_is_no_use():
-        pass
+    class TestMarked:
+        def test_a_marker_alone_is_no_use(self):
+            pass
 """
 
 HEAVY = {"httpx", "httpcore", "pydantic", "pydantic_core", "anyio", "asyncio", "ssl", "http.server"}

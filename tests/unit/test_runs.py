@@ -451,7 +451,7 @@ class Triage(BaseModel):
 
 def test_a_result_is_read_as_a_type() -> None:
     """``result_as`` gives the result as a model, or as any type that pydantic knows."""
-    run = full_run(result={"category": "billing", "priority": "2"})
+    run = full_run(ok=True, result={"category": "billing", "priority": "2"})
 
     assert run.result_as(Triage) == Triage(category="billing", priority=2)
     assert run.result_as(dict[str, str]) == {"category": "billing", "priority": "2"}
@@ -460,7 +460,7 @@ def test_a_result_is_read_as_a_type() -> None:
 def test_a_result_of_another_shape_is_pydantics_error() -> None:
     """``result_as`` does not guess: a result of another shape raises pydantic's own error."""
     with pytest.raises(ValidationError) as caught:
-        full_run(result={"category": "billing"}).result_as(Triage)
+        full_run(ok=True, result={"category": "billing"}).result_as(Triage)
 
     assert [(item["loc"], item["type"]) for item in caught.value.errors()] == [(("priority",), "missing")]
 
@@ -563,3 +563,19 @@ def test_a_run_from_another_version_is_read_as_far_as_it_is_known() -> None:
     run = WorkflowRun.from_dict({"ok": False, "workflow": "triage", "api": "webhook", "cost": 3, "error": "no"})
 
     assert (run.ok, run.error, run.commands, run.attempts) == (False, "no", (), 1)
+
+
+def test_the_result_of_a_failed_run_is_not_read() -> None:
+    """``result_as`` of a failed run raises with the workflow's error, whatever its result is."""
+    run = full_run(ok=False, error={"reason": "unknown\nticket"}, result={"category": "billing", "priority": 2})
+    with pytest.raises(AssertionError) as caught:
+        run.result_as(Triage)
+
+    assert str(caught.value) == r'workflow "triage" failed: {"reason": "unknown\nticket"}, runId r-1'
+
+
+@pytest.mark.parametrize("ok", [True, False])
+def test_a_run_is_neither_true_nor_false(ok: bool) -> None:
+    """``assert run`` would hold for a run that failed: it is refused, with what to write."""
+    with pytest.raises(TypeError, match=r"^a run is neither true nor false: write assert_ok\(run\), or run\.ok$"):
+        bool(full_run(ok=ok))

@@ -247,3 +247,22 @@ def test_shards_must_have_asked_the_same_wisebot(log: Any) -> None:
     verdict = judge(model_of(joined(first, second)))
     assert verdict.code == 11
     assert {one.rule for one in verdict.reasons} == {"target", "[gate]"}
+
+
+def test_marks_that_no_run_was_used_under_are_counted(log: Any) -> None:
+    """Tests of an inherited mark that passed without a run have their names in the block; they shut nothing."""
+    one = log().test("test_a").plain("test_b", unused_mark=True).plain("test_c", unused_mark=True).plain("test_d")
+    found = row(one, "wisebot marks")
+    assert found.measured == "2 tests under a wisebot mark used no run: test_it.py::test_b, test_it.py::test_c"
+    assert found.state is State.NOT_JUDGED
+    assert one.concluded().verdict.code == 0
+    alone = log().plain("test_b", unused_mark=True).concluded().verdict
+    assert (alone.word, alone.code) == (Word.NO_VERDICT, 11)
+
+
+def test_a_test_that_used_a_run_in_one_shard_is_not_counted(log: Any) -> None:
+    """Only one that used none in any."""
+    shards = [log(shard="1").plain("test_a", unused_mark=True).plain("test_b", unused_mark=True)]
+    shards += [log(shard="2").test("test_a").plain("test_b", unused_mark=True)]
+    model = model_of([event for shard in shards for event in shard.all()])
+    assert [test.id for test in model.tests if test.unused_mark] == ["test_it.py::test_b"]
