@@ -57,10 +57,10 @@ def _drifted_in_silence(model: Model) -> list[str]:
 def _about_failures(model: Model) -> Iterator[Row]:
     """What pytest counts as failed, and no rule that forgives by number has counted."""
     failed = sum(one.failures or 0 for one in model.sessions)
-    counted_by_rules = sum(test.failures for test in model.tests if test.counts or test.outcome == CRASHED)
+    failed -= sum(test.failures for test in model.tests if test.counts or test.outcome == CRASHED)
     others = [test.id for test in model.tests if test.outcome in (FAILED, ERROR) and not test.counts]
-    measured = [f"{failed - counted_by_rules} without a run: {named(others)}"] if failed > counted_by_rules else []
-    measured = [one.removesuffix(": ") for one in measured]
+    whose = f": {named(others)}" if others else ""
+    measured = [f"{counted(failed, 'failure')} without a run{whose}"] if failed > 0 else []
     measured += [why for one in model.sessions for why in one.failed_by]
     if any(one.other_failures for one in model.sessions):
         measured.append("tests without a run, or another plugin, failed: pytest's exit code 1")

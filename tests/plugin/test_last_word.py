@@ -112,7 +112,7 @@ def test_a_plugin_that_takes_a_failure_back_opens_no_gate(outside: Any) -> None:
     assert outside.run("--wisebot-env", "outside").ret == 0
     result = outside.run(*GATED)
     assert (words(result), result.ret) == (["GATE CLOSED"], 1)
-    assert rows(result, "other failures")[0].endswith("measured 1 without a run: test_it.py::test_plain")
+    assert rows(result, "other failures")[0].endswith("measured 1 failure without a run: test_it.py::test_plain")
 
 
 @pytest.mark.skipif(pytest.version_tuple < (9, 1), reason="pytest 9.1 has --max-warnings")
