@@ -97,12 +97,14 @@ class ExitStatus:
     """A session's exit status: pytest's own, and what other plugins have made of it.
 
     A plugin fails a session by setting ``session.exitstatus``, which may be 1 already for failures that a gate
-    forgives. So it is not the number that is compared: while the session ends, ``session.exitstatus`` is an object of
-    its own, equal to pytest's, and whoever sets another one puts another object there.
+    forgives. Numbers cannot be compared then. While the session ends, ``session.exitstatus`` is an object of
+    its own, equal to pytest's: a plugin that sets a status puts another object there.
     """
 
     def __init__(self) -> None:
         self._own: int | None = None
+        self._failures = 0
+        """What pytest has counted, before the plugins that end the session."""
         self._watched: int | None = None
         self._added: list[int] = []
         """What plugins have or-ed to a status that had it already."""
@@ -114,7 +116,7 @@ class ExitStatus:
 
     def watch(self, session: pytest.Session, exitstatus: int) -> None:
         """From now on, a status that is set is noticed."""
-        self._own = int(exitstatus)
+        self._own, self._failures = int(exitstatus), session.testsfailed
         self._set_before = session.exitstatus is not exitstatus
         self._watched = _Status(session.exitstatus, self._added)
         session.exitstatus = self._watched
@@ -166,7 +168,7 @@ class ExitStatus:
         ]
         if not reasons and self._was_set(session) and code == pytest.ExitCode.TESTS_FAILED:
             reasons.append("another plugin set exit code 1")
-        elif status == pytest.ExitCode.TESTS_FAILED and not (session.testsfailed or reasons):
+        elif status == pytest.ExitCode.TESTS_FAILED and not (session.testsfailed or self._failures or reasons):
             reasons.append("pytest's exit code 1 without a failed test")
         ended: dict[str, Any] = {"without_gate": status, "failed_by": reasons}
         return ended | ({"interrupted": self._interrupted} if self._interrupted else {})

@@ -56,7 +56,7 @@ def _drifted_in_silence(model: Model) -> list[str]:
 
 def _about_failures(model: Model) -> Iterator[Row]:
     """What pytest counts as failed, and no rule that forgives by number has counted."""
-    failed = sum(one.failures or 0 for one in model.sessions)
+    failed = max(sum(one.failures or 0 for one in model.sessions), sum(test.failures for test in model.tests))
     failed -= sum(test.failures for test in model.tests if test.counts or test.outcome == CRASHED)
     others = [test.id for test in model.tests if test.outcome in (FAILED, ERROR) and not test.counts]
     whose = f": {named(others)}" if others else ""

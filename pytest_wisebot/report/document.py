@@ -94,6 +94,7 @@ def _test(test: Test) -> dict[str, Any]:
     return {
         "id": test.id,
         "outcome": test.outcome,
+        "also": list(test.also),
         "uses_runs": test.uses_runs,
         "workflows": list(test.workflows),
         "runs": _references(test.runs),

@@ -105,7 +105,7 @@ def test_a_plugin_that_takes_a_failure_back_opens_no_gate(outside: Any) -> None:
         "conftest.py",
         """
         def pytest_sessionfinish(session):
-            session.exitstatus = 0
+            session.exitstatus = session.testsfailed = 0
     """,
     )
     outside.test(PASSES, "\n    def test_plain():\n        assert 1 == 2\n")
@@ -148,7 +148,7 @@ ENDS = {
 
 @pytest.mark.parametrize("how", ENDS)
 def test_a_session_that_is_ended_with_exit_code_0_has_no_verdict(outside: Any, how: str) -> None:
-    """Whoever ends it, and wherever: what comes after is not known."""
+    """By a test, a fixture or a hook: what would have come after is not known."""
     conftest, body = ENDS[how]
     (outside.project.path / "conftest.py").write_text(f"import sys\nimport pytest\n{conftest}\n")
     outside.test(PASSES, f"\n    def test_last(trigger_workflow):\n        {body}\n")
