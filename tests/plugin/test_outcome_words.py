@@ -95,6 +95,7 @@ def section(result: pytest.RunResult, title: str) -> list[str]:
     found = []
     for line in lines[start:end]:
         told = re.sub(r"^(_+) (.*?) _+$", r"_ \2 _", re.sub(r"^(-+) (.*?) -+$", r"- \2 -", line))
+        told = re.sub(r"00-[0-9a-f]{32}-[0-9a-f]{16}-01", "TRACE", told)
         found.append(re.sub(r"127\.0\.0\.1:\d+", "HOST", re.sub(r"\d+\.\d\d s", "S s", told)))
     return found
 
@@ -235,6 +236,7 @@ def test_infrastructure_in_full(outside: Any) -> None:
             '(workflow "nowhere" over the webhook API at http://HOST)',
             f"{begin}   answer: {ANSWER}",
             f"{begin}   The run was refused.",
+            f"{begin}   traceparent: TRACE",
         ]
 
     def runs(inputs: str) -> list[str]:
@@ -242,6 +244,7 @@ def test_infrastructure_in_full(outside: Any) -> None:
             "- wisebot runs -",
             "nowhere over the webhook API, environment outside: no verdict, WorkflowNotFound",
             "  host:     http://HOST (attempts: 1)",
+            "  trace:    TRACE",
             f"  response: {ANSWER}",
             f"  inputs:   {inputs}",
             f"  repeat:   {curl}"
