@@ -14,7 +14,7 @@ from .arguments import UNKNOWN, inputs_of, is_parameter, parameters, uses_ours
 from .asking import declared_occurrence, key_of, of_trial, tag_of
 from .demands import demanded
 from .durations import Durations
-from .markers import declared, first_trial
+from .markers import declared, first_trial, will_be_skipped
 from .trigger import declared_request, no_workflow
 
 
@@ -103,18 +103,3 @@ def _api(item: pytest.Item, named: str | None, settings: Settings) -> Api | None
         return None
     chosen = parameters(item).get("wisebot_api") or named or settings.api
     return Api(chosen) if chosen in (Api.WEBHOOK, Api.DASHBOARD) else None
-
-
-def will_be_skipped(item: pytest.Item) -> bool:
-    """Whether its marks say already that a test will not run its body."""
-    if any(getattr(getattr(item, name, None), "__unittest_skip__", False) for name in ("obj", "cls")):
-        return True
-    try:
-        from _pytest.skipping import evaluate_skip_marks, evaluate_xfail_marks
-
-        if evaluate_skip_marks(item) is not None:
-            return True
-        expected = evaluate_xfail_marks(item)
-        return expected is not None and not expected.run and not item.config.getoption("runxfail", False)
-    except (Exception, pytest.fail.Exception):  # noqa: BLE001 - a broken condition: the test itself will say so
-        return True

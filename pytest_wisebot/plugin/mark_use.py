@@ -1,6 +1,6 @@
 """Whether tests use what their ``wisebot`` marks declare: told at collection where that is known, else at a test's end.
 
-Loaded where a selected test has a mark. Nothing here loads the engine, unless something is wrong.
+Loaded where a selected test has a mark. Nothing here loads the engine.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pytest
 from ..errors import ConfigurationError
 from . import outcomes
 from .arguments import fixture_names, inputs_name, is_plain, parameter_names, parameters
-from .markers import Declared, declared, declares_its_own_run, mark_of, names_workflow
+from .markers import Declared, declared, declares_its_own_run, mark_of, names_workflow, will_be_skipped
 
 NOT_INPUTS = frozenset({"wisebot_api", "anyio_backend"})
 """Parameters that tell how a test runs, and not what it is about."""
@@ -61,7 +61,7 @@ def _problem(item: pytest.Item) -> str | None:
         problem = _wrong_inputs(declaration) or (inputs_left_out(item) if asks else _never_asks(item))
     except ConfigurationError:  # a wrong marker: the test itself has the message
         return None
-    return problem if problem is not None and not _will_be_skipped(item) else None
+    return problem if problem is not None and not will_be_skipped(item) else None
 
 
 def _wrong_inputs(declaration: Declared) -> str | None:
@@ -91,9 +91,8 @@ def inputs_left_out(item: pytest.Item) -> str | None:
         return None
     reason = f"the test is parametrised by {', '.join(by)}" if by else "there is a fixture inputs"
     argument = "let the autouse fixture take inputs" if _is_unittest(item) else "take the argument inputs"
-    return f'the wisebot marker names no inputs for "{declaration.workflow}", and {reason}: {argument}, ' + (
-        "or write {} for none"
-    )
+    names_none = f'the wisebot marker names no inputs for "{declaration.workflow}"'
+    return f"{names_none}, and {reason}: {argument}, or write {{}} for none"
 
 
 def _never_asks(item: pytest.Item) -> str | None:
@@ -142,12 +141,6 @@ def _is_unittest(item: pytest.Item) -> bool:
     from _pytest.unittest import TestCaseFunction
 
     return isinstance(item, TestCaseFunction)
-
-
-def _will_be_skipped(item: pytest.Item) -> bool:
-    from .ahead import will_be_skipped
-
-    return will_be_skipped(item)
 
 
 class MarkUse:

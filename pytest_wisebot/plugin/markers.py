@@ -151,6 +151,21 @@ def first_trial(item: pytest.Item) -> int:
     return 1 if says_trials(item) else 0
 
 
+def will_be_skipped(item: pytest.Item) -> bool:
+    """Whether its marks say already that a test will not run its body."""
+    if any(getattr(getattr(item, name, None), "__unittest_skip__", False) for name in ("obj", "cls")):
+        return True
+    try:
+        from _pytest.skipping import evaluate_skip_marks, evaluate_xfail_marks
+
+        if evaluate_skip_marks(item) is not None:
+            return True
+        expected = evaluate_xfail_marks(item)
+        return expected is not None and not expected.run and not item.config.getoption("runxfail", False)
+    except (Exception, pytest.fail.Exception):  # noqa: BLE001 - a broken condition: the test itself will say so
+        return True
+
+
 def not_parametrised(item: pytest.Item) -> Exception:
     """The error for a test that asks for both APIs and yet is one test: it would run over one of them in silence."""
     from ..errors import ConfigurationError

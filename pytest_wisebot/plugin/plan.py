@@ -15,10 +15,11 @@ from ..runs import RunRequest
 from ..settings import Settings
 from . import durations as kept
 from . import xdist
-from .ahead import known_request, needs_emulator, runs_ahead, will_be_skipped
+from .ahead import known_request, needs_emulator, runs_ahead
 from .ahead import refusal as held_by
 from .demands import demanded
 from .durations import Durations
+from .markers import will_be_skipped
 from .owner import owner_of
 from .words import column, counted
 
