@@ -26,6 +26,7 @@ from ..report.folder import LOG, SUMMARY, clear, read_baseline, write_json, writ
 from ..report.terminal import COLOURS, beside, block
 from ..report.verdict import NOT_RUN_CODE
 from . import facts
+from .cleaning import clean_text
 from .item_lifecycle import ledger_of
 from .lastlook import last_look_of
 from .outlets import redactor_of
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from .owner import Owner
 
 _NAME = "wisebot-reporting"
+
+LONGEST_REASON = 200
+"""Characters of the message of what ended a session."""
 
 
 def report_session(config: pytest.Config) -> None:
@@ -146,11 +150,11 @@ class Reporting:
 
     def _finish(self, session: pytest.Session, code: int) -> int:
         self._clean_again()
-        end = facts.finished(session, self.exit_status.ended_as(session, code))
+        end = self._end(session, code)
         last = self._written(end)
         if last_look_of(self._config).look_again(self.folder):
             self.exit_status.failed_by("a credential in a report")
-            end = facts.finished(session, self.exit_status.ended_as(session, code))
+            end = self._end(session, code)
             last = self._written(end)
         if self._gated:
             code = last.verdict.code
@@ -159,6 +163,20 @@ class Reporting:
         self._append_summary()
         self._tell(last)
         return code
+
+    def _end(self, session: pytest.Session, code: int) -> dict[str, Any]:
+        """How the session ended, clean: the message of what ended it may hold a credential."""
+        end = facts.finished(session, self.exit_status.ended_as(session, code))
+        return {name: self._clean(value) for name, value in end.items()}
+
+    def _clean(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self._clean(one) for one in value]
+        if not isinstance(value, str):
+            return value
+        redactor = redactor_of(self._config)
+        line = " ".join(clean_text(value, redactor).split())
+        return clean_text(line, redactor)[:LONGEST_REASON]  # once more: a credential with blanks may be whole again
 
     def _written(self, end: Mapping[str, Any]) -> Conclusion:
         """What the log comes to with this end, and the reports of it."""
