@@ -1,7 +1,7 @@
 """Of which folders a session's tests are all, which test files of these it has collected whole, and what narrows them.
 
 pytest drops tests without a word: by ``--ignore``, by an argument that names a file or a test, by ``--lf``. So it is
-asked which test files its folders have, by its own hooks, and what narrows the session is told by name.
+asked which test files its folders have, by its own hooks, and each narrowing option is reported by name.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ UNSEEN: Final = (
     ("testmon_forceselect", ("--testmon-forceselect",)),
     ("picked", ("--picked",)),
 )
-"""Options that leave out what nothing tells of."""
+"""Options whose effect cannot be observed."""
 
 COLLECTING: Final = ("collect_imported_tests", "norecursedirs", "python_classes", "python_files", "python_functions")
 """Keys of pytest's configuration that decide what is collected, whatever the arguments are."""
@@ -253,7 +253,7 @@ def _says(word: str, spelling: str) -> bool:
 
 
 def _last_failed(config: pytest.Config) -> Iterator[dict[str, str]]:
-    """``--lf`` runs all where nothing is cached, unless ``--lfnf=none`` says otherwise."""
+    """``--lf`` runs all where nothing is cached, unless ``--lfnf=none`` is given."""
     if not config.getoption("lf", False):
         return
     cache = getattr(config, "cache", None)
@@ -285,7 +285,7 @@ def _other_file(config: pytest.Config) -> Iterator[dict[str, str]]:
 
 
 def _value(entry: Any) -> str:
-    """What a file of configuration says under a key, in whichever form pytest keeps it."""
+    """The value under a key of a configuration file, in whichever form pytest keeps it."""
     value = getattr(entry, "value", entry)
     return " ".join(value) if isinstance(value, list) else " ".join(str(value).split())
 

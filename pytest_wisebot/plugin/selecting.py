@@ -18,7 +18,7 @@ _KEY = pytest.StashKey[Callable[[pytest.Item], bool]]()
 
 
 def in_gate(config: pytest.Config) -> Callable[[pytest.Item], bool]:
-    """Says of a test whether the gate is about it: without ``select`` and ``paths`` it is about all.
+    """A function that decides whether the gate is about a test: without ``select`` and ``paths`` it is about all.
 
     Raises:
         pytest.UsageError: the selection is none.

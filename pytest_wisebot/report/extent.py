@@ -69,7 +69,7 @@ def _row(narrowing: Narrowing, which: str) -> Row:
 
 
 def _about_arguments(extents: Sequence[Extent]) -> Iterator[Row]:
-    """Arguments that name files or tests, of which nothing says of how many they are a part."""
+    """Arguments that name files or tests outside of every folder that the verdict is about."""
     paths = _paths(extents)
     loose = [argument for one in extents for argument in one.arguments]
     unknown = [argument for argument in dict.fromkeys(loose) if not is_under(file_of(argument), paths)]

@@ -229,7 +229,7 @@ class Session:
         other_failures: of an earlier version's log: it failed by something else than tests that used runs.
         snapshots_written: how many files of snapshots are new or changed.
         split: which of how many groups pytest-split gave it.
-        extent: of which folders its tests are all; None where nothing has told, as before the tests were collected.
+        extent: of which folders its tests are all; None before the tests were collected.
     """
 
     name: str = ""
@@ -320,7 +320,7 @@ class Model:
     tests: tuple[Test, ...]
     runs: tuple[Run, ...]
     compared: Any = None
-    """What the log says of a baseline: a comparison as JSON, or the word for none yet; None where it says nothing."""
+    """The baseline in the log: a comparison as JSON, or the word for none yet; None without either."""
     max_missing_tests: int | None = None
     """What allows missing tests in the place of ``[gate]``, as an option of ``merge``."""
 
@@ -398,7 +398,7 @@ def all_counts(tests: Iterable[Test]) -> dict[str, int]:
 
 
 def counts_in_words(tests: Iterable[Test]) -> str:
-    """How many tests ended how; says so where none used a run."""
+    """How many tests ended how, and first of all that none used a run, where none did."""
     found = all_counts(tests)
     ran = [] if any(word in found for word in OUTCOMES) else ["no test used a run"]
     return ", ".join([*ran, *(f"{many} {word}" for word, many in found.items())])

@@ -85,7 +85,7 @@ class _Read:
 
     @property
     def compared(self) -> Any:
-        """What the last line says of a baseline."""
+        """The baseline in the last line; None without."""
         return self._last.get("baseline")
 
     @property

@@ -52,7 +52,8 @@ def _missing(model: Model, baseline: Comparison) -> Iterator[Row]:
         )
         yield row("workflows missing", wanted, f"{len(workflows)}: {named(workflows)}")
     if outside:
-        yield Row("tests not compared", "those that [gate] is about", f"{len(outside)} others: {named(outside)}")
+        others = f"{counted(len(outside), 'other')}: {named(outside)}"
+        yield Row("tests not compared", "those that [gate] is about", others)
 
 
 def _not_in_baseline(model: Model, baseline: Comparison) -> Iterator[Row]:

@@ -111,7 +111,7 @@ def test_files_that_are_ignored_shut_the_gate(suite: Any) -> None:
 
 
 def test_addopts_and_the_variable_are_named(suite: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They leave out tests as the command line does, and nobody looks there."""
+    """They leave out tests as the command line does."""
     suite.project.write("pytest.ini", f"[pytest]\naddopts = --ignore={ONE} -k 'not two'")
     found = shut(suite)
     assert found["narrowed by --ignore"] == f"--ignore {ONE} (addopts)"
@@ -173,7 +173,7 @@ def test_stepwise_shuts_the_gate_once_it_leaves_out_a_test(suite: Any) -> None:
     ids=lambda one: " ".join(one) if isinstance(one, list) else "",
 )
 def test_options_that_leave_out_tests_unseen_are_named(suite: Any, args: list[str], rule: str) -> None:
-    """What they leave out nothing tells."""
+    """Their effect cannot be observed."""
     suite.project.write("other.ini", "[pytest]\npython_files = test_a.py")
     suite.project.write("conftest.py", "")
     option = rule.partition(" ")[0]
@@ -234,7 +234,7 @@ def test_plugins_that_choose_tests_are_named(suite: Any) -> None:
     ids=lambda one: " ".join(one) if isinstance(one, list) else "",
 )
 def test_a_file_or_a_test_as_argument_shuts_the_gate(suite: Any, args: list[str], said: str) -> None:
-    """The row says to write ``paths``."""
+    """The row asks for ``paths``."""
     suite.project.write("which.txt", "e2e/test_a.py")
     suite.project.pytester.syspathinsert()
     result = gated(suite, *args)
@@ -402,7 +402,7 @@ def test_a_matrix_of_folders_speaks_of_its_folders(suite: Any) -> None:
 
 
 def test_a_matrix_of_files_takes_paths(suite: Any) -> None:
-    """Without them no verdict is possible, and the row says to write them."""
+    """Without them no verdict is possible, and the row asks for them."""
     files = [("e2e/test_a.py",), ("e2e/test_b.py",), ("e2e/deep/test_c.py",)]
     found = shards(suite, *files)
     assert found == {"narrowed by arguments": "3 parts: e2e/test_a.py, e2e/test_b.py, e2e/deep/test_c.py"}

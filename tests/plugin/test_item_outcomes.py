@@ -147,6 +147,7 @@ def test_the_log_has_the_worst_phase_of_each_test(
     assert judged(outside.project.path / "out/runs.jsonl") == WHOLE
 
 
+@pytest.mark.slow
 def test_a_gate_opens_over_no_test_that_pytest_calls_failed(outside: Any) -> None:
     """Each pair alone, with limits that forgive nothing."""
     outside.project.write(

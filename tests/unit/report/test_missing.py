@@ -72,7 +72,7 @@ def test_what_was_collected_is_there(log: Any) -> None:
 
 @pytest.mark.parametrize(("allowed", "code"), [(None, 11), (0, 11), (1, 11), (2, 0), (3, 0)])
 def test_so_many_tests_may_be_missing(log: Any, allowed: int | None, code: int) -> None:
-    """None, where nothing else is stated; and what is allowed is told all the same."""
+    """None, where nothing else is stated; and what is allowed has its row all the same."""
     gate = Gate(max_missing_tests=allowed).to_dict()
     verdict = suite(log, "test_a", gate=gate).concluded(suite(log, "test_a", "test_b", "test_c")).verdict
     assert verdict.code == code
@@ -96,13 +96,13 @@ def test_a_workflow_that_is_gone_has_a_row_of_its_own(log: Any) -> None:
 
 
 def test_compared_are_the_tests_that_the_gate_is_about(log: Any) -> None:
-    """Others are told; but what ``[gate]`` was about, and was taken out of it since, is missing."""
+    """Others have a row; but what ``[gate]`` was about, and was taken out of it since, is missing."""
     before = log().test("test_a").test("test_b", run={"workflow": "refund"})
     before.events[-1]["test"] = before.events[-2]["test"] = "unit/test_u.py::test_b"
     now = suite(log, "test_a", extent=PATHS, gate=Gate(paths=("test_it.py",)).to_dict())
     assert shut(now, before) == {}
     (row,) = (row for row in now.concluded(before).verdict.rows if row.rule == "tests not compared")
-    assert row.measured == "1 others: unit/test_u.py::test_b"
+    assert row.measured == "1 other: unit/test_u.py::test_b"
     was_about = log(extent={**PATHS, "paths": ["."]})
     was_about.events = before.events
     assert set(shut(now, was_about)) == {"tests missing", "workflows missing"}
@@ -134,7 +134,7 @@ RELATIVE = Gate(Limits(max_pass_rate_drop=0.05), {"triage": Limits(max_p95_growt
 
 
 def test_a_relative_limit_without_a_baseline_shuts_the_gate(log: Any) -> None:
-    """Each that is named, with a row that says what to give; with ``none`` it is not judged."""
+    """Each that is named, with a row that names what to give; with ``none`` it is not judged."""
     one = suite(log, "test_a", gate=RELATIVE)
     assert shut(one) == {"max-pass-rate-drop": "no baseline", "triage: max-p95-growth": "no baseline"}
     wanted = {row.wanted for row in one.concluded().verdict.reasons}
@@ -148,14 +148,14 @@ def test_a_relative_limit_without_a_baseline_shuts_the_gate(log: Any) -> None:
 
 
 def test_missing_tests_are_counted_beside_a_baseline_alone(log: Any) -> None:
-    """Without one the row says so, and shuts nothing."""
+    """Without one the row gives that reason, and shuts nothing."""
     verdict = suite(log, "test_a", gate=Gate(max_missing_tests=3).to_dict()).concluded().verdict
     (row,) = (row for row in verdict.rows if row.rule == "max-missing-tests")
     assert (str(row.state), row.measured, verdict.code) == ("not judged", "no baseline", 0)
 
 
 def test_a_workflow_that_only_one_of_both_ran_is_not_judged(log: Any) -> None:
-    """A new one has nothing to be compared with, and its row says so."""
+    """A new one has nothing to be compared with, and its row gives that reason."""
     gate = Gate(Limits(max_p95_growth=0.5)).to_dict()
     now = suite(log, "test_a", gate=gate).test("test_new", run={"workflow": "refund"})
     rows = {row.title: row for row in now.concluded(suite(log, "test_a")).verdict.rows}
