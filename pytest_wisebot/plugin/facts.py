@@ -63,11 +63,12 @@ def _split(config: pytest.Config) -> list[int] | None:
     return [group, splits] if isinstance(group, int) and isinstance(splits, int) else None
 
 
-def finished(session: pytest.Session, ended: Mapping[str, Any]) -> dict[str, Any]:
+def finished(session: pytest.Session, ended: Mapping[str, Any], failures_elsewhere: int) -> dict[str, Any]:
     """How the session ended, before any gate.
 
     Args:
         session: pytest's.
         ended: what `session_end.ExitStatus` has seen.
+        failures_elsewhere: what `item_lifecycle.ItemLedger` has counted.
     """
-    return {**ended, "failures": session.testsfailed, "snapshots_written": snapshots_written(session.config)}
+    return {**ended, "failures_elsewhere": failures_elsewhere, "snapshots_written": snapshots_written(session.config)}

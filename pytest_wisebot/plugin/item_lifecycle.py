@@ -39,6 +39,9 @@ PROPERTIES = {
 }
 """What JUnit XML has of each run, and what the event log calls it."""
 
+MOST_OPEN = 256
+"""Tests whose reports are held for more to come: of each worker the one that runs, and some that it has run."""
+
 _LEDGER = "wisebot-ledger"
 _NUMBER = "wisebot_item"
 _UNREPORTED = "wisebot_unreported"
@@ -56,7 +59,9 @@ class ItemAttempts:
         self._number = 0
         self._last = ""
         self._failed: list[str] = []
-        """How the calls before the last one failed."""
+        """How the attempts before the last one failed."""
+        self._around: list[str] = []
+        """How setup and teardown of the last attempt failed."""
         self.calls = 0
         """How often the test, or the trial of it that runs, was called."""
         self.error: BaseException | None = None
@@ -73,6 +78,7 @@ class ItemAttempts:
         self.error = None
         self._last = ""
         self._failed = []
+        self._around = []
 
     @contextmanager
     def call(self) -> Generator[None]:
@@ -92,6 +98,11 @@ class ItemAttempts:
     def report(self, report: pytest.TestReport) -> None:
         """Says on a report which test it belongs to, and of a call how earlier calls failed."""
         setattr(report, _NUMBER, self._number)
+        if report.when == "setup":  # of a further attempt: what failed before may have been told to no plugin
+            self._failed += self._around
+            self._around = []
+        if report.when != "call" and report.failed:
+            self._around.append(outcomes.category_of(report) or FAILED)
         if report.when == "call" and self._failed:
             setattr(report, _UNREPORTED, list(self._failed))
 
@@ -188,8 +199,10 @@ class ItemLedger:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._owner: Owner | None = None
-        self._current: dict[str, tuple[str, _Item]] = {}
-        """By worker, the id of the test whose reports arrive, and what they have said."""
+        self._items: dict[tuple[str, str], _Item] = {}
+        """By worker and id, what the reports of the last tests have said."""
+        self._seen = 0
+        self._elsewhere = 0
         self._runs: dict[str, Properties] = {}
         self._known: int | None = None
         """Credentials that were known with the first run: where there are more, some may stand in what was told."""
@@ -206,26 +219,37 @@ class ItemLedger:
         ends = _step(report) in (Step.TEARDOWN, Step.PROCESS)
         if ends:  # before the plugin is asked that writes JUnit XML, which looks at properties now
             report.user_properties += self._properties(item, report)
-        before = self._failures()
+        self._elsewhere += self._new_failures()
         try:
             return (yield)
         finally:
-            item.failures += self._failures() - before
+            new = self._new_failures()
+            item.failures += min(1, new)
+            self._elsewhere += max(0, new - 1)
             item.add(report)
             if ends:
                 self._write(report.nodeid, _worker(report), item)
 
-    def _failures(self) -> int:
-        """How many failures pytest counts in the session so far."""
-        return int(getattr(self._config.pluginmanager.get_plugin("session"), "testsfailed", 0))
+    @property
+    def failures_elsewhere(self) -> int:
+        """Failures that pytest has counted, and that are of no test's report: of collection, or added by a plugin."""
+        self._elsewhere += self._new_failures()
+        return self._elsewhere
+
+    def _new_failures(self) -> int:
+        """How many failures pytest has counted since this was asked last; what a plugin takes back stays counted."""
+        now = int(getattr(self._config.pluginmanager.get_plugin("session"), "testsfailed", 0))
+        new, self._seen = max(0, now - self._seen), now
+        return new
 
     def _item_of(self, report: pytest.TestReport) -> _Item:
-        worker = _worker(report)
-        nodeid, item = self._current.get(worker, ("", None))
+        key = _worker(report), report.nodeid
+        item = self._items.get(key)
         number = getattr(report, _NUMBER, None)  # none on a report that was made for a process that has died
-        if item is None or nodeid != report.nodeid or number not in (None, item.number):
-            item = _Item(number or 0)
-            self._current[worker] = (report.nodeid, item)
+        if item is None or number not in (None, item.number):
+            item = self._items[key] = _Item(number or 0)
+            while len(self._items) > MOST_OPEN:
+                del self._items[next(iter(self._items))]
         return item
 
     def _notice(self, event: Mapping[str, Any]) -> None:

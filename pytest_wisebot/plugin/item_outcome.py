@@ -101,7 +101,7 @@ def item_outcome(phases: Iterable[Phase], *, flaky_trials: bool = False, failure
     word = _word(phases)
     if word == PASSED and flaky_trials:
         word = FLAKY
-    if failures and word not in (*BAD, ERROR):
+    if failures > 0 and word not in (*BAD, ERROR):
         word = FAILED
     failed = {phase.word for phase in phases if phase.result is not Result.RERUN} & {*BAD, ERROR}
     also = tuple(other for other in WORST_FIRST if other in failed and other != word)

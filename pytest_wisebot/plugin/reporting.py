@@ -9,6 +9,7 @@ The verdict is given once, when every other plugin has done its work (see `sessi
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
 import threading
 import time
@@ -137,16 +138,27 @@ class Reporting:
         Args:
             code: the exit code without a gate.
         """
-        if self._session is None:  # there was no session: pytest itself has said why
-            self._close()
-            return code
+        if self._session is None:
+            return self._never_began(code)
         try:
             return self._finish(self._session, code)
         except OSError as error:
             self._say(f"wisebot: {error.filename or self.folder} cannot be written: {error.strerror}")
-            return NOT_RUN_CODE if self._gated and code in (0, 1) else code
+        except ConfigurationError as error:  # a test has removed the folder, or written into the log
+            self._say(f"wisebot: {error}")
         finally:
             self._close()
+        return NOT_RUN_CODE if self._gated and code in (0, 1) else code
+
+    def _never_began(self, code: int) -> int:
+        """The exit code where there was no session: a plugin has ended pytest before it, and may have said 0."""
+        if self._gated and code == 0:
+            self._log.write(self._first_line(facts.beginning(self._config, self._began_at)))
+            self._try(lambda: self._write(concluded(read_events(self._log.path))))
+            self._say("wisebot: NO VERDICT: pytest was ended before its session began")
+            code = NOT_RUN_CODE
+        self._close()
+        return code
 
     def _finish(self, session: pytest.Session, code: int) -> int:
         self._clean_again()
@@ -166,7 +178,8 @@ class Reporting:
 
     def _end(self, session: pytest.Session, code: int) -> dict[str, Any]:
         """How the session ended, clean: the message of what ended it may hold a credential."""
-        end = facts.finished(session, self.exit_status.ended_as(session, code))
+        elsewhere = ledger_of(self._config).failures_elsewhere
+        end = facts.finished(session, self.exit_status.ended_as(session, code), elsewhere)
         return {name: self._clean(value) for name, value in end.items()}
 
     def _clean(self, value: Any) -> Any:
@@ -246,6 +259,8 @@ class Reporting:
     def _say(self, line: str) -> None:
         if (reporter := self._reporter) is not None:
             reporter.write_line(line, red=True)
+        else:  # switched off, or not there yet
+            print(line, file=sys.stderr)
 
 
 def _baseline(config: pytest.Config) -> Baseline | Literal["none"] | None:

@@ -85,6 +85,7 @@ class Reports:
         report = yield
         _keep_from_xfail(item, call, report)
         asked = self._asking.asked
+        _keep_from_expected_failure(call, report, asked)
         self._failed = report.failed or (self._failed and call.when != "setup")
         error = (self.attempts.repeated() if call.when == "call" else None) or _raised(call)
         if report.failed and error is not None:
@@ -203,12 +204,24 @@ def _in_words(asked: Asked) -> str:
 
 def _keep_from_xfail(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
     """That there is no verdict is no expected failure, unless the mark names the error by ``raises``."""
-    expected = hasattr(report, "wasxfail") and report.skipped
-    if not expected or not any(isinstance(error, WisebotError | Drifted) for error in _errors(call)):
+    error = _raised(call)
+    if not (hasattr(report, "wasxfail") and report.skipped) or error is None:
         return
-    if not any("raises" in mark.kwargs for mark in item.iter_markers("xfail")):
+    if _own_outcome(error) and not any("raises" in mark.kwargs for mark in item.iter_markers("xfail")):
         report.outcome = "failed"
         del report.wasxfail
+
+
+def _keep_from_expected_failure(call: pytest.CallInfo[None], report: pytest.TestReport, asked: list[Asked]) -> None:
+    """The same for ``unittest.expectedFailure``, where pytest has an error of its own in the place of the test's."""
+    if not isinstance(_raised(call), pytest.xfail.Exception) or not hasattr(report, "wasxfail"):
+        return
+    errors = [one.pending.outcome for one in asked if isinstance(one.pending.outcome, InfrastructureError | NotRun)]
+    if errors:
+        report.outcome, report.longrepr = "failed", f"{type(errors[0]).__name__}: {errors[0]}"
+        del report.wasxfail
+        outcomes.call(report, _own_outcome(errors[0]) or INFRASTRUCTURE)
+        outcomes.name_error(report, type(errors[0]).__name__)
 
 
 def _say_no_more_than_the_error(report: pytest.TestReport, call: pytest.CallInfo[None]) -> None:

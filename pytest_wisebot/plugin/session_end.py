@@ -7,13 +7,19 @@ Other plugins are told pytest's own exit status for as long as the session runs.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
+from .options import asks_for_report
+
 if TYPE_CHECKING:
     from .reporting import Reporting
+
+NOT_RUN_CODE = 11
+"""That of `report.verdict`, which is loaded only where a verdict is given."""
 
 _WATCH = "wisebot-exit-status"
 _BY_MAXFAIL = re.compile(r"stopping after \d+ failures?|xdist\.dsession\.Interrupted: stopping after \d+ failures?")
@@ -38,7 +44,7 @@ class VerdictLast:
             return code  # a plugin has ended the process as if all were well
         reporting = _reporting(config)
         if reporting is None:
-            return code
+            return _without_reporting(config, code)
         final = reporting.finish(int(code or 0))
         return code if final == (code or 0) else final
 
@@ -49,6 +55,15 @@ def _reporting(config: pytest.Config) -> Reporting | None:
     from .reporting import reporting_of
 
     return reporting_of(config)
+
+
+def _without_reporting(config: pytest.Config, code: Any) -> Any:
+    """The exit code where a plugin has kept a gated session from being judged: 0 would open the gate."""
+    judged = config.option.wisebot_gate and asks_for_report(config) and not hasattr(config, "workerinput")
+    if not judged or code:
+        return code
+    print("wisebot: NO VERDICT: pytest was ended before its session began", file=sys.stderr)
+    return NOT_RUN_CODE
 
 
 def _finish_after(reporting: Reporting, error: BaseException) -> int:
@@ -105,9 +120,7 @@ class ExitStatus:
         self._own: int | None = None
         self._failures = 0
         """What pytest has counted, before the plugins that end the session."""
-        self._watched: int | None = None
-        self._added: list[int] = []
-        """What plugins have or-ed to a status that had it already."""
+        self._is_watching = False
         self._by_syrupy: list[int] = []
         """What syrupy has found, which it or-s to the status together with what it was told."""
         self._set_before = False
@@ -118,8 +131,8 @@ class ExitStatus:
         """From now on, a status that is set is noticed."""
         self._own, self._failures = int(exitstatus), session.testsfailed
         self._set_before = session.exitstatus is not exitstatus
-        self._watched = _Status(session.exitstatus, self._added)
-        session.exitstatus = self._watched
+        session.exitstatus = _Status(session.exitstatus)
+        self._is_watching = True
         self._listen_to_syrupy(getattr(session.config, "_syrupy", None))
 
     def _listen_to_syrupy(self, syrupy: Any) -> None:
@@ -137,11 +150,9 @@ class ExitStatus:
     def fail(self, session: pytest.Session, reason: str) -> None:
         """Fails the session for a reason of this plugin's own."""
         self.failed_by(reason)
-        is_watched = session.exitstatus is self._watched
         if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
-            if is_watched:
-                self._watched = session.exitstatus
+            failed = pytest.ExitCode.TESTS_FAILED
+            session.exitstatus = _Status(failed) if type(session.exitstatus) is _Status else failed
 
     def failed_by(self, reason: str) -> None:
         """Something besides tests has failed the session."""
@@ -175,38 +186,54 @@ class ExitStatus:
 
     def _was_set(self, session: pytest.Session) -> bool:
         """Whether another plugin has set the status, be it to the number that it had."""
-        if self._set_before or len(self._added) > len(self._by_syrupy):
-            return True
-        return self._watched is not None and session.exitstatus is not self._watched
+        status = session.exitstatus
+        if type(status) is _Status:
+            return self._set_before or status.added > len(self._by_syrupy)
+        return self._set_before or self._is_watching
 
 
 class _Status(int):
-    """An exit status that is equal to pytest's, and another object.
+    """An exit status that is equal to pytest's, shows and pickles as pytest's, and is another object.
 
     Attributes:
-        name: as that of a `pytest.ExitCode`.
+        added: how often it was or-ed with what it had already, as syrupy does.
     """
 
-    name: str
-    _added: list[int]
+    _name_: str
+    _value_: int
+    added: int
 
-    def __new__(cls, status: int, added: list[int]) -> Self:
-        """The same number, with the name that pytest has for it; what is or-ed to it in vain goes into ``added``."""
+    def __new__(cls, status: int, added: int = 0) -> Self:
+        """The same number, with the name that pytest has for it."""
         made = super().__new__(cls, status)
-        made.name = status.name if isinstance(status, pytest.ExitCode) else str(int(status))
-        made._added = added
+        made._name_ = next((one.name for one in pytest.ExitCode if one == status), "")
+        made._value_, made.added = int(status), added
         return made
+
+    @property
+    def name(self) -> str:
+        """As that of a `pytest.ExitCode`."""
+        return self._name_
 
     @property
     def value(self) -> int:
         """As that of a `pytest.ExitCode`."""
-        return int(self)
+        return self._value_
+
+    @property  # type: ignore[misc]  # so that isinstance() sees what pytest would have given
+    def __class__(self) -> type:
+        return pytest.ExitCode if self._name_ else int
+
+    def __repr__(self) -> str:
+        return repr(pytest.ExitCode(int(self))) if self._name_ else int.__repr__(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (pytest.ExitCode if self._name_ else int), (int(self),)
 
     def __or__(self, other: int) -> int:
-        if other & ~int(self):
-            return int(self) | other
-        self._added += [other] if other else []
-        return self
+        if not other:
+            return self
+        return int(self) | other if other & ~int(self) else type(self)(self, self.added + 1)
 
 
 def _stopped(session: pytest.Session) -> list[str]:

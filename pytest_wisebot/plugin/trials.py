@@ -405,6 +405,8 @@ class Series:
     def _count(self) -> outcomes.Count:
         demand = self._demand
         met = demand.verdict(self._passes, self._failures)
+        if met is None and self._failures and self._trial.kind is Kind.SKIPPED:
+            met = False  # a trial was a verdict against the workflow, and no later one takes it back
         return outcomes.Count(
             demand.trials,
             demand.min_passes,

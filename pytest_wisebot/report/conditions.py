@@ -56,10 +56,11 @@ def _drifted_in_silence(model: Model) -> list[str]:
 
 def _about_failures(model: Model) -> Iterator[Row]:
     """What pytest counts as failed, and no rule that forgives by number has counted."""
-    failed = max(sum(one.failures or 0 for one in model.sessions), sum(test.failures for test in model.tests))
-    failed -= sum(test.failures for test in model.tests if test.counts or test.outcome == CRASHED)
-    others = [test.id for test in model.tests if test.outcome in (FAILED, ERROR) and not test.counts]
-    whose = f": {named(others)}" if others else ""
+    others = [test for test in model.tests if not test.counts and test.outcome != CRASHED]
+    failed = sum(one.failures_elsewhere for one in model.sessions) + sum(test.failures for test in others)
+    names = [test.id for test in others if test.outcome in (FAILED, ERROR)]
+    failed = max(failed, len(names))
+    whose = f": {named(names)}" if names else ""
     measured = [f"{counted(failed, 'failure')} without a run{whose}"] if failed > 0 else []
     measured += [why for one in model.sessions for why in one.failed_by]
     if any(one.other_failures for one in model.sessions):

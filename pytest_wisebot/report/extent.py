@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
@@ -18,6 +19,9 @@ _BY: Final = {
     "rootdir": "the rootdir",
 }
 """What states the folders, in words."""
+
+_WORKER: Final = re.compile(r"^gw\d+:")
+"""Stands before the ids of a session in which each worker of xdist ran all tests."""
 
 TO_WRITE: Final = 'whole folders, or paths = ["FOLDER"] under [gate] in wisebot.toml'
 """What the arguments have to be."""
@@ -92,7 +96,7 @@ def _paths(extents: Sequence[Extent]) -> list[str]:
 def _in_gate(model: Model) -> set[str]:
     """The tests that were collected, without those that ``[gate]`` is not about."""
     by_gate = {test for one in model.sessions for test in one.deselected_by_gate}
-    return {*model.collected} - by_gate
+    return {_WORKER.sub("", test) for test in {*model.collected} - by_gate}
 
 
 def _in_words(extents: Iterable[Extent]) -> str:

@@ -223,7 +223,7 @@ class Session:
         named: an option named its environment or host.
         updates_snapshots: ``--snapshot-update`` was given.
         exitstatus: what pytest ended with, before any gate; None for one that was killed.
-        failures: how many failures pytest counted; None where the log of an earlier version has no number.
+        failures_elsewhere: how many failures pytest counted that are of no test's report.
         interrupted: what ended it before its end, such as ``Exit: done``; empty where nothing did.
         failed_by: what failed it besides tests, such as another plugin, in words.
         other_failures: of an earlier version's log: it failed by something else than tests that used runs.
@@ -251,7 +251,7 @@ class Session:
     named: bool = False
     updates_snapshots: bool = False
     exitstatus: int | None = None
-    failures: int | None = None
+    failures_elsewhere: int = 0
     interrupted: str = ""
     failed_by: tuple[str, ...] = ()
     other_failures: bool = False
@@ -374,7 +374,7 @@ class Model:
         """Tests that were to run and have not ended, in order; an id that was given twice has to end twice."""
         reported: Counter[str] = Counter()
         for test in self.tests:
-            reported[test.id] += test.items
+            reported[f"{test.worker}:{test.id}" if test.worker else test.id] += test.items
         selected = Counter(test for one in self.sessions for test in one.selected or ())
         return tuple(test for test, times in selected.items() if reported[test] < times)
 

@@ -212,7 +212,7 @@ def _session(first: Mapping[str, Any], last: Mapping[str, Any]) -> Session:
         named=bool(first.get("named", False)),
         updates_snapshots=bool(first.get("updates_snapshots", False)),
         exitstatus=last.get("without_gate", last.get("exitstatus")),
-        failures=last.get("failures"),
+        failures_elsewhere=int(last.get("failures_elsewhere", 0)),
         interrupted=str(last.get("interrupted", "")),
         failed_by=tuple(map(str, last.get("failed_by", ()))),
         other_failures=bool(last.get("other_failures", False)),

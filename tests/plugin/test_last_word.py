@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import textwrap
 from typing import Any
 
 import pytest
@@ -228,3 +229,134 @@ def test_a_test_whose_worker_dies_has_no_verdict(outside: Any, monkeypatch: pyte
     assert rows(result, "pass rate")[0].endswith("measured 100% (1 of 1)")
     told = json.loads((outside.project.path / "out/report.json").read_text())
     assert {test["id"]: test["outcome"] for test in told["tests"]}["test_it.py::test_dies"] == "crashed"
+
+
+BEFORE = {
+    "pytest.exit while it configures": "def pytest_configure(): pytest.exit('no gateway', returncode=0)",
+    "a command line of its own": "@pytest.hookimpl(tryfirst=True)\ndef pytest_cmdline_main(): return 0",
+}
+
+
+@pytest.mark.parametrize("how", BEFORE)
+def test_a_session_that_never_begins_has_no_verdict(outside: Any, how: str) -> None:
+    """A plugin that ends pytest before any test, with exit code 0, opens no gate."""
+    (outside.project.path / "conftest.py").write_text(f"import pytest\n{BEFORE[how]}\n")
+    outside.test(PASSES)
+    result = outside.run(*GATED)
+    assert result.ret == 11
+    assert any("NO VERDICT" in line for line in (*result.outlines, *result.errlines))
+
+
+COUNTS = {
+    "one taken back, and another of a module": """
+        def pytest_runtest_logfinish(nodeid):
+            if "fails" in nodeid:
+                S[0].testsfailed -= 1
+    """,
+    "one counted twice": """
+        def pytest_runtest_logreport(report):
+            if report.when == "call" and "fails" in report.nodeid:
+                S[0].testsfailed += 1
+    """,
+    "one that pytest shows and does not count": """
+        @pytest.hookimpl(trylast=True)
+        def pytest_runtest_logreport(report):
+            if report.failed and "plain" in report.nodeid:
+                S[0].testsfailed -= 1
+    """,
+}
+
+
+@pytest.mark.parametrize("how", COUNTS)
+def test_no_failure_pays_for_another(forgiving: Any, how: str) -> None:
+    """What a limit forgives is the report of its own test, once."""
+    start = "import pytest\nS = []\ndef pytest_sessionstart(session):\n    S.append(session)\n"
+    forgiving.project.write("conftest.py", start + textwrap.dedent(COUNTS[how]))
+    if "module" in how:
+        forgiving.project.write("test_broken.py", "import nothing_of_this_name")
+    if "shows" in how:
+        forgiving.project.write("test_plain.py", "def test_plain():\n    assert 1 == 2")
+    result = forgiving.run(*GATED, "--continue-on-collection-errors")
+    assert (words(result), result.ret) == (["GATE CLOSED"], 1)
+    assert len(rows(result, "other failures")) == 1
+
+
+def test_an_exit_code_that_the_system_makes_zero_opens_no_gate(outside: Any) -> None:
+    """Of 256 a process keeps nothing."""
+    outside.project.write("conftest.py", "def pytest_sessionfinish(session): session.exitstatus = 256")
+    outside.test(PASSES)
+    result = outside.run(*GATED)
+    assert (words(result), result.ret) == (["NO VERDICT"], 11)
+
+
+def test_a_report_that_a_test_removes_leaves_no_verdict(outside: Any) -> None:
+    """Said in a line, and not by a traceback; without a gate pytest's own code stays."""
+    outside.test(
+        PASSES,
+        """
+        def test_removes(trigger_workflow):
+            import shutil
+
+            assert trigger_workflow("echo", {"n": 3}).ok
+            shutil.rmtree("out")
+    """,
+    )
+    result = outside.run(*GATED, "--wisebot-report=out")
+    assert result.ret == 11
+    assert any("out/runs.jsonl: cannot be read" in line for line in result.outlines)
+    assert outside.run("--wisebot-report=out").ret == 0
+
+
+def test_the_status_that_plugins_see_is_as_pytest_s_own(forgiving: Any) -> None:
+    """It can be copied, pickled and compared, and reading it is not setting it."""
+    forgiving.project.write(
+        "conftest.py",
+        """
+        import copy, pickle
+        import pytest
+
+        def pytest_sessionfinish(session):
+            status = session.exitstatus
+            assert isinstance(status, pytest.ExitCode)
+            assert status in pytest.ExitCode
+            assert copy.deepcopy(status) == pickle.loads(pickle.dumps(status)) == pytest.ExitCode.TESTS_FAILED
+            assert (repr(status), status.name, status | 1) == ("<ExitCode.TESTS_FAILED: 1>", "TESTS_FAILED", 1)
+    """,
+    )
+    result = forgiving.run(*GATED)
+    assert (words(result), result.ret) == (["GATE OPEN"], 0)
+
+
+def test_no_form_of_an_expected_failure_absorbs_an_outage(outside: Any) -> None:
+    """By a mark over another error, by ``pytest.xfail`` and by ``unittest.expectedFailure``."""
+    outside.test(
+        PASSES,
+        """
+        import unittest
+
+        @pytest.mark.xfail
+        def test_mark(trigger_workflow):
+            try:
+                trigger_workflow("nowhere")
+            except Exception as error:
+                raise AssertionError("no answer") from error
+
+        def test_call(trigger_workflow):
+            try:
+                trigger_workflow("nowhere")
+            except InfrastructureError:
+                pytest.xfail("down")
+
+        class TestCase(unittest.TestCase):
+            @pytest.fixture(autouse=True)
+            def _fixtures(self, trigger_workflow):
+                self.trigger = trigger_workflow
+
+            @unittest.expectedFailure
+            def test_unittest(self):
+                assert self.trigger("nowhere").ok
+    """,
+    )
+    result = outside.run(*GATED)
+    assert (words(result), result.ret) == (["NO VERDICT"], 10)
+    assert rows(result, "infrastructure errors")[0].partition("measured ")[2].startswith("3: ")

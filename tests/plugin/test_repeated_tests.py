@@ -122,3 +122,35 @@ def test_a_trial_whose_call_is_repeated_is_refused(outside: Any) -> None:
     text = "\n".join(result.outlines)
     assert "trials=3: trial 2 was called 2 times: something, such as a plugin that retries failed tests" in text
     assert "passed 3/3" not in text
+
+
+def test_an_attempt_whose_fixture_failed_is_not_forgotten(outside: Any) -> None:
+    """Also where the plugin that repeats the test tells of the last attempt alone."""
+    outside.project.write("conftest.py", KEEPS_REPORTS)
+    outside.test("""
+        seen = []
+
+        @pytest.fixture
+        def shaky():
+            seen.append(1)
+            assert len(seen) > 1
+
+        def test_it(shaky, trigger_workflow):
+            assert trigger_workflow("echo", {"n": 1}).ok
+    """)
+    assert (outside.run(*GATED).ret, outcomes(outside)[-1]) == (0, "flaky")
+
+
+def test_a_trial_that_failed_is_not_taken_back_by_a_skip(outside: Any) -> None:
+    """It was a verdict against the workflow."""
+    outside.test("""
+        seen = []
+
+        @pytest.mark.wisebot("echo", {"n": 1}, trials=4, min_passes=3)
+        def test_it(workflow_run):
+            seen.append(1)
+            if len(seen) > 1:
+                pytest.skip("rest")
+            assert workflow_run.result is None
+    """)
+    assert (outside.run(*GATED, "--tb=no").ret, outcomes(outside)) == (1, ["failed"])
