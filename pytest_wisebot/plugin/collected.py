@@ -27,6 +27,11 @@ def left_out_of(session: pytest.Session) -> list[pytest.Item]:
     return [item for item in collected if id(item) not in present and not _taken(replaced, item.nodeid)]
 
 
+def skipped_modules(session: pytest.Session) -> list[str]:
+    """The modules that skip themselves while they are collected, by ``importorskip`` for one."""
+    return session.config.stash[_KEY].skipped
+
+
 def _taken(replaced: Counter[str], nodeid: str) -> bool:
     replaced[nodeid] -= 1
     return replaced[nodeid] >= 0
@@ -38,6 +43,8 @@ class CollectedItems:
     def __init__(self) -> None:
         self._items: dict[int, pytest.Item] = {}
         self._made: dict[str, list[pytest.Item]] = {}
+        self.skipped: list[str] = []
+        """Modules that have skipped themselves."""
 
     @property
     def items(self) -> Sequence[pytest.Item]:
@@ -70,6 +77,8 @@ class CollectedItems:
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """A collector whose items are wanted, and no argument has chosen among them."""
+        if report.skipped:
+            self.skipped.append(report.nodeid)
         kept = set(map(id, _items_of(report)))
         self._add(item for item in self._made.pop(report.nodeid, ()) if id(item) not in kept)
 

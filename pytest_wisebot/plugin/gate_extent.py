@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import pytest
 
+from .collected import skipped_modules
 from .options import asks_for_report
 from .selecting import stated_paths
 
@@ -78,6 +79,7 @@ def extent_of(session: pytest.Session) -> dict[str, Any]:
         "files": files,
         "whole": _relative(config, whole),
         "narrowed": [*narrowings(config), *_other_root(config, by)],
+        "skipped": skipped_modules(session),
     }
 
 

@@ -10,7 +10,7 @@ from .figures import counted, named
 from .model import Extent, Model, Narrowing
 from .paths import file_of, is_under
 from .shards import left_out
-from .verdict import Row, no_verdict
+from .verdict import Row, State, no_verdict
 
 _BY: Final = {
     "paths": "[gate] paths",
@@ -40,6 +40,9 @@ def extent_rows(model: Model) -> Iterator[Row]:
             f"none of {_in_words(extents)}",
             f"{len(absent)}: {named(absent)}{_instead(extents)}",
         )
+    if skipped := sorted({module for one in extents for module in one.skipped}):
+        measured = f"{counted(len(skipped), 'module')} with unknown tests: {named(skipped)}"
+        yield Row("modules skipped", "none", measured, State.NOT_JUDGED)
     paths = _paths(extents)
     held = {path: sum(is_under(file_of(test), [path]) for test in _in_gate(model)) for path in paths}
     measured = ", ".join(f"{counted(many, 'test')} in {_shown(path)}" for path, many in held.items())

@@ -198,6 +198,7 @@ class Extent:
         files: the test files of ``paths``; None where all of ``paths`` is ``complete`` or ``whole``.
         whole: files that were collected whole.
         narrowed: the options that leave out tests.
+        skipped: modules that have skipped themselves, with tests that are not known.
     """
 
     by: str = ""
@@ -208,6 +209,7 @@ class Extent:
     files: tuple[str, ...] | None = None
     whole: tuple[str, ...] = ()
     narrowed: tuple[Narrowing, ...] = ()
+    skipped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -360,3 +360,16 @@ def test_no_form_of_an_expected_failure_absorbs_an_outage(outside: Any) -> None:
     result = outside.run(*GATED)
     assert (words(result), result.ret) == (["NO VERDICT"], 10)
     assert rows(result, "infrastructure errors")[0].partition("measured ")[2].startswith("3: ")
+
+
+@pytest.mark.parametrize("args", [(), ("-n", "1")], ids=["one process", "xdist"])
+def test_a_module_that_skips_itself_is_named(
+    outside: Any, monkeypatch: pytest.MonkeyPatch, args: tuple[str, ...]
+) -> None:
+    """How many tests it has is not known; like tests that are skipped, it shuts no gate."""
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    outside.test(PASSES)
+    outside.project.write("test_other.py", "import pytest\npytest.importorskip('nothing_of_this_name')")
+    result = outside.run(*GATED, *args)
+    assert result.ret == 0
+    assert rows(result, "modules skipped")[0].endswith("measured 1 module with unknown tests: test_other.py")
