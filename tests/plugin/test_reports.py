@@ -67,7 +67,7 @@ def test_every_report_is_written(outside: Any, args: list[str]) -> None:
     }
     session, *_, end = read_events(outside.project.path / "out/of here" / "runs.jsonl")
     assert session["deselected"] == ["test_it.py::test_deselected"]
-    assert (end["exitstatus"], end["failures"], end["failed_by"]) == (1, 1, [])
+    assert (end["exitstatus"], end["failures_elsewhere"], end["failed_by"]) == (1, 0, [])
 
 
 def test_what_an_earlier_session_reported_is_not_taken_for_this_one_s(outside: Any) -> None:
