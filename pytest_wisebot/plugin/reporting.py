@@ -148,11 +148,11 @@ class Reporting:
             self._say(f"wisebot: {error}")
         finally:
             self._close()
-        return NOT_RUN_CODE if self._gated and code in (0, 1) else code
+        return NOT_RUN_CODE if self._gated and code % 256 in (0, 1) else code
 
     def _never_began(self, code: int) -> int:
         """The exit code where there was no session: a plugin has ended pytest before it, and may have said 0."""
-        if self._gated and code == 0:
+        if self._gated and code % 256 == 0:
             self._log.write(self._first_line(facts.beginning(self._config, self._began_at)))
             self._try(lambda: self._write(concluded(read_events(self._log.path))))
             self._say("wisebot: NO VERDICT: pytest was ended before its session began")

@@ -18,9 +18,6 @@ from .options import asks_for_report
 if TYPE_CHECKING:
     from .reporting import Reporting
 
-NOT_RUN_CODE = 11
-"""That of `report.verdict`, which is loaded only where a verdict is given."""
-
 _WATCH = "wisebot-exit-status"
 _BY_MAXFAIL = re.compile(r"stopping after \d+ failures?|xdist\.dsession\.Interrupted: stopping after \d+ failures?")
 """How pytest and xdist word a session that ``-x`` or ``--maxfail`` has stopped: the failures themselves are counted."""
@@ -36,6 +33,8 @@ class VerdictLast:
             code = yield
         except BaseException as error:
             reporting = _reporting(config)
+            if reporting is None and isinstance(error, SystemExit) and error.code in (None, 0):
+                return _without_reporting(config, 0)
             if reporting is None:
                 raise
             code = _finish_after(reporting, error)
@@ -60,8 +59,10 @@ def _reporting(config: pytest.Config) -> Reporting | None:
 def _without_reporting(config: pytest.Config, code: Any) -> Any:
     """The exit code where a plugin has kept a gated session from being judged: 0 would open the gate."""
     judged = config.option.wisebot_gate and asks_for_report(config) and not hasattr(config, "workerinput")
-    if not judged or code:
+    if not judged or int(code or 0) % 256:
         return code
+    from ..report.verdict import NOT_RUN_CODE  # loaded only where there is a gate
+
     print("wisebot: NO VERDICT: pytest was ended before its session began", file=sys.stderr)
     return NOT_RUN_CODE
 
