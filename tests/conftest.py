@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import pkgutil
 import textwrap
 import time
 from collections.abc import Callable, Iterator
@@ -17,10 +19,17 @@ import httpx  # noqa: F401
 import pydantic  # noqa: F401
 import pytest
 
+import fork_server
+import pytest_wisebot
+
 if TYPE_CHECKING:
     from pytest_wisebot.emulator import EmulatorHandle
 
 pytest_plugins = ["pytester"]
+
+for _module in pkgutil.walk_packages(pytest_wisebot.__path__, "pytest_wisebot."):
+    if not _module.name.endswith("__main__"):
+        importlib.import_module(_module.name)
 
 ROOT = Path(__file__).parents[1]
 
@@ -61,6 +70,19 @@ LOCAL = """
     [environments.local]
     emulator = "flows:emulator"
 """
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _forked_processes() -> Iterator[None]:
+    """Processes that sessions start are forked from one that has loaded its modules; see `fork_server`."""
+    with fork_server.forking():
+        yield
+
+
+@pytest.fixture
+def real_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of how a process starts, or of what can be seen of it from outside: none is forked."""
+    monkeypatch.setattr(fork_server.ForkedPopen, "address", None)
 
 
 @pytest.fixture(autouse=True)

@@ -173,6 +173,7 @@ def test_the_circuit_is_one_for_all_workers(outside: Any, run: Any, numbers: Any
     assert numbers(result)[:2] == ["5 runs without a verdict", f"7 runs not run: {refused}"]
 
 
+@pytest.mark.usefixtures("real_processes")
 def test_the_connection_is_on_no_command_line_and_in_no_variable(outside: Any, run: Any) -> None:
     """Who may look at the machine's processes finds neither the key nor the port by which workers ask the engine."""
     if not outside.project.path.joinpath("/proc/self/environ").exists():
@@ -274,6 +275,7 @@ SUITE_WITHOUT = """
 HEAVY = {"httpx", "httpcore", "pydantic", "pydantic_core", "anyio", "asyncio", "ssl", "http.server"}
 
 
+@pytest.mark.usefixtures("real_processes")
 @pytest.mark.parametrize("wrong", [False, True], ids=["", "with a broken wisebot.toml"])
 def test_a_session_without_our_fixtures_stays_light_on_controller_and_workers(empty_project: Any, wrong: bool) -> None:
     """No test uses the plugin: nothing heavy is loaded through it in any process, not even at the end."""
