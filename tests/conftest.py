@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 # Loaded before any project is run in this process: pytester forgets what a run loads, and these are slow to load anew.
 import anyio.from_thread  # noqa: F401
+import fork_server
 import httpx  # noqa: F401
 import pydantic  # noqa: F401
 import pytest
 
-import fork_server
 import pytest_wisebot
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "pytest_wisebot"
 
 EVERY_ROOM = {
-    "errors", "exhaustion", "runs", "outcomes", "journal", "limits", "redaction", "settings", "envelope", "apis",
-    "client", "expect", "engine", "emulator", "snapshots", "report", "plugin",
+    "errors", "exhaustion", "runs", "outcomes", "event_log", "gate_config", "redaction", "settings", "envelope", "apis",
+    "client", "assertions", "engine", "storage", "workers", "emulator", "snapshots", "report", "plugin",
 }  # fmt: skip
 
 # room -> (own rooms it may import, third-party packages it may import)
@@ -22,18 +22,26 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "exhaustion": (set(), set()),
     "runs": ({"errors"}, set()),
     "outcomes": (set(), set()),
-    "journal": ({"errors"}, set()),
-    "limits": (set(), set()),
+    "event_log": ({"errors"}, set()),
+    "gate_config": (set(), set()),
     "redaction": (set(), set()),
-    "settings": ({"errors", "runs", "limits", "redaction"}, {"pydantic"}),
+    "settings": ({"errors", "runs", "gate_config", "redaction"}, {"pydantic"}),
     "envelope": ({"errors", "runs"}, {"pydantic"}),
     "apis": ({"errors", "runs", "settings"}, set()),
     "client": ({"errors", "exhaustion", "runs", "settings", "redaction", "envelope", "apis"}, {"httpx"}),
-    "expect": ({"errors", "runs"}, {"pydantic"}),
-    "engine": ({"errors", "exhaustion", "runs", "journal", "limits", "settings", "redaction", "client"}, {"anyio"}),
+    "assertions": ({"errors", "runs"}, {"pydantic"}),
+    "engine": (
+        {"errors", "exhaustion", "runs", "event_log", "gate_config", "settings", "redaction", "client", "storage"},
+        {"anyio"},
+    ),
+    "storage": (
+        {"errors", "exhaustion", "runs", "event_log", "gate_config", "settings", "redaction", "client", "engine"},
+        set(),
+    ),
+    "workers": ({"errors", "exhaustion", "runs", "settings", "redaction", "engine", "storage", "client"}, set()),
     "snapshots": ({"runs", "redaction"}, {"syrupy"}),
     "emulator": ({"runs", "errors", "exhaustion", "redaction"}, set()),
-    "report": ({"errors", "runs", "outcomes", "journal", "limits", "redaction"}, {"jinja2"}),
+    "report": ({"errors", "runs", "outcomes", "event_log", "gate_config", "redaction"}, {"jinja2"}),
     "plugin": (EVERY_ROOM, {"pytest", "_pytest"}),  # _pytest: whether marks skip a test, which nothing public tells
 }
 
@@ -49,15 +57,15 @@ ENTRY_CHAIN = [
 ]
 ENTRY_CHAIN += [
     "plugin/markers",
-    "plugin/outcomes",
+    "plugin/report_facts",
     "plugin/xdist",
-    "plugin/early",
-    "plugin/keeping",
-    "plugin/selecting",
+    "plugin/collection_redaction",
+    "plugin/snapshot_retention",
+    "plugin/gate_selection",
     "plugin/session_end",
     "plugin/collected",
 ]
-ENTRY_CHAIN += ["plugin/shown"]
+ENTRY_CHAIN += ["plugin/failure_sections"]
 
 
 def rooms() -> list[str]:

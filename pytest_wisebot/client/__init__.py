@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
+from .attempt import AttemptGate, AttemptState, NoGate, Target
 from .client import Client
-from .flight import AtOnce, Flight, Target, Turns
 
-__all__ = ["AtOnce", "Client", "Flight", "Target", "Turns"]
+__all__ = ["AttemptGate", "AttemptState", "Client", "NoGate", "Target"]

@@ -33,11 +33,11 @@ from ..errors import (
 from ..redaction import Redactor
 from ..runs import Api, RunRequest, WorkflowRun, brief
 from ..settings import Settings
+from .attempt import AttemptState, Target
 from .exchange import Exchanger, MockedError, Received, is_of_the_network
-from .flight import Flight, Target
-from .routes import Routes
+from .proxies import Proxies
+from .response import AnswerReader
 from .trace import Trace
-from .verdict import AnswerReader
 
 LONGEST_PAUSE: Final = 60.0
 """Seconds that a ``Retry-After`` makes one wait at most."""
@@ -66,10 +66,10 @@ class Client:
     ) -> None:
         self._settings = settings
         self._jitter = jitter or random.Random().random  # and not the shared one, whose numbers a test may count on
-        self._exchanger = Exchanger(settings, Routes(variables))
+        self._exchanger = Exchanger(settings, Proxies(variables))
         self._reader = AnswerReader(redactor, settings.max_response_mib * 2**20)
         self._trace = Trace(sends=settings.trace)
-        self._check = Flight()
+        self._check = AttemptState()
         self._token_check: asyncio.Task[Received | None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -82,7 +82,7 @@ class Client:
             if not self._token_check.cancelled():
                 self._token_check.exception()  # seen, so that asyncio does not complain
 
-    async def run(self, request: RunRequest, flight: Flight) -> WorkflowRun:
+    async def run(self, request: RunRequest, flight: AttemptState) -> WorkflowRun:
         """Runs a workflow and waits for its end; ``flight`` shows how far it is.
 
         Raises:
@@ -103,7 +103,7 @@ class Client:
 
     # --- the deadline
 
-    def _overdue(self, prepared: Prepared, flight: Flight, seconds: float) -> InfrastructureError:
+    def _overdue(self, prepared: Prepared, flight: AttemptState, seconds: float) -> InfrastructureError:
         if isinstance(flight.failure, OutcomeUnknown):
             return flight.failure
         asked = self._attempted(prepared, flight)
@@ -113,7 +113,7 @@ class Client:
 
     # --- the retries
 
-    async def _attempts(self, prepared: Prepared, flight: Flight, deadline: asyncio.Timeout) -> WorkflowRun:
+    async def _attempts(self, prepared: Prepared, flight: AttemptState, deadline: asyncio.Timeout) -> WorkflowRun:
         while True:
             flight.begin()
             try:
@@ -127,7 +127,7 @@ class Client:
                 raise flight.failure
             await self._next_turn(pause, flight, flight.failure)
 
-    async def _next_turn(self, pause: float, flight: Flight, failure: InfrastructureError) -> None:
+    async def _next_turn(self, pause: float, flight: AttemptState, failure: InfrastructureError) -> None:
         try:
             await flight.turns.again(pause)
         except NotRun as stopped:
@@ -137,7 +137,7 @@ class Client:
             raise failure from None
 
     def _pause(
-        self, error: InfrastructureError, prepared: Prepared, flight: Flight, deadline: asyncio.Timeout
+        self, error: InfrastructureError, prepared: Prepared, flight: AttemptState, deadline: asyncio.Timeout
     ) -> float | None:
         """Seconds until the next attempt; None when there must not be one."""
         may_repeat = isinstance(error, NotStarted) or (
@@ -158,7 +158,7 @@ class Client:
 
     # --- one attempt
 
-    async def _attempt(self, prepared: Prepared, flight: Flight) -> WorkflowRun:
+    async def _attempt(self, prepared: Prepared, flight: AttemptState) -> WorkflowRun:
         flight.trace = self._trace.span()
         try:
             received = await self._exchanger.exchange(prepared.outgoing, flight)
@@ -184,7 +184,7 @@ class Client:
             raise verdict
         return self._run(verdict, received, prepared, flight, elapsed)
 
-    def _broken(self, error: Exception, prepared: Prepared, flight: Flight) -> InfrastructureError:
+    def _broken(self, error: Exception, prepared: Prepared, flight: AttemptState) -> InfrastructureError:
         """What an exchange that did not end means: whether the request had begun to go out decides."""
         asked = self._attempted(prepared, flight)
         if not flight.sent:
@@ -192,7 +192,7 @@ class Client:
         return ConnectionLost(f"the connection ended before the answer was whole ({type(error).__name__})", asked)
 
     def _run(
-        self, envelope: Envelope, received: Received, prepared: Prepared, flight: Flight, elapsed: float
+        self, envelope: Envelope, received: Received, prepared: Prepared, flight: AttemptState, elapsed: float
     ) -> WorkflowRun:
         settings = self._settings
         return WorkflowRun(
@@ -216,7 +216,7 @@ class Client:
             commands=prepared.commands,
         )
 
-    def _attempted(self, prepared: Prepared, flight: Flight) -> Attempted:
+    def _attempted(self, prepared: Prepared, flight: AttemptState) -> Attempted:
         request = prepared.request
         return Attempted(
             workflow=request.workflow,

@@ -23,8 +23,8 @@ from ..apis import Outgoing
 from ..exhaustion import causes, shortage
 from ..redaction import Redactor
 from ..settings import Settings
-from .flight import Flight
-from .routes import Routes
+from .attempt import AttemptState
+from .proxies import Proxies
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +73,12 @@ class Exchanger:
         routes: opens the connections.
     """
 
-    def __init__(self, settings: Settings, routes: Routes) -> None:
+    def __init__(self, settings: Settings, routes: Proxies) -> None:
         self._settings = settings
         self._routes = routes
         self._timeout = httpx.Timeout(None, connect=settings.connect_timeout).as_dict()
 
-    async def exchange(self, outgoing: Outgoing, flight: Flight) -> Received:
+    async def exchange(self, outgoing: Outgoing, flight: AttemptState) -> Received:
         """Sends a request, on a connection of its own, and reads the answer up to the limit.
 
         Raises:
@@ -154,7 +154,7 @@ _MATTERS: Final = (".connect_tcp.complete", ".send_request_headers.started")
 class _Connection:
     """Closes what httpcore leaves open when a TLS handshake is given up."""
 
-    def __init__(self, flight: Flight) -> None:
+    def __init__(self, flight: AttemptState) -> None:
         self._flight = flight
         self._stream: Any = None
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from ..runs import Api
-from .wire import Request
+from .http import Request
 
 if TYPE_CHECKING:
     from ..redaction import Redactor

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import ConfigurationError
 from .faults import Fault
-from .wire import Refused, Reply, Request, json_reply, same
+from .http import Refused, Reply, Request, json_reply, same
 from .workflows import Emulator
 
 

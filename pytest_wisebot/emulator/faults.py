@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any, Self
 
-from . import checks
-from .wire import JSON, Manner, Reply, json_bytes
+from . import arguments
+from .http import JSON, Manner, Reply, json_bytes
 
 NO_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 """Statuses whose answers have no body."""
@@ -62,11 +62,11 @@ class Fault:
             body: sent as it is, in UTF-8. Without it and without an envelope: the status in words.
             content_type: in place of ``application/json`` for an envelope and ``text/plain`` for a body.
         """
-        code = checks.whole_number("Fault.status: code", code, 200, 599)
+        code = arguments.whole_number("Fault.status: code", code, 200, 599)
         if isinstance(envelope, bool):
             envelope = {"ok": False, "error": f"{_in_words(code)}."} if envelope else None
         if envelope is not None and body is not None:
-            raise checks.wrong("Fault.status", "an envelope or a body", "both")
+            raise arguments.wrong("Fault.status", "an envelope or a body", "both")
         text, usual_type = _status_body(code, envelope, body)
         return cls._answer("status", code, text, content_type or usual_type, _retry_after("Fault.status", retry_after))
 
@@ -79,21 +79,21 @@ class Fault:
     @classmethod
     def html(cls, code: int = 502) -> Self:
         """An error page in HTML, as a gateway gives it; the workflow does not run."""
-        words = _in_words(checks.whole_number("Fault.html: code", code, 200, 599))
+        words = _in_words(arguments.whole_number("Fault.html: code", code, 200, 599))
         page = f"<!doctype html>\n<html><head><title>{words}</title></head><body><h1>{words}</h1></body></html>\n"
         return cls._answer("html", code, page, "text/html; charset=utf-8", {})
 
     @classmethod
     def redirect(cls, to: str = "https://login.example.com/", code: int = 307) -> Self:
         """A redirect, as to a log-in page; the workflow does not run."""
-        code = checks.whole_number("Fault.redirect: code", code, 300, 399)
-        headers = {"Location": checks.header("Fault.redirect: to", to)}
+        code = arguments.whole_number("Fault.redirect: code", code, 300, 399)
+        headers = {"Location": arguments.header("Fault.redirect: to", to)}
         return cls._answer("redirect", code, _in_words(code), "text/plain; charset=utf-8", headers)
 
     @classmethod
     def delay(cls, seconds: float) -> Self:
         """The workflow runs as usual, but only after so many seconds."""
-        return cls("delay", {"seconds": checks.seconds("Fault.delay: seconds", seconds)})
+        return cls("delay", {"seconds": arguments.seconds("Fault.delay: seconds", seconds)})
 
     @classmethod
     def reset_before(cls) -> Self:
@@ -123,17 +123,17 @@ class Fault:
     @classmethod
     def drip(cls, interval: float = 0.1) -> Self:
         """The workflow runs, then comes its answer, one byte of the body every ``interval`` seconds."""
-        return cls("drip", {"interval": checks.seconds("Fault.drip: interval", interval)})
+        return cls("drip", {"interval": arguments.seconds("Fault.drip: interval", interval)})
 
     @classmethod
     def raw(cls, body: str, status: int = 200, content_type: str = JSON) -> Self:
         """The workflow runs, then comes exactly this body: NaN, deep nesting, what is no envelope."""
-        text = checks.text("Fault.raw: body", body)
-        return cls._answer("raw", checks.whole_number("Fault.raw: status", status, 200, 599), text, content_type, {})
+        text = arguments.text("Fault.raw: body", body)
+        return cls._answer("raw", arguments.whole_number("Fault.raw: status", status, 200, 599), text, content_type, {})
 
     @classmethod
     def _answer(cls, kind: str, code: int, body: str, content_type: str, headers: Mapping[str, str]) -> Self:
-        kept = {"Content-Type": checks.header(f"Fault.{kind}: content_type", content_type), **headers}
+        kept = {"Content-Type": arguments.header(f"Fault.{kind}: content_type", content_type), **headers}
         return cls(kind, {"status": code, "headers": kept, "body": body})
 
     def to_dict(self) -> dict[str, Any]:
@@ -144,7 +144,7 @@ class Fault:
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """The fault that `to_dict` wrote down."""
         if data["kind"] not in KINDS:
-            raise checks.wrong("Fault", f"one of {', '.join(sorted(KINDS))}", data["kind"])
+            raise arguments.wrong("Fault", f"one of {', '.join(sorted(KINDS))}", data["kind"])
         return cls(data["kind"], dict(data["params"]))
 
     def reply(self, ordinary: Callable[[], Reply]) -> Reply:
@@ -212,27 +212,27 @@ class FaultQueue:
 
 def _status_body(code: int, envelope: Mapping[str, Any] | None, body: str | None) -> tuple[str, str]:
     if code in NO_BODY and (envelope is not None or body is not None):
-        raise checks.wrong("Fault.status", f"neither envelope nor body, since an answer of {code} has none", "one")
+        raise arguments.wrong("Fault.status", f"neither envelope nor body, since an answer of {code} has none", "one")
     if envelope is not None:
         return _envelope_text(envelope), JSON
-    text = _in_words(code) if body is None else checks.text("Fault.status: body", body)
+    text = _in_words(code) if body is None else arguments.text("Fault.status: body", body)
     return text, "text/plain; charset=utf-8"
 
 
 def _envelope_text(envelope: object) -> str:
     if not isinstance(envelope, Mapping):
-        raise checks.wrong("Fault.status: envelope", "a dict", envelope)
+        raise arguments.wrong("Fault.status: envelope", "a dict", envelope)
     try:
         return json_bytes(dict(envelope)).decode()
     except (TypeError, ValueError, RecursionError) as error:
-        raise checks.wrong("Fault.status: envelope", f"JSON values ({error})", envelope) from None
+        raise arguments.wrong("Fault.status: envelope", f"JSON values ({error})", envelope) from None
 
 
 def _retry_after(name: str, value: float | str | None) -> dict[str, str]:
     if value is None:
         return {}
-    text = checks.header(f"{name}: retry_after", value) if isinstance(value, str) else None
-    return {"Retry-After": text or f"{checks.seconds(f'{name}: retry_after', value):g}"}
+    text = arguments.header(f"{name}: retry_after", value) if isinstance(value, str) else None
+    return {"Retry-After": text or f"{arguments.seconds(f'{name}: retry_after', value):g}"}
 
 
 def _in_words(code: int) -> str:

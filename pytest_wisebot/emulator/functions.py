@@ -12,7 +12,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from ..errors import ConfigurationError
-from .checks import Network
+from .arguments import Network
 
 
 class WorkflowFailure(Exception):

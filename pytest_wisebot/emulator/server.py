@@ -29,7 +29,7 @@ from ..exhaustion import NO_DESCRIPTOR, shortage
 from ..runs import Api
 from .control import Control
 from .faults import NO_BODY
-from .wire import Manner, Refused, Reply, Request, unavailable
+from .http import Manner, Refused, Reply, Request, unavailable
 from .workflows import Emulator
 
 HOST = "127.0.0.1"

@@ -9,7 +9,7 @@ import secrets
 import time
 from typing import Any
 
-from .wire import same
+from .http import same
 
 
 class TokenMaker:

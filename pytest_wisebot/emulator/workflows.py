@@ -23,13 +23,13 @@ from urllib.parse import parse_qs, unquote
 from ..errors import ConfigurationError
 from ..exhaustion import causes, shortage
 from ..runs import TEST_HEADER, Api
-from . import checks
+from . import arguments
 from .calls import KEPT_INPUTS, Call, CallBook, Gauge, cleaned
 from .faults import Fault, FaultQueue
 from .functions import Workflow, WorkflowFailure, parameters
+from .http import JSON, Manner, Refused, Reply, Request, json_bytes, json_reply, same, unavailable
 from .log import Log
 from .tokens import TokenMaker
-from .wire import JSON, Manner, Refused, Reply, Request, json_bytes, json_reply, same, unavailable
 
 if TYPE_CHECKING:
     from ..redaction import Redactor
@@ -70,7 +70,7 @@ class Emulator:
 
     def __init__(self, *, token: str | None = None) -> None:
         random_token = f"wb_live_emulator_{secrets.token_urlsafe(24)}"
-        self.token = random_token if token is None else checks.credential("Emulator: token", token)
+        self.token = random_token if token is None else arguments.credential("Emulator: token", token)
         self.log = Log()
         self._workflows: dict[str, Workflow] = {}
         self._jwts = TokenMaker()
@@ -111,17 +111,17 @@ class Emulator:
         Raises:
             ConfigurationError: an argument is wrong, or the id is declared already.
         """
-        name = f"workflow {checks.identifier('workflow id', workflow_id)!r}"
+        name = f"workflow {arguments.identifier('workflow id', workflow_id)!r}"
         if workflow_id in self._workflows:
             raise ConfigurationError(f"{name}: is declared already; each id once, there are {self._known_ids()}")
         random_secret = f"whsec_emulator_{secrets.token_urlsafe(24)}"
         settings: dict[str, Any] = {
-            "secret": random_secret if secret is None else checks.credential(f"{name}: secret", secret),
-            "inputs": checks.texts(f"{name}: inputs", inputs),
-            "latency": checks.span(f"{name}: latency", latency),
-            "webhook": checks.flag(f"{name}: webhook", webhook),
-            "allow_ips": checks.networks(f"{name}: allow_ips", allow_ips),
-            "block_ips": checks.networks(f"{name}: block_ips", block_ips),
+            "secret": random_secret if secret is None else arguments.credential(f"{name}: secret", secret),
+            "inputs": arguments.texts(f"{name}: inputs", inputs),
+            "latency": arguments.span(f"{name}: latency", latency),
+            "webhook": arguments.flag(f"{name}: webhook", webhook),
+            "allow_ips": arguments.networks(f"{name}: allow_ips", allow_ips),
+            "block_ips": arguments.networks(f"{name}: block_ips", block_ips),
         }
 
         def declare(function: F) -> F:
@@ -148,7 +148,7 @@ class Emulator:
 
     def new_jwt(self, expires_in: float = 3600.0) -> str:
         """A dashboard JWT that expires in so many seconds; a negative number makes one that has expired."""
-        return self._jwts.make(checks.number("new_jwt: expires_in", expires_in))
+        return self._jwts.make(arguments.number("new_jwt: expires_in", expires_in))
 
     def calls(self, workflow: str | None = None, test: str | None = None) -> list[Call]:
         """The calls of this workflow and test tag, oldest first and without credentials; None means any."""
@@ -171,10 +171,10 @@ class Emulator:
             ConfigurationError: ``fault`` is no fault, ``times`` is below 1, or there is no such workflow.
         """
         if not isinstance(fault, Fault):
-            raise checks.wrong("fail_next: fault", "a Fault, such as Fault.html()", fault)
+            raise arguments.wrong("fail_next: fault", "a Fault, such as Fault.html()", fault)
         if workflow is not None and workflow not in self._workflows:
             raise ConfigurationError(f"fail_next: workflow: there is no {workflow!r}, only {self._known_ids()}")
-        self._faults.add(fault, checks.whole_number("fail_next: times", times, 1, 10**9), workflow, test)
+        self._faults.add(fault, arguments.whole_number("fail_next: times", times, 1, 10**9), workflow, test)
 
     def reset(self, test: str | None = None) -> None:
         """Forgets the faults and calls of this test tag; None forgets all, the peak and the status checks too."""

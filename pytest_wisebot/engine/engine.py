@@ -20,15 +20,15 @@ from ..exhaustion import shortage
 from ..redaction import Redactor
 from ..runs import RunRequest
 from ..settings import Settings
+from ..storage.recorder import RunRecorder
+from .admission import AdmissionQueue, Priority, Ticket
 from .jobs import Job
-from .keeper import Keeper
-from .ledger import Numbers, Status
-from .pending import PendingRun, Strings
-from .quiet import quiet
+from .library_logs import quiet
+from .pending import EngineCallbacks, PendingRun
 from .runner import Runner
+from .stats import StatsSnapshot, Status
 from .threads import DaemonThreads
 from .values import Ahead
-from .window import Ticket, Urgency, Window
 
 T = TypeVar("T")
 
@@ -53,7 +53,7 @@ class Engine:
         redactor: Redactor,
         on_wait: Callable[[bool], None] | None = None,
         variables: Mapping[str, str] | None = None,
-        keeper: Keeper | None = None,
+        keeper: RunRecorder | None = None,
     ) -> None:
         self._variables = dict(os.environ) if variables is None else variables
         self._settings = settings
@@ -97,7 +97,7 @@ class Engine:
                     continue
                 self._named.add(one.key)
                 if heard == digest:
-                    self._ahead[one.key] = self._job(one.request, one.key, fresh, Urgency.AHEAD, one.seconds)
+                    self._ahead[one.key] = self._job(one.request, one.key, fresh, Priority.AHEAD, one.seconds)
             self._take(fresh)
 
     def submit(self, request: RunRequest, key: str = "") -> PendingRun:
@@ -126,7 +126,7 @@ class Engine:
         """How far the runs are."""
         return self._asked(self._runner.status, Status)
 
-    def numbers(self) -> Numbers:
+    def numbers(self) -> StatsSnapshot:
         """What the runs took and cost so far."""
         return self._asked(self._runner.numbers, self._runner.numbers)
 
@@ -161,7 +161,7 @@ class Engine:
         request: RunRequest,
         key: str,
         fresh: list[Job],
-        urgency: Urgency = Urgency.ASKED,
+        urgency: Priority = Priority.ASKED,
         seconds: float | None = None,
     ) -> Job:
         """The job that answers a request: an equal one's where both share, else a fresh one."""
@@ -181,7 +181,7 @@ class Engine:
             raise Cancelled("the session has ended: no run is started any more")
 
     def _pending(self, job: Job, request: RunRequest) -> PendingRun:
-        strings = Strings(
+        strings = EngineCallbacks(
             awaited=partial(self._awaited, job),
             cancel=partial(self._cancelled, job),
             forsaken=partial(self._forsaken, job),
@@ -242,7 +242,7 @@ class Engine:
         self._loop = asyncio.get_running_loop()
         self._context = contextvars.copy_context()
         self._loop.set_default_executor(DaemonThreads())
-        window = Window(self._settings.concurrency, self._settings.max_runs)
+        window = AdmissionQueue(self._settings.concurrency, self._settings.max_runs)
         with quiet():
             async with Client(self._settings, self._redactor, self._variables) as client:
                 over_budget = _over_budget(self._settings)

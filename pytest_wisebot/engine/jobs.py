@@ -8,13 +8,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..client import Flight, Target
+from ..client import AttemptState, Target
 from ..runs import RunRequest
+from .admission import Ticket
 from .values import Ended, Outcome
-from .window import Ticket
 
 if TYPE_CHECKING:
-    from .sources import Recalled
+    from ..storage.sources import Lookup
 
 
 @dataclass(slots=True)
@@ -58,7 +58,7 @@ class Job:
     claims: int = 1
     waiters: int = 0
     future: Future[Ended] = field(default_factory=Future)
-    flight: Flight = field(default_factory=Flight)
+    flight: AttemptState = field(default_factory=AttemptState)
     mark: Mark = field(default_factory=Mark)
     task: asyncio.Task[Outcome] | None = None
     target: Target | None = None
@@ -68,6 +68,6 @@ class Job:
     queued: float = field(default_factory=time.time)
     started: float | None = None
     ended: float | None = None
-    recalled: Recalled | None = None
+    recalled: Lookup | None = None
     begun_at: float | None = None
     sent_at: float | None = None

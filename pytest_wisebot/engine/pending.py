@@ -25,7 +25,7 @@ SLICE: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Strings:
+class EngineCallbacks:
     """What a pending run can tell the engine, wherever that is.
 
     Attributes:
@@ -53,7 +53,7 @@ class PendingRun:
     once, and by several threads.
     """
 
-    def __init__(self, request: RunRequest, future: Future[Ended], strings: Strings) -> None:
+    def __init__(self, request: RunRequest, future: Future[Ended], strings: EngineCallbacks) -> None:
         self.request = request
         self.future = future
         self._strings = strings

@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Final, Protocol
 
-from ..client import AtOnce, Flight, Target
+from ..client import AttemptState, NoGate, Target
 from ..errors import (
     Attempted,
     BudgetExhausted,
@@ -27,14 +27,14 @@ from ..errors import (
 )
 from ..redaction import Redactor
 from ..runs import RunRequest, WorkflowRun
-from .circuit import Circuit
+from ..storage.recorder import RunRecorder
+from ..storage.sources import Lookup
+from .admission import AdmissionQueue, Priority, Ticket, TicketState
+from .circuit_breaker import CircuitBreaker
 from .jobs import Job
-from .keeper import Keeper
 from .lag import LagMeter
-from .ledger import Ledger, Numbers, Status
-from .sources import Recalled
+from .stats import Stats, StatsSnapshot, Status
 from .values import Ended, EngineError, Outcome
-from .window import Place, Ticket, Urgency, Window
 
 _GRAIN = 0.05
 """Seconds that two readings of one moment may lie apart."""
@@ -49,7 +49,7 @@ PATIENCE: Final = 1.0
 class RunsOne(Protocol):
     """The client, as the engine sees it."""
 
-    async def run(self, request: RunRequest, flight: Flight) -> WorkflowRun:
+    async def run(self, request: RunRequest, flight: AttemptState) -> WorkflowRun:
         """Runs one request and waits for its end."""
         ...
 
@@ -68,18 +68,18 @@ class Runner:
     def __init__(
         self,
         client: RunsOne,
-        window: Window,
+        window: AdmissionQueue,
         redactor: Redactor,
         over_budget: str = "",
-        keeper: Keeper | None = None,
+        keeper: RunRecorder | None = None,
     ) -> None:
-        self.ledger = Ledger()
+        self.ledger = Stats()
         self._client = client
         self._window = window
         self._redactor = redactor
         self._over_budget = over_budget
         self._loop = asyncio.get_running_loop()
-        self._circuit = Circuit()
+        self._circuit = CircuitBreaker()
         self._lag = LagMeter(lambda: bool(self._window.flying))
         self._keeper = keeper
         self._recalling: set[Job] = set()
@@ -191,7 +191,7 @@ class Runner:
             await asyncio.sleep(0)
         self._hand_over()
 
-    def numbers(self) -> Numbers:
+    def numbers(self) -> StatsSnapshot:
         """What the runs took and cost so far."""
         return self.ledger.numbers(self._loop.time())
 
@@ -232,7 +232,7 @@ class Runner:
         while self._told:
             self._loop.call_soon(self._told.popleft())
 
-    def _recalled(self, job: Job, recalled: Recalled) -> None:
+    def _recalled(self, job: Job, recalled: Lookup) -> None:
         if job not in self._recalling:  # given up meanwhile
             return
         self._recalling.discard(job)
@@ -317,7 +317,7 @@ class Runner:
         if job.target is not None and outcome is not None:
             outcome = self._circuit.judge(job.target, outcome)
         self._settle(job, outcome if outcome is not None else _given_up(job), given_up=outcome is None)
-        job.flight.turns, job.task = AtOnce(), None  # no ring of references: its result goes when its test lets go
+        job.flight.turns, job.task = NoGate(), None  # no ring of references: its result goes when its test lets go
         self._pump()
 
     async def _outcome_of(self, job: Job) -> Outcome:
@@ -380,7 +380,7 @@ class Runner:
             self._awaited.discard(job)
             job.future.set_result(how)
 
-    # --- what a run's attempts ask (see `client.Turns`)
+    # --- what a run's attempts ask (see `client.AttemptGate`)
 
     def begin(self, job: Job, target: Target) -> None:
         """Raises `CircuitOpen` where runs like this one were refused too often."""
@@ -433,14 +433,14 @@ class Runner:
         self._circuit.check(job.target)
         self._window.leave(job.ticket)
         turn = self._again[job.ticket] = self._loop.create_future()
-        job.ticket.urgency = Urgency.AGAIN
+        job.ticket.urgency = Priority.AGAIN
         self._window.join(job.ticket)
         self._pump()
         try:
             await turn
         finally:
             self._again.pop(job.ticket, None)
-            if job.ticket.place is Place.WAITING:  # given up, or out of time, before its turn came
+            if job.ticket.place is TicketState.WAITING:  # given up, or out of time, before its turn came
                 self._window.leave(job.ticket)
         self._circuit.check(job.target)
 

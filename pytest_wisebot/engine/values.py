@@ -46,7 +46,7 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
-class Census:
+class CollectedTests:
     """Which tests a session has, as whoever collected them tells it.
 
     Attributes:

@@ -10,22 +10,22 @@ from typing import Any
 import pytest
 
 from . import durations
-from .asking import tag_in
 from .item_lifecycle import ledger_of
-from .lastlook import last_look_of
-from .live import Live
-from .owner import Owner
+from .leak_scan import last_look_of
+from .run_tracker import tag_in
+from .runtime import LocalRuntime
 from .session_end import fail_session
+from .status_line import StatusLine
 from .summary import Summary, drifted_alone
 
 
 class Closing:
     """Stands around the loop over the tests. Registered once there is an owner."""
 
-    def __init__(self, config: pytest.Config, owner: Owner) -> None:
+    def __init__(self, config: pytest.Config, owner: LocalRuntime) -> None:
         self._config = config
         self._owner = owner
-        self.live = Live(config, owner.status, owner.redactor)
+        self.live = StatusLine(config, owner.status, owner.redactor)
         self._told = False
         owner.on_wait = self.live.waits
         ledger_of(config).follow(owner)

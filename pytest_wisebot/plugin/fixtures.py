@@ -21,7 +21,7 @@ def trigger_workflow(request: pytest.FixtureRequest) -> TriggerWorkflow:
     Called in a test it uses that test's API, called in a fixture of wider scope the default one.
     """
     __tracebackhide__ = True
-    from .session import session_asked_by
+    from .item_session import session_asked_by
     from .trigger import TriggerWorkflow
 
     return TriggerWorkflow(session_asked_by(request))
@@ -31,7 +31,7 @@ def trigger_workflow(request: pytest.FixtureRequest) -> TriggerWorkflow:
 def workflow_run(request: pytest.FixtureRequest, wisebot_api: Api) -> WorkflowRun:
     """The run that the test's ``wisebot`` marker declares, ended."""
     __tracebackhide__ = True
-    from .session import session_asked_by
+    from .item_session import session_asked_by
     from .trigger import run_declared
 
     return run_declared(session_asked_by(request), request, wisebot_api)
@@ -46,7 +46,7 @@ def workflow_snapshot(request: pytest.FixtureRequest) -> WorkflowSnapshot:
     ``--snapshot-update`` records.
     """
     __tracebackhide__ = True
-    from .snapshots import snapshot_for
+    from .snapshot_fixture import snapshot_for
 
     return snapshot_for(request)
 
@@ -56,8 +56,8 @@ def wisebot_api(request: pytest.FixtureRequest) -> Api:
     """The API of this test: ``Api.WEBHOOK`` or ``Api.DASHBOARD``; a parameter where both are asked for."""
     __tracebackhide__ = True
     from ..runs import Api
+    from .item_session import session_asked_by
     from .markers import declared, not_parametrised
-    from .session import session_asked_by
 
     asked = getattr(request, "param", None) or declared(request.node).api
     if asked == "both":
@@ -69,7 +69,7 @@ def wisebot_api(request: pytest.FixtureRequest) -> Api:
 def wisebot_settings(request: pytest.FixtureRequest) -> Settings:
     """The settings in force, after options, ``wisebot.toml`` and environment variables; read-only."""
     __tracebackhide__ = True
-    from .session import session_asked_by
+    from .item_session import session_asked_by
 
     return session_asked_by(request).target
 
@@ -81,6 +81,6 @@ def wisebot_emulator(request: pytest.FixtureRequest) -> EmulatorHandle:
     ``calls``, ``fail_next`` and ``reset`` concern the asking test's own runs unless ``everywhere=True``.
     """
     __tracebackhide__ = True
-    from .session import session_asked_by
+    from .item_session import session_asked_by
 
     return session_asked_by(request).emulator()

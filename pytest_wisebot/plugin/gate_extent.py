@@ -19,8 +19,8 @@ from typing import Any, Final
 import pytest
 
 from .collected import skipped_modules
+from .gate_selection import stated_paths
 from .options import asks_for_report
-from .selecting import stated_paths
 
 BY_TESTS: Final = (
     ("keyword", ("-k",)),

@@ -9,8 +9,8 @@ import pytest
 from ..errors import ConfigurationError
 from ..settings import Credential, Settings
 from .options import is_offline
-from .outlets import refuse_ids
-from .owner import owner_of
+from .redact_pytest import refuse_ids
+from .runtime import owner_of
 from .words import counted
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from . import hookspecs, markers, outcomes, selecting, session_end, shown, xdist
+from . import failure_sections, gate_selection, hookspecs, markers, report_facts, session_end, xdist
 from .collected import follow_collection
-from .early import Early
-from .keeping import keep_snapshots
+from .collection_redaction import CollectionRedaction
 from .options import asks_for_report, hide_credentials, only_lists
+from .snapshot_retention import keep_snapshots
 
 OURS = frozenset({"trigger_workflow", "wisebot_emulator", "wisebot_settings", "workflow_run"})
 """The fixtures by which a test uses this plugin."""
@@ -29,14 +29,14 @@ def pytest_configure(config: pytest.Config) -> None:
     """Declares the marker, hides credentials that were given as values, and watches over snapshots."""
     config.addinivalue_line("markers", markers.LINE)
     hide_credentials(config)
-    config.pluginmanager.register(Early(config), "wisebot-early")
-    config.pluginmanager.register(shown.Shown(), "wisebot-shown")
+    config.pluginmanager.register(CollectionRedaction(config), "wisebot-early")
+    config.pluginmanager.register(failure_sections.FailureSections(), "wisebot-shown")
     follow_collection(config)
     keep_snapshots(config)
     if config.option.wisebot_plan:
         xdist.keep_to_one_process(config)
     if xdist.is_controller(config):
-        from .controller import Controller
+        from .xdist_server import Controller
 
         config.pluginmanager.register(Controller(config), "wisebot-controller")
     if asks_for_report(config) and not xdist.is_worker(config):
@@ -55,7 +55,7 @@ def pytest_cmdline_main(config: pytest.Config) -> pytest.ExitCode | None:
     if not config.option.wisebot_scan:
         return None
     hide_credentials(config)
-    from .lastlook import scan
+    from .leak_scan import scan
 
     return scan(config)
 
@@ -75,7 +75,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """After every other plugin: the gate leaves out what is not its own, and the marks of the rest are checked."""
     result = yield
     if config.option.wisebot_gate:
-        selecting.keep_to_gate(config, items)
+        gate_selection.keep_to_gate(config, items)
     if any(map(markers.mark_of, items)):
         from .mark_use import check_marks
 
@@ -87,7 +87,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Wakes the plugin up when a selected test uses it, or has trials, and tests are to run at all."""
     if _concerns_us(session.config, session.items) and not only_lists(session.config):
-        from .session import session_of
+        from .item_session import session_of
 
         session_of(session.config, collected=True)
 
@@ -98,7 +98,7 @@ def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Ite
         return []
     ids = [item.nodeid for item in items]
     if only_lists(config):
-        from .listing import check_ids
+        from .node_ids import check_ids
 
         check_ids(config, ids)
         return []
@@ -133,12 +133,12 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
 def pytest_terminal_summary(terminalreporter: Any) -> Generator[None, object, object]:
     """Lists what ended in an outcome of this plugin's own below pytest's own short summary."""
     result = yield
-    shown.unused_marks_alone(terminalreporter)
-    shown.short_summary(terminalreporter)
+    failure_sections.unused_marks_alone(terminalreporter)
+    failure_sections.short_summary(terminalreporter)
     return result
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
     """Letters and words of the outcomes that only tests with runs have."""
-    return outcomes.shown(report)
+    return report_facts.shown(report)

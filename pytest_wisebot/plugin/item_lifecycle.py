@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ..journal import moment
+from ..event_log import moment
 from ..outcomes import ERROR, FAILED, FLAKY, GOOD, PASSED, XPASSED
-from . import outcomes
+from . import report_facts
 from .item_outcome import ItemOutcome, Phase, Result, Step, item_outcome
 
 if TYPE_CHECKING:
-    from .owner import Owner
+    from .runtime import LocalRuntime
 
 LONGEST = 100_000
 """Characters of a failure's text that the log keeps."""
@@ -102,7 +102,7 @@ class ItemAttempts:
             self._failed += self._around
             self._around = []
         if report.when != "call" and report.failed:
-            self._around.append(outcomes.category_of(report) or FAILED)
+            self._around.append(report_facts.category_of(report) or FAILED)
         if report.when == "call" and self._failed:
             setattr(report, _UNREPORTED, list(self._failed))
 
@@ -114,7 +114,7 @@ class ItemAttempts:
 def phases_of(report: pytest.TestReport) -> list[Phase]:
     """The phase that a report is about, after those of earlier calls that were not reported."""
     unreported = [Phase(Step.CALL, Result.RERUN, word if word != FAILED else "") for word in _unreported(report)]
-    phase = Phase(_step(report), _result(report), outcomes.category_of(report), outcomes.error_of(report) or "")
+    phase = Phase(_step(report), _result(report), report_facts.category_of(report), report_facts.error_of(report) or "")
     return [*unreported, phase]
 
 
@@ -155,7 +155,7 @@ class _Item:
     duration: float = 0.0
     runs: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
-    trials: outcomes.Count | None = None
+    trials: report_facts.Count | None = None
     unused_mark: bool = False
     started: float = field(default_factory=time.time)
 
@@ -165,12 +165,12 @@ class _Item:
         self.phases += [
             replace(one, result=Result.PASSED) if self._fails_for_subtests(report) else one for one in phases_of(report)
         ]
-        self.runs = list(dict.fromkeys([*self.runs, *outcomes.runs_of(report)]))
+        self.runs = list(dict.fromkeys([*self.runs, *report_facts.runs_of(report)]))
         if not hasattr(report, "context"):  # the call's report has the time of its subtests
             self.duration += getattr(report, "duration", 0.0)
         self.setups += report.when == "setup"
-        self.trials = outcomes.count_on(report) or self.trials
-        self.unused_mark = self.unused_mark or outcomes.has_unused_mark(report)
+        self.trials = report_facts.count_on(report) or self.trials
+        self.unused_mark = self.unused_mark or report_facts.has_unused_mark(report)
         if report.outcome != "passed" and report.longrepr is not None:
             self.texts.append(str(report.longreprtext))
 
@@ -198,7 +198,7 @@ class ItemLedger:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._owner: Owner | None = None
+        self._owner: LocalRuntime | None = None
         self._items: dict[tuple[str, str], _Item] = {}
         """By worker and id, what the reports of the last tests have said."""
         self._seen = 0
@@ -207,7 +207,7 @@ class ItemLedger:
         self._known: int | None = None
         """Credentials that were known with the first run: where there are more, some may stand in what was told."""
 
-    def follow(self, owner: Owner) -> None:
+    def follow(self, owner: LocalRuntime) -> None:
         """From now on the tests' lines go where the owner's runs go."""
         self._owner = owner
         owner.events.on_run = self._notice
@@ -263,7 +263,7 @@ class ItemLedger:
     def _properties(self, item: _Item, last: pytest.TestReport) -> Properties:
         """The properties in JUnit XML of a test that used runs, or meant to; of its runs one after the other."""
         outcome = item.outcome(*phases_of(last))
-        runs = dict.fromkeys([*item.runs, *outcomes.runs_of(last)])
+        runs = dict.fromkeys([*item.runs, *report_facts.runs_of(last)])
         if self._owner is None or not (runs or outcome.error):
             return []
         told = [one for run in runs for one in self._runs.get(run, ())]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ..errors import ConfigurationError
-from . import outcomes
+from . import report_facts
 from .arguments import fixture_names, inputs_name, is_plain, parameter_names, parameters
 from .markers import Declared, declared, declares_its_own_run, mark_of, names_workflow, will_be_skipped
 
@@ -166,7 +166,7 @@ class MarkUse:
         """Under an inherited mark a test may do without a run: the end of the session has its name."""
         report = yield
         if call.when == "call" and report.passed and self._has_used_none(item):
-            outcomes.leave_mark_unused(report)
+            report_facts.leave_mark_unused(report)
         return report
 
     def _has_used_none(self, item: pytest.Item) -> bool:

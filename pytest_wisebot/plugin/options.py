@@ -147,7 +147,7 @@ def hide_credentials(config: pytest.Config) -> None:
             hidden.append(_hidden(given))
             setattr(config.option, name, hidden[-1])
     if hidden or config.option.debug:
-        from .outlets import hide_given
+        from .redact_pytest import hide_given
 
         hide_given(config, hidden)
 

@@ -14,7 +14,7 @@ Z: Final = 1.959963984540054
 
 
 @dataclass(frozen=True, slots=True)
-class Demand:
+class TrialPolicy:
     """So many of so many trials must pass.
 
     Attributes:
@@ -34,9 +34,9 @@ class Demand:
     def __str__(self) -> str:
         return f"{self.min_passes} of {self.trials}"
 
-    def scaled(self, trials: int) -> Demand:
+    def scaled(self, trials: int) -> TrialPolicy:
         """The same rate of another number of trials; passes are whole, and rounded up."""
-        return Demand(trials, -(-trials * self.min_passes // self.trials), self.rate)
+        return TrialPolicy(trials, -(-trials * self.min_passes // self.trials), self.rate)
 
     def verdict(self, passes: int, failures: int) -> bool | None:
         """Whether it is met; None as long as further trials can still decide either way."""

@@ -15,12 +15,12 @@ from ..runs import RunRequest
 from ..settings import Settings
 from . import durations as kept
 from . import xdist
-from .ahead import known_request, needs_emulator, runs_ahead
-from .ahead import refusal as held_by
-from .demands import demanded
 from .durations import Durations
 from .markers import will_be_skipped
-from .owner import owner_of
+from .prefetch import known_request, needs_emulator, runs_ahead
+from .prefetch import refusal as held_by
+from .runtime import owner_of
+from .trial_policy import demanded
 from .words import column, counted
 
 MOST_NAMED = 20

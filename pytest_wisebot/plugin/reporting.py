@@ -19,22 +19,22 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from ..engine.events import EventLog, cleaned_line
 from ..errors import ConfigurationError
-from ..journal import FORMAT, event_line, moment, read_events
+from ..event_log import FORMAT, event_line, moment, read_events
 from ..report.conclusion import Baseline, Conclusion, concluded
-from ..report.folder import LOG, SUMMARY, clear, read_baseline, write_json, write_reports, write_summary
+from ..report.output import LOG, SUMMARY, clear, read_baseline, write_json, write_reports, write_summary
 from ..report.terminal import COLOURS, beside, block
 from ..report.verdict import NOT_RUN_CODE
-from . import facts
-from .cleaning import clean_text
+from ..storage.session_log import EventLog, cleaned_line
+from . import session_metadata
 from .item_lifecycle import ledger_of
-from .lastlook import last_look_of
-from .outlets import redactor_of
+from .leak_scan import last_look_of
+from .redact_pytest import redactor_of
+from .redact_reports import clean_text
 from .session_end import ExitStatus, watch_exit_status
 
 if TYPE_CHECKING:
-    from .owner import Owner
+    from .runtime import LocalRuntime
 
 _NAME = "wisebot-reporting"
 
@@ -70,14 +70,14 @@ class Reporting:
         self._log = EventLog(self.folder / LOG, 0o666)
         self._lock = threading.Lock()
         self._knows_tests = False
-        self._owner: Owner | None = None
+        self._owner: LocalRuntime | None = None
         self._credentials = 0
         self._session: pytest.Session | None = None
         self.exit_status = ExitStatus()
 
     # --- the log
 
-    def follow(self, owner: Owner) -> None:
+    def follow(self, owner: LocalRuntime) -> None:
         """Writes down what this owner's runs and tests end as."""
         self._owner = owner
         owner.tell(self.take, self.begin)
@@ -86,7 +86,7 @@ class Reporting:
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """A process that ends without a word, by ``os._exit(0)`` say, leaves a log that has begun, and no verdict."""
         self._session = session
-        self._log.write(self._first_line(facts.beginning(self._config, self._began_at)))
+        self._log.write(self._first_line(session_metadata.beginning(self._config, self._began_at)))
         if self._gated and self._config.option.wisebot_report is not None:
             self._try(lambda: write_json(self.folder, concluded(read_events(self._log.path))))
 
@@ -153,7 +153,7 @@ class Reporting:
     def _never_began(self, code: int) -> int:
         """The exit code where there was no session: a plugin has ended pytest before it, and may have said 0."""
         if self._gated and code % 256 == 0:
-            self._log.write(self._first_line(facts.beginning(self._config, self._began_at)))
+            self._log.write(self._first_line(session_metadata.beginning(self._config, self._began_at)))
             self._try(lambda: self._write(concluded(read_events(self._log.path))))
             self._say("wisebot: NO VERDICT: pytest was ended before its session began")
             code = NOT_RUN_CODE
@@ -179,7 +179,7 @@ class Reporting:
     def _end(self, session: pytest.Session, code: int) -> dict[str, Any]:
         """How the session ended, clean: the message of what ended it may hold a credential."""
         elsewhere = ledger_of(self._config).failures_elsewhere
-        end = facts.finished(session, self.exit_status.ended_as(session, code), elsewhere)
+        end = session_metadata.finished(session, self.exit_status.ended_as(session, code), elsewhere)
         return {name: self._clean(value) for name, value in end.items()}
 
     def _clean(self, value: Any) -> Any:

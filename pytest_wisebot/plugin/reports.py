@@ -12,14 +12,14 @@ from _pytest.outcomes import Failed
 from ..errors import ConfigurationError, InfrastructureError, NotRun, RecordingNotFound, WisebotError
 from ..outcomes import DRIFT, INFRASTRUCTURE, NOT_RUN
 from ..runs import WorkflowRun, brief
-from . import outcomes
-from .cleaning import clean_report, clean_text, clean_value
+from . import report_facts
 from .item_lifecycle import ItemAttempts
-from .section import SECTION, TracebackOf, described
+from .redact_reports import clean_report, clean_text, clean_value
+from .runs_section import SECTION, TracebackOf, described
 
 if TYPE_CHECKING:
     from ..redaction import Redactor
-    from .asking import Asked, Asking
+    from .run_tracker import RequestedRun, RunTracker
 
 
 class Drifted(Failed):
@@ -34,7 +34,7 @@ class Drifted(Failed):
 class Reports:
     """Works on the reports of tests. Registered once a test uses the plugin."""
 
-    def __init__(self, asking: Asking, redactor: Redactor, traceback_of: TracebackOf) -> None:
+    def __init__(self, asking: RunTracker, redactor: Redactor, traceback_of: TracebackOf) -> None:
         self._asking = asking
         self._redactor = redactor
         self._traceback_of = traceback_of
@@ -91,12 +91,12 @@ class Reports:
         if report.failed and error is not None:
             self._classify(report, error)
         self.attempts.report(report)
-        outcomes.name_runs(report, outcomes.references(self._asking.used))
+        report_facts.name_runs(report, report_facts.references(self._asking.used))
         if report.when == "call" or (report.when == "setup" and report.failed):
             _say_what_is_odd(report, asked)
         if report.when == "call" and report.passed:
             for one in filter(_too_slow, asked):
-                outcomes.add_note(
+                report_facts.add_note(
                     report,
                     f"not judged: {item.nodeid}: {_in_words(one)}; the engine itself was up to "
                     f"{one.pending.lag:.2f} s late",
@@ -111,9 +111,9 @@ class Reports:
         """Says of a failed report what kind of failure it is."""
         if own := _own_outcome(error):
             reason = _reason(error) if own == NOT_RUN else ""
-            outcomes.call(report, own, clean_text(reason, self._redactor))
+            report_facts.call(report, own, clean_text(reason, self._redactor))
         if named := [one for one in _members(error) if isinstance(one, WisebotError)]:
-            outcomes.name_error(report, type(min(named, key=_rank)).__name__)
+            report_facts.name_error(report, type(min(named, key=_rank)).__name__)
 
     def _name_failed_run(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
         """Adds to an error that a failed run may have caused, such as a result of None, that a run had failed."""
@@ -157,28 +157,28 @@ class Reports:
             warning_message.message = cleaned
 
 
-def _say_what_is_odd(report: pytest.TestReport, asked: list[Asked]) -> None:
+def _say_what_is_odd(report: pytest.TestReport, asked: list[RequestedRun]) -> None:
     """Runs that were made earlier: whose they were, and that nothing can be said of how long they take now."""
     if any(one.max_seconds is not None and _is_kept(one) for one in asked):
-        outcomes.leave_unlimited(report)
+        report_facts.leave_unlimited(report)
     for one in asked:
         if (ended := one.pending.ended) and ended.note:
-            outcomes.add_note(report, ended.note)
+            report_facts.add_note(report, ended.note)
 
 
-def _too_slow(asked: Asked) -> bool:
+def _too_slow(asked: RequestedRun) -> bool:
     run = asked.pending.outcome
     if asked.max_seconds is None or not isinstance(run, WorkflowRun) or run.is_kept:
         return False
     return run.elapsed > asked.max_seconds
 
 
-def _is_kept(asked: Asked) -> bool:
+def _is_kept(asked: RequestedRun) -> bool:
     run = asked.pending.outcome
     return isinstance(run, WorkflowRun) and run.is_kept
 
 
-def _drift_in_words(asked: Asked) -> str:
+def _drift_in_words(asked: RequestedRun) -> str:
     """In what a run differs from its recording; empty where it does not."""
     run, ended = asked.pending.outcome, asked.pending.ended
     if not isinstance(run, WorkflowRun) or ended is None or not ended.drift:
@@ -187,7 +187,7 @@ def _drift_in_words(asked: Asked) -> str:
     return "\n  ".join([about, *ended.drift])
 
 
-def _within_lag(asked: Asked) -> bool:
+def _within_lag(asked: RequestedRun) -> bool:
     """Whether a limit was missed by less than the engine itself was late: then nobody can say who was too slow."""
     run = asked.pending.outcome
     assert isinstance(run, WorkflowRun)
@@ -195,7 +195,7 @@ def _within_lag(asked: Asked) -> bool:
     return run.elapsed - asked.max_seconds < asked.pending.lag
 
 
-def _in_words(asked: Asked) -> str:
+def _in_words(asked: RequestedRun) -> str:
     run = asked.pending.outcome
     assert isinstance(run, WorkflowRun)
     took = f"took {run.elapsed:.2f} s, more than max_seconds={asked.max_seconds:g}"
@@ -212,7 +212,9 @@ def _keep_from_xfail(item: pytest.Item, call: pytest.CallInfo[None], report: pyt
         del report.wasxfail
 
 
-def _keep_from_expected_failure(call: pytest.CallInfo[None], report: pytest.TestReport, asked: list[Asked]) -> None:
+def _keep_from_expected_failure(
+    call: pytest.CallInfo[None], report: pytest.TestReport, asked: list[RequestedRun]
+) -> None:
     """The same for ``unittest.expectedFailure``, where pytest has an error of its own in the place of the test's."""
     if not isinstance(_raised(call), pytest.xfail.Exception) or not hasattr(report, "wasxfail"):
         return
@@ -220,8 +222,8 @@ def _keep_from_expected_failure(call: pytest.CallInfo[None], report: pytest.Test
     if errors:
         report.outcome, report.longrepr = "failed", f"{type(errors[0]).__name__}: {errors[0]}"
         del report.wasxfail
-        outcomes.call(report, _own_outcome(errors[0]) or INFRASTRUCTURE)
-        outcomes.name_error(report, type(errors[0]).__name__)
+        report_facts.call(report, _own_outcome(errors[0]) or INFRASTRUCTURE)
+        report_facts.name_error(report, type(errors[0]).__name__)
 
 
 def _say_no_more_than_the_error(report: pytest.TestReport, call: pytest.CallInfo[None]) -> None:
@@ -302,7 +304,7 @@ def _reason(error: BaseException) -> str:
     return first.reason if isinstance(first, NotRun) else str(first)
 
 
-def _failed_run(asked: list[Asked]) -> str:
+def _failed_run(asked: list[RequestedRun]) -> str:
     """The first run of a test whose workflow failed, on one line; empty where none did."""
     outcomes_of = (one.pending.outcome for one in asked)
     failed = [run for run in outcomes_of if isinstance(run, WorkflowRun) and not run.ok]

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..outcomes import DRIFT, FLAKY
-from ..report.figures import percentile
-from .outcomes import Count, answered_for, drifted, not_run_by_reason, notes_of, trials_of, unlimited, users_of
-from .shown import unused_marks
+from ..report.format import percentile
+from .failure_sections import unused_marks
+from .report_facts import Count, answered_for, drifted, not_run_by_reason, notes_of, trials_of, unlimited, users_of
 from .words import column, counted
 
 if TYPE_CHECKING:
-    from ..engine.ledger import Numbers
+    from ..engine.stats import StatsSnapshot
 
 MOST_NAMED = 10
 """Tests not run that are named for one reason; ``-v`` names all."""
@@ -33,7 +33,7 @@ class Summary:
         terminalreporter: pytest's, for what the tests' reports say and for how much to tell.
     """
 
-    def __init__(self, numbers: Numbers, terminalreporter: Any) -> None:
+    def __init__(self, numbers: StatsSnapshot, terminalreporter: Any) -> None:
         self._numbers = numbers
         self._reporter = terminalreporter
 
@@ -125,7 +125,7 @@ class Summary:
             yield f"  and {counted(len(names) - len(shown), f'more {what}')}, shown by -v"
 
 
-def drifted_alone(numbers: Numbers, terminalreporter: Any) -> list[str]:
+def drifted_alone(numbers: StatsSnapshot, terminalreporter: Any) -> list[str]:
     """The runs that are not what was recorded, and that no test which failed has used."""
     answered = answered_for(terminalreporter) if numbers.drifted else set()
     return [whose for reference, whose in numbers.drifted.items() if reference not in answered]

@@ -22,16 +22,16 @@ from ..engine.values import Ahead
 from ..errors import ConfigurationError
 from ..outcomes import DRIFT, NOT_RUN
 from ..runs import RunRequest, WorkflowRun
-from . import outcomes
-from .asking import Asked, key_of, of_trial
-from .demands import NO_SUBTESTS, REPEATED, demanded
+from . import report_facts
 from .markers import says_trials
-from .passrate import Demand
+from .passrate import TrialPolicy
 from .reports import is_no_verdict
-from .trialtable import Row, add_to, doubt_about, table
+from .run_tracker import RequestedRun, key_of, of_trial
+from .trial_policy import NO_SUBTESTS, REPEATED, demanded
+from .trials_report import Row, add_to, doubt_about, table
 
 if TYPE_CHECKING:
-    from .session import WisebotSession
+    from .item_session import WisebotSession
 
 _ENDS_PYTEST = (KeyboardInterrupt, pytest.exit.Exception)
 
@@ -69,7 +69,7 @@ class TrialsAhead:
         self._start = start
         self._started = 0
 
-    def go_on(self, demand: Demand, passes: int, judged: int) -> None:
+    def go_on(self, demand: TrialPolicy, passes: int, judged: int) -> None:
         """Starts as many as may be sent and not judged yet, by what is known so far."""
         last = min(demand.trials, judged + demand.may_be_open(passes, self._cap))
         fresh = range(self._started + 1, last + 1)
@@ -89,7 +89,7 @@ class Trial:
     """By phase."""
     judged: Kind | None = None
     """How it ended when it was judged."""
-    asked: list[Asked] = field(default_factory=list)
+    asked: list[RequestedRun] = field(default_factory=list)
     drifted: bool = False
     """A run of it is not what was recorded: that says nothing of whether the workflow is right."""
     calls: int = 0
@@ -121,7 +121,7 @@ class Trial:
         wrong = [
             report
             for report in self.reports
-            if outcomes.has_drifted(report) or self._kind_of(report) is not Kind.PASSED
+            if report_facts.has_drifted(report) or self._kind_of(report) is not Kind.PASSED
         ]
         return max(wrong, key=lambda report: (report.failed, self._kind_of(report)), default=None)
 
@@ -134,7 +134,7 @@ class Trials:
 
     def __init__(self, session: WisebotSession) -> None:
         self._session = session
-        self._series: Series | None = None
+        self._series: TrialLoop | None = None
         self._refused: ConfigurationError | None = None
         self._calling = False
 
@@ -143,7 +143,7 @@ class Trials:
         """A test with trials has a protocol of its own."""
         if not says_trials(item) or item.config.getoption("setuponly", False):
             return None
-        demand: Demand | None = None
+        demand: TrialPolicy | None = None
         try:
             demand = demanded(item)
             self._refused = None
@@ -161,11 +161,11 @@ class Trials:
         return True
 
     def _reports_of(
-        self, item: pytest.Item, nextitem: pytest.Item | None, demand: Demand | None
+        self, item: pytest.Item, nextitem: pytest.Item | None, demand: TrialPolicy | None
     ) -> list[pytest.TestReport]:
         if demand is None:  # refused: its setup will say why
             return _protocol(item, nextitem)
-        self._series = Series(item, nextitem, demand, self._session)
+        self._series = TrialLoop(item, nextitem, demand, self._session)
         return self._series.reports()
 
     @property
@@ -234,7 +234,7 @@ class Trials:
         return report
 
 
-class Series:
+class TrialLoop:
     """The trials of one test.
 
     Args:
@@ -245,7 +245,7 @@ class Series:
     """
 
     def __init__(
-        self, item: pytest.Item, nextitem: pytest.Item | None, demand: Demand, session: WisebotSession
+        self, item: pytest.Item, nextitem: pytest.Item | None, demand: TrialPolicy, session: WisebotSession
     ) -> None:
         self.execution = object()
         self._item = item
@@ -296,7 +296,7 @@ class Series:
         trial.calls += report.when == "call"
         if not trial.is_whole:
             trial.reports.append(report)
-            trial.drifted = trial.drifted or outcomes.has_drifted(report)
+            trial.drifted = trial.drifted or report_facts.has_drifted(report)
             trial.kinds[report.when or ""] = max(_kind(report, call), trial.kinds.get(report.when or "", Kind.PASSED))
 
     def torn_down(self, error: BaseException | None) -> None:
@@ -329,8 +329,8 @@ class Series:
         )
         report.outcome, report.longrepr = "failed", f"{type(error).__name__}: {error}"
         vars(report).pop("wasxfail", None)
-        outcomes.call(report, NOT_RUN, str(error))
-        outcomes.name_error(report, type(error).__name__)
+        report_facts.call(report, NOT_RUN, str(error))
+        report_facts.name_error(report, type(error).__name__)
         trial.kinds["call"] = Kind.NO_VERDICT
         trial.judged = None if trial.judged is None else Kind.NO_VERDICT
 
@@ -367,10 +367,10 @@ class Series:
         for report in trial.reports:
             phase = report.when or ""
             self._durations[phase] = self._durations.get(phase, 0.0) + report.duration
-            self._notes += outcomes.notes_on(report)
-            self._unlimited = self._unlimited or outcomes.is_unlimited(report)
+            self._notes += report_facts.notes_on(report)
+            self._unlimited = self._unlimited or report_facts.is_unlimited(report)
         runs = [run for one in trial.asked if isinstance(run := one.pending.outcome, WorkflowRun)]
-        self._references += outcomes.references(trial.asked)
+        self._references += report_facts.references(trial.asked)
         wrong = trial.failing
         self._rows.append(Row.of(trial.number, trial.word, wrong, runs, self._session.redactor.clean))
         trial.asked = []
@@ -393,21 +393,21 @@ class Series:
             reports = [*(report for report in reports if report.when != "teardown"), self._report_of_later()]
         speaks = next((report for report in reports if report.when == "call"), reports[0])
         for report in reports:
-            outcomes.name_runs(report, self._references)
+            report_facts.name_runs(report, self._references)
             report.duration = self._durations.get(report.when or "", 0.0)
             report.user_properties.append(("wisebot_trials", str(count)))
-            outcomes.set_notes(report, self._notes if report is speaks else [])
-        outcomes.count_trials(speaks, count)
+            report_facts.set_notes(report, self._notes if report is speaks else [])
+        report_facts.count_trials(speaks, count)
         if self._unlimited:
-            outcomes.leave_unlimited(speaks)
+            report_facts.leave_unlimited(speaks)
         return reports
 
-    def _count(self) -> outcomes.Count:
+    def _count(self) -> report_facts.Count:
         demand = self._demand
         met = demand.verdict(self._passes, self._failures)
         if met is None and self._failures and self._trial.kind is Kind.SKIPPED:
             met = False  # a trial was a verdict against the workflow, and no later one takes it back
-        return outcomes.Count(
+        return report_facts.Count(
             demand.trials,
             demand.min_passes,
             self._passes,
@@ -419,7 +419,7 @@ class Series:
             drifted=self._drifted,
         )
 
-    def _add_table(self, trial: Trial, count: outcomes.Count, reports: list[pytest.TestReport]) -> None:
+    def _add_table(self, trial: Trial, count: report_facts.Count, reports: list[pytest.TestReport]) -> None:
         whole = self._item.config.get_verbosity() >= 2
         wrong = next((report for report in reports if report.failed), None)
         shown = trial.number if count.word in ("failed", DRIFT) else None
@@ -500,7 +500,7 @@ def _kind(report: pytest.TestReport, call: pytest.CallInfo[None]) -> Kind:
     if report.skipped:
         said_so = call.excinfo is not None and isinstance(call.excinfo.value, pytest.xfail.Exception)
         return Kind.FAILED if expected and not said_so else Kind.SKIPPED
-    if not report.failed or outcomes.has_drifted(report) or _passed_strictly(report, call):
+    if not report.failed or report_facts.has_drifted(report) or _passed_strictly(report, call):
         return Kind.PASSED
     if call.excinfo is not None and is_no_verdict(call.excinfo.value):
         return Kind.NO_VERDICT

@@ -16,7 +16,7 @@ from .markers import Declared
 
 if TYPE_CHECKING:
     from ..engine.pending import PendingRun
-    from .session import WisebotSession
+    from .item_session import WisebotSession
 
 Inputs = Mapping[str, Any]
 

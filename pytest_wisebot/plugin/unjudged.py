@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ..report.verdict import NOT_RUN_CODE, Word
+from ..report.verdict import NOT_RUN_CODE, GateStatus
 
 
 class Unjudged:
@@ -21,5 +21,7 @@ class Unjudged:
             session.exitstatus = NOT_RUN_CODE
             reporter: Any = session.config.pluginmanager.get_plugin("terminalreporter")
             if reporter is not None:
-                reporter.write_line(f"wisebot: {Word.NO_VERDICT}: --wisebot-gate judges tests that run, and none did")
+                reporter.write_line(
+                    f"wisebot: {GateStatus.NO_VERDICT}: --wisebot-gate judges tests that run, and none did"
+                )
         return result

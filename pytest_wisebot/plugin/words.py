@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..report.figures import counted
+from ..report.format import counted
 
 __all__ = ["column", "counted", "readable"]
 

@@ -30,7 +30,7 @@ _SHORTEST_MARK: Final = 2
 _MOST_MARKS: Final = 3
 
 
-class Lane(Enum):
+class View(Enum):
     """How a text is laid out for looking for marks."""
 
     PLAIN = "as it is"
@@ -45,14 +45,14 @@ _SIGNS_OF_BREAKS: Final = (b"\\n", b"\\r", b"%0", b"%25", b"&#")
 """One of which each of them holds."""
 
 
-class Hay:
+class SearchText:
     """A text in which marks are looked for, laid out once for each lane."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
 
     @classmethod
-    def of(cls, text: str) -> Hay:
+    def of(cls, text: str) -> SearchText:
         """The hay of a text, lone surrogates included."""
         return cls(text.encode("utf-8", "surrogatepass"))
 
@@ -69,13 +69,13 @@ class Hay:
         joined = self.data.translate(None, b" \t\r\n")
         return _ESCAPED_BREAKS.sub(b"", joined) if any(sign in joined for sign in _SIGNS_OF_BREAKS) else joined
 
-    def laid(self, lane: Lane) -> bytes:
+    def laid(self, lane: View) -> bytes:
         """The text as this lane lays it out."""
-        if lane is Lane.PLAIN:
+        if lane is View.PLAIN:
             return self.data
-        if lane is Lane.WRAPPED:
+        if lane is View.WRAPPED:
             return self._wrapped
-        return self._lower if lane is Lane.LOWER else self._hex
+        return self._lower if lane is View.LOWER else self._hex
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,24 +90,24 @@ class Form:
 
     marks: tuple[bytes, ...]
     spans: Callable[[str], Iterator[Span]]
-    lane: Lane = Lane.PLAIN
+    lane: View = View.PLAIN
 
-    def may_be_in(self, hay: Hay) -> bool:
+    def may_be_in(self, hay: SearchText) -> bool:
         """Whether the pattern must run."""
         return bool(suspects(by_lane([self]), hay))
 
 
-Lanes = tuple[tuple[Lane, tuple[Form, ...]], ...]
+Lanes = tuple[tuple[View, tuple[Form, ...]], ...]
 """Forms, those of one lane together."""
 
 
 def by_lane(forms: Iterable[Form]) -> Lanes:
     """The same forms, for looking many times."""
     every = tuple(forms)
-    return tuple((lane, some) for lane in Lane if (some := tuple(form for form in every if form.lane is lane)))
+    return tuple((lane, some) for lane in View if (some := tuple(form for form in every if form.lane is lane)))
 
 
-def suspects(lanes: Lanes, hay: Hay) -> list[Form]:
+def suspects(lanes: Lanes, hay: SearchText) -> list[Form]:
     """The forms whose patterns must run. Asked for each text of a session: a loop, and no call for each form."""
     found: list[Form] = []
     for lane, forms in lanes:
@@ -130,9 +130,9 @@ def forms_of(credential: str) -> Iterator[Form]:
     # What is encoded whole may have been escaped before: a JSON body that holds a quote, for instance.
     for written in {credential, json.dumps(credential)[1:-1], quote(credential, safe="")}:
         for core in _base64_cores(_bytes(written)):
-            yield _form(core, _LINE_BREAK.join(_BASE64.get(char, char) for char in core), Lane.WRAPPED)
+            yield _form(core, _LINE_BREAK.join(_BASE64.get(char, char) for char in core), View.WRAPPED)
     digits = _bytes(credential).hex()
-    yield Form((digits.encode(),), _finder(_hexadecimal(digits)), Lane.HEX)
+    yield Form((digits.encode(),), _finder(_hexadecimal(digits)), View.HEX)
 
 
 def literal_forms(credential: str) -> set[str]:
@@ -151,7 +151,7 @@ def literal_forms(credential: str) -> set[str]:
     return {form for form in found if len(form) >= SHORTEST_SECRET}
 
 
-def _form(text: str, pattern: str, lane: Lane = Lane.PLAIN) -> Form:
+def _form(text: str, pattern: str, lane: View = View.PLAIN) -> Form:
     """A form whose letters and digits stand as they are."""
     runs = sorted(re.findall(rf"[A-Za-z0-9]{{{_SHORTEST_MARK},}}", text), key=len, reverse=True)
     return Form(tuple(run.encode() for run in runs[:_MOST_MARKS]), _finder(pattern), lane)

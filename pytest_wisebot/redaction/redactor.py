@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import Any, Final
 
-from .forms import SHORTEST_SECRET, Form, Hay, Lanes, Span, by_lane, forms_of, suspects
-from .fragments import Fragments
-from .project import PARTS, Project, Redact
+from .formats import HEADERS, SHAPES, header_spans, header_value
+from .forms import SHORTEST_SECRET, Form, Lanes, SearchText, Span, by_lane, forms_of, suspects
 from .secret import MASK, REDACTED, Secret
-from .shapes import HEADERS, SHAPES, header_spans, header_value
+from .truncated import TruncatedSecrets
+from .user_rules import PARTS, Project, Redact
 
 __all__ = ["SHORTEST_SECRET", "Redactor"]
 
@@ -31,7 +31,7 @@ _MOST_HARMLESS: Final = 2**20
 """Characters, of one text and of all together, that are remembered as holding nothing."""
 
 
-class _Harmless:
+class _CleanCache:
     """Texts that hold nothing, as far as is known now.
 
     Most texts of a session are cleaned several times: what a run answered goes into its result, the store and the log,
@@ -60,18 +60,18 @@ class _Harmless:
 
 
 @dataclass(frozen=True, slots=True)
-class _Knowledge:
+class _State:
     """All that is known at one moment; replaced as a whole, so that who cleans meanwhile needs no lock."""
 
     values: frozenset[str]
     forms: tuple[Form, ...]
     lanes: Lanes
-    fragments: Fragments
+    fragments: TruncatedSecrets
     project: Project
-    harmless: _Harmless = field(default_factory=_Harmless)
+    harmless: _CleanCache = field(default_factory=_CleanCache)
 
 
-_NOTHING: Final = _Knowledge(frozenset(), (), by_lane(SHAPES), Fragments(()), Project(Redact()))
+_NOTHING: Final = _State(frozenset(), (), by_lane(SHAPES), TruncatedSecrets(()), Project(Redact()))
 
 
 class Redactor:
@@ -97,8 +97,8 @@ class Redactor:
                 every = self._known.values | fresh
                 forms = (*self._known.forms, *(form for value in fresh for form in forms_of(value)))
                 lanes = by_lane((*forms, *SHAPES))
-                fragments = Fragments(every)
-                self._known = _Knowledge(every, forms, lanes, fragments, self._known.project)
+                fragments = TruncatedSecrets(every)
+                self._known = _State(every, forms, lanes, fragments, self._known.project)
 
     @property
     def count(self) -> int:
@@ -108,14 +108,14 @@ class Redactor:
     def follow(self, redact: Redact) -> None:
         """Redacts what the project says from now on, and no longer what it said before."""
         with self._lock:
-            self._known = replace(self._known, project=Project(redact), harmless=_Harmless())
+            self._known = replace(self._known, project=Project(redact), harmless=_CleanCache())
 
     def clean(self, text: str) -> str:
         """``text`` with `MASK` in the place of every credential, and `REDACTED` in that of the project's patterns."""
         known = self._known
         if text in known.harmless:
             return text
-        forms = _suspects(known, Hay.of(text), _HEADERS)
+        forms = _suspects(known, SearchText.of(text), _HEADERS)
         cleaned = _cleaned(text, forms, known.project)
         if cleaned == text:
             known.harmless.add(text, names_header=_names_header(forms))
@@ -154,7 +154,7 @@ class Redactor:
         known = self._known
         if not known.project.is_empty or any(escape in data for escape in _TELLING_ESCAPES):
             return False
-        hay = Hay(data)
+        hay = SearchText(data)
         if _suspects(known, hay):
             return False
         if not suspects(_HEADERS, hay):
@@ -167,10 +167,10 @@ class Redactor:
         known = self._known
         if text in known.harmless:
             return []
-        found = _found(text, _suspects(known, Hay.of(text)))
+        found = _found(text, _suspects(known, SearchText.of(text)))
         return [(start, end) for start, end, _ in _merged(found)]
 
-    def suspects(self, hay: Hay) -> bool:
+    def suspects(self, hay: SearchText) -> bool:
         """Whether a text may hold a credential, as a quick look tells; where it says no, there is none."""
         return bool(_suspects(self._known, hay))
 
@@ -180,7 +180,7 @@ class Redactor:
         return max(map(len, self._known.values), default=0)
 
 
-def _suspects(known: _Knowledge, hay: Hay, more: Lanes = ()) -> list[Form]:
+def _suspects(known: _State, hay: SearchText, more: Lanes = ()) -> list[Form]:
     """The forms that may be in a text."""
     return suspects(known.lanes, hay) + suspects(more, hay)
 
@@ -233,7 +233,7 @@ class _Walk:
     short texts would take seconds.
     """
 
-    def __init__(self, known: _Knowledge, value: Any) -> None:
+    def __init__(self, known: _State, value: Any) -> None:
         texts: dict[str, None] = {}
         _collect(value, texts)
         self._clean, self._headers = _cleaned_texts(texts, known)
@@ -294,7 +294,7 @@ def _collect(value: Any, texts: dict[str, None]) -> None:
             _collect(item, texts)
 
 
-def _cleaned_texts(texts: Collection[str], known: _Knowledge) -> tuple[dict[str, str], bool]:
+def _cleaned_texts(texts: Collection[str], known: _State) -> tuple[dict[str, str], bool]:
     """The texts that hold something, cleaned; and whether any of all names a header that carries a credential."""
     remembered = known.harmless.texts
     fresh = [text for text in texts if text not in remembered]
@@ -302,7 +302,7 @@ def _cleaned_texts(texts: Collection[str], known: _Knowledge) -> tuple[dict[str,
     if not fresh:
         return {}, named
     joined = _BETWEEN_TEXTS.join(fresh)
-    forms = _suspects(known, Hay.of(joined), _HEADERS)
+    forms = _suspects(known, SearchText.of(joined), _HEADERS)
     hit = set(_hit(fresh, joined, forms)) if forms else set()
     if known.project.patterns:
         hit.update(range(len(fresh)))  # what says "^" or "$" means the ends of each text
@@ -311,7 +311,9 @@ def _cleaned_texts(texts: Collection[str], known: _Knowledge) -> tuple[dict[str,
     name_header = _names_header(forms)
     for text in fresh:
         if text not in changed:
-            known.harmless.add(text, names_header=name_header and _names_header(suspects(_HEADERS, Hay.of(text))))
+            known.harmless.add(
+                text, names_header=name_header and _names_header(suspects(_HEADERS, SearchText.of(text)))
+            )
     return changed, named or name_header
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from .forms import Hay
+from .forms import SearchText
 from .redactor import Redactor
 from .secret import MASK
 
@@ -168,9 +168,9 @@ def _in_piece(piece: _Piece, redactor: Redactor) -> Iterator[tuple[int, str]]:
     """Where a credential begins in a piece, and the text around it, in order."""
     data = piece.data
     found: dict[int, str] = {}
-    if redactor.suspects(Hay(data)):
+    if redactor.suspects(SearchText(data)):
         found |= _in_text(data, "utf-8", "surrogateescape", 0, redactor)
-    if b"\0" in data and redactor.suspects(Hay(data.replace(b"\0", b""))):
+    if b"\0" in data and redactor.suspects(SearchText(data.replace(b"\0", b""))):
         for encoding, width in (("utf-16-le", 2), ("utf-16-be", 2), ("utf-32-le", 4), ("utf-32-be", 4)):
             for shift in range(width):
                 whole = data[shift : len(data) - (len(data) - shift) % width]

@@ -19,10 +19,10 @@ from typing import Literal
 
 from ..errors import ConfigurationError
 from .conclusion import Baseline, Conclusion, concluded
-from .folder import LOG, SUMMARY, read_baseline, write_reports
 from .merge import add_event, joined, write_joined
+from .output import LOG, SUMMARY, read_baseline, write_reports
 from .terminal import block
-from .verdict import Word
+from .verdict import GateStatus
 
 WRONGLY_USED = 2
 """The exit code where there is nothing to report on, as that of wrong arguments."""
@@ -93,7 +93,7 @@ def _baseline(given: argparse.Namespace) -> Baseline | Literal["none"] | None:
 
 
 def _tell(last: Conclusion, folder: Path) -> None:
-    if last.verdict.word is not Word.NOT_GATED:
+    if last.verdict.word is not GateStatus.NOT_GATED:
         print(f" {last.verdict.word} ".center(80, "="))
     print("\n".join(block(last)))
     print(f"reports in {folder}")

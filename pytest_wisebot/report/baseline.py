@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, Self
 
 from ..outcomes import DRIFT, FAILED, GOOD, JUDGED
-from .figures import counted, percent, seconds_text
+from .format import counted, percent, seconds_text
 from .missing import missing
 from .model import Model, Test, Workflow, pass_rate
 

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from .baseline import NONE_YET, Comparison, compare
 from .gate import headline, judge
+from .log_reader import model_of
 from .model import Model
-from .reading import model_of
 from .verdict import Verdict
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
-from ..journal import moment
+from ..event_log import moment
 from .baseline import Comparison
 from .conclusion import Conclusion
 from .model import Run, Session, Test, Workflow, all_counts, outcome_counts, pass_rate

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from .figures import counted, named
+from .format import counted, named
 from .model import Extent, Model, Narrowing
 from .paths import file_of, is_under
 from .shards import left_out
-from .verdict import Row, State, no_verdict
+from .verdict import GateRule, RuleState, no_verdict
 
 _BY: Final = {
     "paths": "[gate] paths",
@@ -27,7 +27,7 @@ TO_WRITE: Final = 'whole folders, or paths = ["FOLDER"] under [gate] in wisebot.
 """What the arguments have to be."""
 
 
-def extent_rows(model: Model) -> Iterator[Row]:
+def extent_rows(model: Model) -> Iterator[GateRule]:
     """Of which folders the verdict speaks and how many tests they hold, and a row for all that narrows them."""
     extents = [one.extent for one in model.begun if one.extent is not None]
     if not extents:
@@ -42,14 +42,14 @@ def extent_rows(model: Model) -> Iterator[Row]:
         )
     if skipped := sorted({module for one in extents for module in one.skipped}):
         measured = f"{counted(len(skipped), 'module')} with unknown tests: {named(skipped)}"
-        yield Row("modules skipped", "none", measured, State.NOT_JUDGED)
+        yield GateRule("modules skipped", "none", measured, RuleState.NOT_JUDGED)
     paths = _paths(extents)
     held = {path: sum(is_under(file_of(test), [path]) for test in _in_gate(model)) for path in paths}
     measured = ", ".join(f"{counted(many, 'test')} in {_shown(path)}" for path, many in held.items())
     if all(one.by == "paths" for one in extents) and (empty := [path for path in paths if not held[path]]):
         yield no_verdict("extent", _in_words(extents), f"no test in {named(empty)}; {measured}")
     elif paths:
-        yield Row("extent", _in_words(extents), measured)
+        yield GateRule("extent", _in_words(extents), measured)
 
 
 def files_left_out(extents: Sequence[Extent]) -> list[str]:
@@ -60,7 +60,7 @@ def files_left_out(extents: Sequence[Extent]) -> list[str]:
     return sorted(file for file in files - whole if not is_under(file, complete))
 
 
-def _narrowed(model: Model) -> Iterator[Row]:
+def _narrowed(model: Model) -> Iterator[GateRule]:
     """A row for each option: of those whose work can be seen, only where they have left out something."""
     tests = left_out(model)
     files = files_left_out([one.extent for one in model.begun if one.extent is not None])
@@ -71,11 +71,11 @@ def _narrowed(model: Model) -> Iterator[Row]:
                 yield _row(narrowing, which)
 
 
-def _row(narrowing: Narrowing, which: str) -> Row:
+def _row(narrowing: Narrowing, which: str) -> GateRule:
     return no_verdict(f"narrowed by {narrowing.option}{which}", "nothing left out", str(narrowing))
 
 
-def _about_arguments(extents: Sequence[Extent]) -> Iterator[Row]:
+def _about_arguments(extents: Sequence[Extent]) -> Iterator[GateRule]:
     """Arguments that name files or tests outside of every folder that the verdict is about."""
     paths = _paths(extents)
     loose = [argument for one in extents for argument in one.arguments]

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ..limits import Gate, Limits
+from ..gate_config import Gate, Limits
 from ..outcomes import DRIFT, FAILED, FLAKY, INFRASTRUCTURE
 from .baseline import ROUNDING, Comparison
-from .conditions import conditions
-from .figures import counted, named, percent, seconds_text
+from .format import counted, named, percent, seconds_text
 from .model import Model, Test, Workflow, counts_in_words, pass_rate
+from .preconditions import conditions
 from .relative import relative_rows
 from .verdict import (
     CLOSED_CODE,
     INFRASTRUCTURE_CODE,
     NOT_RUN_CODE,
     OPEN_CODE,
-    Row,
-    State,
+    GateRule,
+    GateStatus,
+    RuleState,
     Verdict,
-    Word,
     closed,
     no_verdict,
 )
@@ -36,7 +36,7 @@ def judge(model: Model, baseline: Comparison | None = None, *, none_yet: bool = 
         none_yet: it was stated that there is no earlier session to compare with.
     """
     if not model.is_joined and not any(one.gated for one in model.sessions):
-        return Verdict(Word.NOT_GATED, OPEN_CODE, tuple(_rules(model, baseline)))
+        return Verdict(GateStatus.NOT_GATED, OPEN_CODE, tuple(_rules(model, baseline)))
     rows = [*conditions(model), *relative_rows(model, baseline, none_yet=none_yet), *_rules(model, baseline)]
     rows.sort(key=lambda row: _WORST_FIRST.index(row.code))
     pytest_code = next((code for one in model.sessions if (code := one.exitstatus) not in (None, 0, 1)), None)
@@ -44,11 +44,11 @@ def judge(model: Model, baseline: Comparison | None = None, *, none_yet: bool = 
         pytest_code = None
     codes = {row.code for row in rows}
     code = next((code for code in _WORST_FIRST if code in codes), OPEN_CODE)
-    word = {OPEN_CODE: Word.OPEN, CLOSED_CODE: Word.CLOSED}.get(code, Word.NO_VERDICT)
+    word = {OPEN_CODE: GateStatus.OPEN, CLOSED_CODE: GateStatus.CLOSED}.get(code, GateStatus.NO_VERDICT)
     return Verdict(word, pytest_code if pytest_code is not None and not model.is_joined else code, tuple(rows))
 
 
-def _rules(model: Model, baseline: Comparison | None) -> Iterator[Row]:
+def _rules(model: Model, baseline: Comparison | None) -> Iterator[GateRule]:
     gate = model.gate
     if model.counted:
         yield from _of_rates(model, gate)
@@ -66,7 +66,7 @@ def _rules(model: Model, baseline: Comparison | None) -> Iterator[Row]:
         yield from _of_baseline(model, baseline)
 
 
-def _of_rates(model: Model, gate: Gate) -> Iterator[Row]:
+def _of_rates(model: Model, gate: Gate) -> Iterator[GateRule]:
     overall = gate.overall
     scope, tests = _in_question(model, gate, "min_pass_rate")
     if tests:
@@ -87,7 +87,7 @@ def _in_question(model: Model, gate: Gate, name: str) -> tuple[str, Sequence[Tes
     return (" of the other tests" if own else ""), rest
 
 
-def _of_workflow(workflow: Workflow, own: Limits, model: Model) -> Iterator[Row]:
+def _of_workflow(workflow: Workflow, own: Limits, model: Model) -> Iterator[GateRule]:
     name = workflow.name
     tests = [test for test in workflow.tests if test.counts]
     live = sum(run.is_live for run in workflow.runs)
@@ -105,32 +105,32 @@ def _of_workflow(workflow: Workflow, own: Limits, model: Model) -> Iterator[Row]
         yield _at_least_runs(own.min_runs, live, name)
 
 
-def _rate_row(tests: Sequence[Test], wanted: float, workflow: str, scope: str = "") -> Row:
+def _rate_row(tests: Sequence[Test], wanted: float, workflow: str, scope: str = "") -> GateRule:
     passed, judged = pass_rate(tests)
     rule, asked = f"pass rate{scope}", f"at least {percent(wanted)}"
     if not judged:
-        return Row(rule, asked, "no test has a verdict", State.NOT_JUDGED, workflow=workflow)
+        return GateRule(rule, asked, "no test has a verdict", RuleState.NOT_JUDGED, workflow=workflow)
     wrong = [test.id for test in tests if test.outcome in (FAILED, DRIFT)]
     measured = f"{percent(passed / judged)} ({passed} of {judged})" + _naming(wrong)
     if passed / judged >= wanted - ROUNDING:
-        return Row(rule, asked, measured, workflow=workflow)
+        return GateRule(rule, asked, measured, workflow=workflow)
     return closed(rule, asked, measured, workflow)
 
 
-def _infrastructure_row(tests: Sequence[Test], most: int, workflow: str, scope: str = "") -> Row:
+def _infrastructure_row(tests: Sequence[Test], most: int, workflow: str, scope: str = "") -> GateRule:
     found = [test.id for test in tests if test.is_also(INFRASTRUCTURE)]
     rule, wanted, measured = f"infrastructure errors{scope}", f"at most {most}", f"{len(found)}{_naming(found)}"
     if len(found) <= most:
-        return Row(rule, wanted, measured, workflow=workflow)
+        return GateRule(rule, wanted, measured, workflow=workflow)
     return no_verdict(rule, wanted, measured, workflow, INFRASTRUCTURE_CODE)
 
 
-def _flaky_row(tests: Sequence[Test], most: int | None, workflow: str) -> Row:
+def _flaky_row(tests: Sequence[Test], most: int | None, workflow: str) -> GateRule:
     found = [test.id for test in tests if test.outcome == FLAKY]
     wanted = f"at most {most}" if most is not None else "any number (no max-flaky)"
     measured = f"{len(found)}{_naming(found)}"
     if most is None or len(found) <= most:
-        return Row("flaky tests", wanted, measured, workflow=workflow)
+        return GateRule("flaky tests", wanted, measured, workflow=workflow)
     return closed("flaky tests", wanted, measured, workflow)
 
 
@@ -139,18 +139,18 @@ def _naming(tests: Sequence[str]) -> str:
     return f": {named(tests)}" if tests else ""
 
 
-def _unused_marks_row(tests: Sequence[str]) -> Row:
+def _unused_marks_row(tests: Sequence[str]) -> GateRule:
     measured = f"{counted(len(tests), 'test')} under a wisebot mark used no run: {named(tests)}"
-    return Row("wisebot marks", "a run of each test", measured, State.NOT_JUDGED)
+    return GateRule("wisebot marks", "a run of each test", measured, RuleState.NOT_JUDGED)
 
 
-def _at_least_runs(least: int, live: int, workflow: str) -> Row:
+def _at_least_runs(least: int, live: int, workflow: str) -> GateRule:
     if live >= least:
-        return Row("live runs", f"at least {least}", str(live), workflow=workflow)
+        return GateRule("live runs", f"at least {least}", str(live), workflow=workflow)
     return no_verdict("live runs", f"at least {least}", str(live), workflow)
 
 
-def _of_latency(workflow: Workflow, gate: Gate) -> Iterator[Row]:
+def _of_latency(workflow: Workflow, gate: Gate) -> Iterator[GateRule]:
     limits = {"p95": gate.of(workflow.name, "p95_seconds"), "slowest run": gate.of(workflow.name, "max_seconds")}
     for rule, limit in limits.items():
         if limit is None or not workflow.runs:
@@ -158,21 +158,21 @@ def _of_latency(workflow: Workflow, gate: Gate) -> Iterator[Row]:
         wanted = f"at most {seconds_text(limit)}"
         if not workflow.seconds:
             # An outage has its own rule: what nobody answered took no time.
-            yield Row(rule, wanted, "no live run", State.NOT_JUDGED, workflow=workflow.name)
+            yield GateRule(rule, wanted, "no live run", RuleState.NOT_JUDGED, workflow=workflow.name)
             continue
         share = 0.95 if rule == "p95" else 1.0
         took, for_certain = workflow.took(share), workflow.took(share, for_certain=True)
         measured = f"{seconds_text(took)} ({counted(len(workflow.seconds), 'run')})"
         if took <= limit:
-            yield Row(rule, wanted, measured, workflow=workflow.name)
+            yield GateRule(rule, wanted, measured, workflow=workflow.name)
         elif for_certain <= limit:
             late = f"{measured}; pytest-wisebot itself was up to {seconds_text(took - for_certain)} late"
-            yield Row(rule, wanted, late, State.NOT_JUDGED, workflow=workflow.name)
+            yield GateRule(rule, wanted, late, RuleState.NOT_JUDGED, workflow=workflow.name)
         else:
             yield closed(rule, wanted, measured, workflow.name)
 
 
-def _of_baseline(model: Model, baseline: Comparison) -> Iterator[Row]:
+def _of_baseline(model: Model, baseline: Comparison) -> Iterator[GateRule]:
     for one in baseline.workflows:
         drop = model.gate.of(one.name, "max_pass_rate_drop")
         if drop is not None:
@@ -187,10 +187,10 @@ def _of_baseline(model: Model, baseline: Comparison) -> Iterator[Row]:
             )
 
 
-def _compared(rule: str, wanted: str, measured: str, workflow: str, *, doubt: str, bad: bool) -> Row:
+def _compared(rule: str, wanted: str, measured: str, workflow: str, *, doubt: str, bad: bool) -> GateRule:
     if doubt:
-        return Row(rule, wanted, f"{measured}; {doubt}", State.NOT_JUDGED, workflow=workflow)
-    return closed(rule, wanted, measured, workflow) if bad else Row(rule, wanted, measured, workflow=workflow)
+        return GateRule(rule, wanted, f"{measured}; {doubt}", RuleState.NOT_JUDGED, workflow=workflow)
+    return closed(rule, wanted, measured, workflow) if bad else GateRule(rule, wanted, measured, workflow=workflow)
 
 
 def headline(model: Model, verdict: Verdict) -> str:

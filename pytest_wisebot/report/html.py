@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from .baseline import Comparison
-from .figures import counted
+from .format import counted
 from .model import Model
 from .page import duration, page, without_in_words
 from .rows import FOLDED_LINES, LONGEST_NAME, moment, trials_text

@@ -9,9 +9,9 @@ from typing import Final
 from ..outcomes import BAD, CRASHED, DRIFT, FAILED, FLAKY, INFRASTRUCTURE, NOT_RUN, OUTCOMES
 from .baseline import Comparison
 from .conclusion import Conclusion
-from .figures import counted, percent, seconds_text
+from .format import counted, percent, seconds_text
 from .model import Model, Run, Test, Workflow, counts_in_words, outcome_counts, pass_rate
-from .verdict import Row, State, Word
+from .verdict import GateRule, GateStatus, RuleState
 from .visible import visible
 
 MOST_BYTES: Final = 900 * 1024
@@ -27,10 +27,10 @@ MOST_RUNS: Final = 10
 """Runs of one test that are listed."""
 
 _MARKS: Final = {
-    State.OK: "✅ ok",
-    State.CLOSED: "❌ closed",
-    State.NO_VERDICT: "⚠️ no verdict",
-    State.NOT_JUDGED: "▫️ not judged",
+    RuleState.OK: "✅ ok",
+    RuleState.CLOSED: "❌ closed",
+    RuleState.NO_VERDICT: "⚠️ no verdict",
+    RuleState.NOT_JUDGED: "▫️ not judged",
 }
 _URGENCY: Final = {FAILED: 0, DRIFT: 1, INFRASTRUCTURE: 2, CRASHED: 3, NOT_RUN: 4, FLAKY: 5}
 
@@ -49,7 +49,7 @@ def markdown_report(conclusion: Conclusion) -> str:
 
 def _head(conclusion: Conclusion) -> Iterator[str]:
     model, verdict = conclusion.model, conclusion.verdict
-    word = "Wisebot workflows" if verdict.word is Word.NOT_GATED else str(verdict.word)
+    word = "Wisebot workflows" if verdict.word is GateStatus.NOT_GATED else str(verdict.word)
     yield f"# {word}\n"
     counts = counts_in_words(model.tests)
     targets = ", ".join(map(_code, model.targets))
@@ -61,7 +61,7 @@ def _head(conclusion: Conclusion) -> Iterator[str]:
         yield from _left_out(len(verdict.rows) - MOST_ROWS, "rule")
 
 
-def _row(row: Row) -> str:
+def _row(row: GateRule) -> str:
     title = f"{_cell(row.workflow)}: {row.rule}" if row.workflow else _plain(row.rule)
     return f"| {_MARKS[row.state]} | {title} | {_plain(row.wanted)} | {_plain(row.measured)} |"
 

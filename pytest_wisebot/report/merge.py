@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigurationError
-from ..journal import FORMAT, event_line, read_events
-from .folder import LOG, clear, log_in
+from ..event_log import FORMAT, event_line, read_events
+from .output import LOG, clear, log_in
 
 
 def write_joined(shards: Sequence[Path], folder: Path, said: Mapping[str, Any]) -> Path:

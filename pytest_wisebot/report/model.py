@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from ..limits import Gate
+from ..gate_config import Gate
 from ..outcomes import GOOD, JUDGED, OUTCOMES, SKIPPED, WITHOUT_RUN, XFAILED
-from .figures import percentile
+from .format import percentile
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ..limits import Gate
+from ..gate_config import Gate
 from ..outcomes import SKIPPED, WITHOUT_RUN, XFAILED
 from .baseline import Beside, Comparison
-from .excerpts import Room, longest, room
-from .figures import counted, percent, seconds_text
+from .format import counted, percent, seconds_text
+from .latency_plot import Strip, strips
 from .model import Model, Session, all_counts, outcome_counts
+from .page_budget import Budget, longest, room
 from .rows import SIGNS, Name, Rows, RunRow, TestGroup, anchor_of, kind_of_test, moment
-from .strips import Strip, strips
 from .timeline import Timeline, timeline
-from .verdict import Row, State, Verdict, Word
+from .verdict import GateRule, GateStatus, RuleState, Verdict
 from .visible import brief
 
 MOST_LISTED: Final = 500
@@ -31,14 +31,19 @@ NOTABLE_DROP: Final = 0.01
 NOTABLE_GROWTH: Final = 0.1
 """A growth of the p95 that stands out, where the gate has no limit for it."""
 
-KINDS: Final = {Word.OPEN: "open", Word.CLOSED: "closed", Word.NO_VERDICT: "none", Word.NOT_GATED: "plain"}
+KINDS: Final = {
+    GateStatus.OPEN: "open",
+    GateStatus.CLOSED: "closed",
+    GateStatus.NO_VERDICT: "none",
+    GateStatus.NOT_GATED: "plain",
+}
 """How a verdict is drawn."""
 
 STATES: Final = {
-    State.OK: ("✓", "kept", "passed"),
-    State.CLOSED: ("✗", "broken", "failed"),
-    State.NO_VERDICT: ("?", "no verdict", "infrastructure"),
-    State.NOT_JUDGED: ("·", "not judged", "not-run"),
+    RuleState.OK: ("✓", "kept", "passed"),
+    RuleState.CLOSED: ("✗", "broken", "failed"),
+    RuleState.NO_VERDICT: ("?", "no verdict", "infrastructure"),
+    RuleState.NOT_JUDGED: ("·", "not judged", "not-run"),
 }
 """A rule's sign, its word, and how it is drawn."""
 
@@ -135,7 +140,7 @@ class Rules:
         """What there is to say of them."""
         if self.shut:
             return "What keeps the gate shut" if self.gated else "What would keep a gate shut"
-        kept = all(one.kind == STATES[State.OK][2] for one in self.others)
+        kept = all(one.kind == STATES[RuleState.OK][2] for one in self.others)
         return "The rules, all kept" if kept else "The rules, none broken"
 
 
@@ -164,7 +169,7 @@ class Tests:
     others: tuple[RunRow, ...]
     unreported: Names
     without: tuple[Names, ...]
-    room: Room
+    room: Budget
 
     @property
     def many(self) -> int:
@@ -214,7 +219,7 @@ def _head(model: Model, verdict: Verdict, baseline: Comparison | None) -> Head:
     return Head(
         KINDS[verdict.word],
         _title(model, verdict),
-        verdict.word is not Word.NOT_GATED,
+        verdict.word is not GateStatus.NOT_GATED,
         verdict.code,
         tuple(model.targets),
         tuple(_facts(model, verdict, baseline)),
@@ -225,7 +230,7 @@ def _head(model: Model, verdict: Verdict, baseline: Comparison | None) -> Head:
 
 def _title(model: Model, verdict: Verdict) -> str:
     """The verdict; of a session that nobody judges, how its tests ended."""
-    if verdict.word is not Word.NOT_GATED:
+    if verdict.word is not GateStatus.NOT_GATED:
         return str(verdict.word)
     counts = outcome_counts(model.tests)
     return ", ".join(f"{many:,} {word}" for word, many in counts.items()) or "No test used a run"
@@ -234,7 +239,7 @@ def _title(model: Model, verdict: Verdict) -> str:
 def _rules(verdict: Verdict) -> Rules:
     reasons = verdict.reasons
     others = tuple(_rule(row) for row in verdict.rows if row not in reasons)
-    return Rules(tuple(map(_rule, reasons)), others, verdict.word is not Word.NOT_GATED)
+    return Rules(tuple(map(_rule, reasons)), others, verdict.word is not GateStatus.NOT_GATED)
 
 
 def _compared(baseline: Comparison, gate: Gate, rows: Rows) -> Compared:
@@ -242,7 +247,7 @@ def _compared(baseline: Comparison, gate: Gate, rows: Rows) -> Compared:
     return Compared(baseline.name, tuple(_beside(baseline, rows)), workflows)
 
 
-def _room(groups: Sequence[TestGroup], others: Sequence[RunRow]) -> Room:
+def _room(groups: Sequence[TestGroup], others: Sequence[RunRow]) -> Budget:
     rows = [row for group in groups for row in group.rows]
     return room(
         (one for row in rows if row.failing for one in row.excerpts),
@@ -265,7 +270,7 @@ def _facts(model: Model, verdict: Verdict, baseline: Comparison | None) -> Itera
         failing, fixed, gone = (len(one) for one in (baseline.newly_failing, baseline.newly_fixed, baseline.missing))
         missing = f", {gone} missing" if gone else ""
         yield "Beside the baseline", f"{failing} newly failing, {fixed} newly fixed{missing}"
-    if (others := _others(model)) and verdict.word is not Word.NOT_GATED:
+    if (others := _others(model)) and verdict.word is not GateStatus.NOT_GATED:
         yield "Other tests", others
     if first.gate.select:
         yield "Tests selected by", first.gate.select
@@ -317,7 +322,7 @@ def _counts(model: Model) -> Iterator[Count]:
         yield Count(word, kind_of_test(word), SIGNS.get(word, "·"), many, round(100 * many / total, 3))
 
 
-def _rule(row: Row) -> Rule:
+def _rule(row: GateRule) -> Rule:
     title, wanted, measured = (brief(text, LONGEST_CELL) for text in (row.title, row.wanted, row.measured))
     return Rule(title, wanted, measured, *STATES[row.state])
 

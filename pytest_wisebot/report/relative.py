@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from .baseline import NONE_YET, Comparison
-from .figures import counted, named
+from .format import counted, named
 from .model import Model
-from .verdict import Row, State, no_verdict
+from .verdict import GateRule, RuleState, no_verdict
 
 LIMITS: Final = {"max_pass_rate_drop": "max-pass-rate-drop", "max_p95_growth": "max-p95-growth"}
 """Limits that are relative to a baseline."""
@@ -17,7 +17,7 @@ TO_GIVE: Final = f"--wisebot-baseline=FILE, or ={NONE_YET} where there is no ear
 """What a session without a baseline lacks."""
 
 
-def relative_rows(model: Model, baseline: Comparison | None, *, none_yet: bool) -> Iterator[Row]:
+def relative_rows(model: Model, baseline: Comparison | None, *, none_yet: bool) -> Iterator[GateRule]:
     """What is missing beside a baseline; without one, the limits that cannot be judged.
 
     Args:
@@ -32,18 +32,18 @@ def relative_rows(model: Model, baseline: Comparison | None, *, none_yet: bool) 
     measured = f"none yet (--wisebot-baseline={NONE_YET})" if none_yet else "no baseline"
     for workflow, limit in _stated(model):
         if none_yet:
-            yield Row(limit, "a baseline", measured, State.NOT_JUDGED, workflow=workflow)
+            yield GateRule(limit, "a baseline", measured, RuleState.NOT_JUDGED, workflow=workflow)
         else:
             yield no_verdict(limit, TO_GIVE, measured, workflow)
     if model.gate.max_missing_tests is not None:
-        yield Row("max-missing-tests", "a baseline", measured, State.NOT_JUDGED)
+        yield GateRule("max-missing-tests", "a baseline", measured, RuleState.NOT_JUDGED)
 
 
-def _missing(model: Model, baseline: Comparison) -> Iterator[Row]:
+def _missing(model: Model, baseline: Comparison) -> Iterator[GateRule]:
     """What is missing, and whether it is too much. A workflow whose tests are there counts as one test."""
     most = model.gate.max_missing_tests or 0
     tests, workflows, outside = baseline.missing_in_words, baseline.missing_workflows, baseline.outside
-    row = no_verdict if max(len(tests), min(1, len(workflows))) > most else Row
+    row = no_verdict if max(len(tests), min(1, len(workflows))) > most else GateRule
     if tests:
         yield row("tests missing", f"at most {most} of the baseline's", f"{len(tests)}: {named(tests)}")
     if workflows:
@@ -53,17 +53,17 @@ def _missing(model: Model, baseline: Comparison) -> Iterator[Row]:
         yield row("workflows missing", wanted, f"{len(workflows)}: {named(workflows)}")
     if outside:
         others = f"{counted(len(outside), 'other')}: {named(outside)}"
-        yield Row("tests not compared", "those that [gate] is about", others)
+        yield GateRule("tests not compared", "those that [gate] is about", others)
 
 
-def _not_in_baseline(model: Model, baseline: Comparison) -> Iterator[Row]:
+def _not_in_baseline(model: Model, baseline: Comparison) -> Iterator[GateRule]:
     """Limits of workflows that the baseline did not run, or this session did not."""
     both = {one.name for one in baseline.workflows}
     for name in sorted({*model.workflows, *model.gate.workflows} - both):
         missing = "no run of it in the baseline" if name in model.workflows else "no run of it"
         for limit, words in LIMITS.items():
             if model.gate.of(name, limit) is not None:
-                yield Row(words, "a run of it then and now", missing, State.NOT_JUDGED, workflow=name)
+                yield GateRule(words, "a run of it then and now", missing, RuleState.NOT_JUDGED, workflow=name)
 
 
 def _stated(model: Model) -> Iterator[tuple[str, str]]:

@@ -11,9 +11,9 @@ from typing import Final
 
 from ..outcomes import BAD, CRASHED, DRIFT, FAILED, FLAKY, INFRASTRUCTURE, NOT_RUN, PASSED
 from .baseline import Comparison
-from .excerpts import Excerpt, json_excerpt, text_excerpt
-from .figures import counted, seconds_text
+from .format import counted, seconds_text
 from .model import Run, Test, Trials
+from .page_budget import Excerpt, json_excerpt, text_excerpt
 from .timeline import kind_of
 from .visible import brief
 

@@ -7,10 +7,15 @@ from typing import Final
 
 from .baseline import Comparison
 from .conclusion import Conclusion
-from .figures import named
-from .verdict import Row, Word
+from .format import named
+from .verdict import GateRule, GateStatus
 
-COLOURS: Final = {Word.OPEN: "green", Word.CLOSED: "red", Word.NO_VERDICT: "yellow", Word.NOT_GATED: "cyan"}
+COLOURS: Final = {
+    GateStatus.OPEN: "green",
+    GateStatus.CLOSED: "red",
+    GateStatus.NO_VERDICT: "yellow",
+    GateStatus.NOT_GATED: "cyan",
+}
 
 
 def block(conclusion: Conclusion) -> list[str]:
@@ -18,7 +23,7 @@ def block(conclusion: Conclusion) -> list[str]:
     return [conclusion.headline, *_table(conclusion.verdict.rows), *beside(conclusion.comparison)]
 
 
-def _table(rows: tuple[Row, ...]) -> Iterator[str]:
+def _table(rows: tuple[GateRule, ...]) -> Iterator[str]:
     cells = [(str(row.state), row.title, f"wanted {row.wanted}", f"measured {row.measured}") for row in rows]
     widths = [max(map(len, column)) for column in list(zip(*cells, strict=True))[:3]]
     for state, title, wanted, measured in cells:

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..outcomes import DRIFT, FAILED
-from .figures import counted, seconds_text
+from .axis import Axis, Tick
+from .format import counted, seconds_text
 from .model import Model, Run
-from .scale import Scale, Tick
 
 HIGHEST: Final = 520
 """Pixels of all lanes together."""
@@ -151,7 +151,7 @@ def timeline(model: Model) -> Timeline:
     zeros = _beginnings(model)
     times = {name: _timed(one.runs, zeros) for name, one in model.workflows.items()}
     span = max((one.ended for several in times.values() for one in several), default=0.0) or 1.0
-    scale = Scale(span)
+    scale = Axis(span)
     lanes = {name: _lanes(several, lambda one: one.queued) for name, several in times.items()}
     alone = THINNEST * sum(many for _, many in lanes.values()) <= HIGHEST
     if not alone:
@@ -169,7 +169,7 @@ def timeline(model: Model) -> Timeline:
 class _Drawing:
     """What all groups have in common."""
 
-    scale: Scale
+    scale: Axis
     lane: float
     alone: bool
     blamed: frozenset[str]
@@ -279,12 +279,12 @@ def _bar(times: _Times, y: float, drawing: _Drawing) -> Bar:
     )
 
 
-def _stretch(scale: Scale, begin: float, end: float) -> Stretch | None:
+def _stretch(scale: Axis, begin: float, end: float) -> Stretch | None:
     x, right = scale.at(begin), scale.at(end)
     return Stretch(x, round(right - x, 3)) if right > x else None
 
 
-def _at_least(scale: Scale, begin: float, end: float, least: float) -> Stretch:
+def _at_least(scale: Axis, begin: float, end: float, least: float) -> Stretch:
     """What is seen, however short it is, and stays within the picture."""
     width = round(max(least, scale.at(end) - scale.at(begin)), 3)
     return Stretch(round(max(0.0, scale.at(end) - width), 3), width)
@@ -296,7 +296,7 @@ def _mark(run: Run, index: int, top: float, blamed: frozenset[str]) -> Mark:
     return Mark(run, kind_of(run), wrong, run.is_kept, column * 100 / MARKS_A_ROW, round(top + row * MARK + 1, 2))
 
 
-def _waiting(times: Sequence[_Times], scale: Scale) -> tuple[int, str, int]:
+def _waiting(times: Sequence[_Times], scale: Axis) -> tuple[int, str, int]:
     """The height of the area of how many waited, its outline, and how many they were at most."""
     changes: Counter[float] = Counter()
     for one in times:

@@ -24,7 +24,7 @@ INFRASTRUCTURE_CODE: Final = 10
 NOT_RUN_CODE: Final = 11
 
 
-class State(StrEnum):
+class RuleState(StrEnum):
     """What one rule says."""
 
     OK = "ok"
@@ -35,7 +35,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class GateRule:
     """One rule: what is wanted, and what was measured.
 
     Attributes:
@@ -50,7 +50,7 @@ class Row:
     rule: str
     wanted: str
     measured: str
-    state: State = State.OK
+    state: RuleState = RuleState.OK
     code: int = OPEN_CODE
     workflow: str = ""
 
@@ -60,7 +60,7 @@ class Row:
         return f"{self.workflow}: {self.rule}" if self.workflow else self.rule
 
 
-class Word(StrEnum):
+class GateStatus(StrEnum):
     """The verdict in a word or two."""
 
     OPEN = "GATE OPEN"
@@ -80,21 +80,21 @@ class Verdict:
         rows: every rule, those that keep the gate shut first.
     """
 
-    word: Word
+    word: GateStatus
     code: int
-    rows: tuple[Row, ...]
+    rows: tuple[GateRule, ...]
 
     @property
-    def reasons(self) -> tuple[Row, ...]:
+    def reasons(self) -> tuple[GateRule, ...]:
         """The rules that keep the gate shut."""
-        return tuple(row for row in self.rows if row.state in (State.CLOSED, State.NO_VERDICT))
+        return tuple(row for row in self.rows if row.state in (RuleState.CLOSED, RuleState.NO_VERDICT))
 
 
-def closed(rule: str, wanted: str, measured: str, workflow: str = "") -> Row:
+def closed(rule: str, wanted: str, measured: str, workflow: str = "") -> GateRule:
     """A rule that a workflow broke."""
-    return Row(rule, wanted, measured, State.CLOSED, CLOSED_CODE, workflow)
+    return GateRule(rule, wanted, measured, RuleState.CLOSED, CLOSED_CODE, workflow)
 
 
-def no_verdict(rule: str, wanted: str, measured: str, workflow: str = "", code: int = NOT_RUN_CODE) -> Row:
+def no_verdict(rule: str, wanted: str, measured: str, workflow: str = "", code: int = NOT_RUN_CODE) -> GateRule:
     """A rule by which nobody can say."""
-    return Row(rule, wanted, measured, State.NO_VERDICT, code, workflow)
+    return GateRule(rule, wanted, measured, RuleState.NO_VERDICT, code, workflow)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from ..redaction import Redact, Secret
-from .contents import FILE_NAME
 from .credentials import Credential, as_credential, read_credential
-from .resolve import Given, resolve
+from .file_values import FILE_NAME
+from .resolve import CliOptions, resolve
 from .values import Settings, Snapshots, Workflow
 
 __all__ = [
     "FILE_NAME",
+    "CliOptions",
     "Credential",
-    "Given",
     "Redact",
     "Secret",
     "Settings",

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from pathlib import PurePosixPath, PureWindowsPath
 from urllib.parse import urlsplit
 
-from ..limits import selected
+from ..gate_config import selected
 from ..runs import Api
 
 

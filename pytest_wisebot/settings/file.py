@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationError, WithJsonSchema
 
 from ..errors import ConfigurationError
-from ..limits import Gate, Limits
+from ..gate_config import Gate, Limits
 from ..redaction import Redact
 from .checks import (
     at_least,
@@ -29,8 +29,8 @@ from .checks import (
     nearest_of_all,
     plain_http,
 )
-from .cleaning import checked_keys, checked_named_patterns, checked_paths, checked_patterns, checked_placeholders
-from .contents import FILE_NAME, Contents, Environment, WorkflowEntry
+from .file_values import FILE_NAME, Environment, FileValues, WorkflowEntry
+from .redact_tables import checked_keys, checked_named_patterns, checked_paths, checked_patterns, checked_placeholders
 from .values import Snapshots
 
 Origin = Annotated[str, AfterValidator(checked_origin)]
@@ -217,9 +217,9 @@ class FileTable(_Table):
         default_factory=lambda: GateTable.model_validate({}), description="What --wisebot-gate opens at."
     )
 
-    def contents(self) -> Contents:
+    def contents(self) -> FileValues:
         """The same as plain values."""
-        return Contents(
+        return FileValues(
             default_environment=self.default_environment,
             recordings=self.recordings,
             max_age_days=self.max_age_days,

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import ConfigurationError
-from ..limits import Gate
+from ..gate_config import Gate
 from ..redaction import Secret
 from ..runs import Api
 from .checks import nearest_of_all
-from .contents import Contents, Environment, WorkflowEntry, find_file
 from .credentials import Credential, read_credential
+from .file_values import Environment, FileValues, WorkflowEntry, find_file
 from .values import (
     BASE_URL_VARIABLES,
     ORIGIN_VARIABLES,
@@ -35,7 +35,7 @@ NUMBERS: Final = ("timeout", "connect_timeout", "concurrency", "retries", "max_r
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class CliOptions:
     """What the command line said. A credential is ``env:NAME``, ``file:PATH``, or a value: a `Secret` already."""
 
     env: str | None = None
@@ -55,7 +55,7 @@ class Given:
     max_missing_tests: int | None = None
 
 
-def resolve(given: Given, *, start: Path, root: Path, cwd: Path, variables: Mapping[str, str]) -> Settings:
+def resolve(given: CliOptions, *, start: Path, root: Path, cwd: Path, variables: Mapping[str, str]) -> Settings:
     """The settings in force.
 
     Args:
@@ -71,13 +71,13 @@ def resolve(given: Given, *, start: Path, root: Path, cwd: Path, variables: Mapp
     path = given.config or find_file(start, root)
     if path is not None and not path.is_file():
         raise ConfigurationError(f"--wisebot-config: there is no file {path}")
-    file = _read(path) if path else Contents()
+    file = _read(path) if path else FileValues()
     if given.env is not None and path is None:
         raise ConfigurationError(f"--wisebot-env {given.env}: no wisebot.toml was found from {start} up to {root}")
     return _Resolution(given, file, path, root, cwd, variables).settings()
 
 
-def _read(path: Path) -> Contents:
+def _read(path: Path) -> FileValues:
     from .file import read_file  # loaded where there is one: it costs a tenth of a second
 
     return read_file(path).contents()
@@ -87,7 +87,13 @@ class _Resolution:
     """One pass over everything that was given, which collects the mistakes and tells them at once."""
 
     def __init__(
-        self, given: Given, file: Contents, path: Path | None, root: Path, cwd: Path, variables: Mapping[str, str]
+        self,
+        given: CliOptions,
+        file: FileValues,
+        path: Path | None,
+        root: Path,
+        cwd: Path,
+        variables: Mapping[str, str],
     ) -> None:
         self.given = given
         self.file = file
@@ -275,7 +281,7 @@ def _beside(folder: Path, missing: str) -> list[str]:
     return sorted(Path(name).as_posix() for name in names)
 
 
-def _protected_hosts(file: Contents) -> dict[str, str]:
+def _protected_hosts(file: FileValues) -> dict[str, str]:
     return {
         hostname(host): name
         for name, table in file.environments.items()

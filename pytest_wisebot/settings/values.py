@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 from ..errors import ConfigurationError
-from ..limits import Gate
+from ..gate_config import Gate
 from ..redaction import Redact, Secret
 from ..runs import Api
 from .checks import (
@@ -27,8 +27,8 @@ from .checks import (
     plain_http,
     unless_none,
 )
-from .cleaning import checked_keys, checked_named_patterns, checked_paths, checked_patterns, checked_placeholders
 from .credentials import Credential, read_credential
+from .redact_tables import checked_keys, checked_named_patterns, checked_paths, checked_patterns, checked_placeholders
 
 HOOK: Final = "the pytest_wisebot_settings hook"
 

@@ -2,7 +2,7 @@
 
 Where there are many items, those that occur once on each side are found first (the patience method), since a match of
 theirs is never an accident; what lies between them is left to the shortest edit (Myers' method). Neither is quadratic
-here: the second one is given up where it would take more steps than an `Effort` has left, and the items in question
+here: the second one is given up where it would take more steps than an `Budget` has left, and the items in question
 then count as different.
 """
 
@@ -22,7 +22,7 @@ _MOST_PER_GAP = 400_000
 
 
 @dataclass
-class Effort:
+class Budget:
     """The steps that comparing may still take, shared by all the lists and texts of one diff.
 
     Attributes:
@@ -53,7 +53,7 @@ class _Gap:
         return self.left_end - self.left + self.right_end - self.right <= _SMALL
 
 
-def equal_runs(left: Sequence[Hashable], right: Sequence[Hashable], effort: Effort) -> list[Run]:
+def equal_runs(left: Sequence[Hashable], right: Sequence[Hashable], effort: Budget) -> list[Run]:
     """The longest runs found of items that are equal and in the same order on both sides, first to last."""
     runs: list[Run] = []
     waiting = [_Gap(0, len(left), 0, len(right))]
@@ -164,7 +164,7 @@ def _between(anchors: list[tuple[int, int]], gap: _Gap) -> Iterator[_Gap]:
         at, other = left + 1, right + 1
 
 
-def _shortest_edit(left: Sequence[Hashable], right: Sequence[Hashable], gap: _Gap, effort: Effort) -> list[Run]:
+def _shortest_edit(left: Sequence[Hashable], right: Sequence[Hashable], gap: _Gap, effort: Budget) -> list[Run]:
     ours, theirs = left[gap.left : gap.left_end], right[gap.right : gap.right_end]
     shared = set(ours) & set(theirs)
     if not shared:
@@ -181,7 +181,7 @@ def _shortest_edit(left: Sequence[Hashable], right: Sequence[Hashable], gap: _Ga
     return [(gap.left + at, gap.right + at, 1) for at in alike]
 
 
-def _kept(left: list[Hashable], right: list[Hashable], effort: Effort) -> list[tuple[int, int]] | None:
+def _kept(left: list[Hashable], right: list[Hashable], effort: Budget) -> list[tuple[int, int]] | None:
     """The pairs that the shortest edit from left to right keeps, or None if that takes more than the effort left."""
     reached = {1: 0}  # how far each diagonal has come, by the edits made so far; its number is left minus right
     past: list[dict[int, int]] = []

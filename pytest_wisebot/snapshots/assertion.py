@@ -13,9 +13,9 @@ from syrupy.location import PyTestLocation
 from syrupy.session import SnapshotSession
 
 from . import files
-from .claims import Claim, Claims
 from .extension import WorkflowSnapshotExtension, nobody
-from .received import ASKABLE, Asked, Received, Surroundings, receive
+from .serialize import ASKABLE, ComparisonContext, ComparisonOptions, SerializedValue, receive
+from .write_conflicts import Claim, Claims
 
 
 def _nobody_looks(path: Path) -> None:
@@ -24,7 +24,7 @@ def _nobody_looks(path: Path) -> None:
 
 
 @dataclass
-class Desk:
+class SnapshotContext:
     """What all snapshots of a process share.
 
     Attributes:
@@ -69,8 +69,8 @@ class WorkflowSnapshot(SnapshotAssertion):
         session: SnapshotSession,
         test: Any,
         *,
-        desk: Desk,
-        around: Callable[[], Surroundings],
+        desk: SnapshotContext,
+        around: Callable[[], ComparisonContext],
         update_snapshots: bool = False,
         update_new_snapshots_only: bool = False,
         execution: Hashable | None = None,
@@ -78,7 +78,7 @@ class WorkflowSnapshot(SnapshotAssertion):
         self._execution = (os.getpid(), execution if execution is not None else id(self))
         self._desk = desk
         self._around = around
-        self._asked = Asked()
+        self._asked = ComparisonOptions()
         self._said: list[str] = []
         self._against: str | None = None
         super().__init__(
@@ -125,7 +125,7 @@ class WorkflowSnapshot(SnapshotAssertion):
             raise TypeError(f"workflow_snapshot: name= is a text that is not empty, got {name!r}")
         if name is not None and (clean := self._around().clean_text(name)) != name:
             raise ValueError(f"workflow_snapshot: name= holds a credential, and would be a file's name: {clean}")
-        self._asked = Asked.checked(rules=rules, exclude=exclude, shape=shape, failed=failed)
+        self._asked = ComparisonOptions.checked(rules=rules, exclude=exclude, shape=shape, failed=failed)
         super().__call__(name=name)
         return self
 
@@ -158,7 +158,7 @@ class WorkflowSnapshot(SnapshotAssertion):
 
     def __eq__(self, other: object) -> bool:
         __tracebackhide__ = True
-        asked, self._asked = self._asked, Asked()
+        asked, self._asked = self._asked, ComparisonOptions()
         try:
             received = receive(other, asked, self._around())
         except BaseException as error:
@@ -179,7 +179,7 @@ class WorkflowSnapshot(SnapshotAssertion):
 
     # --- what is not recorded
 
-    def _refusals(self, received: Received, asked: Asked) -> list[str]:
+    def _refusals(self, received: SerializedValue, asked: ComparisonOptions) -> list[str]:
         """Why this value is not recorded, where it would be."""
         self._against = None
         updating = self.update_snapshots or self.update_new_snapshots_only
@@ -196,12 +196,12 @@ class WorkflowSnapshot(SnapshotAssertion):
             return [_of_a_shared_one(earlier, location)]
         return []
 
-    def _of_a_failed_run(self, received: Received, *, recorded: bool) -> str:
+    def _of_a_failed_run(self, received: SerializedValue, *, recorded: bool) -> str:
         if recorded and not self.update_snapshots:
             return received.failed
         return f"{received.failed}: this snapshot is recorded only by workflow_snapshot(failed=True)"
 
-    def _claimed_before(self, received: Received, location: str) -> Claim | None:
+    def _claimed_before(self, received: SerializedValue, location: str) -> Claim | None:
         claim = Claim(location, self.test_location.nodeid, str(received))
         return self._desk.claims.made(claim, self._execution)
 
@@ -217,7 +217,7 @@ class WorkflowSnapshot(SnapshotAssertion):
             return [*self._said, f"{where}: {type(result.exception).__name__}: {result.exception}"]
         expected = self._against if self._against is not None else result.recalled_data
         received = result.asserted_data
-        assert isinstance(received, Received)
+        assert isinstance(received, SerializedValue)
         lines = [*self._said, *failure.of_the_file(expected, received, where, refused=bool(self._said))]
         if diff_mode == DiffMode.DETAILED:
             lines += failure.differences(expected, received, whole=self._desk.whole)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .align import common_head
-from .alike import IDENTITIES
+from .similarity import IDENTITIES
 
 WIDTH = 200
 """Characters of the longest line that is not shown whole."""

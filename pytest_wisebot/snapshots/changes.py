@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
-from ..redaction.paths import Path
-from .alike import CONTAINERS, LONG_TEXT, canonical, identity, same_scalar
-from .renumbering import consistent, renumbering, unnumbered
+from ..redaction.jsonpath import Path
+from .placeholder_numbers import consistent, renumbering, unnumbered
 from .rows import Matching, Rows
+from .similarity import CONTAINERS, LONG_TEXT, canonical, identity, same_scalar
 
 _FEW = 3
 _TELLING_TEXT = 8

@@ -24,13 +24,13 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Any
 
-from ..redaction.paths import Path, show
-from .alike import identity, same_name
+from ..redaction.jsonpath import Path, show
 from .brief import WIDTH, brief, contrast, quoted
 from .brief import whole as whole_lines
 from .changes import ABSENT, Change, Changes, ListChange, RenamedKey, ValueChange, find_changes
 from .rows import Matching, Rows
-from .words import Entry, in_order, minus_plus, signed, text_change
+from .similarity import identity, same_name
+from .text_diff import Entry, in_order, minus_plus, signed, text_change
 
 _SHARE = 12
 _EXAMPLES = 3

@@ -16,9 +16,9 @@ from syrupy.location import PyTestLocation
 from syrupy.types import PropertyFilter, PropertyMatcher, SerializableData, SerializedData, SnapshotIndex
 
 from . import files
-from .places import folders, name_of_test, possible_names
-from .received import Received
-from .strict import dumps, loads
+from .json_codec import dumps, loads
+from .naming import folders, name_of_test, possible_names
+from .serialize import SerializedValue
 
 
 def nobody(location: str) -> bool:
@@ -47,11 +47,11 @@ class WorkflowSnapshotExtension(SingleFileSnapshotExtension):
     ) -> SerializedData:
         """The text of a value; one that ``workflow_snapshot`` has received is text already."""
         del exclude, include, matcher
-        return data if isinstance(data, Received) else dumps(data)
+        return data if isinstance(data, SerializedValue) else dumps(data)
 
     def matches(self, *, serialized_data: SerializableData, snapshot_data: SerializableData) -> bool:
         """Whether both are the same JSON, and no rule is broken: a snapshot may be older than its rule."""
-        if isinstance(serialized_data, Received) and serialized_data.broken:
+        if isinstance(serialized_data, SerializedValue) and serialized_data.broken:
             return False
         return bool(serialized_data == snapshot_data) or serialized_data == _rewritten(snapshot_data)
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from syrupy.terminal import received_style, snapshot_style
 from syrupy.types import SerializedData
 
-from ..redaction.paths import show
+from ..redaction.jsonpath import show
 from .diff import diff_lines
-from .received import Received
-from .strict import loads
+from .json_codec import loads
+from .serialize import SerializedValue
 
 MOST_LINES = 7
 MOST_CHARACTERS = 560
@@ -24,7 +24,7 @@ MOST_BROKEN = 10
 """Broken rules that are shown of such a value."""
 
 
-def of_the_file(expected: SerializedData | None, received: Received, where: str, *, refused: bool) -> list[str]:
+def of_the_file(expected: SerializedData | None, received: SerializedValue, where: str, *, refused: bool) -> list[str]:
     """What is wrong with the snapshot's file, if anything.
 
     Args:
@@ -43,7 +43,7 @@ def of_the_file(expected: SerializedData | None, received: Received, where: str,
     return []
 
 
-def differences(expected: SerializedData | None, received: Received, *, whole: bool) -> list[str]:
+def differences(expected: SerializedData | None, received: SerializedValue, *, whole: bool) -> list[str]:
     """The changed paths; the whole value where there is nothing to compare it with."""
     if expected is not None and _problem(str(expected)) is None:
         return diff_lines(loads(str(expected)), loads(received), broken=received.broken, whole=whole)

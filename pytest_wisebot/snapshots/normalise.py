@@ -13,17 +13,17 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..redaction.paths import Path
-from .habits import Habits
-from .keynames import NOTHING, Says, says, says_of_duration
+from ..redaction.jsonpath import Path
+from .json_codec import MAX_DEPTH
+from .key_hints import NOTHING, KeyHint, says, says_of_duration
+from .normaliser_config import NormaliserConfig
 from .runids import SHORTEST_RUN_ID, RunIds
-from .strict import MAX_DEPTH
-from .texts import Known, Texts
+from .text_normaliser import Known, Texts
 
-__all__ = ["Habits", "normalise"]
+__all__ = ["NormaliserConfig", "normalise"]
 
 
-NO_HABITS = Habits()
+NO_HABITS = NormaliserConfig()
 
 
 def normalise(
@@ -32,7 +32,7 @@ def normalise(
     inputs: Any = None,
     run_id: str | None = None,
     other_runs: Iterable[str] = (),
-    habits: Habits = NO_HABITS,
+    habits: NormaliserConfig = NO_HABITS,
     skip: frozenset[Path] = frozenset(),
 ) -> Any:
     """A copy of a JSON value with placeholders in the place of what differs from run to run.
@@ -131,7 +131,7 @@ class _Key:
     stays: bool = False
     name: str | None = None
     """The placeholder that the project wants for all values under it."""
-    says: Says = NOTHING
+    says: KeyHint = NOTHING
     runs: bool = False
     """It names the run's own id."""
     plain: bool = False
@@ -208,7 +208,7 @@ class _Walk:
             layout = layouts[keys] = sorted(made, key=lambda key: key.order)
         return layout
 
-    def _key(self, text: Any, said_by: Callable[[str], Says]) -> _Key:
+    def _key(self, text: Any, said_by: Callable[[str], KeyHint]) -> _Key:
         if not isinstance(text, str):
             return _Key(text, order=str(text))
         compiled = self._texts.compiled

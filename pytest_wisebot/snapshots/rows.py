@@ -15,9 +15,9 @@ from functools import partial
 from itertools import chain, islice
 from typing import Any
 
-from .align import Effort, Run, equal_runs
-from .alike import CONTAINERS, IDENTITIES, belong, canonical, same_name, same_scalar
-from .renumbering import is_numbered, unnumbered
+from .align import Budget, Run, equal_runs
+from .placeholder_numbers import is_numbered, unnumbered
+from .similarity import CONTAINERS, IDENTITIES, belong, canonical, same_name, same_scalar
 
 _MOST_TEXT = 40_000_000
 _MANY_ROWS = 2000
@@ -53,7 +53,7 @@ class Matching:
         unchanged: texts with placeholders that are the same on both sides.
     """
 
-    effort: Effort = field(default_factory=Effort)
+    effort: Budget = field(default_factory=Budget)
     text_left: int = _MOST_TEXT
     unchanged: set[str] = field(default_factory=set)
 

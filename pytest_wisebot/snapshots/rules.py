@@ -14,8 +14,8 @@ from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
-from ..redaction.paths import Path, Pattern, all_paths, show
-from .steady import steady
+from ..redaction.jsonpath import Path, Pattern, all_paths, show
+from .stable_repr import steady
 
 MOST_PATHS = 20
 """How many paths an error lists."""

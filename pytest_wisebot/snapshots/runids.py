@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from functools import cached_property
 
-from .volatile import identity
+from .patterns import identity
 
 SHORTEST_RUN_ID = 6
 """Characters that a run id needs to be known within texts: a shorter one ("42") would stand in prices too."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..redaction.paths import Path
+from ..redaction.jsonpath import Path
+from .json_codec import dumps
 from .rules import replaced_at, value_at
-from .strict import dumps
 
 ONE_OF = "<one of>"
 """Begins a list of shapes of which a value has one. Any other list of a shape has one element at most."""

@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from pytest_wisebot.journal import FORMAT, moment
+from pytest_wisebot.event_log import FORMAT, moment
 
 START = 1_777_888_999.0
 """When every session of this kind began, in seconds since the epoch."""

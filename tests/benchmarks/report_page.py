@@ -16,7 +16,7 @@ from made_up import events
 from pytest_wisebot.report.baseline import compare
 from pytest_wisebot.report.gate import judge
 from pytest_wisebot.report.html import html_report
-from pytest_wisebot.report.reading import model_of
+from pytest_wisebot.report.log_reader import model_of
 
 PROMISED_RUNS, PROMISED_SECONDS, PROMISED_MB = 1000, 3.0, 5.0
 

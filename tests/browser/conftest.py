@@ -14,8 +14,8 @@ import pytest
 from pytest_wisebot.report.baseline import compare
 from pytest_wisebot.report.gate import judge
 from pytest_wisebot.report.html import html_report
+from pytest_wisebot.report.log_reader import model_of
 from pytest_wisebot.report.model import Model
-from pytest_wisebot.report.reading import model_of
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -215,7 +215,7 @@ def _import_all(root: str) -> None:
 def _imported(name: str) -> ModuleType | None:
     try:
         return importlib.import_module(name)
-    except Exception:  # an optional part of a library: whoever needs it sees the reason
+    except Exception:  # noqa: BLE001 # an optional part of a library: whoever needs it sees the reason
         return None
 
 
@@ -231,7 +231,7 @@ def serve(address: str) -> None:
         listening.listen(64)
         print("ready", flush=True)
         while True:
-            readable, _, _ = select.select([listening, 0], [], [])
+            readable, _, _ = select.select([listening, sys.stdin], [], [])
             if listening not in readable:
                 return
             connection, _ = listening.accept()
@@ -277,7 +277,7 @@ def _become(order: Mapping[str, Any], streams: Sequence[int]) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     command = Command(order["argv"][1:])
     _open_streams(unbuffered=command.unbuffered)
-    first = [] if command.safe_path else ["" if command.kind == "-c" else os.getcwd()]
+    first = [] if command.safe_path else ["" if command.kind == "-c" else str(Path.cwd())]
     given = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
     sys.path[:] = [*first, *given, *sys.path[1:]]  # the first of the server's own is the folder of this file
     importlib.invalidate_caches()
@@ -292,7 +292,7 @@ def _open_streams(*, unbuffered: bool) -> None:
     def text(number: int, **options: Any) -> io.TextIOWrapper:
         raw = open(number, "wb", 0, closefd=False)  # noqa: SIM115
         binary = raw if unbuffered else io.BufferedWriter(raw)
-        return io.TextIOWrapper(binary, write_through=unbuffered, **options)  # type: ignore[type-var]
+        return io.TextIOWrapper(binary, write_through=unbuffered, **options)
 
     sys.stdin = sys.__stdin__ = open(0, closefd=False)  # type: ignore[misc] # noqa: SIM115
     sys.stdout = sys.__stdout__ = text(1, line_buffering=os.isatty(1))  # type: ignore[misc]
@@ -316,7 +316,7 @@ def _exit_code(run: Callable[[], None]) -> int:
         run()
     except SystemExit as ended:
         code = ended.code
-    except BaseException:
+    except BaseException:  # noqa: BLE001
         traceback.print_exc()
         code = 1
     if code is not None and not isinstance(code, int):

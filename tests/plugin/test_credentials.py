@@ -187,7 +187,7 @@ DEAF = """
 
     def pytest_configure(config):
         if hasattr(config, "workerinput") and os.environ["WHEN"] == "too early":
-            from pytest_wisebot.engine.remote import RemoteEngine
+            from pytest_wisebot.workers.remote_engine import RemoteEngine
 
             hear = RemoteEngine._hear
             RemoteEngine._hear = lambda self, message: None if "mask" in message else hear(self, message)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pytest_wisebot.journal import read_events
+from pytest_wisebot.event_log import read_events
 from pytest_wisebot.outcomes import WORST_FIRST
 
 HAS_SUBTESTS = pytest.version_tuple >= (9,) or importlib.util.find_spec("pytest_subtests") is not None

@@ -16,7 +16,7 @@ STALLING = """
             threading.Thread(target=stall, args=[session.config], daemon=True).start()
 
     def stall(config):
-        from pytest_wisebot.plugin.owner import owner_of
+        from pytest_wisebot.plugin.runtime import owner_of
 
         ends_at = time.monotonic() + 20
         while not (HERE / "stall").exists() and time.monotonic() < ends_at:

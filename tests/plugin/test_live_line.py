@@ -21,7 +21,7 @@ from pytest_wisebot.emulator import Fault
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo terminal")
 
 QUICK = """
-    import pytest_wisebot.plugin.live as live
+    import pytest_wisebot.plugin.status_line as live
 
     live.REFRESH_SECONDS, live.PATIENCE_SECONDS = 0.05, 0.1
 """

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from pytest_wisebot.journal import read_events
+from pytest_wisebot.event_log import read_events
 
 SUITE = """
     @pytest.mark.wisebot("echo", {"n": 1})

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from pytest_wisebot.engine.sessions import catch_up
-from pytest_wisebot.engine.store import Store
-from pytest_wisebot.journal import read_events
+from pytest_wisebot.event_log import read_events
 from pytest_wisebot.redaction import Redactor
+from pytest_wisebot.storage.sessions import catch_up
+from pytest_wisebot.storage.store import Store
 
 RUNS = 100
 

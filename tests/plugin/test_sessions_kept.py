@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pytest_wisebot.journal import read_events
+from pytest_wisebot.event_log import read_events
 from tests.plugin.test_runs_kept import header, sessions
 
 

@@ -22,7 +22,7 @@ def test_a_plain_value_needs_no_settings(recorded: Any, toml: str | None) -> Non
         SUITE
         + """
         def test_nothing_began(request):
-            from pytest_wisebot.plugin.owner import owner_of
+            from pytest_wisebot.plugin.runtime import owner_of
             owner = owner_of(request.config)
             assert (owner.begun, owner.emulator) == (None, None)
         """

@@ -72,7 +72,7 @@ def test_what_no_json_can_hold_is_an_error(recorded: Any, value: str, message: s
     result = recorded.update()
     assert result.ret == (0 if message is None else 1)
     if message is not None:
-        assert recorded.shown(result)[-1] == f"pytest_wisebot.snapshots.strict.NotJsonError: {message}"
+        assert recorded.shown(result)[-1] == f"pytest_wisebot.snapshots.json_codec.NotJsonError: {message}"
         assert recorded.files == {}
 
 

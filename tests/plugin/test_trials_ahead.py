@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_wisebot.plugin.passrate import Demand
+from pytest_wisebot.plugin.passrate import TrialPolicy
 from pytest_wisebot.plugin.trials import TrialsAhead
 from pytest_wisebot.runs import RunRequest
 
@@ -73,7 +73,7 @@ def test_at_once_they_cost_what_can_still_count(outside: Any, seed: int, cap: in
 def test_as_many_as_may_be_open_are_open(cap: int, trials: int, needed: int) -> None:
     """After each trial that is judged, so many more are started that the rule is used up."""
     dice = random.Random(cap)
-    demand = Demand(trials, needed)
+    demand = TrialPolicy(trials, needed)
     started: list[int] = []
     request = RunRequest("echo", test="t")
     ahead = TrialsAhead(request, cap, lambda runs: started.extend(run.request.trial for run in runs))

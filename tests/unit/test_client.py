@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from pytest_wisebot import ConnectionFailed, NotStarted, RateLimited
-from pytest_wisebot.client import AtOnce, Client, Flight
-from pytest_wisebot.client.verdict import retry_after
+from pytest_wisebot.client import AttemptState, Client, NoGate
+from pytest_wisebot.client.response import retry_after
 from pytest_wisebot.errors import Answer, Attempted, ConnectionLost, InfrastructureError
 from pytest_wisebot.redaction import Redactor
 from pytest_wisebot.runs import RunRequest, WorkflowRun
@@ -32,17 +32,17 @@ class Scripted(Client):
         settings = settings.replace(secret="FAKE-secret")
         super().__init__(settings, Redactor(), {}, jitter=lambda: jitter)
 
-    async def _attempt(self, prepared: Any, flight: Flight) -> WorkflowRun:
+    async def _attempt(self, prepared: Any, flight: AttemptState) -> WorkflowRun:
         if self.script:
             raise self.script.pop(0)
         return WorkflowRun(ok=True, workflow="echo", api=prepared.request.api, attempts=flight.attempts)
 
     def outcome(self) -> WorkflowRun:
-        return asyncio.run(self.run(RunRequest("echo"), Flight(Noted(self.pauses))))
+        return asyncio.run(self.run(RunRequest("echo"), AttemptState(Noted(self.pauses))))
 
 
-class Noted(AtOnce):
-    """Turns that come at once; the pauses before them are only noted."""
+class Noted(NoGate):
+    """AttemptGate that come at once; the pauses before them are only noted."""
 
     def __init__(self, pauses: list[float]) -> None:
         self.pauses = pauses

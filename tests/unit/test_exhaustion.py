@@ -17,7 +17,7 @@ import pytest
 from pytest_wisebot import ConfigurationError, ConnectionFailed
 from pytest_wisebot import exhaustion as exhaustion_module
 from pytest_wisebot.client.exchange import Exchanger, is_of_the_network
-from pytest_wisebot.client.routes import Routes
+from pytest_wisebot.client.proxies import Proxies
 from pytest_wisebot.engine import engine as engine_module
 from pytest_wisebot.engine.engine import Engine
 from pytest_wisebot.engine.threads import DaemonThreads
@@ -125,7 +125,7 @@ def test_a_system_without_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_connection_names_the_limit_and_what_to_set() -> None:
     """Without a descriptor for a connection the reason is this process's limit, and no host's."""
-    exchanger = Exchanger(Settings(), Routes({}))
+    exchanger = Exchanger(Settings(), Proxies({}))
     reason = exchanger.why_no_connection(chained(httpx.ConnectError("failed"), EMFILE))
     assert reason.startswith("out of file descriptors: ")
     assert reason.endswith("(ulimit -n); raise the limit for pytest, or run fewer at once (--wisebot-concurrency)")
@@ -139,7 +139,7 @@ def test_certificates_that_cannot_be_opened_for_want_of_a_descriptor(monkeypatch
         raise error
 
     monkeypatch.setattr(ssl, "create_default_context", refuse)
-    routes = Routes({"SSL_CERT_FILE": "certificates.pem"})
+    routes = Proxies({"SSL_CERT_FILE": "certificates.pem"})
     with pytest.raises(OSError, match="Too many open files") as caught:
         routes.transport("https://wisebot.example")
     assert is_of_the_network(caught.value)

@@ -10,19 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_wisebot.plugin.passrate import Demand, interval, shown_at_best, trials_to_show
+from pytest_wisebot.plugin.passrate import TrialPolicy, interval, shown_at_best, trials_to_show
 
-DEMANDS = st.integers(1, 9).flatmap(lambda trials: st.builds(Demand, st.just(trials), st.integers(1, trials)))
+DEMANDS = st.integers(1, 9).flatmap(lambda trials: st.builds(TrialPolicy, st.just(trials), st.integers(1, trials)))
 
 
-def verdicts_that_are_left(demand: Demand, judged: tuple[bool, ...]) -> set[bool]:
+def verdicts_that_are_left(demand: TrialPolicy, judged: tuple[bool, ...]) -> set[bool]:
     """What every possible rest of the trials would make of it, tried out one by one."""
     rests = itertools.product([True, False], repeat=demand.trials - len(judged))
     return {sum(judged + rest) >= demand.min_passes for rest in rests}
 
 
 @given(DEMANDS, st.lists(st.booleans(), min_size=9, max_size=9))
-def test_there_is_a_verdict_as_soon_as_nothing_can_change_it(demand: Demand, outcomes: list[bool]) -> None:
+def test_there_is_a_verdict_as_soon_as_nothing_can_change_it(demand: TrialPolicy, outcomes: list[bool]) -> None:
     """Neither earlier nor later, and it is the one that all trials would have given."""
     for count in range(demand.trials + 1):
         judged = tuple(outcomes[:count])
@@ -32,7 +32,7 @@ def test_there_is_a_verdict_as_soon_as_nothing_can_change_it(demand: Demand, out
 
 
 @given(DEMANDS, st.integers(1, 30))
-def test_another_number_of_trials_keeps_the_rate_and_never_lowers_it(demand: Demand, trials: int) -> None:
+def test_another_number_of_trials_keeps_the_rate_and_never_lowers_it(demand: TrialPolicy, trials: int) -> None:
     """The fewest whole passes that are at least the same share."""
     scaled = demand.scaled(trials)
     rate = Fraction(demand.min_passes, demand.trials)
@@ -42,7 +42,7 @@ def test_another_number_of_trials_keeps_the_rate_and_never_lowers_it(demand: Dem
 
 
 @given(DEMANDS, st.integers(0, 9), st.integers(1, 12))
-def test_no_more_are_under_way_than_can_still_count(demand: Demand, passes: int, cap: int) -> None:
+def test_no_more_are_under_way_than_can_still_count(demand: TrialPolicy, passes: int, cap: int) -> None:
     """As many as the cap allows and as passes are still needed, whichever is less."""
     needed = max(0, demand.min_passes - passes)
     assert demand.may_be_open(passes, cap) == min(needed, cap)
@@ -83,16 +83,16 @@ def test_how_many_trials_it_takes_to_show_a_rate(rate: float) -> None:
 @pytest.mark.parametrize(
     ("demand", "can"),
     [
-        (Demand(10, 7), True),
-        (Demand(10, 8), False),
-        (Demand(16, 13), False),
-        (Demand(16, 12), True),
-        (Demand(5, 5), True),
-        (Demand(10, 8).scaled(3), False),
-        (Demand(10, 8).scaled(20), True),
+        (TrialPolicy(10, 7), True),
+        (TrialPolicy(10, 8), False),
+        (TrialPolicy(16, 13), False),
+        (TrialPolicy(16, 12), True),
+        (TrialPolicy(5, 5), True),
+        (TrialPolicy(10, 8).scaled(3), False),
+        (TrialPolicy(10, 8).scaled(20), True),
     ],
     ids=str,
 )
-def test_a_rate_that_the_trials_cannot_show(demand: Demand, can: bool) -> None:
+def test_a_rate_that_the_trials_cannot_show(demand: TrialPolicy, can: bool) -> None:
     """It is that which was asked for, also where whole passes are more; that all pass is shown by no number."""
     assert demand.can_be_shown is can

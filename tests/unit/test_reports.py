@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from pytest_wisebot import Api, WorkflowRun
-from pytest_wisebot.plugin.asking import Asked
 from pytest_wisebot.plugin.reports import _too_slow, _within_lag
+from pytest_wisebot.plugin.run_tracker import RequestedRun
 
 
-def asked(elapsed: float, lag: float, max_seconds: float | None = 1.0, source: Any = "live") -> Asked:
+def asked(elapsed: float, lag: float, max_seconds: float | None = 1.0, source: Any = "live") -> RequestedRun:
     """A run that took so long, in an engine that was so late."""
     run = WorkflowRun(ok=True, workflow="a", api=Api.WEBHOOK, elapsed=elapsed, source=source)
     pending: Any = SimpleNamespace(outcome=run, lag=lag)
-    return Asked(pending, max_seconds)
+    return RequestedRun(pending, max_seconds)
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,6 @@ def test_a_limit_that_was_missed_by_less_than_the_engine_was_late_is_not_judged(
 @pytest.mark.parametrize(
     "one", [asked(1.0, 0.0), asked(0.5, 9.0), asked(9.0, 0.0, None), asked(9.0, 0.0, source="recording")]
 )
-def test_what_kept_its_limit_or_has_none_is_not_too_slow(one: Asked) -> None:
+def test_what_kept_its_limit_or_has_none_is_not_too_slow(one: RequestedRun) -> None:
     """A run that was made earlier has none: it says nothing of how long runs take now."""
     assert not _too_slow(one)

@@ -13,8 +13,8 @@ from pytest_wisebot.errors import ConfigurationError
 from pytest_wisebot.redaction import Redact, Secret
 from pytest_wisebot.runs import Api
 from pytest_wisebot.settings import (
+    CliOptions,
     Credential,
-    Given,
     Settings,
     Snapshots,
     Workflow,
@@ -83,7 +83,7 @@ class Suite:
     def settings(self, variables: Mapping[str, str] = VARIABLES, **given: Any) -> Settings:
         """The settings in force with these variables and options."""
         return resolve(
-            Given(**given), start=self.folder, root=self.folder, cwd=self.folder / "cwd", variables=variables
+            CliOptions(**given), start=self.folder, root=self.folder, cwd=self.folder / "cwd", variables=variables
         )
 
     def told(self, variables: Mapping[str, str] = VARIABLES, **given: Any) -> str:

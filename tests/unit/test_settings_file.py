@@ -9,9 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from pytest_wisebot.errors import ConfigurationError
-from pytest_wisebot.limits import Gate, Limits, selected
+from pytest_wisebot.gate_config import Gate, Limits, selected
 from pytest_wisebot.settings.checks import checked_origin, is_loopback
-from pytest_wisebot.settings.contents import Contents, Environment, find_file
 from pytest_wisebot.settings.file import (
     EnvironmentTable,
     FileTable,
@@ -23,6 +22,7 @@ from pytest_wisebot.settings.file import (
     json_schema,
     read_file,
 )
+from pytest_wisebot.settings.file_values import Environment, FileValues, find_file
 
 
 def written(folder: Path, text: str) -> Path:
@@ -693,7 +693,7 @@ def test_a_selection_is_an_option_of_pytest(text: str, expressions: dict[str, st
 
 def test_a_file_that_says_nothing_is_as_good_as_none() -> None:
     """What holds without a file is written down once more, so that nothing need be loaded to read it."""
-    assert FileTable.model_validate({}).contents() == Contents()
+    assert FileTable.model_validate({}).contents() == FileValues()
     assert EnvironmentTable.model_validate({}).environment() == Environment()
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_wisebot.emulator import Emulator, Fault
 from pytest_wisebot.emulator.faults import KINDS
-from pytest_wisebot.emulator.wire import Manner, Reply, Request
+from pytest_wisebot.emulator.http import Manner, Reply, Request
 from pytest_wisebot.errors import ConfigurationError
 from pytest_wisebot.runs import Api
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import pytest
 
 from pytest_wisebot.emulator import Call, Emulator, Fault, WorkflowFailure
-from pytest_wisebot.emulator.wire import Request
+from pytest_wisebot.emulator.http import Request
 from pytest_wisebot.emulator.workflows import INTERNAL_ERROR
 from pytest_wisebot.errors import ConfigurationError
 from pytest_wisebot.runs import TEST_HEADER, Api

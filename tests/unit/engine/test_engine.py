@@ -13,8 +13,8 @@ import trio
 
 from pytest_wisebot import Api, Cancelled, ConnectionLost, RateLimited, WorkflowRun
 from pytest_wisebot.engine.engine import Engine
-from pytest_wisebot.engine.ledger import Numbers, Status
 from pytest_wisebot.engine.pending import PendingRun
+from pytest_wisebot.engine.stats import StatsSnapshot, Status
 from pytest_wisebot.engine.values import Ahead, EngineError
 from pytest_wisebot.redaction import Redactor, Secret
 from pytest_wisebot.runs import RunRequest
@@ -496,7 +496,7 @@ def test_a_closed_engine_still_tells_its_numbers(made: tuple[Engine, FakeClient]
     assert (before.done, before.running, before.waiting, before.cap) == (1, 2, 1, 2)
     one.close()
     numbers = one.numbers()
-    assert numbers == Numbers(
+    assert numbers == StatsSnapshot(
         seconds={"a": (2.0,)},
         durations={"test-a": ("a", 2.0)},
         wall=numbers.wall,

@@ -12,7 +12,7 @@ import pytest
 
 from pytest_wisebot import Api, WorkflowRun
 from pytest_wisebot.engine import pending as pendings
-from pytest_wisebot.engine.pending import PendingRun, Strings
+from pytest_wisebot.engine.pending import EngineCallbacks, PendingRun
 from pytest_wisebot.engine.values import Ended
 from pytest_wisebot.runs import RunRequest
 
@@ -31,7 +31,9 @@ class Waiting:
 
     def __init__(self) -> None:
         self.future: Future[Ended] = Future()
-        self.pending = PendingRun(RunRequest("a"), self.future, Strings(lambda: None, lambda: None, on_wait=self._wait))
+        self.pending = PendingRun(
+            RunRequest("a"), self.future, EngineCallbacks(lambda: None, lambda: None, on_wait=self._wait)
+        )
         self._waits = threading.Event()
         self._thread = threading.Thread(target=self._go_on, daemon=True)
         self._thread.start()

@@ -29,12 +29,12 @@ from pytest_wisebot import (
     WorkflowRun,
 )
 from pytest_wisebot.apis import Prepared
-from pytest_wisebot.client import Client, Flight
+from pytest_wisebot.client import AttemptState, Client
+from pytest_wisebot.engine.admission import AdmissionQueue, Priority, Ticket
 from pytest_wisebot.engine.jobs import Job
-from pytest_wisebot.engine.ledger import Status
 from pytest_wisebot.engine.runner import PATIENCE, QUIET, Runner
+from pytest_wisebot.engine.stats import Status
 from pytest_wisebot.engine.values import Ended, EngineError, Outcome
-from pytest_wisebot.engine.window import Ticket, Urgency, Window
 from pytest_wisebot.errors import Answer
 from pytest_wisebot.redaction import Redactor, Secret
 from pytest_wisebot.runs import RunRequest
@@ -97,7 +97,7 @@ class Scripted(Client):
         self._clock = clock
         self._script = {name: [said] * 1000 if isinstance(said, Step) else list(said) for name, said in script.items()}
 
-    async def _attempt(self, prepared: Prepared, flight: Flight) -> WorkflowRun:
+    async def _attempt(self, prepared: Prepared, flight: AttemptState) -> WorkflowRun:
         name = prepared.request.workflow
         script = self._script.get(name)
         step = script.pop(0) if script else Step()
@@ -118,7 +118,7 @@ class Scripted(Client):
         api = prepared.request.api
         return WorkflowRun(ok=True, workflow=name, api=api, elapsed=step.seconds, attempts=flight.attempts)
 
-    def _send(self, name: str, flight: Flight) -> None:
+    def _send(self, name: str, flight: AttemptState) -> None:
         flight.sent_at = self._clock.now
         flight.turns.sent()
         self.sent.append((self._clock.now, name))
@@ -146,7 +146,7 @@ class House:
         made = Settings(workflows=workflows, **settings).replace(origin=ORIGIN, base_url=ORIGIN, **credentials)
         self._clock = clock
         self.client = Scripted(clock, script or {}, made)
-        self.window = Window(cap, budget, quiet)
+        self.window = AdmissionQueue(cap, budget, quiet)
 
     async def __aenter__(self) -> Self:
         self.runner = Runner(self.client, self.window, Redactor([Secret("FAKE-credential")]), OVER_BUDGET)
@@ -160,7 +160,7 @@ class House:
             assert self.window.spent == len(self.client.sent)
 
     def take(
-        self, *names: str, urgency: Urgency = Urgency.ASKED, seconds: float | None = None, **request: Any
+        self, *names: str, urgency: Priority = Priority.ASKED, seconds: float | None = None, **request: Any
     ) -> list[Job]:
         """Hands requests for these workflows over at once."""
         jobs = [Job(RunRequest(name, **request), ticket=Ticket(urgency, seconds)) for name in names]
@@ -226,11 +226,11 @@ def test_what_is_ahead_starts_the_longest_first_and_makes_way_for_what_is_asked(
 
     async def main() -> None:
         async with House(clock, cap=1) as house:
-            (short,) = house.take("short", urgency=Urgency.AHEAD, seconds=1.0)
-            unknown = house.take("unknown", urgency=Urgency.AHEAD)
-            long = house.take("long", urgency=Urgency.AHEAD, seconds=9.0)
+            (short,) = house.take("short", urgency=Priority.AHEAD, seconds=1.0)
+            unknown = house.take("unknown", urgency=Priority.AHEAD)
+            long = house.take("long", urgency=Priority.AHEAD, seconds=9.0)
             asked = house.take("asked")
-            (late,) = house.take("late", urgency=Urgency.AHEAD)
+            (late,) = house.take("late", urgency=Priority.AHEAD)
             house.runner.hurry(late)
             await told(short, *unknown, *long, *asked, late)
             assert [name for _, name in house.client.sent] == ["short", "asked", "late", "long", "unknown"]
@@ -867,7 +867,7 @@ class Case:
 
     script: list[Step]
     comes: float
-    urgency: Urgency
+    urgency: Priority
     timeout: float
     stopped: tuple[str, float] | None
 
@@ -876,7 +876,7 @@ CASES = st.builds(
     Case,
     script=st.lists(st.sampled_from(STEPS), max_size=4),
     comes=MOMENTS,
-    urgency=st.sampled_from([Urgency.AHEAD, Urgency.ASKED]),
+    urgency=st.sampled_from([Priority.AHEAD, Priority.ASKED]),
     timeout=st.sampled_from([1.5, 4.0, 300.0]),
     stopped=st.none() | st.tuples(st.sampled_from(["give_up", "drop", "hurry"]), MOMENTS),
 )

@@ -18,7 +18,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from pytest_wisebot.redaction import MASK, Redactor, Secret
-from pytest_wisebot.redaction.forms import Hay, forms_of
+from pytest_wisebot.redaction.forms import SearchText, forms_of
 
 
 def in_lines(before: int, text: str) -> str:
@@ -161,7 +161,7 @@ def test_a_json_value_is_cleaned_in_each_form() -> None:
 def test_a_text_without_the_marks_has_no_form(credential: str, form: str) -> None:
     """The quick look never says no where the pattern would match: a credential is not missed for speed."""
     shown = FORMS[form](credential)
-    hay = Hay.of(shown)
+    hay = SearchText.of(shown)
 
     for item in forms_of(credential):
         if any(item.spans(shown)):
@@ -210,7 +210,7 @@ def test_no_text_makes_cleaning_slow(text: str) -> None:
 def test_marks_are_what_makes_it_fast() -> None:
     """A megabyte without a mark is looked through, and no pattern runs on it."""
     forms = list(forms_of("CANARY-0123456789"))
-    hay = Hay.of("plain words and numbers 0123456789 " * 30_000)
+    hay = SearchText.of("plain words and numbers 0123456789 " * 30_000)
 
     assert forms
     assert not any(form.may_be_in(hay) for form in forms)

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from pytest_wisebot.journal import moment
+from pytest_wisebot.event_log import moment
 from pytest_wisebot.report.conclusion import Baseline, Conclusion, concluded
+from pytest_wisebot.report.log_reader import model_of
 from pytest_wisebot.report.model import Model
-from pytest_wisebot.report.reading import model_of
 
 NOON = 1_764_331_200.0  # 2025-11-28 12:00 UTC
 

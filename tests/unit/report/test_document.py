@@ -8,7 +8,7 @@ from typing import Any
 
 import jsonschema
 
-from pytest_wisebot.limits import Gate, Limits
+from pytest_wisebot.gate_config import Gate, Limits
 from pytest_wisebot.report.document import FORMAT, json_report
 
 

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from pytest_wisebot.limits import Gate, Limits
+from pytest_wisebot.gate_config import Gate, Limits
 from pytest_wisebot.report.gate import judge
-from pytest_wisebot.report.reading import model_of
-from pytest_wisebot.report.verdict import Row, State, Word
+from pytest_wisebot.report.log_reader import model_of
+from pytest_wisebot.report.verdict import GateRule, GateStatus, RuleState
 
 
-def row(log: Any, title: str, baseline: Any = None, **end: Any) -> Row:
+def row(log: Any, title: str, baseline: Any = None, **end: Any) -> GateRule:
     """The one rule of this title."""
     (found,) = (one for one in log.concluded(baseline, **end).verdict.rows if one.title == title)
-    assert isinstance(found, Row)
+    assert isinstance(found, GateRule)
     return found
 
 
@@ -34,7 +34,7 @@ def gate(**limits: Any) -> dict[str, Any]:
 def test_pytest_s_own_codes_stay(log: Any, code: int, words: str) -> None:
     """An interrupted session has no verdict, whatever passed before."""
     verdict = log().test("test_a").concluded(exitstatus=code, without_gate=code).verdict
-    assert (verdict.word, verdict.code) == (Word.NO_VERDICT, code)
+    assert (verdict.word, verdict.code) == (GateStatus.NO_VERDICT, code)
     assert verdict.reasons[0].measured == words
 
 
@@ -42,7 +42,7 @@ def test_a_session_that_was_killed_has_no_verdict(log: Any) -> None:
     """Its log has no end, and tests that never reported."""
     one = log(selected=["test_it.py::test_a", "test_it.py::test_b"]).test("test_a")
     verdict = one.concluded(ended=False).verdict
-    assert (verdict.word, verdict.code) == (Word.NO_VERDICT, 11)
+    assert (verdict.word, verdict.code) == (GateStatus.NO_VERDICT, 11)
     assert [reason.rule for reason in verdict.reasons] == ["session", "tests without a report"]
 
 
@@ -69,7 +69,7 @@ def test_one_kept_run_among_many_opens_no_gate(log: Any) -> None:
 def test_a_session_that_nobody_asked_to_judge_is_not_judged(log: Any) -> None:
     """Its rules are measured all the same."""
     verdict = log(gated=False).test("test_a", "failed").concluded().verdict
-    assert (verdict.word, verdict.code) == (Word.NOT_GATED, 0)
+    assert (verdict.word, verdict.code) == (GateStatus.NOT_GATED, 0)
     assert [str(one.state) for one in verdict.rows] == ["closed", "ok"]
 
 
@@ -130,7 +130,7 @@ def test_the_slowest_runs_are_few(log: Any) -> None:
     one = log(gate=gate(p95_seconds=2.0, max_seconds=2.0))
     for number in range(20):
         one.test(f"test_{number}", run={"seconds": 9.0 if number == 7 else 1.0})
-    assert row(one, "triage: p95") == Row("p95", "at most 2 s", "1 s (20 runs)", workflow="triage")
+    assert row(one, "triage: p95") == GateRule("p95", "at most 2 s", "1 s (20 runs)", workflow="triage")
     assert row(one, "triage: slowest run").measured == "9 s (20 runs)"
     assert one.concluded().verdict.code == 1
 
@@ -148,7 +148,7 @@ def test_what_this_package_itself_has_delayed_closes_no_gate(log: Any) -> None:
     """A limit that was missed by less than its own lag is not judged."""
     one = log(gate=gate(max_seconds=2.0)).test("test_a", run={"seconds": 2.1, "lag": 0.3})
     late = row(one, "triage: slowest run")
-    assert (late.state, late.code) == (State.NOT_JUDGED, 0)
+    assert (late.state, late.code) == (RuleState.NOT_JUDGED, 0)
     assert late.measured == "2.1 s (1 run); pytest-wisebot itself was up to 0.3 s late"
 
 
@@ -167,13 +167,13 @@ def test_a_drop_is_told_where_there_are_enough_tests(log: Any) -> None:
     """Twenty tests can show five points; three cannot, and that is what is said."""
     held: dict[str, Any] = {"gate": gate(min_pass_rate=0.5, max_pass_rate_drop=0.05)}
     dropped = row(suite(log, 20, 2, **held), "triage: pass rate", suite(log, 20))
-    assert (dropped.state, dropped.wanted) == (State.CLOSED, "at most 5 points below the baseline's")
+    assert (dropped.state, dropped.wanted) == (RuleState.CLOSED, "at most 5 points below the baseline's")
     assert dropped.measured == "90% (18 of 20), baseline 100% (20 of 20)"
-    assert row(suite(log, 20, 1, **held), "triage: pass rate", suite(log, 20)).state == State.OK
+    assert row(suite(log, 20, 1, **held), "triage: pass rate", suite(log, 20)).state == RuleState.OK
     few = row(suite(log, 3, 1, **held), "triage: pass rate", suite(log, 3))
-    assert few.state == State.NOT_JUDGED
+    assert few.state == RuleState.NOT_JUDGED
     assert few.measured.endswith("; too few to say: 3 tests, and it takes 20 to tell 5 points")
-    assert row(suite(log, 3, **held), "triage: pass rate", suite(log, 3)).state == State.OK
+    assert row(suite(log, 3, **held), "triage: pass rate", suite(log, 3)).state == RuleState.OK
 
 
 def test_growth_is_told_where_there_are_enough_runs(log: Any) -> None:
@@ -186,7 +186,7 @@ def test_growth_is_told_where_there_are_enough_runs(log: Any) -> None:
     assert row(slow, "triage: p95", suite(log, 20)).measured == "1.3 s, baseline 1 s (+30%)"
     assert slow.concluded(suite(log, 20)).verdict.code == 1
     doubtful = row(few, "triage: p95", suite(log, 20))
-    assert doubtful.state == State.NOT_JUDGED
+    assert doubtful.state == RuleState.NOT_JUDGED
     assert doubtful.measured.endswith("too few to say: 1 live run, and a p95 takes 20")
 
 
@@ -254,10 +254,10 @@ def test_marks_that_no_run_was_used_under_are_counted(log: Any) -> None:
     one = log().test("test_a").plain("test_b", unused_mark=True).plain("test_c", unused_mark=True).plain("test_d")
     found = row(one, "wisebot marks")
     assert found.measured == "2 tests under a wisebot mark used no run: test_it.py::test_b, test_it.py::test_c"
-    assert found.state is State.NOT_JUDGED
+    assert found.state is RuleState.NOT_JUDGED
     assert one.concluded().verdict.code == 0
     alone = log().plain("test_b", unused_mark=True).concluded().verdict
-    assert (alone.word, alone.code) == (Word.NO_VERDICT, 11)
+    assert (alone.word, alone.code) == (GateStatus.NO_VERDICT, 11)
 
 
 def test_a_test_that_used_a_run_in_one_shard_is_not_counted(log: Any) -> None:

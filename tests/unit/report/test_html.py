@@ -16,8 +16,8 @@ from syrupy.assertion import SnapshotAssertion
 from pytest_wisebot.report.baseline import compare
 from pytest_wisebot.report.gate import judge
 from pytest_wisebot.report.html import html_report
+from pytest_wisebot.report.log_reader import model_of
 from pytest_wisebot.report.model import Model
-from pytest_wisebot.report.reading import model_of
 
 MADE_UP = Path(__file__).parents[2] / "benchmarks" / "made_up.py"
 

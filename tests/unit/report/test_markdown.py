@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_wisebot.limits import Gate, Limits
+from pytest_wisebot.gate_config import Gate, Limits
 from pytest_wisebot.report.markdown import MOST_BYTES, markdown_report
 
 WHOLE = """\

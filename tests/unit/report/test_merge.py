@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_wisebot.journal import event_line
+from pytest_wisebot.event_log import event_line
 from pytest_wisebot.report.__main__ import main
 from pytest_wisebot.report.merge import names
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from pytest_wisebot.journal import event_line
-from pytest_wisebot.limits import Gate, Limits
+from pytest_wisebot.event_log import event_line
+from pytest_wisebot.gate_config import Gate, Limits
 from pytest_wisebot.report.__main__ import main
 from pytest_wisebot.report.baseline import Comparison, compare
 from pytest_wisebot.report.conclusion import concluded

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from pytest_wisebot.journal import moment
-from pytest_wisebot.limits import Gate, Limits
+from pytest_wisebot.event_log import moment
+from pytest_wisebot.gate_config import Gate, Limits
+from pytest_wisebot.report.log_reader import model_of
 from pytest_wisebot.report.model import Trials, outcome_counts, pass_rate
-from pytest_wisebot.report.reading import model_of
 
 
 def test_a_test_has_the_runs_that_it_named_and_those_that_were_made_for_it(log: Any) -> None:

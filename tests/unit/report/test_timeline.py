@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_wisebot.report.axis import MOST_TICKS, Axis
 from pytest_wisebot.report.model import Model, Run, Session, Test
-from pytest_wisebot.report.scale import MOST_TICKS, Scale
 from pytest_wisebot.report.timeline import AREA, HIGHEST, MARK, Bar, Group, Stretch, bar_title, timeline
 
 MOMENT = st.integers(0, 3000).map(lambda tenths: tenths / 10)
@@ -120,13 +120,13 @@ def test_the_title_of_a_bar_tells_what_is_to_be_known() -> None:
 )
 def test_an_axis_has_round_marks(span: float, labels: list[str]) -> None:
     """Marks stand at numbers that people count by, in one way of writing."""
-    assert [tick.label for tick in Scale(span).ticks] == labels
+    assert [tick.label for tick in Axis(span).ticks] == labels
 
 
 @given(st.floats(1e-4, 1e7))
 def test_an_axis_has_few_marks(span: float) -> None:
     """Of whatever length: at least two marks, no more than it bears, in order, within it."""
-    ticks = Scale(span).ticks
+    ticks = Axis(span).ticks
     assert 2 <= len(ticks) <= MOST_TICKS + 1
     assert [tick.at for tick in ticks] == sorted({tick.at for tick in ticks})
     assert ticks[-1].at <= 100

@@ -8,17 +8,17 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_wisebot.snapshots.align import Effort, common_head, common_tail, equal_runs
+from pytest_wisebot.snapshots.align import Budget, common_head, common_tail, equal_runs
 
 FEW = st.lists(st.integers(0, 4), max_size=14)
 MANY = st.lists(st.integers(0, 60), max_size=160)
 
 
-def kept(left: Sequence[int], right: Sequence[int], effort: Effort | None = None) -> int:
+def kept(left: Sequence[int], right: Sequence[int], effort: Budget | None = None) -> int:
     """How many items the runs keep, once it is sure that they are runs: equal, in order, and apart."""
     end = other_end = -1
     items = 0
-    for at, other, size in equal_runs(left, right, effort or Effort()):
+    for at, other, size in equal_runs(left, right, effort or Budget()):
         assert size > 0
         assert at >= end
         assert other >= other_end
@@ -48,13 +48,13 @@ def test_as_many_items_as_can_be_are_kept(left: list[int], right: list[int]) -> 
 def test_what_is_kept_is_equal_and_in_order(left: list[int], right: list[int]) -> None:
     """For longer lists the runs are runs, too, and all that is equal of equal lists is one."""
     kept(left, right)
-    assert equal_runs(left, left, Effort()) == ([(0, 0, len(left))] if left else [])
+    assert equal_runs(left, left, Budget()) == ([(0, 0, len(left))] if left else [])
 
 
 @given(MANY, MANY)
 def test_without_effort_the_runs_are_still_true(left: list[int], right: list[int]) -> None:
     """Where no step is left, less is found and nothing wrong."""
-    assert kept(left, right, Effort(0)) <= kept(left, right)
+    assert kept(left, right, Budget(0)) <= kept(left, right)
 
 
 @given(st.text("ab", max_size=50), st.text("ab", max_size=50))
@@ -73,6 +73,6 @@ def test_lists_with_nothing_in_order_cost_a_bounded_effort() -> None:
     """A hundred thousand items drawn from two: the search for the shortest edit ends, and what is in place is kept."""
     chance = random.Random(3)
     left, right = ([chance.randrange(2) for _ in range(100_000)] for _ in range(2))
-    effort = Effort()
+    effort = Budget()
     assert kept(left, right, effort) >= sum(one == other for one, other in zip(left, right, strict=True))
     assert effort.left > 3_000_000

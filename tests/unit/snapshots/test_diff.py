@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_wisebot.snapshots.diff import diff_lines
-from pytest_wisebot.snapshots.strict import dumps
+from pytest_wisebot.snapshots.json_codec import dumps
 
 TICKETS = [
     {"id": f"T-{number}", "category": ("billing", "shipping", "other")[number % 3], "score": number / 10}

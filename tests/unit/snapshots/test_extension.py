@@ -11,9 +11,9 @@ from syrupy.data import Snapshot, SnapshotCollection
 from syrupy.location import PyTestLocation
 
 from pytest_wisebot.snapshots.extension import WorkflowSnapshotExtension
-from pytest_wisebot.snapshots.places import is_told, name_of_test, place_of, possible_names
-from pytest_wisebot.snapshots.received import Received
-from pytest_wisebot.snapshots.strict import NotJsonError
+from pytest_wisebot.snapshots.json_codec import NotJsonError
+from pytest_wisebot.snapshots.naming import is_told, name_of_test, place_of, possible_names
+from pytest_wisebot.snapshots.serialize import SerializedValue
 
 
 def item(name: str, parts: list[str] | None = None, params: list[str] | None = None, *marks: str) -> Any:
@@ -134,12 +134,12 @@ def test_it_matches_by_value() -> None:
     """However the file is written; but nothing that breaks its rule, and nothing that is no JSON."""
     matches = WorkflowSnapshotExtension().matches
     text = '{\n  "a": 1\n}\n'
-    assert matches(serialized_data=Received.of(text), snapshot_data=text)
-    assert matches(serialized_data=Received.of(text), snapshot_data='{"a":1}')
-    assert not matches(serialized_data=Received.of(text), snapshot_data='{"a": 1.0}')
-    assert not matches(serialized_data=Received.of(text), snapshot_data='{"a": 1')
-    assert not matches(serialized_data=Received.of(text), snapshot_data="[" * 100_000)
-    assert not matches(serialized_data=Received.of(text, {("a",): "IsInt()"}), snapshot_data=text)
+    assert matches(serialized_data=SerializedValue.of(text), snapshot_data=text)
+    assert matches(serialized_data=SerializedValue.of(text), snapshot_data='{"a":1}')
+    assert not matches(serialized_data=SerializedValue.of(text), snapshot_data='{"a": 1.0}')
+    assert not matches(serialized_data=SerializedValue.of(text), snapshot_data='{"a": 1')
+    assert not matches(serialized_data=SerializedValue.of(text), snapshot_data="[" * 100_000)
+    assert not matches(serialized_data=SerializedValue.of(text, {("a",): "IsInt()"}), snapshot_data=text)
 
 
 def test_it_can_be_used_by_syrupys_own_fixture(tmp_path: Path) -> None:

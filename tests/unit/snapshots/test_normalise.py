@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from pytest_wisebot.snapshots.normalise import Habits, normalise
-from pytest_wisebot.snapshots.strict import dumps
+from pytest_wisebot.snapshots.json_codec import dumps
+from pytest_wisebot.snapshots.normalise import NormaliserConfig, normalise
 
 A = "6f1c2d3e-1111-4222-8333-444455556666"
 B = "0b9d8c7a-aaaa-4bbb-9ccc-dddddddddddd"
@@ -484,7 +484,7 @@ def test_keys_of_the_project() -> None:
         "empty": {"requestId": ""},
     }
 
-    assert normalise(value, habits=Habits(keys={"requestId": "request"})) == {
+    assert normalise(value, habits=NormaliserConfig(keys={"requestId": "request"})) == {
         "requestId": "<request:1>",
         "rows": [
             {"REQUESTID": "<request:2>"},
@@ -500,7 +500,7 @@ def test_keys_of_the_project() -> None:
 
 def test_keys_of_the_project_are_matched_as_a_whole() -> None:
     """``request`` is not ``requestId``, and what equals an input is volatile all the same: the project says so."""
-    habits = Habits(keys={"request": "request"})
+    habits = NormaliserConfig(keys={"request": "request"})
 
     assert normalise({"requestId": "r-1", "request": "told"}, inputs=["told"], habits=habits) == {
         "requestId": "r-1",
@@ -510,7 +510,7 @@ def test_keys_of_the_project_are_matched_as_a_whole() -> None:
 
 def test_patterns_of_the_project() -> None:
     """A pattern replaces whole texts and parts of them, keeps identity, also where it equals an input."""
-    habits = Habits(patterns={"ticket": r"\bT-\d+\b", "batch": r"^batch/.*$"})
+    habits = NormaliserConfig(patterns={"ticket": r"\bT-\d+\b", "batch": r"^batch/.*$"})
 
     assert normalise(
         {"a": "T-7", "b": "T-9 after T-7 and T-1", "c": "batch/x/y", "d": "a batch/x/y", "e": "for T-1", "T-9": 1},
@@ -528,17 +528,17 @@ def test_patterns_of_the_project() -> None:
 
 def test_patterns_of_the_project_find_nothing_in_placeholders() -> None:
     """A greedy pattern breaks nothing that stands for something else, in the first pass or in the second."""
-    habits = Habits(patterns={"number": r"\d+", "word": "[a-z]*"})
-    once = normalise({"text": f"7 of {SIGNED} <uuid:12> x7"}, habits=Habits(patterns={"number": r"\d+"}))
+    habits = NormaliserConfig(patterns={"number": r"\d+", "word": "[a-z]*"})
+    once = normalise({"text": f"7 of {SIGNED} <uuid:12> x7"}, habits=NormaliserConfig(patterns={"number": r"\d+"}))
 
     assert normalise("7 <uuid:12>", habits=habits) == "<number:1> <uuid:12>"
     assert once["text"].endswith("<uuid:12> x<number:1>")
-    assert normalise(once, habits=Habits(patterns={"number": r"\d+"})) == once
+    assert normalise(once, habits=NormaliserConfig(patterns={"number": r"\d+"})) == once
 
 
 def test_a_pattern_of_the_project_may_cut_a_word() -> None:
     """What stands alone once a pattern has cut a word in two is recognised at once, not in the second pass."""
-    habits = Habits(patterns={"ending": "word$"})
+    habits = NormaliserConfig(patterns={"ending": "word$"})
 
     assert normalise("run_abc123word", run_id="run_abc123", habits=habits) == "<run-id><ending:1>"
 
@@ -546,7 +546,7 @@ def test_a_pattern_of_the_project_may_cut_a_word() -> None:
 def test_a_pattern_that_is_none_is_refused() -> None:
     """The error names the pattern and what is wrong with it."""
     with pytest.raises(ValueError, match="pattern") as raised:
-        normalise({}, habits=Habits(patterns={"ticket": "T-(\\d+"}))
+        normalise({}, habits=NormaliserConfig(patterns={"ticket": "T-(\\d+"}))
 
     assert str(raised.value) == (
         "the pattern 'ticket' is no regular expression: 'T-(\\\\d+' (missing ), unterminated subpattern at position 2)"
@@ -558,19 +558,19 @@ def test_what_the_project_keeps(keep: str) -> None:
     """A JSON path, or the name of a key at any depth, keeps the values there, and no other."""
     value = {"rows": [{"id": A, "by": A}]}
 
-    assert normalise(value, habits=Habits(keep=(keep,))) == {"rows": [{"id": A, "by": "<uuid:1>"}]}
+    assert normalise(value, habits=NormaliserConfig(keep=(keep,))) == {"rows": [{"id": A, "by": "<uuid:1>"}]}
 
 
 def test_what_is_kept_is_kept_with_all_it_holds() -> None:
     """An object that is kept stays to its leaves; a key's name is compared exactly."""
     value = {"raw": {"at": A, A: [B]}, "Raw": A, "rows": [[A], [B]]}
 
-    assert normalise(value, habits=Habits(keep=("raw", "rows[1]"))) == {
+    assert normalise(value, habits=NormaliserConfig(keep=("raw", "rows[1]"))) == {
         "raw": {"at": A, A: [B]},
         "Raw": "<uuid:1>",
         "rows": [["<uuid:1>"], [B]],
     }
-    assert normalise(value, habits=Habits(keep=("$",))) == value
+    assert normalise(value, habits=NormaliserConfig(keep=("$",))) == value
 
 
 def test_what_is_skipped_stays() -> None:

@@ -15,8 +15,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_wisebot.snapshots.normalise import Habits, normalise
-from pytest_wisebot.snapshots.strict import dumps
+from pytest_wisebot.snapshots.json_codec import dumps
+from pytest_wisebot.snapshots.normalise import NormaliserConfig, normalise
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -202,8 +202,10 @@ NASTY = st.recursive(
 )
 HABITS = st.sampled_from(
     [
-        Habits(),
-        Habits(keys={"requestid": "request"}, patterns={"word": "wor(d)", "seven": "7+"}, keep=("kept", "[0].x")),
+        NormaliserConfig(),
+        NormaliserConfig(
+            keys={"requestid": "request"}, patterns={"word": "wor(d)", "seven": "7+"}, keep=("kept", "[0].x")
+        ),
     ]
 )
 
@@ -213,7 +215,9 @@ HABITS = st.sampled_from(
 
 @settings(max_examples=400)
 @given(NASTY, st.none() | NASTY, st.sampled_from([None, "run_abc123", "7", PIECES[0]]), HABITS)
-def test_what_is_normalised_stays_as_it_is(value: Any, inputs: Any, run_id: str | None, habits: Habits) -> None:
+def test_what_is_normalised_stays_as_it_is(
+    value: Any, inputs: Any, run_id: str | None, habits: NormaliserConfig
+) -> None:
     """Normalising twice is normalising once, whatever stands beside what, for any inputs, run id and habits."""
     once = normalise(value, inputs=inputs, run_id=run_id, habits=habits)
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_wisebot.snapshots.json_codec import NotJsonError, dumps
 from pytest_wisebot.snapshots.shape import shape_of
-from pytest_wisebot.snapshots.strict import NotJsonError, dumps
 
 KEYS = st.sampled_from(["a", "b", "b?", "c??", ""])
 JSON = st.recursive(

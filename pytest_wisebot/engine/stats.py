@@ -1,0 +1,157 @@
+"""The numbers of a session: what its runs took and cost, and how many of them nobody waited for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+from ..errors import ConfigurationError, NotRun, NotStarted, RecordingNotFound, Rejected
+from ..runs import WorkflowRun
+from .jobs import Job, Mark
+from .values import Ended
+
+
+@dataclass(frozen=True, slots=True)
+class StatsSnapshot:
+    """What the end of a session says of its runs.
+
+    Attributes:
+        seconds: of each workflow's runs that ended with a verdict, how long each took.
+        durations: by the key of a declared test, its workflow and how long its run took.
+        wall: seconds in which at least one run was asked for and had not ended.
+        without_verdict: runs that ended with an infrastructure error.
+        retries: attempts beyond the first of each run.
+        back_off: seconds that runs waited between their attempts, all added.
+        not_run: how many were stopped before they were sent, by the reason.
+        kept: runs that were made earlier and kept, by their source.
+        not_awaited: runs that were sent and that no test waited for to their end. They may have happened.
+        drifted: whose runs are not what was recorded, by the runs' references.
+        contradictory: likewise whose answers contradict their own ``ok: true``.
+    """
+
+    seconds: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    durations: Mapping[str, tuple[str, float]] = field(default_factory=dict)
+    wall: float = 0.0
+    without_verdict: int = 0
+    retries: int = 0
+    back_off: float = 0.0
+    not_run: Mapping[str, int] = field(default_factory=dict)
+    kept: Mapping[str, int] = field(default_factory=dict)
+    not_awaited: int = 0
+    drifted: Mapping[str, str] = field(default_factory=dict)
+    contradictory: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def runs(self) -> int:
+        """Runs that ended with a verdict."""
+        return sum(map(len, self.seconds.values()))
+
+    @property
+    def run_time(self) -> float:
+        """Seconds that all runs took, added."""
+        return sum(chain.from_iterable(self.seconds.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How far a session's runs are at one moment.
+
+    Attributes:
+        done: runs that have ended, in whatever way.
+        running: runs of which an attempt is under way.
+        waiting: runs that have not begun, and those between two attempts.
+        cap: how many attempts may be under way at once, just now.
+        resumes_in: seconds until back-off lets the next one begin; None when it does not hold anybody.
+        oldest: workflow of the run that has been under way longest.
+        age: seconds since that run began.
+        awaited: how many unfinished runs a test waits for.
+    """
+
+    done: int = 0
+    running: int = 0
+    waiting: int = 0
+    cap: int = 0
+    resumes_in: float | None = None
+    oldest: str | None = None
+    age: float = 0.0
+    awaited: int = 0
+
+
+class Stats:
+    """Writes down how runs end, and keeps no result."""
+
+    def __init__(self) -> None:
+        self.done = 0
+        self.back_off = 0.0
+        self._open = 0
+        self._since = 0.0
+        self._wall = 0.0
+        self._seconds: dict[str, list[float]] = {}
+        self._durations: dict[str, tuple[str, float]] = {}
+        self._without_verdict = 0
+        self._retries = 0
+        self._not_run: Counter[str] = Counter()
+        self._kept: Counter[str] = Counter()
+        self._marks: list[Mark] = []
+        self._drifted: dict[str, str] = {}
+        self._contradictory: dict[str, str] = {}
+
+    def begin(self, now: float, runs: int = 1) -> None:
+        """So many runs are asked for."""
+        if not self._open:
+            self._since = now
+        self._open += runs
+
+    def leave(self, now: float) -> None:
+        """One of them is not asked for any more, or has ended: time in which none is open is nobody's waiting."""
+        self._open -= 1
+        if not self._open:
+            self._wall += now - self._since
+
+    def sent(self, job: Job) -> None:
+        """A request has begun to go out."""
+        if not job.mark.sent:
+            job.mark.sent = True
+            self._marks.append(job.mark)
+
+    def end(self, job: Job, ended: Ended, now: float, *, given_up: bool) -> None:
+        """A run ended."""
+        self.leave(now)
+        self.done += 1
+        self._retries += max(0, job.flight.attempts - 1)
+        job.mark.ended = not given_up
+        if ended.drift:
+            self._drifted[ended.reference] = f"{job.request.workflow}: {job.request.occurrence}"
+        outcome = ended.outcome
+        if isinstance(outcome, WorkflowRun) and outcome.contradiction:
+            self._contradictory[ended.reference] = f"{job.request.workflow}: {job.request.occurrence}"
+        if isinstance(outcome, NotStarted | Rejected | NotRun):
+            job.mark.sent = False  # by the contract no run came of it
+        if isinstance(outcome, WorkflowRun) and outcome.is_kept:
+            self._kept[outcome.source] += 1
+        elif isinstance(outcome, WorkflowRun):
+            self._seconds.setdefault(outcome.workflow, []).append(outcome.elapsed)
+            if job.key:
+                self._durations[job.key] = (outcome.workflow, outcome.elapsed)
+        elif isinstance(outcome, NotRun):
+            self._not_run[outcome.reason] += 1
+        elif not isinstance(outcome, ConfigurationError | RecordingNotFound) and not given_up:
+            self._without_verdict += 1
+
+    def numbers(self, now: float) -> StatsSnapshot:
+        """All of it, as it stands at this moment."""
+        return StatsSnapshot(
+            seconds={workflow: tuple(seconds) for workflow, seconds in self._seconds.items()},
+            durations=dict(self._durations),
+            wall=self._wall + (now - self._since if self._open else 0.0),
+            without_verdict=self._without_verdict,
+            retries=self._retries,
+            back_off=self.back_off,
+            not_run=dict(self._not_run),
+            kept=dict(self._kept),
+            not_awaited=sum(mark.sent and not (mark.awaited and mark.ended) for mark in self._marks),
+            drifted=dict(self._drifted),
+            contradictory=dict(self._contradictory),
+        )

@@ -1,0 +1,116 @@
+"""The section "wisebot runs" of a failing test: what was asked, what came, and the commands that repeat it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ConfigurationError, InfrastructureError, WisebotError
+from ..runs import RunRequest, WorkflowRun, brief, readable_json
+from .run_storage import age
+
+if TYPE_CHECKING:
+    from ..engine.values import Ended
+    from .run_tracker import RequestedRun
+
+SECTION = "wisebot runs"
+
+LONGEST = 1000
+"""Characters of an input bag or a response that the section shows; ``-vv`` shows them whole."""
+
+LONGEST_COMMAND = 10_000
+"""Characters of a command that the section shows. Linux takes 128 KiB for an argument, and nobody reads as much."""
+
+MOST_RUNS = 5
+"""Runs of one test that the section shows in full, those that failed first; ``-vv`` shows all."""
+
+TracebackOf = Callable[[WorkflowRun], str]
+"""What a workflow function of the emulator raised in a run; empty when it is not known."""
+
+
+def described(asked: list[RequestedRun], traceback_of: TracebackOf, *, whole: bool) -> str:
+    """The section's text; empty when nothing was sent."""
+    # What could not be sent says all there is to say in its error.
+    sent = [one for one in asked if not isinstance(one.pending.outcome, ConfigurationError)]
+    shown = sent if whole or len(sent) <= MOST_RUNS else sorted(sent, key=_succeeded)[:MOST_RUNS]
+    blocks = ["\n".join(_lines(one, traceback_of, None if whole else LONGEST)) for one in shown]
+    if len(shown) < len(sent):
+        succeeded = sum(map(_succeeded, sent)) - sum(map(_succeeded, shown))
+        blocks.append(f"and {len(sent) - len(shown)} more runs ({succeeded} succeeded), shown by -vv")
+    return "\n\n".join(blocks)
+
+
+def _succeeded(asked: RequestedRun) -> bool:
+    outcome = asked.pending.outcome
+    return isinstance(outcome, WorkflowRun) and outcome.ok and not outcome.contradiction
+
+
+def _lines(asked: RequestedRun, traceback_of: TracebackOf, limit: int | None) -> Iterator[str]:
+    outcome = asked.pending.outcome
+    if not isinstance(outcome, WorkflowRun):
+        yield from _no_run_lines(asked.pending.request, outcome, limit)
+        return
+    yield from _run_lines(outcome, asked.pending.ended, limit)
+    if raised := traceback_of(outcome):
+        yield "  emulator: " + raised.replace("\n", "\n            ")
+
+
+def _no_run_lines(request: RunRequest, error: WisebotError | None, limit: int | None) -> Iterator[str]:
+    """A run that has not ended, or that ended without a verdict; what the error itself says stands above."""
+    attempted = error.attempted if isinstance(error, InfrastructureError) else None
+    where = f", environment {attempted.environment}" if attempted and attempted.environment else ""
+    what = f"no verdict, {type(error).__name__}" if error is not None else "not ended yet"
+    yield f"{request.workflow} over the {request.api} API{where}: {what}"
+    if attempted is not None:
+        yield f"  host:     {attempted.host} (attempts: {attempted.attempts})"
+        yield from _trace_line(attempted.trace)
+    if isinstance(error, InfrastructureError) and error.answer is not None:
+        yield f"  response: {error.answer}"
+    yield f"  inputs:   {_json(request.inputs, limit)}"
+    yield from (f"  repeat:   {_shown(command, limit)}" for command in (attempted.commands if attempted else ()))
+
+
+def _run_lines(run: WorkflowRun, ended: Ended | None, limit: int | None) -> Iterator[str]:
+    where = f", environment {run.environment}" if run.environment else ""
+    attempts = f", {run.attempts} attempts" if run.attempts > 1 else ""
+    yield f"{run.workflow} over the {run.api} API{where}: {'ok' if run.ok else 'failed'} ({run.source})"
+    yield f"  runId:    {run.run_id or 'none'} ({run.elapsed:.2f} s{attempts}, status {run.status_code})"
+    yield from _trace_line(ended.trace if ended is not None else "")
+    if run.contradiction:
+        yield f"  but:      ok: true, beside {run.contradiction}"
+    if run.is_kept:
+        kept_in = f", kept in {ended.kept_in}" if ended is not None and ended.kept_in else ""
+        ago = age(run.started_at, datetime.now(UTC))
+        yield f"  made:     {run.started_at:%Y-%m-%d %H:%M:%S} UTC, {ago} ago ({run.first_source}){kept_in}"
+    if ended is not None and ended.note:
+        yield f"  note:     {ended.note}"
+    yield f"  inputs:   {_json(run.inputs, limit)}"
+    if run.has_result and (run.ok or run.result is not None):
+        yield f"  result:   {_json(run.result, limit)}"
+    if run.error is not None:
+        yield f"  error:    {_json(run.error, limit)}"
+    if ended is not None and ended.drift:
+        yield "  drift:    " + "\n            ".join(ended.drift)
+    if run.extra:
+        yield f"  extra:    {_json(run.extra, limit)}"
+    yield from (f"  repeat:   {_shown(command, limit)}" for command in run.commands)
+
+
+def _trace_line(trace: str) -> Iterator[str]:
+    """By which the logs of gateways and servers name the attempt, be there a runId or not."""
+    if trace:
+        yield f"  trace:    {trace}"
+
+
+def _shown(command: str, limit: int | None) -> str:
+    """A command is whole or not there: one that was cut would do something else."""
+    if limit is None or len(command) <= LONGEST_COMMAND:
+        return command
+    return f"{len(command)} characters, shown by -vv (and in run.commands)"
+
+
+def _json(value: Any, limit: int | None) -> str:
+    if limit is None:
+        return readable_json(value, indent=2).replace("\n", "\n            ")
+    return brief(value, limit)

@@ -1,0 +1,180 @@
+"""One line that says, while a test waits, how far the runs are: on a terminal in place, elsewhere now and then.
+
+It is written to a copy of the terminal that was made while pytest captured nothing, so that no test finds it in its
+output. On a terminal it stands one line below the cursor, which stays where it was, behind pytest's own dots.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .words import readable
+
+if TYPE_CHECKING:
+    from ..engine.stats import Status
+    from ..redaction import Redactor
+
+REFRESH_SECONDS = 0.2
+"""How often the line is written anew."""
+
+PATIENCE_SECONDS = 0.5
+"""How long a test waits before the line appears, and how long it stays away after pytest has written something."""
+
+PLAIN_SECONDS = 30.0
+"""Seconds of waiting between two lines where there is no terminal."""
+
+_BELOW = "\x1bD\x1b7\r\x1b[2K"
+"""One line down, scrolling if need be; that place is kept; the line is emptied."""
+
+_BACK = "\x1b8\x1b[1A"
+"""To the kept place, and one line up: where the cursor was."""
+
+
+class StatusLine:
+    """Shows how far the runs are, from `start` to `stop`, in a thread of its own.
+
+    Silent with ``-q``, and where pytest itself has no terminal reporter or no real output.
+
+    Args:
+        config: whose session.
+        status: how far they are; None while there is nothing to tell.
+        redactor: cleans what is shown: a workflow's name may be its id, and that anything.
+    """
+
+    def __init__(self, config: pytest.Config, status: Callable[[], Status | None], redactor: Redactor) -> None:
+        self._config = config
+        self._redactor = redactor
+        self._status = status
+        self._fd: int | None = None
+        self._is_terminal = False
+        self._lock = threading.RLock()
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._waits = 0
+        self._waits_here = False
+        self._shown = False
+        self._hidden_until = 0.0
+        self._waited = 0.0
+
+    def start(self) -> None:
+        """Begins to show. Asked for while pytest captures nothing."""
+        if self._config.pluginmanager.has_plugin("terminalreporter") and self._config.get_verbosity() >= 0:
+            with suppress(OSError, ValueError, AttributeError):
+                self._fd = os.dup(sys.stdout.fileno())
+        if self._fd is not None:
+            rewrites = os.isatty(self._fd) and os.environ.get("TERM", "dumb") != "dumb"
+            self._is_terminal = rewrites and not _logs_live(self._config)
+            self._thread = threading.Thread(target=self._go_on, name="wisebot-live", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Takes the line away, and shows nothing any more."""
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join(2 * REFRESH_SECONDS)
+        with self._lock:
+            self._clear()
+            if self._fd is not None:
+                os.close(self._fd)
+                self._fd = None
+
+    def waits(self, begins: bool) -> None:
+        """A test of this process begins to wait, or has ended to: the line is gone before the test goes on."""
+        with self._lock:
+            self._waits_here = True
+            self._waits += 1 if begins else -1
+            if not self._waits:
+                self._clear()
+
+    @contextmanager
+    def hidden(self) -> Iterator[None]:
+        """Keeps the line away while something else is written."""
+        with self._lock:
+            self._clear()
+            try:
+                yield
+            finally:
+                self._hidden_until = time.monotonic() + PATIENCE_SECONDS
+
+    def _go_on(self) -> None:
+        since: float | None = None
+        while not self._ended.wait(REFRESH_SECONDS):
+            status = self._status() if self._may_wait() else None
+            now = time.monotonic()
+            with self._lock:
+                if self._ended.is_set():
+                    return
+                if status is None or not status.awaited or not self._may_wait():
+                    since = None
+                    self._clear()
+                    continue
+                since = now if since is None else since
+                self._waited += REFRESH_SECONDS
+                if self._is_terminal and now - since >= PATIENCE_SECONDS and now >= self._hidden_until:
+                    self._write(f"{_BELOW}{_fitting(self._line(status), self._columns())}{_BACK}")
+                    self._shown = True
+                elif not self._is_terminal and self._waited >= PLAIN_SECONDS:
+                    self._waited = 0.0
+                    self._write(f"\n{self._line(status)}\n")
+
+    def _line(self, status: Status) -> str:
+        return readable(self._redactor.clean(line_of(status)))
+
+    def _may_wait(self) -> bool:
+        """Whether a test may be waiting: one of this process, or, on a controller, one that only the engine knows."""
+        return self._waits > 0 or not self._waits_here
+
+    def _clear(self) -> None:
+        if self._shown:
+            self._shown = False
+            self._write(f"{_BELOW}{_BACK}")
+
+    def _write(self, text: str) -> None:
+        if self._fd is not None:
+            with suppress(OSError):  # the terminal has gone: the tests go on
+                os.write(self._fd, text.encode("utf-8", "replace"))
+
+    def _columns(self) -> int:
+        with suppress(OSError):
+            if self._fd is not None:
+                return os.get_terminal_size(self._fd).columns or 80  # a fresh pseudo terminal says 0
+        return 80
+
+
+def _logs_live(config: pytest.Config) -> bool:
+    """Whether pytest writes log records to the terminal as they come: they would be written over the line."""
+    can = config.pluginmanager.has_plugin("logging-plugin")
+    return can and (config.getoption("--log-cli-level") is not None or bool(config.getini("log_cli")))
+
+
+def line_of(status: Status) -> str:
+    """What the line says."""
+    parts = [f"{status.done} done", f"{status.running} running"]
+    if status.resumes_in is not None:
+        until = time.strftime("%H:%M:%S", time.localtime(time.time() + status.resumes_in))
+        parts.append(f"{status.waiting} waiting (back-off until {until})")
+    elif status.waiting:
+        parts.append(f"{status.waiting} waiting (cap {status.cap})")
+    if status.oldest is not None:
+        parts.append(f"oldest {status.age:.0f} s: {status.oldest}")
+    return "wisebot: " + ", ".join(parts)
+
+
+def _fitting(text: str, columns: int) -> str:
+    """As much of a text as fits into one line."""
+    fitting, width = "", 0
+    for char in text:
+        width += 2 if unicodedata.east_asian_width(char) in "WF" else 1
+        if width >= columns:
+            break
+        fitting += char
+    return fitting

@@ -1,0 +1,131 @@
+"""The trials of a test in words: a table, the interval of the pass rate, and what a demand cannot show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from ..runs import WorkflowRun
+from .passrate import TrialPolicy, interval, shown_at_best, trials_to_show
+from .report_facts import Count
+from .words import column, readable
+
+SECTION = "wisebot trials"
+
+MOST_ROWS = 50
+"""Trials that the table shows, those that did not pass first; ``-vv`` shows all."""
+
+LONGEST_WHY = 120
+"""Characters of the reason that a row shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One trial, as the table shows it."""
+
+    number: int
+    word: str
+    why: str
+    runs: tuple[str, ...]
+    seconds: float
+
+    @classmethod
+    def of(
+        cls,
+        number: int,
+        word: str,
+        report: pytest.TestReport | None,
+        runs: Sequence[WorkflowRun],
+        clean: Callable[[str], str],
+    ) -> Row:
+        """The row of a trial.
+
+        Args:
+            number: the trial's, from 1.
+            word: how it ended.
+            report: the one that says why it did not pass; None where it did.
+            runs: its runs that ended.
+            clean: takes out what nobody may see.
+        """
+        why = clean(_why(report)) if report is not None else ""
+        ids = tuple(column(run.run_id) if run.run_id else "no runId" for run in runs)
+        return cls(number, word, why, ids, sum(run.elapsed for run in runs))
+
+
+def table(count: Count, rows: Sequence[Row], shown: int | None, *, whole: bool) -> str:
+    """What became of a test's trials.
+
+    Args:
+        count: the numbers.
+        rows: the trials, in order.
+        shown: the number of the trial whose output is shown; None where that goes without saying.
+        whole: show all rows.
+    """
+    return "\n".join(_lines(count, rows, shown, whole=whole))
+
+
+def _lines(count: Count, rows: Sequence[Row], shown: int | None, *, whole: bool) -> Iterator[str]:
+    judged = count.passes + count.failures
+    yield f"{count}; {count.min_passes} of {count.trials} must pass"
+    if judged:
+        low, high = interval(count.passes, judged)
+        yield f"pass rate {_percent(count.passes / judged)}, 95% interval {_percent(low)} to {_percent(high)} (Wilson)"
+    listed = rows if whole or len(rows) <= MOST_ROWS else _most_telling(rows)
+    cells = [(str(row.number), row.word, _runs(row), f"{row.seconds:.2f} s") for row in listed]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for row, (number, word, runs, seconds) in zip(listed, cells, strict=True):
+        line = f"{number:>{widths[0]}}  {word:<{widths[1]}}  {seconds:>{widths[3]}}  {runs:<{widths[2]}}  {row.why}"
+        yield f"  {line.rstrip()}"
+    if len(listed) < len(rows):
+        yield f"  and {len(rows) - len(listed)} more trials, shown by -vv"
+    if shown is not None:
+        yield f"the failure that is shown is that of trial {shown}"
+
+
+def _most_telling(rows: Sequence[Row]) -> list[Row]:
+    first = sorted(rows, key=lambda row: (row.word == "passed", row.number))[:MOST_ROWS]
+    return sorted(first, key=lambda row: row.number)
+
+
+def _runs(row: Row) -> str:
+    if len(row.runs) <= 1:
+        return row.runs[0] if row.runs else "no run"
+    return f"{row.runs[0]} and {len(row.runs) - 1} more"
+
+
+def add_to(report: pytest.TestReport, text: str, count: Count, trial: int) -> None:
+    """Puts the table into the failure itself, so that JUnit XML has it, too; and the numbers into its short line."""
+    longrepr: Any = report.longrepr
+    crash = getattr(longrepr, "reprcrash", None)
+    if not hasattr(longrepr, "addsection"):
+        report.longrepr = f"{longrepr}\n\n{text}"
+        return
+    longrepr.addsection(SECTION, text)
+    if crash is not None and count.met is False:
+        crash.message = f"{count}, {count.min_passes} must; trial {trial}: {crash.message}"
+
+
+def doubt_about(demand: TrialPolicy) -> str:
+    """Why a demand is more than its trials can show; empty where they can."""
+    if demand.can_be_shown:
+        return ""
+    return (
+        f"{_percent(demand.rate)} is demanded, and {demand.trials} passes in {demand.trials} trials "
+        f"show no more than {_percent(shown_at_best(demand.trials))} (95% confidence); "
+        f"it takes {trials_to_show(demand.rate)} trials"
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g}%"
+
+
+def _why(report: pytest.TestReport) -> str:
+    longrepr: Any = report.longrepr
+    crash = getattr(longrepr, "reprcrash", None)
+    text = crash.message if crash is not None else longrepr[2] if isinstance(longrepr, tuple) else str(longrepr or "")
+    line = readable(next((line.strip() for line in text.splitlines() if line.strip()), ""))
+    return line if len(line) <= LONGEST_WHY else f"{line[: LONGEST_WHY - 1]}…"

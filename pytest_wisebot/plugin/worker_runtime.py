@@ -1,0 +1,141 @@
+"""The runtime of an xdist worker: a connection to the controller, which owns the engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ..errors import ConfigurationError, WisebotError
+from ..settings import Settings
+from . import xdist
+from .redact_pytest import redactor_of
+from .runtime import settings_hooks
+
+if TYPE_CHECKING:
+    from ..emulator.handle import Ready
+    from ..engine.values import CollectedTests
+    from ..workers.remote_engine import RemoteEngine
+
+
+class WorkerRuntime:
+    """Settings, emulator and engine of the controller, as one of its workers sees them.
+
+    Args:
+        config: this worker's.
+        collected: tests are being collected, and none runs yet.
+    """
+
+    def __init__(self, config: pytest.Config, *, collected: bool) -> None:
+        from ..workers.remote_engine import RemoteEngine
+
+        door, worker = xdist.door(config), xdist.worker_name(config)
+        self._config = config
+        self.redactor = redactor_of(config)
+        self.each = f"{worker}:" if door["each"] else ""
+        self._known: dict[str, Any] | WisebotError | None = None
+        self._settings: Settings | None = None
+        self._remote: RemoteEngine | ConfigurationError
+        try:
+            if door["problem"]:
+                raise ConfigurationError(f"the controller could not listen for its workers: {door['problem']}")
+            # In every mode but "each" any worker may get any test.
+            voices = 1 if door["each"] or xdist.worker_count(config) == 1 else 2
+            address = (door["host"], door["port"])
+            mask = self.redactor.add
+            self._remote = RemoteEngine(address, door["key"], worker, collected=collected, voices=voices, mask=mask)
+        except ConfigurationError as error:
+            self._remote = error
+
+    @property
+    def settings(self) -> Settings:
+        """The controller's settings.
+
+        Raises:
+            ConfigurationError: the controller has none, or cannot be reached.
+        """
+        __tracebackhide__ = True
+        return self.target
+
+    @property
+    def target(self) -> Settings:
+        """The controller's settings, those of its emulator included.
+
+        Raises:
+            ConfigurationError: the controller has none, or cannot be reached.
+        """
+        __tracebackhide__ = True
+        if self._settings is None:
+            from ..workers.protocol import settings_from_dict
+
+            self._settings = settings_from_dict(self._described()["settings"])
+            self.redactor.add(*self._settings.credentials())
+            self.redactor.follow(self._settings.redact)
+        return self._settings
+
+    @property
+    def emulator(self) -> Ready | None:
+        """Where the controller's emulator is; None without one."""
+        from ..emulator.handle import Ready
+
+        ready = self._described()["emulator"]
+        return Ready.from_dict(ready) if ready is not None else None
+
+    @property
+    def engine(self) -> RemoteEngine:
+        """The controller's engine.
+
+        Raises:
+            ConfigurationError: it cannot be reached.
+        """
+        __tracebackhide__ = True
+        if isinstance(self._remote, ConfigurationError):
+            raise self._remote.with_traceback(None) from None
+        return self._remote
+
+    @property
+    def no_ahead(self) -> str | None:
+        """Why no run starts before its test asks; None when they may."""
+        reason: str | None = self._described()["no_ahead"]
+        return reason
+
+    def collect(self, census: CollectedTests) -> None:
+        """Tells the controller which tests there are."""
+        if not isinstance(self._remote, ConfigurationError):
+            self._remote.collected(census)
+
+    def close(self) -> None:
+        """Leaves the controller."""
+        if not isinstance(self._remote, ConfigurationError):
+            self._remote.close()
+
+    def _described(self) -> dict[str, Any]:
+        """What the controller said the one time that it was asked.
+
+        Raises:
+            WisebotError: why it said nothing.
+        """
+        __tracebackhide__ = True
+        if self._known is None:
+            try:
+                self._known = self.engine.describe()
+                self._check_hooks(self._known["hooks"])
+            except WisebotError as error:
+                self._known = error
+        if isinstance(self._known, WisebotError):
+            raise self._known.with_traceback(None) from None
+        return self._known
+
+    def _check_hooks(self, known: list[str]) -> None:
+        """The controller must know every settings hook: runs would go, in silence, where the project did not want them.
+
+        Raises:
+            ConfigurationError: it does not know one that this worker has found while it collected tests.
+        """
+        unknown = [file for file in settings_hooks(self._config) if file not in known]
+        if unknown:
+            raise ConfigurationError(
+                f"pytest_wisebot_settings in {', '.join(unknown)} is not known to xdist's controller, which starts the "
+                "runs and collects no tests: put it into the conftest.py of the rootdir, or of a folder that pytest is "
+                "given"
+            )

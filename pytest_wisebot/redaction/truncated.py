@@ -1,0 +1,102 @@
+"""What a truncation leaves of a credential: its head before the dots, its tail behind them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from .forms import Span, literal_forms
+
+SHORTEST_FRAGMENT: Final = 4
+"""Characters beside a truncation from which on they are taken for a part of a credential."""
+
+_SIGNS: Final = ("...", "…", "\\u2026", " chars]", "truncated", "***", " .. ")
+_CUT: Final = re.compile(
+    r"[\[(<]?(?:\.\.\.|…|\\u2026)[\])>]?|\[\+?\d{1,9} chars\]|[\[(<]truncated[\])>]|\*{3,64}|(?<=\s)\.\.(?=\s)"
+)
+_SHAPED_HEAD: Final = re.compile(r"(?:eyJ[A-Za-z0-9_.-]{4,}|wb_live_[A-Za-z0-9_-]*)\Z")
+_SHAPED_TAIL: Final = re.compile(r"[A-Za-z0-9_.-]*")
+_LONGEST_SHAPE: Final = 2048
+
+
+class TruncatedSecrets:
+    """Finds parts of these credentials beside the places where a text was cut."""
+
+    def __init__(self, credentials: Iterable[str]) -> None:
+        forms = sorted({form for credential in credentials for form in literal_forms(credential)})
+        self._joined = "\0".join(forms)
+        self._longest = max(map(len, forms), default=0)
+
+    def spans(self, text: str) -> Iterator[Span]:
+        """Where heads, tails and middles stand."""
+        if not any(sign in text for sign in _SIGNS):
+            return
+        cuts = [cut.span() for cut in _CUT.finditer(text)]
+        starts_after = [0, *(end for _, end in cuts)]
+        ends_before = [*(start for start, _ in cuts), len(text)]
+        for index, (start, end) in enumerate(cuts):
+            head = self._head(text, starts_after[index], start)
+            shaped = _shaped_head(text, max(starts_after[index], start - _LONGEST_SHAPE), start)
+            yield from head
+            if shaped:
+                yield shaped
+                yield end, _end_of_shape(text, end, ends_before[index + 1])
+            yield from self._tail(text, end, ends_before[index + 1])
+            yield from self._middle(text, end, ends_before[index + 1], index + 1 < len(cuts))
+
+    def _head(self, text: str, first: int, last: int) -> Iterator[Span]:
+        for end in {last, _stripped_end(text, first, last)}:
+            part = text[max(first, end - self._longest) : end]
+            longest = max(filter(part.endswith, self._heads_to(part[-SHORTEST_FRAGMENT:])), key=len, default="")
+            if longest:
+                yield end - len(longest), end
+
+    def _tail(self, text: str, first: int, last: int) -> Iterator[Span]:
+        for start in {first, _stripped_start(text, first, last)}:
+            part = text[start : min(last, start + self._longest)]
+            longest = max(filter(part.startswith, self._tails_from(part[:SHORTEST_FRAGMENT])), key=len, default="")
+            if longest:
+                yield start, start + len(longest)
+
+    def _heads_to(self, end: str) -> Iterator[str]:
+        """The beginnings of the forms that end so."""
+        for at in self._places(end):
+            yield self._joined[self._joined.rfind("\0", 0, at) + 1 : at + len(end)]
+
+    def _tails_from(self, begin: str) -> Iterator[str]:
+        """The ends of the forms that begin so."""
+        for at in self._places(begin):
+            end = self._joined.find("\0", at)
+            yield self._joined[at : end if end >= 0 else None]
+
+    def _places(self, part: str) -> Iterator[int]:
+        at = self._joined.find(part) if len(part) == SHORTEST_FRAGMENT else -1
+        while at >= 0:
+            yield at
+            at = self._joined.find(part, at + 1)
+
+    def _middle(self, text: str, first: int, last: int, cut: bool) -> Iterator[Span]:
+        """What stands between two cuts, when the whole of it is a part of a credential."""
+        start, end = _stripped_start(text, first, last), _stripped_end(text, first, last)
+        if cut and SHORTEST_FRAGMENT <= end - start <= self._longest and text[start:end] in self._joined:
+            yield start, end
+
+
+def _shaped_head(text: str, first: int, last: int) -> Span | None:
+    part = text[first:last]
+    found = _SHAPED_HEAD.search(part) if "eyJ" in part or "wb_live_" in part else None
+    return (first + found.start(), last) if found else None
+
+
+def _end_of_shape(text: str, first: int, last: int) -> int:
+    found = _SHAPED_TAIL.match(text, first, last)
+    return found.end() if found else first
+
+
+def _stripped_end(text: str, first: int, last: int) -> int:
+    return last - 1 if last > first and text[last - 1] in " \t\n" else last
+
+
+def _stripped_start(text: str, first: int, last: int) -> int:
+    return first + 1 if first < last and text[first] in " \t\n" else first

@@ -1,0 +1,84 @@
+"""What a project redacts of its own, beside the credentials: the ``[redact]`` table of ``wisebot.toml``."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from .forms import Span
+from .jsonpath import Path, Pattern, Wild
+from .secret import REDACTED
+
+PARTS: Final = ("result", "error")
+"""The parts of an answer from which a path is looked for, before it is from the answer itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redact:
+    """What is redacted although it is no credential, a customer's e-mail address for instance.
+
+    It is redacted once, when an answer is read: a test sees `REDACTED` itself in its place, a number's and a null's
+    included, and so do the recording, the report and the snapshot. What a test sends stays as it is.
+
+    Attributes:
+        keys: names of keys, in any letter case: what stands under them is redacted, whatever it is.
+        patterns: regular expressions: what they match is redacted, in every text.
+        paths: places in a run's answer, such as ``result.customer.email`` or ``items[*].email``.
+    """
+
+    keys: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+
+
+class Project:
+    """A project's `Redact`, ready for use."""
+
+    def __init__(self, redact: Redact) -> None:
+        self.keys = frozenset(key.casefold() for key in redact.keys)
+        self._paths = tuple(Pattern.parse(path) for path in redact.paths)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of sets that a later Python may read otherwise
+            self.patterns = tuple(re.compile(pattern) for pattern in redact.patterns)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it says nothing at all."""
+        return not (self.keys or self._paths or self.patterns)
+
+    def spans(self, text: str) -> Iterator[Span]:
+        """Where a pattern matches something."""
+        for pattern in self.patterns:
+            yield from (found.span() for found in pattern.finditer(text) if found.end() > found.start())
+
+    def without_paths(self, answer: Mapping[str, Any]) -> dict[str, Any]:
+        """An answer with the values at the paths redacted; what they do not meet is shared, not copied."""
+        meant: set[Path] = set()
+        for pattern in self._paths:
+            meant |= {path for path in pattern.found_in(answer) if path}
+            if pattern.steps[:1] != (Wild.DEPTH,):  # which looks into the parts already
+                meant |= {(part, *path) for part in PARTS if part in answer for path in pattern.found_in(answer[part])}
+        redacted: dict[str, Any] = _redacted(answer, _tree(meant))
+        return redacted
+
+
+def _tree(paths: Iterable[Path]) -> dict[str | int, Any]:
+    """The paths as one tree; where a path leads through another's end, the shorter one decides."""
+    tree: dict[str | int, Any] = {}
+    for path in sorted(paths, key=len, reverse=True):
+        place = tree
+        for step in path[:-1]:
+            place = place.setdefault(step, {})
+        place[path[-1]] = {}
+    return tree
+
+
+def _redacted(value: Any, tree: Mapping[str | int, Any]) -> Any:
+    """A copy with the ends of the tree redacted."""
+    copied: Any = dict(value) if isinstance(value, Mapping) else list(value)
+    for step, below in tree.items():
+        copied[step] = _redacted(copied[step], below) if below else REDACTED
+    return copied

@@ -1,0 +1,239 @@
+"""From what a test compares to the text that a snapshot file holds: cleaned, exact, and without what differs each time.
+
+What no JSON can hold, and a rule or an exclusion that speaks of nothing, is an error and no difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Self
+
+from ..redaction.jsonpath import Path, Pattern
+from ..runs import WorkflowRun, brief, says_failed
+from .json_codec import dumps
+from .normalise import NormaliserConfig, normalise
+from .rules import apply_rules, exclude
+from .shape import shape_of
+
+ASKABLE = "name=, rules=, exclude=, shape= and failed="
+"""What a test may say of one comparison."""
+
+
+@dataclass(frozen=True)
+class ComparisonOptions:
+    """What a test says of one comparison.
+
+    Attributes:
+        rules: paths and what the values there must equal; the rule's text is stored in their place.
+        exclude: paths of values that are no part of the snapshot.
+        shape: structure and types are compared alone.
+        failed: a run that failed may be recorded.
+    """
+
+    rules: Mapping[str, object] = field(default_factory=dict)
+    exclude: tuple[str, ...] = ()
+    shape: bool = False
+    failed: bool = False
+
+    @classmethod
+    def checked(cls, *, rules: object, exclude: object, shape: object, failed: object) -> Self:
+        """The arguments of a call.
+
+        Raises:
+            TypeError: one is of another type than it has to be; the message names it.
+        """
+        for name, value in (("shape", shape), ("failed", failed)):
+            if not isinstance(value, bool):
+                raise TypeError(f"workflow_snapshot: {name}= is True or False, got {value!r}")
+        if shape and rules:
+            raise TypeError("workflow_snapshot: shape=True compares no values, so that rules= has nothing to judge")
+        return cls(_checked_rules(rules), _checked_paths(exclude), bool(shape), bool(failed))
+
+
+def _checked_rules(rules: object) -> Mapping[str, object]:
+    if rules is None:
+        return {}
+    if not isinstance(rules, Mapping):
+        raise TypeError(f"workflow_snapshot: rules= maps paths to what the values there must equal, got {rules!r}")
+    for path in rules:
+        if not isinstance(path, str):
+            raise TypeError(f"workflow_snapshot: a path in rules= is a text such as 'items[*].score', got {path!r}")
+    return rules
+
+
+def _checked_paths(given: object) -> tuple[str, ...]:
+    paths = (given,) if isinstance(given, str) else given if given is not None else ()
+    if not isinstance(paths, Sequence | set | frozenset) or not all(isinstance(path, str) for path in paths):
+        raise TypeError(
+            f"workflow_snapshot: exclude= is a path such as 'items[*].id', or a list of them, got {given!r}"
+        )
+    return tuple(paths)
+
+
+@dataclass(frozen=True)
+class ComparisonContext:
+    """What a comparison takes from the session.
+
+    Attributes:
+        clean: a copy of a JSON value without credentials.
+        clean_text: a text without credentials.
+        habits: what the project says about volatile values.
+        runs: the runs that the test uses, as far as they have ended.
+    """
+
+    clean: Callable[[Any], Any]
+    clean_text: Callable[[str], str]
+    habits: NormaliserConfig = field(default_factory=NormaliserConfig)
+    runs: Callable[[], Iterable[WorkflowRun]] = tuple
+
+
+class SerializedValue(str):
+    """The text of a value that a test compares.
+
+    Attributes:
+        broken: the path of each value that breaks its rule, and the rule's text.
+        failed: the run that failed, in words; empty if none did.
+    """
+
+    __slots__ = ("broken", "failed")
+
+    broken: Mapping[Path, str]
+    failed: str
+
+    @classmethod
+    def of(cls, text: str, broken: Mapping[Path, str] = MappingProxyType({}), failed: str = "") -> Self:
+        """The text, and what is known of it."""
+        received = cls(text)
+        received.broken = broken
+        received.failed = failed
+        return received
+
+
+def receive(value: object, asked: ComparisonOptions, around: ComparisonContext) -> SerializedValue:
+    """The text of what a test compares.
+
+    Raises:
+        NotJsonError: no JSON can hold it.
+        RuleError: a rule, or an exclusion, speaks of a path that is not there.
+        ValueError: a path cannot be read.
+    """
+    data = _plain(value)
+    try:
+        return _received(value, _clean(value, data, around), asked, around)
+    except RecursionError:
+        dumps(data)  # which says where it is nested too deep
+        raise
+
+
+def _received(value: object, data: Any, asked: ComparisonOptions, around: ComparisonContext) -> SerializedValue:
+    failed = _failed(value, around)
+    if asked.exclude:
+        data = exclude(data, [_address(path, data, value) for path in asked.exclude])
+    if asked.shape:  # keys may be as volatile as values
+        shape = normalise(shape_of(data), **_known(value, around), habits=around.habits)
+        return SerializedValue.of(dumps(shape), failed=failed)
+    broken: Mapping[Path, str] = {}
+    kept: frozenset[Path] = frozenset()
+    if asked.rules:
+        ruled = apply_rules(data, {_address(path, data, value): rule for path, rule in asked.rules.items()})
+        data, kept = ruled.value, ruled.kept
+        broken = {path: around.clean_text(rule) for path, rule in ruled.broken.items()}
+    text = dumps(normalise(data, **_known(value, around), habits=around.habits, skip=kept))
+    # A rule's text was not there to be cleaned before.
+    return SerializedValue.of(around.clean_text(text) if kept else text, broken, failed)
+
+
+def _plain(value: object) -> Any:
+    """A run, or each run of a list, as what a snapshot holds of it."""
+    if isinstance(value, WorkflowRun):
+        held: dict[str, Any] = {"ok": value.ok}
+        # Of a run that failed one API says that its result is null, the other says nothing: neither has one.
+        if value.has_result and (value.ok or value.result is not None):
+            held["result"] = value.result
+        if value.error is not None:
+            held["error"] = value.error
+        if value.ok and says_failed(status := value.extra.get("status")):  # it is no snapshot of a run that went well
+            held["status"] = status
+        return held
+    if isinstance(value, list | tuple) and any(isinstance(item, WorkflowRun) for item in value):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _clean(value: object, data: Any, around: ComparisonContext) -> Any:
+    """The data without credentials; a project that redacts a key called ``ok`` means none of a run's own keys."""
+    if isinstance(value, WorkflowRun):
+        return dict(zip(data, around.clean(list(data.values())), strict=True))
+    if _runs_in(value):
+        assert isinstance(value, list | tuple)
+        return [_clean(item, part, around) for item, part in zip(value, data, strict=True)]
+    return around.clean(data)
+
+
+def _runs_in(value: object) -> list[WorkflowRun]:
+    items = value if isinstance(value, list | tuple) else [value]
+    return [item for item in items if isinstance(item, WorkflowRun)]
+
+
+def _failed(value: object, around: ComparisonContext) -> str:
+    """The run that failed, in words: one that is compared, or one of the test that may have made a part what it is."""
+    runs = _runs_in(value)
+    items = value if runs and isinstance(value, list | tuple) else [value]
+    parts = [item for item in items if not isinstance(item, WorkflowRun)]
+    asked = list(around.runs()) if parts else []
+    if not all(map(_went_well, asked)) and not all(_comes_from_a_good_one(part, asked) for part in parts):
+        runs += asked
+    run = next((run for run in runs if not _went_well(run)), None)
+    if run is None:
+        return ""
+    which = "the run" if run in _runs_in(value) else "a run of this test"
+    if run.contradiction:
+        return f"{which} contradicts itself (runId {run.run_id or 'none'}, ok: true beside {run.contradiction})"
+    return f"{which} failed (runId {run.run_id or 'none'}, error {brief(around.clean(run.error))})"
+
+
+def _went_well(run: WorkflowRun) -> bool:
+    return run.ok and not run.contradiction
+
+
+def _comes_from_a_good_one(part: object, asked: list[WorkflowRun]) -> bool:
+    """Whether a value says by itself that it is of a run that did not fail: null, true and false are anybody's."""
+    if part is None or isinstance(part, bool):
+        return False
+    return any(_went_well(run) and (_holds(run.result, part) or part == run.run_id) for run in asked)
+
+
+def _holds(whole: object, part: object) -> bool:
+    """Whether a value is the other one, or holds it somewhere."""
+    if whole is part or (type(whole) is type(part) and whole == part):
+        return True
+    inner = whole.values() if isinstance(whole, Mapping) else whole if isinstance(whole, list | tuple) else ()
+    return any(_holds(item, part) for item in inner)
+
+
+def _known(value: object, around: ComparisonContext) -> dict[str, Any]:
+    """What the workflow was asked, and the ids of the test's runs: of a part it may be any of them that it is of."""
+    asked = list(around.runs())
+    compared = _runs_in(value) or asked
+    if not compared:
+        return {}
+    ids = dict.fromkeys(run.run_id for run in (*compared, *asked) if run.run_id)
+    own = {run.run_id for run in compared}
+    run_id = own.pop() if len(own) == 1 else None
+    return {
+        "inputs": around.clean([dict(run.inputs) for run in compared]),
+        "run_id": run_id,
+        "other_runs": [other for other in ids if other != run_id],
+    }
+
+
+def _address(path: str, data: Any, value: object) -> str:
+    """A path into the result of a run may leave that out: it is looked for there first, unless it begins with ``$``."""
+    if not isinstance(value, WorkflowRun) or path.startswith("$") or "result" not in data:
+        return path
+    pattern = Pattern.parse(path)
+    if not pattern.steps or not pattern.found_in(data["result"]):
+        return path
+    return f"result{path}" if path.startswith("[") else f"result.{path}"

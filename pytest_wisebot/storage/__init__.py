@@ -1,0 +1,1 @@
+"""What is kept on disk: recordings that people review, and the sessions that ran."""

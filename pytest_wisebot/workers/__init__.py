@@ -1,0 +1,1 @@
+"""How the workers of pytest-xdist reach the one engine, which the controller has."""

@@ -1,0 +1,533 @@
+"""A folder of runs: each found again by whose it is, in files that people can read and review."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_wisebot import Api, ConfigurationError, WorkflowRun
+from pytest_wisebot.redaction import Redact, Redactor, Secret
+from pytest_wisebot.runs import SHARED, Occurrence, RunRequest
+from pytest_wisebot.storage import run_files
+from pytest_wisebot.storage.store import MOST_OCCURRENCES, Store
+
+CANARY = "CANARY-secret-of-triage"
+MADE = datetime(2026, 11, 20, 8, 30, 0, 123000, UTC)
+
+
+def request(test: str = "test_it.py::test_one", inputs: dict[str, Any] | None = None, **changes: Any) -> RunRequest:
+    occurrence = changes.pop("occurrence", Occurrence(test, call=1))
+    given = {"n": 1} if inputs is None else inputs
+    return RunRequest(changes.pop("workflow", "triage"), given, occurrence=occurrence, **changes)
+
+
+def run(asked: RunRequest, **changes: Any) -> WorkflowRun:
+    said: dict[str, Any] = {"ok": True, "result": {"category": "billing"}, "run_id": "run-1", "started_at": MADE}
+    return WorkflowRun(workflow=asked.workflow, api=asked.api, inputs=asked.inputs, **{**said, **changes})
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "recordings"
+
+
+@pytest.fixture
+def store(folder: Path) -> Store:
+    return Store(folder, Redactor([Secret(CANARY)]))
+
+
+def anew(store: Store) -> Store:
+    """What another session sees of the same folder."""
+    return Store(store.folder, Redactor())
+
+
+def text(folder: Path) -> str:
+    """The one file of a folder."""
+    (path,) = folder.glob("*/*.json")
+    return path.read_text("utf-8")
+
+
+def test_a_run_is_found_as_it_was(store: Store) -> None:
+    """Every part of a run comes back: envelope, time, attempts, where it came from."""
+    asked = request(api=Api.DASHBOARD)
+    made = run(
+        asked,
+        ok=False,
+        result=None,
+        has_result=True,
+        error={"reason": "ü \ud800 \u202e"},
+        extra={"took": 3},
+        status_code=500,
+        elapsed=1.25,
+        attempts=2,
+        source="emulator",
+        environment="staging",
+    )
+    store.put(asked, made, "s-1")
+    found = anew(store).find(asked)
+    assert found is not None
+    assert found.run == replace(made, first_source="emulator", workflow_id="triage")
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(result=VALUES, inputs=st.dictionaries(st.text(max_size=5), VALUES, max_size=3), name=st.text(min_size=1))
+def test_whatever_json_holds_is_found_again(
+    tmp_path_factory: pytest.TempPathFactory, result: Any, inputs: dict[str, Any], name: str
+) -> None:
+    """No value, input or name of a workflow is lost, or found for another one."""
+    store = Store(tmp_path_factory.mktemp("any") / "recordings", Redactor())
+    asked = request(inputs=inputs, workflow=name)
+    path, _ = store.put(asked, run(asked, result=result, has_result=True))
+    assert path.parent.parent == store.folder
+    found = anew(store).find(asked)
+    assert found is not None
+    assert json.dumps(found.run.result) == json.dumps(result)
+    assert anew(store).find(request(inputs={**inputs, "one more": 1}, workflow=name)) is None
+
+
+def test_the_file_is_readable_and_keeps_what_varies_apart(store: Store, folder: Path) -> None:
+    """The whole file: what was asked, the answers in the order of their tests, one line about each at the end."""
+    for test in ("test_it.py::test_two", "test_it.py::test_one"):
+        asked = request(test)
+        store.put(asked, run(asked, run_id=f"run-of-{test[-3:]}"), "s-1")
+    about = '"started_at": "2026-11-20T08:30:00.123+00:00", "elapsed": 0.0, "attempts": 1, "status": 200, '
+    about += '"source": "live", "environment": null, "session": "s-1"}'
+    assert text(folder) == textwrap.dedent("""\
+        {
+          "format": 1,
+          "request": {
+            "workflow": "triage",
+            "workflow_id": "triage",
+            "api": "webhook",
+            "inputs": {
+              "n": 1
+            }
+          },
+          "occurrences": [
+            {
+              "test": "test_it.py::test_one",
+              "call": 1,
+              "envelope": {
+                "ok": true,
+                "result": {
+                  "category": "billing"
+                }
+              }
+            },
+            {
+              "test": "test_it.py::test_two",
+              "call": 1,
+              "envelope": {
+                "ok": true,
+                "result": {
+                  "category": "billing"
+                }
+              }
+            }
+          ],
+          "about": [
+            {"runId": "run-of-one", ABOUT,
+            {"runId": "run-of-two", ABOUT
+          ]
+        }
+        """).replace("ABOUT", about)
+
+
+def test_recorded_anew_unchanged_only_the_last_lines_differ(store: Store, folder: Path) -> None:
+    """Whatever the order of arrival, a review that looks away from "about" sees nothing."""
+    requests = [request(f"test_it.py::test[{n}]") for n in range(20)]
+    for asked in requests:
+        store.put(asked, run(asked), "s-1")
+    before = text(folder)
+    again = anew(store)
+    random.Random(1).shuffle(requests)
+    for asked in requests:
+        again.put(asked, run(asked, run_id="another", started_at=MADE + timedelta(days=1), elapsed=2.0), "s-2")
+    again.tidy()
+    after = text(folder)
+    assert before != after
+    assert before.partition('  "about"')[0] == after.partition('  "about"')[0]
+
+
+def test_a_changed_value_changes_its_own_line(store: Store, folder: Path) -> None:
+    """Of ten recordings one has another answer: one line differs."""
+    requests = [request(f"test_it.py::test[{n}]") for n in range(10)]
+    for asked in requests:
+        store.put(asked, run(asked), "s-1")
+    before = text(folder).splitlines()
+    store.put(requests[3], run(requests[3], result={"category": "other"}), "s-1")
+    after = text(folder).splitlines()
+    assert [(a, b) for a, b in zip(before, after, strict=True) if a != b] == [
+        ('          "category": "billing"', '          "category": "other"')
+    ]
+
+
+@pytest.mark.parametrize(
+    "occurrences",
+    [
+        [Occurrence("a", call=1), Occurrence("a", call=2), Occurrence("b", call=1)],
+        [Occurrence("a", trial=n) for n in range(1, 6)],
+        [SHARED, Occurrence("a"), Occurrence("", "wide", 1), Occurrence("a", "wide", 1)],
+    ],
+    ids=["calls", "trials", "shared and fixtures"],
+)
+def test_occurrences_of_one_request_are_apart(store: Store, occurrences: list[Occurrence]) -> None:
+    """Calls, trials, fixtures and the shared run of equal requests each have their own run."""
+    for number, occurrence in enumerate(occurrences):
+        asked = request(occurrence=occurrence)
+        store.put(asked, run(asked, run_id=f"run-{number}"))
+    again = anew(store)
+    found = [again.find(request(occurrence=occurrence)) for occurrence in occurrences]
+    assert [one.run.run_id for one in found if one] == [f"run-{n}" for n in range(len(occurrences))]
+    assert len(again.paths()) == 1
+
+
+def test_many_equal_requests_spill_into_numbered_files(store: Store, folder: Path) -> None:
+    """Two thousand in random order: bounded files, all in order once tidied, each found, and nothing left over."""
+    requests = [request(f"test_it.py::test[{n:04}]") for n in range(2_000)]
+    arriving = random.Random(7).sample(requests, len(requests))
+    for asked in arriving:
+        store.put(asked, run(asked, run_id=asked.occurrence.test))
+    store.tidy()
+    names = sorted((path.name for path in folder.glob("*/*")), key=lambda name: (len(name), name))
+    assert len(names) == 2_000 / MOST_OCCURRENCES
+    assert names[0].count(".") == 1
+    assert names[1].endswith(".2.json")
+    tests = [
+        one["test"]
+        for name in names
+        for one in json.loads((folder / "triage" / name).read_text("utf-8"))["occurrences"]
+    ]
+    assert tests == [asked.occurrence.test for asked in requests]
+    again = anew(store)
+    assert all((found := again.find(asked)) and found.run.run_id == asked.occurrence.test for asked in arriving)
+
+
+def test_large_answers_do_not_share_a_file(store: Store, folder: Path) -> None:
+    """Each run costs what it is worth: a file that has become large takes no more."""
+    for number in range(6):
+        asked = request(f"test_it.py::test[{number}]")
+        store.put(asked, run(asked, result="x" * 50_000))
+    assert len(list(folder.glob("*/*.json"))) == 3
+
+
+def test_no_credential_is_written(store: Store, folder: Path) -> None:
+    """Not in inputs, answers, names and ids, and not as a digest: the request without it has the same file."""
+    asked = request(f"test_it.py::test[{CANARY}]", {"token": CANARY}, workflow=CANARY)
+    made = run(asked, result={CANARY: CANARY}, run_id=CANARY, extra={"more": CANARY}, commands=(CANARY,))
+    path, _ = store.put(asked, made)
+    assert "CANARY" not in str(path.relative_to(folder))
+    assert "CANARY" not in path.read_text("utf-8")
+    other = Store(folder, Redactor([Secret("CANARY-secret-of-another")]))
+    assert other.place(request(inputs={"token": "CANARY-secret-of-another"})) == store.place(
+        request(inputs={"token": CANARY})
+    )
+
+
+def test_what_a_project_redacts_tells_requests_apart(folder: Path) -> None:
+    """It is not written, and yet the recording of one customer is not that of another."""
+    store = Store(folder, Redactor(redact=Redact(keys=("email",))))
+    asked = request(inputs={"email": "ann@example.com"})
+    store.put(asked, run(asked))
+    assert "ann@" not in text(folder)
+    assert store.find(asked) is not None
+    assert store.find(request(inputs={"email": "bob@example.com"})) is None
+
+
+def test_what_a_project_redacts_is_none_of_ours(folder: Path) -> None:
+    """A project may redact keys that are called like those of the file."""
+    store = Store(
+        folder, Redactor(redact=Redact(keys=("ok", "started_at", "test", "call", "envelope", "inputs", "result")))
+    )
+    asked = request(inputs={"test": "hidden"})
+    store.put(asked, run(asked, extra={"call": "hidden"}), "s-1")
+    found = store.find(asked)
+    assert found is not None
+    assert (found.run.ok, found.run.started_at, found.run.result) == (True, MADE, {"category": "billing"})
+    assert "hidden" not in text(folder).replace('"call": 1', "")
+
+
+def test_the_order_of_keys_is_no_difference(store: Store) -> None:
+    """An input bag is an object; numbers, texts and booleans in it are what they are."""
+    asked = request(inputs={"a": 1, "b": {"c": 1, "d": 2}})
+    store.put(asked, run(asked))
+    assert store.find(request(inputs={"b": {"d": 2, "c": 1}, "a": 1}))
+    others: list[dict[str, Any]] = [{"a": "1", "b": {"c": 1, "d": 2}}, {"a": True, "b": {"c": 1, "d": 2}}]
+    assert [store.find(request(inputs=other)) for other in others] == [None, None]
+
+
+def test_workflow_id_and_api_are_part_of_what_is_sent(folder: Path) -> None:
+    """A recording of staging's workflow is none of production's, though both have one name in the tests."""
+    asked = request()
+    Store(folder, Redactor(), {"triage": "k-staging"}.__getitem__).put(asked, run(asked))
+    assert Store(folder, Redactor(), {"triage": "k-staging"}.__getitem__).find(asked)
+    assert Store(folder, Redactor(), {"triage": "k-production"}.__getitem__).find(asked) is None
+    assert (
+        Store(folder, Redactor(), {"triage": "k-staging"}.__getitem__).find(replace(asked, api=Api.DASHBOARD)) is None
+    )
+
+
+def test_the_nearest_recording_is_named_with_what_differs(store: Store) -> None:
+    """Of several the one that has most in common with what is asked."""
+    bags: tuple[dict[str, Any], ...] = ({"id": "T-1", "message": "hello"}, {"id": "T-9", "other": [1, 2]})
+    for number, inputs in enumerate(bags):
+        asked = request(f"test_it.py::test[{number}]", inputs)
+        store.put(asked, run(asked))
+    nearest = anew(store).nearest(request(inputs={"id": "T-1", "message": "hallo"}))
+    assert nearest is not None
+    assert nearest.occurrences == (Occurrence("test_it.py::test[0]", call=1),)
+    assert nearest.differences == ('message: recorded "hello", asked "hallo"',)
+    assert store.nearest(request(workflow="another")) is None
+
+
+def broken(folder: Path, change: Any) -> Path:
+    """The one file of a folder, its data changed."""
+    (path,) = folder.glob("*/*.json")
+    data = json.loads(path.read_text("utf-8"))
+    change(data)
+    path.write_text(json.dumps(data), "utf-8")
+    return path
+
+
+TOUCHED = "it was not touched: mend it, or remove it and make its runs anew"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda data: data.update(format=2),
+            "has format 2, and this version of pytest-wisebot reads 1: install a newer one; it was not touched",
+        ),
+        (lambda data: data.pop("format"), f'has no "format": 1; {TOUCHED}'),
+        (lambda data: data.update(format=True), f'has no "format": 1; {TOUCHED}'),
+        (lambda data: data.pop("request"), f'has no "request" that is an object; {TOUCHED}'),
+        (lambda data: data.pop("about"), f'has no lists "occurrences" and "about"; {TOUCHED}'),
+        (lambda data: data["about"].clear(), f'has 1 "occurrences" and 0 lines "about" them; {TOUCHED}'),
+        (
+            lambda data: data["occurrences"][0].update(envelope={"ok": "yes"}),
+            f'occurrence 1 is no envelope: an object with a boolean "ok"; {TOUCHED}',
+        ),
+        (
+            lambda data: data["occurrences"][0].update(envelope=[]),
+            f'occurrence 1 is no envelope: an object with a boolean "ok"; {TOUCHED}',
+        ),
+        (lambda data: data["occurrences"].__setitem__(0, 3), f"occurrence 1 is no object; {TOUCHED}"),
+        (lambda data: data["occurrences"][0].update(call="1"), f"occurrence 1 is of nobody; {TOUCHED}"),
+        (
+            lambda data: data["about"][0].update(started_at="today"),
+            f'line 1 "about" has no "started_at" that is a time with its zone; {TOUCHED}',
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_named_and_stays(store: Store, folder: Path, change: Any, message: str) -> None:
+    """From another version, or edited: reading and writing say which file, and neither changes it."""
+    asked = request()
+    store.put(asked, run(asked))
+    path = broken(folder, change)
+    before = path.read_bytes()
+    name = f"recordings/triage/{path.name}"
+    for use in (
+        lambda: anew(store).find(asked),
+        lambda: anew(store).check(asked),
+        lambda: anew(store).put(asked, run(asked)),
+        lambda: anew(store).remove(path, {asked.occurrence}),
+    ):
+        with pytest.raises(ConfigurationError) as caught:
+            use()
+        assert str(caught.value) == f"{name}: {message}"
+    assert path.read_bytes() == before
+    assert [one.name for one in path.parent.iterdir()] == [path.name]
+
+
+def test_a_torn_file_is_named_and_stays(store: Store, folder: Path) -> None:
+    """Such as a merge, or another tool, may leave."""
+    asked = request()
+    path, _ = store.put(asked, run(asked))
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(
+        ConfigurationError, match=rf"^recordings/triage/{path.name}: is no whole JSON \(.+\); it was not"
+    ):
+        anew(store).find(asked)
+    assert len(path.read_bytes()) == 100
+
+
+def test_what_is_removed_leaves_the_others(store: Store, folder: Path) -> None:
+    """Occurrences go one by one, their file and folder with the last of them."""
+    requests = [request(f"test_it.py::test[{n}]") for n in range(3)]
+    for asked in requests:
+        store.put(asked, run(asked))
+    store.remove(store.paths()[0], {requests[1].occurrence})
+    assert [bool(store.find(asked)) for asked in requests] == [True, False, True]
+    assert [bool(anew(store).find(asked)) for asked in requests] == [True, False, True]
+    store.remove(store.paths()[0], {requests[0].occurrence, requests[2].occurrence})
+    assert list(folder.iterdir()) == []
+    store.put(requests[0], run(requests[0]))
+    assert anew(store).find(requests[0])
+
+
+WRITES_FOR_EVER = """
+    import itertools, sys
+    from pathlib import Path
+    from pytest_wisebot import WorkflowRun
+    from pytest_wisebot.storage.store import Store
+    from pytest_wisebot.redaction import Redactor
+    from pytest_wisebot.runs import Occurrence, RunRequest
+
+    store = Store(Path(sys.argv[1]), Redactor())
+    for number in itertools.count():
+        asked = RunRequest("triage", {"n": number % 3}, occurrence=Occurrence(f"test[{number}]"))
+        store.put(asked, WorkflowRun(ok=True, workflow="triage", result="x" * 5_000))
+        print(number, flush=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+def test_a_killed_writer_leaves_whole_files(folder: Path) -> None:
+    """At five moments: each run that was written is found, and what lies around is swept away later."""
+    for moment in range(5):
+        process = subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(WRITES_FOR_EVER), str(folder)], stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        for _ in range(20 + 13 * moment):
+            last = int(process.stdout.readline())
+        process.kill()
+        last = max([last, *map(int, process.communicate()[0].split())])
+        store = Store(folder, Redactor())
+        for number in range(last + 1):
+            asked = RunRequest("triage", {"n": number % 3}, occurrence=Occurrence(f"test[{number}]"))
+            assert store.find(asked), (moment, number, last)
+    left = folder / "triage" / ".999999999.wisebot-tmp"
+    left.touch()
+    run_files.sweep([folder / "triage"])
+    assert [path for path in (folder / "triage").iterdir() if path.suffix != ".json"] == []
+
+
+def test_two_sessions_that_take_turns_lose_nothing(folder: Path) -> None:
+    """Each writes into the file that the other has left, and begins no file that is there already."""
+    stores = [Store(folder, Redactor()), Store(folder, Redactor())]
+    asked = [request(f"test_it.py::test[{n:03}]") for n in range(2 * MOST_OCCURRENCES + 20)]
+    for number, one in enumerate(asked):
+        stores[number // 7 % 2].put(one, run(one, run_id=one.occurrence.test))
+    stores[0].remove(folder / "triage" / text_file(folder), {asked[0].occurrence})
+    stores[1].put(asked[-1], run(asked[-1], run_id="again"))
+    for store in stores:
+        store.tidy()
+    kept = Store(folder, Redactor())
+    found = {one.occurrence: found.run.run_id for one in asked if (found := kept.find(one))}
+    expected = {one.occurrence: one.occurrence.test for one in asked[1:-1]}
+    assert found == {**expected, asked[-1].occurrence: "again"}
+    assert len(list(kept.everything())) == len(asked) - 1
+
+
+def text_file(folder: Path) -> str:
+    """The first file of a folder's one request."""
+    return min((path.name for path in folder.glob("*/*.json")), key=len)
+
+
+WRITES_ITS_OWN = """
+    import sys
+    from pathlib import Path
+    from pytest_wisebot.storage.store import Store
+    from pytest_wisebot.redaction import Redactor
+    from pytest_wisebot.runs import Occurrence, RunRequest, WorkflowRun
+
+    store = Store(Path(sys.argv[1]), Redactor())
+    for number in range(150):
+        asked = RunRequest("triage", {"n": number % 2}, occurrence=Occurrence(f"{sys.argv[2]}[{number}]"))
+        store.put(asked, WorkflowRun(ok=True, workflow="triage"))
+    store.tidy()
+"""
+
+
+def test_two_sessions_at_once_lose_nothing(folder: Path) -> None:
+    """Both write the same files, as fast as they can."""
+    processes = [
+        subprocess.Popen([sys.executable, "-c", textwrap.dedent(WRITES_ITS_OWN), str(folder), name]) for name in "ab"
+    ]
+    assert [process.wait(60) for process in processes] == [0, 0]
+    kept = [occurrence.test for _, occurrence, _ in Store(folder, Redactor()).everything()]
+    assert sorted(kept) == sorted(f"{name}[{number}]" for name in "ab" for number in range(150))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX locks")
+def test_a_session_that_was_stopped_holds_nobody_up_for_ever(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lock has a deadline: the run is written all the same."""
+    monkeypatch.setattr(run_files, "LOCK_SECONDS", 0.05)
+    store, asked = Store(folder, Redactor()), request()
+    with run_files.alone_in(folder / "triage"):
+        store.put(asked, run(asked))
+    assert store.find(asked)
+
+
+@pytest.mark.parametrize("writes", range(1, 4))
+def test_a_killed_clean_up_brings_no_old_run_back(folder: Path, monkeypatch: pytest.MonkeyPatch, writes: int) -> None:
+    """Wherever `Store.tidy` was killed, each run that a later session records takes the place of the old one."""
+    asked = [request(f"test_it.py::test[{n:03}]") for n in range(2 * MOST_OCCURRENCES + 20)]
+    store = Store(folder, Redactor())
+    for one in reversed(asked):
+        store.put(one, run(one, run_id="old"))
+    with monkeypatch.context() as patch:
+        patch.setattr("pytest_wisebot.storage.store.write_whole", dies_after(writes))
+        with pytest.raises(KeyboardInterrupt):
+            store.tidy()
+    store = Store(folder, Redactor())
+    for one in asked:
+        store.put(one, run(one, run_id="new"))
+    store.tidy()
+    store = Store(folder, Redactor())
+    assert {found.run.run_id for one in asked if (found := store.find(one))} == {"new"}
+    assert len(list(store.everything())) == len(asked)
+
+
+def dies_after(writes: int) -> Callable[[str, bytes], None]:
+    """Writes files whole, and so many of them."""
+    left = iter(range(writes))
+
+    def write(path: str, data: bytes) -> None:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        run_files.write_whole(path, data)
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("triage", "triage"),
+        ("k57c2m.v2_x-y", "k57c2m.v2_x-y"),
+        ("Triage", "triage-"),
+        ("../../etc/passwd", "etc-passwd-"),
+        ("con", "con-"),
+        ("a" * 300, "a" * 40 + "-"),
+        ("ärger", "rger-"),
+        ("id:k57", "id-k57-"),
+        (".", "run-"),
+    ],
+)
+def test_names_are_safe_everywhere(name: str, expected: str) -> None:
+    """A plain name is itself; any other is told apart by a digest, also where case does not count."""
+    made = run_files.file_name(name)
+    assert made == expected or (made.startswith(expected) and len(made) == len(expected) + 10)
+    assert run_files.file_name(f"{name}x") != made

@@ -1,0 +1,69 @@
+"""Through which proxy a host is reached."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+import pytest
+
+from pytest_wisebot.client.proxies import Proxies
+
+HOST = "https://run.wisebot.example:8443"
+
+
+def proxy_of(variables: Mapping[str, str], host: str, monkeypatch: pytest.MonkeyPatch) -> str | None:
+    """The proxy that a connection is made with."""
+    given: list[Any] = []
+    monkeypatch.setattr(httpx.AsyncHTTPTransport, "__init__", lambda self, **options: given.append(options["proxy"]))
+    Proxies(variables).transport(host)
+    return str(given[0].url) if given[0] is not None else None
+
+
+@pytest.mark.parametrize(
+    ("variables", "proxy"),
+    [
+        ({}, None),
+        ({"HTTPS_PROXY": "http://a.example:1"}, "http://a.example:1"),
+        ({"https_proxy": "http://b.example:1", "HTTPS_PROXY": "http://a.example:1"}, "http://b.example:1"),
+        ({"HTTP_PROXY": "http://a.example:1"}, None),
+        ({"ALL_PROXY": "a.example:1"}, "http://a.example:1"),
+        ({"ALL_PROXY": "http://a.example:1", "HTTPS_PROXY": "http://b.example:1"}, "http://b.example:1"),
+    ],
+    ids=str,
+)
+def test_the_standard_variables_name_the_proxy(
+    variables: Mapping[str, str], proxy: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of the host's own scheme before the one for all; lower case before upper case."""
+    assert proxy_of(variables, HOST, monkeypatch) == proxy
+
+
+@pytest.mark.parametrize(
+    ("no_proxy", "direct"),
+    [
+        ("run.wisebot.example", True),
+        ("RUN.wisebot.example", True),
+        ("run.wisebot.example:8443", True),
+        ("run.wisebot.example:443", False),
+        ("other.example, .wisebot.example", True),
+        ("wisebot.example", True),
+        ("*.wisebot.example", True),
+        ("bot.example", False),
+        ("*", True),
+        (" , ", False),
+    ],
+)
+def test_no_proxy_names_hosts_that_are_reached_directly(
+    no_proxy: str, direct: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host, a host with its port, a domain, or all."""
+    variables = {"ALL_PROXY": "http://a.example:1", "NO_PROXY": no_proxy}
+    assert (proxy_of(variables, HOST, monkeypatch) is None) == direct
+
+
+@pytest.mark.parametrize("host", ["http://127.0.0.1:8000", "https://localhost", "http://[::1]:1"])
+def test_loopback_is_reached_directly(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the variables say."""
+    assert proxy_of({"ALL_PROXY": "http://a.example:1"}, host, monkeypatch) is None
