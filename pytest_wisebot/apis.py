@@ -14,9 +14,10 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from .errors import ConfigurationError
-from .runs import TEST_HEADER, Api, RunRequest, readable_json
+from .runs import TEST_HEADER, Api, RunRequest
 from .settings import Credential, Secret, Settings, Workflow
 from .settings.checks import checked_id as checked
+from .text import readable_json
 
 STATUS_PATH: Final = "/api/v1/status"
 

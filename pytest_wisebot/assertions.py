@@ -10,7 +10,8 @@ from typing import Any, Final, NewType, NoReturn, TypeVar, get_origin, overload
 from pydantic import TypeAdapter, ValidationError
 
 from .errors import ConfigurationError
-from .runs import WorkflowRun, brief
+from .runs import WorkflowRun
+from .text import brief
 
 T = TypeVar("T")
 

@@ -14,6 +14,7 @@ from enum import Enum, StrEnum
 from typing import Any, NoReturn, Protocol, Self, TypeVar
 
 from .errors import ConfigurationError
+from .text import brief
 
 T = TypeVar("T")
 
@@ -369,20 +370,3 @@ def _step(path: str, key: object) -> str:
 
 def _kind(value: object) -> str:
     return type(value).__name__
-
-
-def readable_json(value: Any, *, indent: int | None = None) -> str:
-    """JSON text for people and shells: letters as they are, all that does not print (or would break UTF-8) escaped."""
-    text = json.dumps(value, ensure_ascii=False, indent=indent)
-    if text.isascii() and "\x7f" not in text:
-        return text
-    return "".join(char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text)
-
-
-def brief(value: object, limit: int = 120) -> str:
-    """A value in one short line: JSON where it is JSON, the middle left out where it is long."""
-    try:
-        text = readable_json(value)
-    except (TypeError, ValueError, RecursionError):
-        text = " ".join(repr(value).split())
-    return text if len(text) <= limit else f"{text[: limit - 25]} … {text[-20:]}"

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("real_processes")
+
 HEAVY = {"httpx", "httpcore", "pydantic", "pydantic_core", "anyio", "syrupy", "asyncio", "ssl", "http.server", "jinja2"}
 
 

@@ -31,8 +31,9 @@ from ..errors import (
     RunTimedOut,
 )
 from ..redaction import Redactor
-from ..runs import Api, RunRequest, WorkflowRun, brief
+from ..runs import Api, RunRequest, WorkflowRun
 from ..settings import Settings
+from ..text import brief
 from .attempt import AttemptState, Target
 from .exchange import Exchanger, MockedError, Received, is_of_the_network
 from .proxies import Proxies

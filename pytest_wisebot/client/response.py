@@ -29,7 +29,8 @@ from ..errors import (
     WorkflowNotFound,
 )
 from ..redaction import Redactor
-from ..runs import brief, is_no_error, says_unfinished
+from ..runs import is_no_error, says_unfinished
+from ..text import brief
 from .exchange import Received, excerpt
 from .unpacking import encodings_of, is_text, unpacked
 

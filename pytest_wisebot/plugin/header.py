@@ -8,10 +8,10 @@ import pytest
 
 from ..errors import ConfigurationError
 from ..settings import Credential, Settings
+from ..text import count
 from .options import is_offline
 from .redact_pytest import refuse_ids
 from .runtime import owner_of
-from .words import counted
 
 
 def header(config: pytest.Config, ids: Sequence[str]) -> list[str]:
@@ -65,9 +65,9 @@ def _lines(settings: Settings, *, both: bool, offline: bool) -> Iterator[str]:
         if settings.origin is None and settings.base_url is None:
             yield _no_host(settings)
     yield for_others
-    yield f"{counted(settings.concurrency, 'run')} at once ({settings.source('concurrency')})"
+    yield f"{count(settings.concurrency, 'run')} at once ({settings.source('concurrency')})"
     if settings.max_runs is not None:
-        yield f"at most {counted(settings.max_runs, 'request')} for runs in all ({settings.source('max-runs')})"
+        yield f"at most {count(settings.max_runs, 'request')} for runs in all ({settings.source('max-runs')})"
 
 
 def _no_host(settings: Settings) -> str:

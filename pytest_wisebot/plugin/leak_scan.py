@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ..errors import ConfigurationError
+from ..text import count
 from . import xdist
 from .redact_pytest import clean_debug_log, clean_junit, redactor_of
 from .session_end import fail_session
 from .snapshot_retention import keeping_of
-from .words import counted
 
 if TYPE_CHECKING:
     from ..redaction import Redactor, Secret
@@ -175,8 +175,8 @@ def scan(config: pytest.Config) -> pytest.ExitCode:
     found = list(_found(paths, redactor))
     for line in (*_lines(found), *unknown):
         print(line)
-    known = counted(len(credentials), "credential")
-    what = f"found in {counted(len(found), 'place')}" if found else "none found"
+    known = count(len(credentials), "credential")
+    what = f"found in {count(len(found), 'place')}" if found else "none found"
     print(f"wisebot scan: {known} known, and all that looks like one: {what}")
     if found:
         return pytest.ExitCode.TESTS_FAILED
@@ -215,4 +215,4 @@ def _lines(found: list[Finding]) -> Iterator[str]:
     with suppress(OSError):
         yield from (str(finding).removeprefix(cwd) for finding in found[:MOST_SHOWN])
     if len(found) > MOST_SHOWN:
-        yield f"and {counted(len(found) - MOST_SHOWN, 'more place')}"
+        yield f"and {count(len(found) - MOST_SHOWN, 'more place')}"

@@ -13,6 +13,7 @@ import pytest
 from ..errors import ConfigurationError, WisebotError
 from ..runs import RunRequest
 from ..settings import Settings
+from ..text import column, count
 from . import durations as kept
 from . import xdist
 from .durations import Durations
@@ -21,7 +22,6 @@ from .prefetch import known_request, needs_emulator, runs_ahead
 from .prefetch import refusal as held_by
 from .runtime import owner_of
 from .trial_policy import demanded
-from .words import column, counted
 
 MOST_NAMED = 20
 """Tests that are named one by one; ``-v`` names all."""
@@ -201,29 +201,29 @@ def plan_lines(plan: Plan, settings: Settings, held: str | None, *, whole: bool)
         whole: name every test whose runs cannot be known.
     """
     reason = f" ({held})" if held else ""
-    yield f"{counted(plan.runs, 'run')} known, {plan.ahead} of them ahead of their tests{reason}"
+    yield f"{count(plan.runs, 'run')} known, {plan.ahead} of them ahead of their tests{reason}"
     yield from _rows(plan)
     if plan.each > 1:
         yield f"each of {plan.each} workers runs every test (--dist each)"
     if plan.seconds:
         yield f"together {_estimated(plan.seconds, plan.runs)}; {_wall(plan, settings)}"
     if plan.tried:
-        tests = counted(plan.tried, "test")
-        yield f"trials of {tests}: counted as if all passed; where some fail, up to {counted(plan.spare, 'more run')}"
+        tests = count(plan.tried, "test")
+        yield f"trials of {tests}: counted as if all passed; where some fail, up to {count(plan.spare, 'more run')}"
     if plan.repeated:
-        yield f"trials of {counted(plan.repeated, 'test')} below: each trial starts those runs anew"
+        yield f"trials of {count(plan.repeated, 'test')} below: each trial starts those runs anew"
     if plan.emulated and not held:
-        yield f"{counted(plan.emulated, 'run')} not ahead because of wisebot_emulator"
+        yield f"{count(plan.emulated, 'run')} not ahead because of wisebot_emulator"
     if settings.max_runs is not None and plan.runs > settings.max_runs:
         over = plan.runs - settings.max_runs
-        yield f"at least {counted(over, 'run')} over max-runs {settings.max_runs} ({settings.source('max-runs')})"
+        yield f"at least {count(over, 'run')} over max-runs {settings.max_runs} ({settings.source('max-runs')})"
     if plan.skipped:
-        yield f"{counted(plan.skipped, 'test')} skipped by marks"
+        yield f"{count(plan.skipped, 'test')} skipped by marks"
     if plan.wrong:
-        yield f"{counted(len(plan.wrong), 'test')} with nothing that can be run:"
+        yield f"{count(len(plan.wrong), 'test')} with nothing that can be run:"
         yield from _named([f"{nodeid}: {problem}" for nodeid, problem in plan.wrong], whole=whole)
     if plan.unknown:
-        tests = counted(len(plan.unknown), "test")
+        tests = count(len(plan.unknown), "test")
         yield f"not known: the runs of {tests}, which trigger_workflow or fixtures of the project start:"
         yield from _named(plan.unknown, whole=whole)
 
@@ -245,7 +245,7 @@ def _estimated(seconds: list[float], runs: int) -> str:
 def _wall(plan: Plan, settings: Settings) -> str:
     """How long all that is known takes at best: no schedule beats the longest run, nor the cap."""
     cap = settings.concurrency if plan.ahead else 1
-    return f"at least {max(max(plan.seconds), sum(plan.seconds) / cap):.1f} s with {counted(cap, 'run')} at once"
+    return f"at least {max(max(plan.seconds), sum(plan.seconds) / cap):.1f} s with {count(cap, 'run')} at once"
 
 
 def _named(texts: list[str], *, whole: bool) -> Iterator[str]:

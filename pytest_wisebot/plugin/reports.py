@@ -11,7 +11,8 @@ from _pytest.outcomes import Failed
 
 from ..errors import ConfigurationError, InfrastructureError, NotRun, RecordingNotFound, WisebotError
 from ..outcomes import DRIFT, INFRASTRUCTURE, NOT_RUN
-from ..runs import WorkflowRun, brief
+from ..runs import WorkflowRun
+from ..text import brief
 from . import report_facts
 from .item_lifecycle import ItemAttempts
 from .redact_reports import clean_report, clean_text, clean_value

@@ -16,9 +16,9 @@ import pytest
 from ..errors import ConfigurationError
 from ..runs import Occurrence
 from ..settings import Settings
+from ..text import count
 from . import session_metadata
 from .options import OFFLINE
-from .words import counted
 
 if TYPE_CHECKING:
     from ..engine.values import CollectedTests
@@ -228,7 +228,7 @@ class History:
         self._keeper.ask(self._clean_files)
 
     def _clean_files(self) -> None:
-        from ..storage.run_files import clean_again
+        from ..storage.sessions import clean_again
 
         with suppress(OSError):  # what cannot be cleaned, the last look will find
             if self.session is not None:
@@ -253,7 +253,7 @@ class History:
                 limit = self._settings.max_age_days
                 yield f"runs are replayed from {folder}: {self._dated(self.recordings)}"
                 if limit is not None:
-                    yield f"  none that is older than {counted(limit, 'day')} ({self._settings.source('max-age-days')})"
+                    yield f"  none that is older than {count(limit, 'day')} ({self._settings.source('max-age-days')})"
             case "verify":
                 yield f"runs are compared with {folder}: {self._dated(self.recordings)}"
             case "last":
@@ -276,7 +276,7 @@ class History:
         newest, oldest = age(max(made), now), age(min(made), now)
         ages = newest if newest == oldest else f"{newest} to {oldest}"
         more = " at least" if len(paths) > MOST_DATED else ""
-        return f"{counted(len(made), 'run')}{more}, made {ages} ago"
+        return f"{count(len(made), 'run')}{more}, made {ages} ago"
 
     @property
     def written(self) -> list[Path]:
@@ -291,17 +291,17 @@ class History:
         if self._record is not None:
             yield from self._recorded(self._record, complete=exitstatus in (0, 1))
         for problem, times in self._keeper.problems.items():
-            yield f"{counted(times, 'run')} could not be kept: {problem}"
+            yield f"{count(times, 'run')} could not be kept: {problem}"
         if self.session is not None and self.session.problem:
             yield f"the runs of this session are not kept: {self.session.problem}"
 
     def _recorded(self, source: Record, *, complete: bool) -> Iterator[str]:
         folder = _relative(self.recordings.folder, self._config.rootpath)
-        yield f"{counted(len(source.made), 'run')} recorded in {folder}"
+        yield f"{count(len(source.made), 'run')} recorded in {folder}"
         unused = self._unused(source) if complete else []
         if not unused:
             return
-        found = f"{counted(len(unused), 'recording')} in {folder} not asked for any more"
+        found = f"{count(len(unused), 'recording')} in {folder} not asked for any more"
         if self._config.option.wisebot_prune:
             self.keeper.ask(lambda: self._remove(unused))
             yield f"{found}, removed:"
@@ -382,8 +382,8 @@ def age(moment: datetime, now: datetime) -> str:
     seconds = max(0.0, (now - moment).total_seconds())
     for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
         if seconds >= size:
-            return counted(int(seconds // size), unit)
-    return counted(int(seconds), "second")
+            return count(int(seconds // size), unit)
+    return count(int(seconds), "second")
 
 
 def _how_collected(config: pytest.Config) -> Collected:

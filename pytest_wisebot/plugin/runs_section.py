@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigurationError, InfrastructureError, WisebotError
-from ..runs import RunRequest, WorkflowRun, brief, readable_json
+from ..runs import RunRequest, WorkflowRun
+from ..text import brief, readable_json
 from .run_storage import age
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .words import readable
+from ..text import escape
 
 if TYPE_CHECKING:
     from ..engine.stats import Status
@@ -127,7 +127,7 @@ class StatusLine:
                     self._write(f"\n{self._line(status)}\n")
 
     def _line(self, status: Status) -> str:
-        return readable(self._redactor.clean(line_of(status)))
+        return escape(self._redactor.clean(line_of(status)))
 
     def _may_wait(self) -> bool:
         """Whether a test may be waiting: one of this process, or, on a controller, one that only the engine knows."""

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from ..runs import WorkflowRun
+from ..text import column, escape
 from .passrate import TrialPolicy, interval, shown_at_best, trials_to_show
 from .report_facts import Count
-from .words import column, readable
 
 SECTION = "wisebot trials"
 
@@ -127,5 +127,5 @@ def _why(report: pytest.TestReport) -> str:
     longrepr: Any = report.longrepr
     crash = getattr(longrepr, "reprcrash", None)
     text = crash.message if crash is not None else longrepr[2] if isinstance(longrepr, tuple) else str(longrepr or "")
-    line = readable(next((line.strip() for line in text.splitlines() if line.strip()), ""))
+    line = escape(next((line.strip() for line in text.splitlines() if line.strip()), ""))
     return line if len(line) <= LONGEST_WHY else f"{line[: LONGEST_WHY - 1]}…"

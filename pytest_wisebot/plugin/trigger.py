@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ..errors import ConfigurationError, WisebotError
-from ..runs import Api, Occurrence, RunRequest, WorkflowRun, brief, json_inputs, shared_occurrence
+from ..runs import Api, Occurrence, RunRequest, WorkflowRun, json_inputs, shared_occurrence
+from ..text import brief
 from .arguments import UNKNOWN, inputs_of, made_inputs
 from .mark_use import inputs_left_out
 from .markers import Declared

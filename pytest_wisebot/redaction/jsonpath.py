@@ -27,7 +27,6 @@ class Wild(Enum):
     DEPTH = "**"
 
 
-_BARE = re.compile(r"[\w-]+")
 _PART = re.compile(
     r"""
       (?P<dot> \. )? (?: (?P<depth> \*\* ) | (?P<star> \* ) | (?P<name> [^\s.\[\]*"']+ ) ) (?= [.\[] | \Z )
@@ -36,21 +35,6 @@ _PART = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _GRAMMAR = 'keys and indices as in items[0].score, odd keys as in a["odd key"], [*], * and ** for any of them'
-
-
-def show(path: Path) -> str:
-    """A path as people write it: ``items[0].score``, ``a["odd key"].b``, and ``$`` for the whole value."""
-    text = "".join(map(_shown, path))
-    return text.removeprefix(".") or "$"
-
-
-def _shown(step: str | int) -> str:
-    if isinstance(step, int):
-        return f"[{step}]"
-    if _BARE.fullmatch(step):
-        return f".{step}"
-    quoted = json.dumps(step, ensure_ascii=False)
-    return f"[{''.join(char if char.isprintable() else json.dumps(char)[1:-1] for char in quoted)}]"
 
 
 def all_paths(value: Any) -> Iterator[Path]:

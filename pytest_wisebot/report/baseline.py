@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, Self
 
 from ..outcomes import DRIFT, FAILED, GOOD, JUDGED
-from .format import counted, percent, seconds_text
+from ..text import count
+from .format import percent, seconds_text
 from .missing import missing
 from .model import Model, Test, Workflow, pass_rate
 
@@ -62,7 +63,7 @@ class Beside:
         wanted = math.ceil(1 / limit - ROUNDING) if limit > 0 else 1
         if fewest >= wanted or self.drop <= limit + ROUNDING:
             return ""
-        return f"too few to say: {counted(fewest, 'test')}, and it takes {wanted} to tell {100 * limit:g} points"
+        return f"too few to say: {count(fewest, 'test')}, and it takes {wanted} to tell {100 * limit:g} points"
 
     @property
     def growth(self) -> float:
@@ -75,7 +76,7 @@ class Beside:
         fewest = min(self.runs_now, self.runs_then)
         if fewest >= FEWEST_FOR_P95:
             return ""
-        return f"too few to say: {counted(fewest, 'live run')}, and a p95 takes {FEWEST_FOR_P95}"
+        return f"too few to say: {count(fewest, 'live run')}, and a p95 takes {FEWEST_FOR_P95}"
 
     @property
     def rates(self) -> str:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from .format import counted, named
+from ..text import count
+from .format import named
 from .model import Extent, Model, Narrowing
 from .paths import file_of, is_under
 from .shards import left_out
@@ -41,11 +42,11 @@ def extent_rows(model: Model) -> Iterator[GateRule]:
             f"{len(absent)}: {named(absent)}{_instead(extents)}",
         )
     if skipped := sorted({module for one in extents for module in one.skipped}):
-        measured = f"{counted(len(skipped), 'module')} with unknown tests: {named(skipped)}"
+        measured = f"{count(len(skipped), 'module')} with unknown tests: {named(skipped)}"
         yield GateRule("modules skipped", "none", measured, RuleState.NOT_JUDGED)
     paths = _paths(extents)
     held = {path: sum(is_under(file_of(test), [path]) for test in _in_gate(model)) for path in paths}
-    measured = ", ".join(f"{counted(many, 'test')} in {_shown(path)}" for path, many in held.items())
+    measured = ", ".join(f"{count(many, 'test')} in {_shown(path)}" for path, many in held.items())
     if all(one.by == "paths" for one in extents) and (empty := [path for path in paths if not held[path]]):
         yield no_verdict("extent", _in_words(extents), f"no test in {named(empty)}; {measured}")
     elif paths:
@@ -81,7 +82,7 @@ def _about_arguments(extents: Sequence[Extent]) -> Iterator[GateRule]:
     loose = [argument for one in extents for argument in one.arguments]
     unknown = [argument for argument in dict.fromkeys(loose) if not is_under(file_of(argument), paths)]
     if unknown:
-        yield no_verdict("narrowed by arguments", TO_WRITE, f"{counted(len(unknown), 'part')}: {named(unknown)}")
+        yield no_verdict("narrowed by arguments", TO_WRITE, f"{count(len(unknown), 'part')}: {named(unknown)}")
 
 
 def _instead(extents: Sequence[Extent]) -> str:

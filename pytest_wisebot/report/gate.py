@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from ..gate_config import Gate, Limits
 from ..outcomes import DRIFT, FAILED, FLAKY, INFRASTRUCTURE
+from ..text import count
 from .baseline import ROUNDING, Comparison
-from .format import counted, named, percent, seconds_text
+from .format import named, percent, seconds_text
 from .model import Model, Test, Workflow, counts_in_words, pass_rate
 from .preconditions import conditions
 from .relative import relative_rows
@@ -140,7 +141,7 @@ def _naming(tests: Sequence[str]) -> str:
 
 
 def _unused_marks_row(tests: Sequence[str]) -> GateRule:
-    measured = f"{counted(len(tests), 'test')} under a wisebot mark used no run: {named(tests)}"
+    measured = f"{count(len(tests), 'test')} under a wisebot mark used no run: {named(tests)}"
     return GateRule("wisebot marks", "a run of each test", measured, RuleState.NOT_JUDGED)
 
 
@@ -162,7 +163,7 @@ def _of_latency(workflow: Workflow, gate: Gate) -> Iterator[GateRule]:
             continue
         share = 0.95 if rule == "p95" else 1.0
         took, for_certain = workflow.took(share), workflow.took(share, for_certain=True)
-        measured = f"{seconds_text(took)} ({counted(len(workflow.seconds), 'run')})"
+        measured = f"{seconds_text(took)} ({count(len(workflow.seconds), 'run')})"
         if took <= limit:
             yield GateRule(rule, wanted, measured, workflow=workflow.name)
         elif for_certain <= limit:
@@ -198,11 +199,11 @@ def headline(model: Model, verdict: Verdict) -> str:
     counts = counts_in_words(model.tests)
     live = sum(run.is_live for run in model.runs)
     target = "; ".join(model.targets) or "no target"
-    return f"{verdict.word}{_killed(model)} {counts}; {counted(live, 'live run')} against {target}"
+    return f"{verdict.word}{_killed(model)} {counts}; {count(live, 'live run')} against {target}"
 
 
 def _killed(model: Model) -> str:
     """That the session, or one of its shards, was ended before it could write its last line."""
     if all(one.ended is not None for one in model.begun):
         return ":"
-    return f", killed: {counted(len(model.unreported), 'test')} never reported;"
+    return f", killed: {count(len(model.unreported), 'test')} never reported;"

@@ -9,14 +9,13 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from ..text import count, escape, truncate_middle
 from .baseline import Comparison
-from .format import counted
 from .model import Model
 from .page import duration, page, without_in_words
 from .rows import FOLDED_LINES, LONGEST_NAME, moment, trials_text
 from .timeline import bar_title
 from .verdict import Verdict
-from .visible import brief, visible
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -48,8 +47,8 @@ def _environment() -> Environment:
     )
     made.filters |= {
         "bar_title": bar_title,
-        "brief": lambda text: brief(text, LONGEST_NAME),
-        "counted": counted,
+        "brief": lambda text: truncate_middle(text, LONGEST_NAME),
+        "counted": count,
         "duration": duration,
         "moment": moment,
         "trials": trials_text,
@@ -61,4 +60,4 @@ def _environment() -> Environment:
 
 def _shown(value: Any) -> Any:
     """Every value on its way into the page, before it is escaped; what is markup already has been here before."""
-    return visible(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+    return escape(value, keep="\n\t") if isinstance(value, str) and not hasattr(value, "__html__") else value

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from ..outcomes import BAD, CRASHED, DRIFT, FAILED, FLAKY, INFRASTRUCTURE, NOT_RUN, OUTCOMES
+from ..text import count, escape
 from .baseline import Comparison
 from .conclusion import Conclusion
-from .format import counted, percent, seconds_text
+from .format import percent, seconds_text
 from .model import Model, Run, Test, Workflow, counts_in_words, outcome_counts, pass_rate
 from .verdict import GateRule, GateStatus, RuleState
-from .visible import visible
 
 MOST_BYTES: Final = 900 * 1024
 """GitHub drops a page of more than 1 MiB as a whole, without a word."""
@@ -53,7 +53,7 @@ def _head(conclusion: Conclusion) -> Iterator[str]:
     yield f"# {word}\n"
     counts = counts_in_words(model.tests)
     targets = ", ".join(map(_code, model.targets))
-    yield f"**{counts}**; {counted(sum(run.is_live for run in model.runs), 'live run')} against {targets}\n"
+    yield f"**{counts}**; {count(sum(run.is_live for run in model.runs), 'live run')} against {targets}\n"
     if verdict.rows:
         yield "| | rule | wanted | measured |"
         yield "|---|---|---|---|"
@@ -100,7 +100,7 @@ def _failures(model: Model, room: int) -> str:
     for number, test in enumerate(sorted(tests, key=lambda one: _URGENCY.get(one.outcome, 0))):
         section = "\n".join(_failure(test)) + "\n"
         if len((text + section).encode()) > room:
-            rest = counted(len(tests) - number, "more test")
+            rest = count(len(tests) - number, "more test")
             return f"{text}\n**{rest} did not pass, and this page has no room for it**: see the report.\n\n"
         text += section
     return text
@@ -133,7 +133,7 @@ def _about(run: Run) -> str:
 def _unreported(model: Model) -> Iterator[str]:
     if not model.unreported:
         return
-    yield f"## {counted(len(model.unreported), 'test')} never reported\n"
+    yield f"## {count(len(model.unreported), 'test')} never reported\n"
     yield from (f"- {_code(test)}" for test in model.unreported[:MOST_ROWS])
     yield from _left_out(len(model.unreported) - MOST_ROWS, "test")
     yield ""
@@ -168,7 +168,7 @@ def _workflow(workflow: Workflow) -> str:
 
 def _left_out(number: int, what: str, indent: str = "") -> Iterator[str]:
     if number > 0:
-        yield f"{indent}- and {counted(number, f'more {what}')}"
+        yield f"{indent}- and {count(number, f'more {what}')}"
 
 
 # --- text that means nothing
@@ -176,7 +176,7 @@ def _left_out(number: int, what: str, indent: str = "") -> Iterator[str]:
 
 def _code(text: str) -> str:
     """A text that is shown as it is, on one line: no mention, no link, no HTML."""
-    line = re.sub(r"\s", " ", visible(text))[:500]
+    line = re.sub(r"\s", " ", escape(text, keep="\n\t"))[:500]
     longest = max((len(run) for run in re.findall("`+", line)), default=0)
     if not longest:
         return f"`{line}`"
@@ -191,13 +191,13 @@ def _cell(text: str) -> str:
 
 def _plain(text: str) -> str:
     """A text of words, in which what Markdown or GitHub would obey is escaped."""
-    line = re.sub(r"\s", " ", visible(text))[:2000]
+    line = re.sub(r"\s", " ", escape(text, keep="\n\t"))[:2000]
     return re.sub(r"([\\`*_{}\[\]<>#|~!&])", r"\\\1", line).replace("@", "@<!-- -->").replace("://", ":<!-- -->//")
 
 
 def _fenced(text: str) -> str:
     """A block of text as it is, whatever fences stand in it."""
-    shown = visible(text)
+    shown = escape(text, keep="\n\t")
     if len(shown) > MOST_OF_A_TEST:
         shown = f"{shown[:MOST_OF_A_TEST]}\n… {len(shown):,} characters in all, see the report"
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", shown)), default=0))

@@ -9,15 +9,15 @@ from typing import Final
 
 from ..gate_config import Gate
 from ..outcomes import SKIPPED, WITHOUT_RUN, XFAILED
+from ..text import count, truncate_middle
 from .baseline import Beside, Comparison
-from .format import counted, percent, seconds_text
+from .format import percent, seconds_text
 from .latency_plot import Strip, strips
 from .model import Model, Session, all_counts, outcome_counts
 from .page_budget import Budget, longest, room
 from .rows import SIGNS, Name, Rows, RunRow, TestGroup, anchor_of, kind_of_test, moment
 from .timeline import Timeline, timeline
 from .verdict import GateRule, GateStatus, RuleState, Verdict
-from .visible import brief
 
 MOST_LISTED: Final = 500
 """Tests that a list of names alone holds."""
@@ -323,7 +323,7 @@ def _counts(model: Model) -> Iterator[Count]:
 
 
 def _rule(row: GateRule) -> Rule:
-    title, wanted, measured = (brief(text, LONGEST_CELL) for text in (row.title, row.wanted, row.measured))
+    title, wanted, measured = (truncate_middle(text, LONGEST_CELL) for text in (row.title, row.wanted, row.measured))
     return Rule(title, wanted, measured, *STATES[row.state])
 
 
@@ -383,4 +383,4 @@ def _last_if_well(word: str) -> tuple[bool, str]:
 def without_in_words(without: Sequence[Names]) -> str:
     """How many tests used no run, and how these ended."""
     many = Counter({one.title: one.many for one in without})
-    return f"{counted(many.total(), 'test')} used no run: " + ", ".join(f"{n:,} {word}" for word, n in many.items())
+    return f"{count(many.total(), 'test')} used no run: " + ", ".join(f"{n:,} {word}" for word, n in many.items())

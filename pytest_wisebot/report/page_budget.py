@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any, Final
 
-from .visible import visible
+from ..text import escape
 
 PAGE_ROOM: Final = 2_300_000
 """Bytes of a page that values and texts may take together; with 1,000 runs the rest of it takes about as much."""
@@ -102,8 +102,8 @@ def _begun(value: Any, most: int) -> str:
 
 
 def _excerpt(text: str, whole: int) -> Excerpt:
-    shown = visible(text)
-    return Excerpt(shown, whole, len(escape(shown).encode()))
+    shown = escape(text, keep="\n\t")
+    return Excerpt(shown, whole, len(html.escape(shown).encode()))
 
 
 def room(failing: Iterable[Excerpt], passing: Iterable[Excerpt], total: int = PAGE_ROOM) -> Budget:

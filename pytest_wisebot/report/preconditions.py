@@ -12,8 +12,9 @@ from itertools import chain
 from typing import Final
 
 from ..outcomes import BAD, CRASHED, ERROR, FAILED, NOT_RUN
+from ..text import count
 from .extent import extent_rows
-from .format import counted, named
+from .format import named
 from .model import Model, Session, Test
 from .shards import gaps, left_out, missing, overlaps
 from .verdict import GateRule, RuleState, closed, no_verdict
@@ -28,18 +29,18 @@ def conditions(model: Model) -> Iterator[GateRule]:
     yield from _about_failures(model)
     if not model.counted:
         skipped = sum(test.outcome == "skipped" for test in model.tests)
-        measured = f"none ({counted(skipped, 'test')} skipped)" if skipped else "none"
+        measured = f"none ({count(skipped, 'test')} skipped)" if skipped else "none"
         yield no_verdict("tests", "at least 1 that used a run", measured)
     elif not any(run.has_envelope for run in model.runs):
         yield no_verdict("runs", "at least 1", "none")
     if model.gate.require_live and (kept := sum(run.is_kept for run in model.runs)):
-        measured = f"{kept} of {counted(len(model.runs), 'run')} made earlier"
+        measured = f"{kept} of {count(len(model.runs), 'run')} made earlier"
         yield no_verdict("live runs", "all (require-live)", measured)
     if contradictory := _contradictory_in_silence(model):
         whose = list(dict.fromkeys(chain.from_iterable(contradictory.values())))
-        yield no_verdict("contradictory answers", "none", f"{counted(len(contradictory), 'run')}: {named(whose)}")
+        yield no_verdict("contradictory answers", "none", f"{count(len(contradictory), 'run')}: {named(whose)}")
     if drifted := _drifted_in_silence(model):
-        yield closed("drift that failed no test", "none", f"{counted(len(drifted), 'run')}: {named(drifted)}")
+        yield closed("drift that failed no test", "none", f"{count(len(drifted), 'run')}: {named(drifted)}")
     if crashed := [test.id for test in model.tests if test.is_also(CRASHED)]:
         yield no_verdict("tests whose process died", "none", f"{len(crashed)}: {named(crashed)}")
     if not_run := [test for test in model.counted if test.is_also(NOT_RUN)]:
@@ -61,7 +62,7 @@ def _about_failures(model: Model) -> Iterator[GateRule]:
     names = [test.id for test in others if test.outcome in (FAILED, ERROR)]
     failed = max(failed, len(names))
     whose = f": {named(names)}" if names else ""
-    measured = [f"{counted(failed, 'failure')} without a run{whose}"] if failed > 0 else []
+    measured = [f"{count(failed, 'failure')} without a run{whose}"] if failed > 0 else []
     measured += [why for one in model.sessions for why in one.failed_by]
     if any(one.other_failures for one in model.sessions):
         measured.append("tests without a run, or another plugin, failed: pytest's exit code 1")

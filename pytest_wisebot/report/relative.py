@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from ..text import count
 from .baseline import NONE_YET, Comparison
-from .format import counted, named
+from .format import named
 from .model import Model
 from .verdict import GateRule, RuleState, no_verdict
 
@@ -48,11 +49,11 @@ def _missing(model: Model, baseline: Comparison) -> Iterator[GateRule]:
         yield row("tests missing", f"at most {most} of the baseline's", f"{len(tests)}: {named(tests)}")
     if workflows:
         wanted = (
-            f"none of the baseline's, or at most {counted(most, 'test')} missing" if most else "none of the baseline's"
+            f"none of the baseline's, or at most {count(most, 'test')} missing" if most else "none of the baseline's"
         )
         yield row("workflows missing", wanted, f"{len(workflows)}: {named(workflows)}")
     if outside:
-        others = f"{counted(len(outside), 'other')}: {named(outside)}"
+        others = f"{count(len(outside), 'other')}: {named(outside)}"
         yield GateRule("tests not compared", "those that [gate] is about", others)
 
 

@@ -10,12 +10,12 @@ from textwrap import dedent
 from typing import Final
 
 from ..outcomes import BAD, CRASHED, DRIFT, FAILED, FLAKY, INFRASTRUCTURE, NOT_RUN, PASSED
+from ..text import count, truncate_middle
 from .baseline import Comparison
-from .format import counted, seconds_text
+from .format import seconds_text
 from .model import Run, Test, Trials
 from .page_budget import Excerpt, json_excerpt, text_excerpt
 from .timeline import kind_of
-from .visible import brief
 
 LONGEST_NAME: Final = 240
 """Characters of an id that a row shows; a parameter may be of any length."""
@@ -285,7 +285,7 @@ def _parted(nodeid: str) -> tuple[str, str]:
     """A test's file and class, and its own name with its parameters."""
     head, bracket, parameters = nodeid.partition("[")
     place, colons, name = head.rpartition("::")
-    return brief(place + colons, LONGEST_NAME), brief(name + bracket + parameters, LONGEST_NAME)
+    return truncate_middle(place + colons, LONGEST_NAME), truncate_middle(name + bracket + parameters, LONGEST_NAME)
 
 
 def _reason(said: str) -> str:
@@ -354,5 +354,5 @@ def trials_text(trials: Trials) -> str:
     """What became of a test's trials."""
     judged = trials.passes + trials.failures
     rest = trials.trials - judged
-    not_needed = f"; {counted(rest, 'trial')} not needed" if rest > 0 else ""
+    not_needed = f"; {count(rest, 'trial')} not needed" if rest > 0 else ""
     return f"passed {trials.passes} of {judged}, and {trials.min_passes} of {trials.trials} had to pass{not_needed}"

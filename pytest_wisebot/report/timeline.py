@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..outcomes import DRIFT, FAILED
+from ..text import count
 from .axis import Axis, Tick
-from .format import counted, seconds_text
+from .format import seconds_text
 from .model import Model, Run
 
 HIGHEST: Final = 520
@@ -324,7 +325,7 @@ def bar_title(run: Run) -> str:
     if run.queued is not None and run.started is not None and run.started - run.queued >= 0.05:
         said.append(f"waited {seconds_text(run.started - run.queued)}")
     if run.attempts > 1:
-        said.append(counted(run.attempts, "attempt"))
+        said.append(count(run.attempts, "attempt"))
     if run.test:
         said.append(run.test)
     return " · ".join(filter(None, said))

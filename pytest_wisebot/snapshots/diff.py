@@ -24,7 +24,8 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Any
 
-from ..redaction.jsonpath import Path, show
+from ..redaction.jsonpath import Path
+from ..text import show_path
 from .brief import WIDTH, brief, contrast, quoted
 from .brief import whole as whole_lines
 from .changes import ABSENT, Change, Changes, ListChange, RenamedKey, ValueChange, find_changes
@@ -214,7 +215,7 @@ def _header(change: Change, what: str = "", notes: list[str] | None = None) -> s
 
 
 def _path(path: Path) -> str:
-    text = show(path)
+    text = show_path(path)
     half = _PATH_ROOM // 2
     return text if len(text) <= _PATH_ROOM else f"{text[:half]}…{text[-half:]}"
 

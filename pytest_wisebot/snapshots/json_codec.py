@@ -13,7 +13,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..redaction.jsonpath import Path, show
+from ..redaction.jsonpath import Path
+from ..text import show_path
 
 MAX_DEPTH = 99
 """The deepest nesting of lists and objects in a snapshot, in levels."""
@@ -181,4 +182,4 @@ def _kind(value: object) -> str:
 
 def _place(path: Path) -> str:
     """A path for a message; what is nested too deep, or in itself, would fill a screen."""
-    return show(path) if len(path) <= MAX_DEPTH // 4 else f"{show(path[:5])}…"
+    return show_path(path) if len(path) <= MAX_DEPTH // 4 else f"{show_path(path[:5])}…"

@@ -14,7 +14,8 @@ from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
-from ..redaction.jsonpath import Path, Pattern, all_paths, show
+from ..redaction.jsonpath import Path, Pattern, all_paths
+from ..text import show_path
 from .stable_repr import steady
 
 MOST_PATHS = 20
@@ -171,7 +172,7 @@ def _nothing_found(value: Any, text: str, what: str) -> str:
 
 def _without_indices(path: Path) -> str:
     """A path that stands for the same place in all rows, so that a long list does not fill the error."""
-    shown = (show((step,)) if isinstance(step, str) else "[*]" for step in path)
+    shown = (show_path((step,)) if isinstance(step, str) else "[*]" for step in path)
     return "".join(step if step.startswith("[") else f".{step}" for step in shown).removeprefix(".") or "$"
 
 

@@ -11,7 +11,8 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from ..redaction.jsonpath import Path, Pattern
-from ..runs import WorkflowRun, brief, says_failed
+from ..runs import WorkflowRun, says_failed
+from ..text import brief
 from .json_codec import dumps
 from .normalise import NormaliserConfig, normalise
 from .rules import apply_rules, exclude

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from ..runs import brief
+from ..text import brief
 
 MOST_LINES: Final = 20
 """Differences that a message names one by one."""

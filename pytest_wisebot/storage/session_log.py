@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 from ..engine.values import Ended, Outcome
 from ..errors import ConfigurationError, InfrastructureError, NotRun, RecordingNotFound
 from ..event_log import event_line, moment
+from ..files import lock, write_all
 from ..redaction import Redactor
 from ..runs import WorkflowRun
-from .run_files import hold, write_all
 
 if TYPE_CHECKING:
     from ..engine.jobs import Job
@@ -35,7 +35,7 @@ class EventLog:
         self.path = path
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
         self._descriptor = os.open(path, flags, mode)
-        hold(self._descriptor)
+        lock(self._descriptor)
 
     def write(self, line: bytes) -> None:
         """Adds a line (see `journal.event_line`)."""

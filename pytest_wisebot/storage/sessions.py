@@ -15,7 +15,7 @@ import shutil
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,9 +23,9 @@ from typing import Any, Final
 
 from ..errors import ConfigurationError
 from ..event_log import FORMAT, check_format, first_event, last_event, moment, read_events
+from ..files import is_locked, write_whole
 from ..redaction import Redactor
 from ..runs import KEPT, Api, Occurrence, RunRequest, WorkflowRun
-from .run_files import clean_again, is_held
 from .session_log import FILE_NAME, EventLog, cleaned_line
 from .store import Store
 
@@ -76,7 +76,7 @@ class Sessions:
         there = self.all()
         stay = {made, keep, *there[:MOST_KEPT], *list(filter(_has_runs, there))[:MOST_KEPT]}
         for old in there:
-            if old not in stay and not is_held(old / FILE_NAME):
+            if old not in stay and not is_locked(old / FILE_NAME):
                 shutil.rmtree(old, ignore_errors=True)
         return made
 
@@ -315,7 +315,7 @@ def catch_up(session: Path, redactor: Redactor) -> None:
     A session that still runs is left alone, and so is a run that cannot be written or read: what is missing is made
     anew, or is not among the runs of that session.
     """
-    if _is_complete(session) or is_held(session / FILE_NAME):
+    if _is_complete(session) or is_locked(session / FILE_NAME):
         return
     ids: dict[str, str] = {}
     store = runs_of(session, redactor, lambda name: ids.get(name, name))
@@ -378,3 +378,16 @@ def _carry_over(there: Path, here: Path) -> None:
             os.link(path, target)
         except OSError:
             shutil.copyfile(path, target)
+
+
+def clean_again(paths: Iterable[Path], redactor: Redactor) -> None:
+    """Takes out of files what was no credential, as far as anybody knew, when they were written.
+
+    Raises:
+        OSError: a file cannot be read, or written.
+    """
+    for path in paths:
+        written = path.read_bytes()
+        cleaned = redactor.clean(written.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+        if cleaned != written:
+            write_whole(str(path), cleaned)

@@ -22,10 +22,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import ConfigurationError
+from ..files import Seen, folder_lock, safe_name, seen, sweep, write_whole
 from ..redaction import Redactor
 from ..runs import Api, Occurrence, RunRequest, WorkflowRun
+from ..text import readable_json
 from .input_diff import differences, nearness
-from .run_files import Seen, alone_in, file_name, json_text, seen, sweep, write_whole
 
 FORMAT: Final = 1
 
@@ -161,7 +162,7 @@ class Store:
             OSError: the folder cannot be written.
         """
         key, occurrence = self._address(request)
-        with self._alone_in(key[0]):
+        with self._folder_lock(key[0]):
             path = self._put(key, occurrence, request, self._texts(occurrence, run, session))
         self._written.add(key)
         self._read.pop(key, None)
@@ -198,7 +199,7 @@ class Store:
         for key in sorted(self._written):
             if self._alone and len(self._numbers(key)) == 1:
                 continue  # one file is in order in itself
-            with self._alone_in(key[0]):
+            with self._folder_lock(key[0]):
                 group = self._group_as_it_is(key, None)
                 arrived = [one for _, part in sorted(group.parts.items()) for one in sorted(part.texts, key=_order)]
                 if arrived != sorted(arrived, key=_order):
@@ -211,7 +212,7 @@ class Store:
         Raises:
             ConfigurationError: the file cannot be read, and stays as it is.
         """
-        with self._alone_in(path.parent.name):
+        with self._folder_lock(path.parent.name):
             self._remove(path, occurrences)
 
     def _remove(self, path: Path, occurrences: set[Occurrence]) -> None:
@@ -320,7 +321,7 @@ class Store:
         asks = request.occurrence
         workflow, test, fixture = self._redactor.clean_json([request.workflow, asks.test, asks.fixture])
         occurrence = asks if (test, fixture) == (asks.test, asks.fixture) else replace(asks, test=test, fixture=fixture)
-        return (file_name(workflow), f"{request.api}-{digest}"), occurrence
+        return (safe_name(workflow), f"{request.api}-{digest}"), occurrence
 
     def _without_credentials(self, text: str) -> str:
         pieces, at = [], 0
@@ -342,9 +343,9 @@ class Store:
             self._folders[name] = self.folder / name
         return self._folders[name]
 
-    def _alone_in(self, name: str) -> AbstractContextManager[None]:
+    def _folder_lock(self, name: str) -> AbstractContextManager[None]:
         """Nobody else writes into this workflow's folder meanwhile."""
-        return nullcontext() if self._alone else alone_in(self._folder(name))
+        return nullcontext() if self._alone else folder_lock(self._folder(name))
 
     def _listed(self, folder: str) -> dict[str, set[int]]:
         """The files of runs in one workflow's folder, by the beginning of their names."""
@@ -654,7 +655,7 @@ def _order(occurrence: Occurrence) -> tuple[str, str, int, int, float]:
 
 def _indented(value: Mapping[str, Any]) -> str:
     """The members of an object, as lines of the one that they stand in."""
-    return "\n".join(json_text(value, indent=2).splitlines()[1:-1])
+    return "\n".join(readable_json(value, indent=2).splitlines()[1:-1])
 
 
 def _occurrence_lines(occurrence: Occurrence, envelope: Mapping[str, Any]) -> str:
@@ -662,9 +663,9 @@ def _occurrence_lines(occurrence: Occurrence, envelope: Mapping[str, Any]) -> st
     for name in ("fixture", "call", "trial", "timeout"):
         if value := getattr(occurrence, name):
             named[name] = value
-    text = json_text({**named, "envelope": envelope}, indent=2)
+    text = readable_json({**named, "envelope": envelope}, indent=2)
     return "    " + text.replace("\n", "\n    ")
 
 
 def _about_line(about: Mapping[str, Any]) -> str:
-    return "    " + json_text(about)
+    return "    " + readable_json(about)

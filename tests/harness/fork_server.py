@@ -193,15 +193,18 @@ def load_everything() -> None:
     from _pytest.assertion import install_importhook
 
     hook = install_importhook(_pytest.config.get_config())
+    hook.mark_rewrite("pytest_wisebot")
     plugins = {point.dist.name for point in importlib.metadata.entry_points(group="pytest11") if point.dist is not None}
     for package, owners in importlib.metadata.packages_distributions().items():
         if plugins.intersection(owners):
             hook.mark_rewrite(package)
     for root in _ROOTS:
         _import_all(root)
-    for name in ("_hypothesis_pytestplugin", "hypothesis", "pydantic", "jinja2", "http.server", "asyncio", "sqlite3"):
+    for name in ("_hypothesis_pytestplugin", "hypothesis", "pydantic", "jinja2", "http.server", "asyncio", "trio"):
         _imported(name)
     sys.meta_path.remove(hook)
+    # Sessions would warn of each plugin that it came too late to rewrite, which here has been done already.
+    type(hook)._warn_already_imported = lambda *_: None  # type: ignore[method-assign]
 
 
 def _import_all(root: str) -> None:
@@ -280,6 +283,8 @@ def _become(order: Mapping[str, Any], streams: Sequence[int]) -> None:
     first = [] if command.safe_path else ["" if command.kind == "-c" else str(Path.cwd())]
     given = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
     sys.path[:] = [*first, *given, *sys.path[1:]]  # the first of the server's own is the folder of this file
+    if "xdist.workermanage" in sys.modules:
+        sys.modules["xdist.workermanage"]._sys_path[:] = sys.path  # which xdist keeps from its import, for its workers
     importlib.invalidate_caches()
     sys.argv = [command.kind, *command.args]
     sys.orig_argv = list(order["argv"])

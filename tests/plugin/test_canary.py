@@ -622,7 +622,14 @@ class Suite:
         result = subprocess.run(
             [sys.executable, "-m", "pytest", "-p", "switch", option, *args],
             cwd=self.project.path,
-            env={**os.environ, **given, **variables, "PYTHONPATH": str(self.project.path)},
+            env={
+                **os.environ,
+                **given,
+                **variables,
+                "PYTHONPATH": os.pathsep.join(
+                    [str(self.project.path), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+                ),
+            },
             capture_output=True,
             text=True,
             errors="surrogateescape",

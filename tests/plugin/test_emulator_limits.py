@@ -38,7 +38,7 @@ LOWERED = """
 
 
 @pytest.fixture
-def limited(project: Project) -> Project:
+def limited(project: Project, real_processes: None) -> Project:
     """A project with the workflows above."""
     if sys.platform == "win32":
         pytest.skip("Windows has no limit of open files to set")

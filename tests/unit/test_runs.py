@@ -22,12 +22,11 @@ from pytest_wisebot.runs import (
     Api,
     RunRequest,
     WorkflowRun,
-    brief,
     json_inputs,
-    readable_json,
     says_failed,
     says_unfinished,
 )
+from pytest_wisebot.text import brief, readable_json
 
 LONE = "\ud800"
 

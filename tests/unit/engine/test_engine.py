@@ -21,7 +21,7 @@ from pytest_wisebot.runs import RunRequest
 from pytest_wisebot.settings import Settings
 
 if TYPE_CHECKING:
-    from tests.unit.engine.conftest import FakeClient
+    from tests.unit.conftest import FakeClient
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pytest_wisebot.engine import lag
 from pytest_wisebot.engine.lag import NOTICED, PATIENCE, TICK, WAITS, LagMeter
 
 if TYPE_CHECKING:
-    from tests.unit.engine.conftest import Clock
+    from tests.unit.conftest import Clock
 
 
 class Busy:

@@ -41,7 +41,7 @@ from pytest_wisebot.runs import RunRequest
 from pytest_wisebot.settings import Settings, Workflow
 
 if TYPE_CHECKING:
-    from tests.unit.engine.conftest import Clock
+    from tests.unit.conftest import Clock
 
 ORIGIN = "https://wisebot.example"
 OVER_BUDGET = "the budget is spent"

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_wisebot.redaction.jsonpath import Path, Pattern, Wild, all_paths, leaves, show
+from pytest_wisebot.redaction.jsonpath import Path, Pattern, Wild, all_paths, leaves
+from pytest_wisebot.text import show_path
 
 TEXTS = st.text(st.characters(exclude_categories=()), max_size=6)
 # Two lone surrogates side by side are, in JSON, the letter that they make.
@@ -51,13 +52,13 @@ GRAMMAR = 'keys and indices as in items[0].score, odd keys as in a["odd key"], [
 )
 def test_a_path_is_shown_as_people_write_it(path: Path, text: str) -> None:
     """Plain keys stand behind dots, all others in quotes, and nothing in them can disturb a terminal."""
-    assert show(path) == text
+    assert show_path(path) == text
 
 
 @given(PATHS)
 def test_a_shown_path_is_read_as_itself(path: Path) -> None:
     """What `show` writes is a pattern that matches this path alone, in one line of printable characters."""
-    text = show(path)
+    text = show_path(path)
 
     assert Pattern.parse(text).steps == path
     assert text.isprintable()
@@ -157,7 +158,7 @@ def test_only_a_text_is_a_path() -> None:
 )
 def test_a_pattern_finds_its_paths(text: str, found: list[str]) -> None:
     """``[*]`` stands for indices, ``*`` for keys, ``**`` for any number of both; the order is that of sorted JSON."""
-    assert [show(path) for path in Pattern.parse(text).found_in(VALUE)] == found
+    assert [show_path(path) for path in Pattern.parse(text).found_in(VALUE)] == found
 
 
 def test_true_is_no_index() -> None:

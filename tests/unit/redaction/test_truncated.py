@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from pytest_wisebot.redaction import Redactor, Secret
 from pytest_wisebot.redaction.truncated import SHORTEST_FRAGMENT
-from pytest_wisebot.runs import brief
+from pytest_wisebot.text import brief
 
 CANARY = "CANARY-" + "".join(f"{index:03}" for index in range(100)) + "-FAKE"
 JWT = f"eyJ{'hbGciOiJIUzI1NiJ9' * 9}.eyJ{'zdWIiOiJGQUtFIn0' * 9}.FAKE-signature_0123"

@@ -30,7 +30,7 @@ from pytest_wisebot.storage.sources import Finder, Last, Live, Lookup, Record, R
 from pytest_wisebot.storage.store import Store
 
 if TYPE_CHECKING:
-    from tests.unit.engine.conftest import FakeClient
+    from tests.unit.conftest import FakeClient
 
 MADE = datetime(2026, 11, 20, tzinfo=UTC)
 

@@ -17,10 +17,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_wisebot import Api, ConfigurationError, WorkflowRun
+from pytest_wisebot import Api, ConfigurationError, WorkflowRun, files
 from pytest_wisebot.redaction import Redact, Redactor, Secret
 from pytest_wisebot.runs import SHARED, Occurrence, RunRequest
-from pytest_wisebot.storage import run_files
 from pytest_wisebot.storage.store import MOST_OCCURRENCES, Store
 
 CANARY = "CANARY-secret-of-triage"
@@ -419,7 +418,7 @@ def test_a_killed_writer_leaves_whole_files(folder: Path) -> None:
             assert store.find(asked), (moment, number, last)
     left = folder / "triage" / ".999999999.wisebot-tmp"
     left.touch()
-    run_files.sweep([folder / "triage"])
+    files.sweep([folder / "triage"])
     assert [path for path in (folder / "triage").iterdir() if path.suffix != ".json"] == []
 
 
@@ -473,9 +472,9 @@ def test_two_sessions_at_once_lose_nothing(folder: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX locks")
 def test_a_session_that_was_stopped_holds_nobody_up_for_ever(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The lock has a deadline: the run is written all the same."""
-    monkeypatch.setattr(run_files, "LOCK_SECONDS", 0.05)
+    monkeypatch.setattr(files, "LOCK_SECONDS", 0.05)
     store, asked = Store(folder, Redactor()), request()
-    with run_files.alone_in(folder / "triage"):
+    with files.folder_lock(folder / "triage"):
         store.put(asked, run(asked))
     assert store.find(asked)
 
@@ -507,7 +506,7 @@ def dies_after(writes: int) -> Callable[[str, bytes], None]:
     def write(path: str, data: bytes) -> None:
         if next(left, None) is None:
             raise KeyboardInterrupt
-        run_files.write_whole(path, data)
+        files.write_whole(path, data)
 
     return write
 
@@ -528,6 +527,6 @@ def dies_after(writes: int) -> Callable[[str, bytes], None]:
 )
 def test_names_are_safe_everywhere(name: str, expected: str) -> None:
     """A plain name is itself; any other is told apart by a digest, also where case does not count."""
-    made = run_files.file_name(name)
+    made = files.safe_name(name)
     assert made == expected or (made.startswith(expected) and len(made) == len(expected) + 10)
-    assert run_files.file_name(f"{name}x") != made
+    assert files.safe_name(f"{name}x") != made

@@ -42,7 +42,7 @@ from pytest_wisebot.workers.secret_broadcast import SecretBroadcast
 from pytest_wisebot.workers.server import HOST, WorkerConnection, WorkerServer
 
 if TYPE_CHECKING:
-    from tests.unit.engine.conftest import FakeClient
+    from tests.unit.conftest import FakeClient
 
 SESSION: dict[str, Any] = {"settings": "of the session"}
 

@@ -1,9 +1,8 @@
-"""How runs are written to disk: readable JSON, whole files or none, and names that every file system takes."""
+"""Files that are written whole or not at all, locks between processes, and names that every file system takes."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import sys
@@ -11,10 +10,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
-
-if TYPE_CHECKING:
-    from ..redaction import Redactor
+from typing import Final
 
 if sys.platform != "win32":
     import fcntl
@@ -23,22 +19,13 @@ _PLAIN: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")
 _DEVICES: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 """What Windows takes for a device, whatever its ending."""
 
-_UNSEEN: Final = re.compile(r"[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\uffff]")
-"""What does not show, turns the order of letters around, or is no UTF-8: written as its escape."""
-
 _TEMPORARY: Final = re.compile(r"\.(\d+)\.wisebot-tmp")
 
 STALE_SECONDS: Final = 3600.0
 """Age from which on a temporary file is one that a killed process has left behind."""
 
 
-def json_text(value: Any, *, indent: int | None = None) -> str:
-    """JSON for people and for ``git diff``: letters as they are, all that does not show escaped."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
-    return text if text.isascii() else _UNSEEN.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
-
-
-def file_name(name: str) -> str:
+def safe_name(name: str) -> str:
     """A name that is safe in a path: itself where it is plain, else a readable part of it and a digest."""
     if _PLAIN.fullmatch(name) and not name.endswith(".") and not _DEVICES.fullmatch(name):
         return name
@@ -73,7 +60,7 @@ LOCK_SECONDS: Final = 10.0
 
 
 @contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
+def folder_lock(folder: Path) -> Iterator[None]:
     """Lets one process at a time write into a folder, where its system has locks for it."""
     if sys.platform == "win32":
         yield
@@ -81,7 +68,7 @@ def alone_in(folder: Path) -> Iterator[None]:
     descriptor = _opened(folder)
     try:
         ends_at = time.monotonic() + LOCK_SECONDS
-        while not _lock(descriptor) and time.monotonic() < ends_at:
+        while not _try_lock(descriptor) and time.monotonic() < ends_at:
             time.sleep(0.002)
         yield
     finally:
@@ -96,7 +83,7 @@ def _opened(folder: Path) -> int:
         return os.open(folder, os.O_RDONLY)
 
 
-def _lock(descriptor: int) -> bool:
+def _try_lock(descriptor: int) -> bool:
     """Whether an open file is this process's now, or can be nobody's on its file system."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -120,37 +107,24 @@ def seen(path: Path) -> Seen | None:
     return found.st_ino, found.st_mtime_ns, found.st_size
 
 
-def hold(descriptor: int) -> None:
-    """Lets others see, by `is_held`, that an open file is in use, for as long as it is open and its process lives."""
+def lock(descriptor: int) -> None:
+    """Lets others see, by `is_locked`, that an open file is in use, for as long as it is open and its process lives."""
     if sys.platform != "win32":
-        _lock(descriptor)
+        _try_lock(descriptor)
 
 
-def is_held(path: Path) -> bool:
+def is_locked(path: Path) -> bool:
     """Whether a process that lives holds a file."""
     try:
         if sys.platform == "win32":
             path.replace(path)  # refused while it is open
             return False
         with path.open("rb") as file:
-            return not _lock(file.fileno())
+            return not _try_lock(file.fileno())
     except PermissionError:
         return True
     except OSError:
         return False
-
-
-def clean_again(paths: Iterable[Path], redactor: Redactor) -> None:
-    """Takes out of files what was no credential, as far as anybody knew, when they were written.
-
-    Raises:
-        OSError: a file cannot be read, or written.
-    """
-    for path in paths:
-        written = path.read_bytes()
-        cleaned = redactor.clean(written.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
-        if cleaned != written:
-            write_whole(str(path), cleaned)
 
 
 def sweep(folders: Iterable[Path]) -> None:

@@ -1,4 +1,4 @@
-"""Texts of others, made harmless to look at."""
+"""Text from outside, escaped and shortened for people."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_wisebot.report.visible import brief, visible
+from pytest_wisebot.text import escape, truncate_middle
 
 EVERY_CHARACTER = st.text(st.characters(codec=None, exclude_categories=[]))
 
@@ -24,20 +24,20 @@ EVERY_CHARACTER = st.text(st.characters(codec=None, exclude_categories=[]))
 )
 def test_what_does_not_show_is_written_as_its_escape(text: str, shown: str) -> None:
     """Letters of every script stay; what a reader cannot see, or is misled by, becomes visible."""
-    assert visible(text) == shown
+    assert escape(text, keep="\n\t") == shown
 
 
 @given(EVERY_CHARACTER)
 def test_every_text_becomes_one_of_characters_that_show(text: str) -> None:
     """Whatever a workflow answers: valid UTF-8, every character visible, and the same when it is done twice."""
-    shown = visible(text)
+    shown = escape(text, keep="\n\t")
     shown.encode("utf-8")
     assert all(char.isprintable() or char in "\n\t" for char in shown)
-    assert visible(shown) == shown
+    assert escape(shown, keep="\n\t") == shown
 
 
 @given(EVERY_CHARACTER, st.integers(1, 30))
 def test_a_brief_name_is_no_longer_than_was_asked_for(text: str, most: int) -> None:
     """Head and tail of a name stay, and its length is bounded."""
-    assert len(brief(text, most)) <= most
-    assert brief(text, len(text)) == text
+    assert len(truncate_middle(text, most)) <= most
+    assert truncate_middle(text, len(text)) == text

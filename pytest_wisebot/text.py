@@ -1,0 +1,98 @@
+"""Text for people: escapes for what does not print, truncation, counts, JSON on one line, and paths into JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+LONGEST_NAME: Final = 60
+"""Characters of a name that a column shows."""
+
+_NOT_PLAIN: Final = re.compile(r"[^\x20-\x7e]")
+"""All but printable ASCII, of which a text mostly consists."""
+
+_BARE_KEY: Final = re.compile(r"[\w-]+")
+
+
+def escape(text: str, *, keep: str = "") -> str:
+    r"""Returns valid UTF-8 of which every character prints.
+
+    Control characters, ANSI escapes, marks of direction, spaces without a width, NUL and lone surrogates become
+    ``\x1b``, ``\u202e`` and the like. Letters of every script stay.
+
+    Args:
+        text: any string.
+        keep: characters that stay although they do not print, such as line ends.
+    """
+    if text.isprintable():
+        return text
+    return _escaped(text, keep, lambda char: char.encode("unicode_escape").decode("ascii"))
+
+
+def escape_json(text: str, *, keep: str = "") -> str:
+    r"""The same with the escapes of JSON (``\u001b``), for text that a JSON parser may read."""
+    if text.isprintable():
+        return text
+    return _escaped(text, keep, lambda char: "\\u007f" if char == "\x7f" else json.dumps(char)[1:-1])
+
+
+def _escaped(text: str, keep: str, write: Callable[[str], str]) -> str:
+    def written(found: re.Match[str]) -> str:
+        char = found[0]
+        return char if char.isprintable() or char in keep else write(char)
+
+    return _NOT_PLAIN.sub(written, text)
+
+
+def readable_json(value: Any, *, indent: int | None = None) -> str:
+    """JSON for people, shells and ``git diff``: letters as they are, the rest escaped.
+
+    Raises:
+        TypeError, ValueError: the value is not JSON; NaN and infinity are not.
+    """
+    return escape_json(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent), keep="\n")
+
+
+def brief(value: object, most: int = 120) -> str:
+    """Any value on one line of at most ``most`` characters: JSON where it is JSON; a long one lacks its middle."""
+    try:
+        text = readable_json(value)
+    except (TypeError, ValueError, RecursionError):
+        text = " ".join(repr(value).split())
+    return text if len(text) <= most else f"{text[: most - 25]} … {text[-20:]}"
+
+
+def truncate(text: str, most: int) -> str:
+    """Text of at most ``most`` characters, with a mark where its end is missing."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def truncate_middle(text: str, most: int) -> str:
+    """A name of at most ``most`` characters: its head says where, its tail says which."""
+    if len(text) <= most:
+        return text
+    head = most // 2
+    return f"{text[:head]}…{text[len(text) - (most - head - 1) :]}"
+
+
+def column(name: str) -> str:
+    """A name in a table: on one line, and no wider than `LONGEST_NAME`."""
+    return truncate(escape(name), LONGEST_NAME)
+
+
+def count(number: int, noun: str) -> str:
+    """A number of things: ``1 run``, ``1,200 runs``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def show_path(path: Sequence[str | int]) -> str:
+    """A path into JSON as people write it: ``items[0].score``, ``a["odd key"].b``, and ``$`` for the whole value."""
+    return "".join(map(_step, path)).removeprefix(".") or "$"
+
+
+def _step(step: str | int) -> str:
+    if isinstance(step, int):
+        return f"[{step}]"
+    return f".{step}" if _BARE_KEY.fullmatch(step) else f"[{escape_json(json.dumps(step, ensure_ascii=False))}]"
