@@ -13,7 +13,8 @@ PACKAGE = Path(__file__).parents[1] / "pytest_wisebot"
 
 EVERY_ROOM = {
     "text", "files", "errors", "exhaustion", "runs", "outcomes", "event_log", "gate_config", "redaction", "settings",
-    "envelope", "apis", "client", "assertions", "engine", "storage", "workers", "emulator", "snapshots", "report", "plugin",
+    "envelope", "apis", "client", "assertions", "engine", "storage", "workers", "emulator", "snapshots", "report",
+    "plugin",
 }  # fmt: skip
 
 ANY_ROOM_MAY = {"text", "files"}
