@@ -19,6 +19,7 @@ import fork_server
 import httpx  # noqa: F401
 import pydantic  # noqa: F401
 import pytest
+from hypothesis import settings
 
 import pytest_wisebot
 
@@ -32,6 +33,11 @@ for _module in pkgutil.walk_packages(pytest_wisebot.__path__, "pytest_wisebot.")
         importlib.import_module(_module.name)
 
 ROOT = Path(__file__).parents[1]
+
+# A few examples of each property at each commit, always the same; many and new ones by --hypothesis-profile=nightly.
+settings.register_profile("quick", max_examples=20, deadline=None, derandomize=True, database=None)
+settings.register_profile("nightly", max_examples=500, deadline=None)
+settings.load_profile("quick")
 
 FLOWS = """
     import time

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_wisebot.apis import Outgoing, Prepared, checked_id, prepare, status_check
@@ -186,7 +186,6 @@ def test_an_id_that_no_url_can_carry_is_refused(api: Api, id_: str, message: str
     assert str(caught.value) == message
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(min_codepoint=32), min_size=1).filter(lambda text: text not in (".", "..")))
 def test_any_id_is_quoted_whole_or_refused(id_: str) -> None:
     """Of any id nothing is left in the URL that could end the path or the query, or it is refused."""

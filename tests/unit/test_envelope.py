@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -201,7 +201,6 @@ def test_counting_levels_takes_no_more_memory_than_the_answer(filling: bytes) ->
 # --- for any answer -----------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None)
 @given(
     data=st.fixed_dictionaries(
         {"ok": st.booleans()},
@@ -227,7 +226,6 @@ def test_any_object_with_a_boolean_ok_is_taken_apart(
     }
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=60))
 def test_any_bytes_are_an_envelope_or_none(body: bytes) -> None:
     """Whatever a server answers, the outcome is an envelope or a reason, and never another error."""
@@ -235,7 +233,6 @@ def test_any_bytes_are_an_envelope_or_none(body: bytes) -> None:
         assert isinstance(parse(body).ok, bool)
 
 
-@settings(deadline=None)
 @given(JSON_VALUES.filter(lambda value: not isinstance(value, dict)))
 def test_any_json_but_an_object_is_none(value: Any) -> None:
     """JSON of any other type is no envelope."""

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
@@ -152,7 +152,6 @@ def test_later_changes_of_the_tests_objects_do_not_reach_the_bag() -> None:
     assert copied == {"inner": {"x": 1}, "items": [1]}
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.text(), JSON_VALUES, max_size=4))
 def test_plain_json_comes_through_unchanged(inputs: dict[str, Any]) -> None:
     """Any plain JSON object is accepted and equal to its copy."""
@@ -294,7 +293,6 @@ def test_a_run_survives_being_written_down(run: WorkflowRun) -> None:
     assert read.has_result == run.has_result
 
 
-@settings(deadline=None)
 @given(result=JSON_VALUES, error=JSON_VALUES, inputs=st.dictionaries(st.text(), JSON_VALUES, max_size=3))
 def test_any_json_in_a_run_survives_being_written_down(result: Any, error: Any, inputs: dict[str, Any]) -> None:
     """Whatever JSON a workflow answers, the run that was written down is equal to the one that was read."""
@@ -502,7 +500,6 @@ def test_json_for_people_keeps_letters_and_escapes_the_rest(value: object, text:
     text.encode()
 
 
-@settings(deadline=None)
 @given(JSON_VALUES)
 def test_json_for_people_is_json(value: Any) -> None:
     """Whatever the value, what people are shown is the same value as JSON, on one line and printable."""

@@ -210,4 +210,4 @@ def picked(candidates: list[Known], pick: int) -> Known:
 
 
 TestWindow = WindowMachine.TestCase
-TestWindow.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestWindow.settings = settings(stateful_step_count=40)

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_wisebot import (
@@ -882,7 +882,6 @@ CASES = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
 @given(cases=st.lists(CASES, max_size=12), cap=st.integers(1, 5), budget=st.none() | st.integers(0, 10))
 def test_whatever_happens_every_run_ends_and_no_limit_is_passed(
     make_clock: Callable[[], Clock], cases: list[Case], cap: int, budget: int | None

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from pytest_wisebot.redaction import MASK, Redactor, Secret
@@ -90,7 +90,6 @@ def left_of(form: str, cleaned: str, credential: str) -> bool:
     return FORMS[form](credential) in cleaned
 
 
-@settings(deadline=None, max_examples=400)
 @given(credential=CREDENTIALS | HARD, before=SURROUNDINGS, after=SURROUNDINGS, form=st.sampled_from(sorted(FORMS)))
 @example(credential="%5Cfoo%5C", before="", after="", form="raw")
 @example(credential="\\\\\\\\\\\\\\\\", before="\\", after="\\", form="json-twice")
@@ -113,7 +112,6 @@ def test_nothing_is_left_of_any_credential_in_any_form(credential: str, before: 
         assert credential not in cleaned
 
 
-@settings(deadline=None)
 @given(credentials=st.lists(HARD, min_size=2, max_size=4), texts=st.lists(SURROUNDINGS, min_size=5, max_size=5))
 def test_credentials_that_share_characters_leave_nothing_of_each_other(
     credentials: list[str], texts: list[str]
@@ -156,7 +154,6 @@ def test_a_json_value_is_cleaned_in_each_form() -> None:
     assert all(MASK in text for text in cleaned["shown"].values())
 
 
-@settings(deadline=None)
 @given(credential=CREDENTIALS | HARD, form=st.sampled_from(sorted(FORMS)))
 def test_a_text_without_the_marks_has_no_form(credential: str, form: str) -> None:
     """The quick look never says no where the pattern would match: a credential is not missed for speed."""

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from pytest_wisebot.redaction import MASK, REDACTED, Redact, Redactor, Secret
@@ -319,7 +319,6 @@ def test_credentials_may_be_added_while_others_clean() -> None:
 # --- for any credential -------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None)
 @given(credential=CREDENTIALS, before=SURROUNDINGS, after=SURROUNDINGS, form=st.sampled_from(sorted(FORMS)))
 @example(credential="ab/cd+ef==", before="", after="", form="quote")
 @example(credential="<>&'\"\\ %+/", before="'", after='"', form="repr")
@@ -334,7 +333,6 @@ def test_nothing_is_left_of_any_credential(credential: str, before: str, after: 
     assert shown not in cleaned
 
 
-@settings(deadline=None)
 @given(credential=CREDENTIALS, before=SURROUNDINGS, after=SURROUNDINGS)
 @example(credential="it's CANARY", before='"', after="")
 @example(credential='say "CANARY', before="it's ", after='"')
@@ -350,7 +348,6 @@ def test_nothing_is_left_of_a_credential_within_a_larger_text_that_is_escaped(
         assert MASK in redactor.clean(escaped)
 
 
-@settings(deadline=None)
 @given(credential=CREDENTIALS, before=st.binary(max_size=7), after=st.binary(max_size=7))
 def test_nothing_is_left_of_a_credential_within_base64(credential: str, before: bytes, after: bytes) -> None:
     """A credential that was encoded together with other bytes is masked wherever it begins, in both alphabets."""
@@ -365,7 +362,6 @@ def test_nothing_is_left_of_a_credential_within_base64(credential: str, before: 
         assert len(last.rstrip("=")) * 6 <= len(after) * 8 + 12
 
 
-@settings(deadline=None)
 @given(credential=CREDENTIALS)
 def test_cleaning_json_leaves_nothing_of_any_credential(credential: str) -> None:
     """A JSON value that holds a credential anywhere holds it nowhere once it is cleaned."""
@@ -383,7 +379,6 @@ HEADERS = [
 ]
 
 
-@settings(deadline=None, max_examples=300)
 @given(
     credential=CREDENTIALS,
     before=SURROUNDINGS,

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_wisebot.redaction import MASK, Redactor, Secret
@@ -201,7 +201,6 @@ WRITTEN: dict[str, Callable[[str], bytes]] = {
 }
 
 
-@settings(deadline=None)
 @given(
     credential=PRINTABLE.map(str.strip).filter(lambda text: len(text) >= 8),
     before=st.binary(max_size=9),

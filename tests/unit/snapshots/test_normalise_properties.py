@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from email.utils import format_datetime
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_wisebot.snapshots.json_codec import dumps
@@ -213,7 +213,6 @@ HABITS = st.sampled_from(
 # --- the properties
 
 
-@settings(max_examples=400)
 @given(NASTY, st.none() | NASTY, st.sampled_from([None, "run_abc123", "7", PIECES[0]]), HABITS)
 def test_what_is_normalised_stays_as_it_is(
     value: Any, inputs: Any, run_id: str | None, habits: NormaliserConfig
@@ -293,7 +292,6 @@ UNRECOGNISED = st.recursive(
 )
 
 
-@settings(max_examples=400)
 @given(UNRECOGNISED, st.sampled_from([None, "run_abc123"]))
 def test_what_is_not_recognised_is_never_changed(value: Any, run_id: str | None) -> None:
     """Prices, telephone numbers, versions, dates, addresses, numbers under keys that say nothing, any other text."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_wisebot import Api, ConfigurationError, WorkflowRun, files
@@ -87,7 +87,6 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
 @given(result=VALUES, inputs=st.dictionaries(st.text(max_size=5), VALUES, max_size=3), name=st.text(min_size=1))
 def test_whatever_json_holds_is_found_again(
     tmp_path_factory: pytest.TempPathFactory, result: Any, inputs: dict[str, Any], name: str

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_wisebot import Api, ConfigurationError, ConnectionFailed, InfrastructureError, WisebotError, WorkflowRun
@@ -153,7 +153,6 @@ def come_home(ended: Ended) -> Ended:
 
 
 @given(request=REQUESTS)
-@settings(deadline=None)
 def test_requests_arrive_as_they_were(request: RunRequest) -> None:
     """Their credentials, too: it is the controller that sends them."""
     there = protocol.request_from_dict(arrived(protocol.request_to_dict(request)))
@@ -163,7 +162,6 @@ def test_requests_arrive_as_they_were(request: RunRequest) -> None:
 
 
 @given(run=RUNS, lag=SECONDS)
-@settings(deadline=None)
 def test_runs_arrive_as_they_were(run: WorkflowRun, lag: float) -> None:
     """Every field of them, and how much of their time may be the engine's own."""
     there = come_home(Ended(run, lag))
@@ -175,7 +173,6 @@ def test_runs_arrive_as_they_were(run: WorkflowRun, lag: float) -> None:
 
 @pytest.mark.parametrize("kind", list(tree()))
 @given(message=TEXTS, attempted=ATTEMPTED | st.just(NOBODY), answer=st.none() | ANSWERS, lag=SECONDS)
-@settings(deadline=None, max_examples=20)
 def test_errors_arrive_as_they_were(
     kind: type[WisebotError], message: str, attempted: Attempted, answer: Answer | None, lag: float
 ) -> None:
@@ -202,7 +199,6 @@ def test_an_error_of_a_class_that_is_not_known_there_keeps_its_words() -> None:
 
 
 @given(one=SETTINGS)
-@settings(deadline=None)
 def test_settings_arrive_as_they_were(one: Settings) -> None:
     """Credentials open, so that a worker masks them; texts that look like a message's own marks stay texts."""
     there = protocol.settings_from_dict(arrived(protocol.settings_to_dict(one)))
