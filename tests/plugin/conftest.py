@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import hypothesis  # noqa: F401  # its plugin loads it at the end of every session, and pytester forgets what a run loads
 import pytest
 
+from ..conftest import Project
+
 if TYPE_CHECKING:
     from pytest_wisebot.emulator import Call, EmulatorHandle, Fault
 
@@ -130,11 +132,16 @@ class Outside:
 
         return Fault.rate_limited(seconds)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request for a run is under way in the emulator."""
+        return not any(call.ran and call.status is None and call.fault is None for call in self.calls)
+
     def let_it_come_to_rest(self) -> None:
-        """Ends what a session left behind in the emulator: the next project is to find it idle."""
+        """Ends what a session left behind in the emulator, and waits for it."""
         (self.project.path / "open").touch()
         ends_at = time.monotonic() + 5
-        while any(call.ran and call.status is None and call.fault is None for call in self.calls):
+        while not self.is_idle:
             assert time.monotonic() < ends_at, self.calls
             time.sleep(0.01)
 
@@ -159,22 +166,29 @@ class Outside:
 
 
 @pytest.fixture(scope="session")
-def counted(serve: Callable[[str], EmulatorHandle]) -> EmulatorHandle:
-    """The one emulator of all `outside` projects."""
-    return serve(COUNTED_FLOWS)
+def counting(serve: Callable[[str], EmulatorHandle]) -> list[EmulatorHandle]:
+    """The one emulator of all `outside` projects; none while the next project needs a new one."""
+    return []
 
 
 @pytest.fixture
-def outside(empty_project: Any, counted: EmulatorHandle) -> Iterator[Outside]:
+def outside(
+    empty_project: Project, counting: list[EmulatorHandle], serve: Callable[[str], EmulatorHandle]
+) -> Iterator[Outside]:
     """A project whose environment is an emulator of another process, which has seen nothing yet."""
-    counted.reset(everywhere=True)
-    empty_project.write("wisebot.toml", COUNTED_TOML.format(origin=counted.origin, base_url=counted.base_url))
+    if not counting:
+        counting.append(serve(COUNTED_FLOWS))
+    (handle,) = counting
+    handle.reset(everywhere=True)
+    empty_project.write("wisebot.toml", COUNTED_TOML.format(origin=handle.origin, base_url=handle.base_url))
     empty_project.write("secret.txt", "FAKE-secret-of-all")
-    empty_project.write("token.txt", counted.token)
-    empty_project.write("outside.py", OUTSIDE.format(ready=counted._ready.to_dict()))
-    outside = Outside(empty_project, counted)
+    empty_project.write("token.txt", handle.token)
+    empty_project.write("outside.py", OUTSIDE.format(ready=handle._ready.to_dict()))
+    outside = Outside(empty_project, handle)
     yield outside
-    outside.let_it_come_to_rest()
+    (empty_project.path / "open").touch()
+    if not outside.is_idle:  # a new emulator is there sooner than what this one still does has ended
+        counting.clear()
 
 
 @pytest.fixture
