@@ -4,8 +4,8 @@ Most of what a session of pytest in a process of its own costs is imports: half 
 pytest-xdist and for each emulator. The suite starts hundreds of them. A process forked from this server is a process
 like any other, with its own id, streams, folder and environment; it has loaded its modules before it begins.
 
-Not forked, but started as ever: commands that this file does not recognise, processes of a session of their own, and
-all of them where the system cannot fork.
+Not forked, but started as ever: commands that this file does not recognise, the children of a process that leads a
+session of its own, and all of them where the system cannot fork.
 """
 
 from __future__ import annotations
@@ -101,7 +101,9 @@ class ForkedPopen(subprocess.Popen[Any]):
             "argv": list(map(os.fspath, args)),
             "cwd": os.fspath(asked["cwd"] or Path.cwd()),
             "env": environment,
-            "server": self.address,
+            # A process of its own group has its children in it, which this server cannot put there.
+            "server": None if asked["start_new_session"] else self.address,
+            "session": asked["start_new_session"],
         }
         self._status = _ordered(self.address, order, streams)
         self.pid = int(_line(self._status))
@@ -133,7 +135,7 @@ class ForkedPopen(subprocess.Popen[Any]):
 def _is_forkable(args: Any, asked: Mapping[str, Any]) -> bool:
     if isinstance(args, (str, bytes)) or not args or os.fspath(args[0]) != sys.executable:
         return False
-    plain = all(not asked[name] for name in ("preexec_fn", "pass_fds", "shell", "start_new_session"))
+    plain = all(not asked[name] for name in ("preexec_fn", "pass_fds", "shell"))
     if not plain or asked.get("process_group", -1) not in (-1, None):
         return False
     if asked["env"] is not None:
@@ -273,6 +275,8 @@ def _become(order: Mapping[str, Any], streams: Sequence[int]) -> None:
         os.dup2(stream, standard)
     for stream in set(streams) - {0, 1, 2}:
         os.close(stream)
+    if order["session"]:
+        os.setsid()
     os.chdir(order["cwd"])
     os.environ.clear()
     os.environ.update(order["env"])
