@@ -76,6 +76,7 @@ def test_other_values_are_compared_as_ever(recorded: Any) -> None:
     assert recorded.said(recorded.run("-n", "2")) == ["2 snapshots passed."]
 
 
+@pytest.mark.usefixtures("real_processes")
 def test_a_session_without_snapshots_loads_none_of_it(recorded: Any) -> None:
     """The rooms of snapshots are loaded by the first test that uses one."""
     recorded.test("""
