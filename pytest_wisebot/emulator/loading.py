@@ -69,7 +69,7 @@ def _named(module: ModuleType, where: str, attribute: str) -> Emulator:
     value = getattr(module, attribute, None)
     if isinstance(value, Emulator):
         return value
-    fault = f"is no Emulator but a {type(value).__name__}" if hasattr(module, attribute) else "is not there"
+    fault = f"is not an Emulator but a {type(value).__name__}" if hasattr(module, attribute) else "is not there"
     known = ", ".join(_emulators(module)) or "none"
     raise ConfigurationError(f"{where}: {attribute} {fault}; the emulators in it: {known}")
 
