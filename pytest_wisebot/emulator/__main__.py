@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO, NoReturn
 from urllib.parse import quote
@@ -73,23 +74,19 @@ def ports(webhook: int, dashboard: int | None) -> tuple[int, int]:
 def _serve_by_hand(target: str, webhook: int, dashboard: int) -> NoReturn:
     for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell's background job starts with it ignored
         signal.signal(number, signal.default_int_handler)
-    emulator = load(target, Path.cwd())
-    emulator.log.sink = _to_stderr
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a workflow's id may hold letters that a terminal lacks
+    emulator = load(target, Path.cwd())
     with EmulatorServer(emulator, webhook, dashboard) as server:
         print(welcome(target, emulator, server.origin, server.base_url), end="", flush=True)
-        load_modules_of_runs(emulator)
-        _wait()
+        _serve(emulator)
 
 
 def _serve_session(target: str, folder: Path) -> NoReturn:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of the terminal; the session ends us
     stdin, answer = _take_streams()
     threading.Thread(target=_end_with, args=(stdin,), daemon=True).start()
-    emulator = load(target, folder)
-    emulator.log.sink = _to_stderr
-    key = secrets.token_urlsafe(32)
+    emulator, key = load(target, folder), secrets.token_urlsafe(32)
     server = EmulatorServer(emulator, key=key)
     ready = Ready(
         origin=server.origin,
@@ -102,8 +99,14 @@ def _serve_session(target: str, folder: Path) -> NoReturn:
     )
     with answer:
         answer.write(json.dumps(ready.to_dict()) + "\n")
-    load_modules_of_runs(emulator)  # some milliseconds, which the session does not wait for
-    _wait()
+    _serve(emulator)
+
+
+def _serve(emulator: Emulator) -> NoReturn:
+    emulator.log.sink = partial(print, file=sys.stderr, flush=True)
+    load_modules_of_runs(emulator)  # some milliseconds, which a session does not wait for
+    while True:  # in short steps: a signal just before a sleep is handled only after it
+        time.sleep(0.1)
 
 
 def _take_streams() -> tuple[IO[bytes], IO[str]]:
@@ -127,15 +130,6 @@ def _end_with(stdin: IO[bytes]) -> None:
     while stdin.read(1):
         pass
     os._exit(0)
-
-
-def _to_stderr(entry: str) -> None:
-    print(entry, file=sys.stderr, flush=True)
-
-
-def _wait() -> NoReturn:
-    while True:  # in short steps: a signal just before a sleep is handled only after it
-        time.sleep(0.1)
 
 
 def welcome(target: str, emulator: Emulator, origin: str, base_url: str) -> str:

@@ -11,8 +11,8 @@ import asyncio
 import contextvars
 import linecache
 import math
-import os
 import selectors
+import socket
 import sys
 import sysconfig
 import threading
@@ -110,67 +110,40 @@ if sys.platform == "win32":
 else:
 
     class _Selector(selectors.PollSelector):
-        """Waits without a descriptor, for another thread or until the time is up, until one is registered.
+        """Waits without a descriptor, for another thread or until the time is up, as long as none is registered."""
 
-        ``poll`` opens none for itself. The first descriptor that a function registers adds a pipe, through which other
-        threads wake it.
-        """
+        ensure_pipe: Callable[[], None]
 
         def __init__(self, pulse: Pulse) -> None:
             super().__init__()
             self.pulse = pulse
-            self._woken = threading.Event()
-            self._pipe: tuple[int, int] | None = None
+            self.woken = threading.Event()
 
         def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-            if self._pipe is None:
-                pipe = os.pipe()
-                for end in pipe:
-                    os.set_blocking(end, False)
-                super().register(pipe[0], selectors.EVENT_READ)
-                self._pipe = pipe
+            self.ensure_pipe()
             return super().register(fileobj, events, data)
 
         def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+            ready = []
             with self.pulse.waiting():
-                ready = self._polled(timeout) if self._pipe else self._slept(timeout)
-                self._woken.clear()
-                return ready
-
-        def wake(self) -> None:
-            """Ends the present wait, or the next one. For other threads."""
-            self._woken.set()
-            if (pipe := self._pipe) is not None:
-                with suppress(OSError):  # full, so that it wakes anyway; or closed
-                    os.write(pipe[1], b"\0")
-
-        def close(self) -> None:
-            super().close()
-            pipe, self._pipe = self._pipe, None
-            for end in pipe or ():
-                os.close(end)
-
-        def _slept(self, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:
-            if timeout is None or timeout > 0:
-                self._woken.wait(timeout)
-            return []
-
-        def _polled(self, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:
-            assert self._pipe is not None
-            ready = super().select(0 if self._woken.is_set() else timeout)
-            with suppress(BlockingIOError):  # nothing in it
-                os.read(self._pipe[0], 4096)
-            return [(key, events) for key, events in ready if key.fd != self._pipe[0]]
+                if self.get_map():
+                    ready = super().select(0 if self.woken.is_set() else timeout)
+                elif timeout is None or timeout > 0:
+                    self.woken.wait(timeout)
+                self.woken.clear()
+            return ready
 
     class _Loop(asyncio.SelectorEventLoop):
-        """The usual one without the pair of sockets by which other threads wake it.
+        """The usual one, which makes the pair of sockets by which other threads wake it only with its first descriptor.
 
-        The private methods are those of asyncio. A version of Python that does not call them makes the pair, and waits
-        for its sockets like for any others.
+        The private names are those of asyncio.
         """
+
+        _csock: socket.socket | None = None
 
         def __init__(self, selector: _Selector) -> None:
             self._waker = selector
+            selector.ensure_pipe = self._ensure_pipe
             super().__init__(selector)
 
         def call_soon(  # type: ignore[override]  # the typeshed's own needs variadic generics
@@ -179,17 +152,23 @@ else:
             """Wakes the loop after a call from another run, for example one that releases a module's lock."""
             handle = super().call_soon(callback, *args, context=context)
             if threading.get_ident() != self._waker.pulse.thread:
-                self._waker.wake()
+                self._write_to_self()
             return handle
 
         def _make_self_pipe(self) -> None:
             """Does nothing: the selector can be woken without."""
 
+        def _ensure_pipe(self) -> None:
+            if self._csock is None:
+                super()._make_self_pipe()  # type: ignore[misc]
+
         def _close_self_pipe(self) -> None:
-            """Does nothing: the selector closes its own pipe."""
+            if self._csock is not None:
+                super()._close_self_pipe()  # type: ignore[misc]
 
         def _write_to_self(self) -> None:
-            self._waker.wake()
+            self._waker.woken.set()
+            super()._write_to_self()  # type: ignore[misc]
 
     def _new_loop(pulse: Pulse) -> asyncio.AbstractEventLoop:
         return _Loop(_Selector(pulse))

@@ -21,7 +21,7 @@ from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any
 
 from ..errors import ConfigurationError
 from ..exhaustion import NO_DESCRIPTOR, shortage
@@ -63,10 +63,13 @@ _NO_LINGER = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 """SO_LINGER without any time: closing the socket then sends RST in place of FIN."""
 
 Address = tuple[str, int]
+Answer = Callable[[Request], Reply]
 
 
-class EmulatorServer:
-    """An emulator that listens, from its creation until `stop` or the end of a ``with`` block.
+class EmulatorServer(ExitStack):
+    """An emulator that listens, from its creation until `close` or the end of a ``with`` block.
+
+    Runs in progress at the end are not waited for.
 
     Attributes:
         origin: the webhook API's origin.
@@ -84,29 +87,21 @@ class EmulatorServer:
     """
 
     def __init__(self, emulator: Emulator, webhook: int = 0, dashboard: int = 0, key: str | None = None) -> None:
-        with ExitStack() as opened:
-
-            def listen(name: str, port: int, answer: Callable[[Request], Reply], *, is_control: bool = False) -> str:
-                listener = _Listener(name, port, answer, emulator.log.write, is_control=is_control)
-                opened.callback(listener.stop)
-                return listener.url
-
-            self.origin = listen("webhook", webhook, partial(emulator.answer, Api.WEBHOOK))
-            self.base_url = listen("dashboard", dashboard, partial(emulator.answer, Api.DASHBOARD))
-            self.control = (
-                listen("control", 0, partial(_answer_command, emulator, key), is_control=True) if key else None
+        super().__init__()
+        with ExitStack() as unless_open:
+            unless_open.callback(self.close)
+            log = emulator.log.write
+            self.origin = self._listen(_Listener("webhook", webhook, partial(emulator.answer, Api.WEBHOOK), log))
+            self.base_url = self._listen(
+                _Listener("dashboard", dashboard, partial(emulator.answer, Api.DASHBOARD), log)
             )
-            self._open = opened.pop_all()
+            answer = partial(_answer_command, emulator, key or "")
+            self.control = self._listen(_Listener("control", 0, answer, log, is_control=True)) if key else None
+            unless_open.pop_all()
 
-    def stop(self) -> None:
-        """Stops listening. Runs in progress are not waited for."""
-        self._open.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
+    def _listen(self, listener: _Listener) -> str:
+        self.callback(listener.stop)
+        return listener.url
 
 
 COMMANDS: dict[str, Callable[..., Any]] = {
@@ -149,7 +144,7 @@ class _Listener:
     """
 
     def __init__(
-        self, name: str, port: int, answer: Callable[[Request], Reply], log: Callable[[str], None], *, is_control: bool
+        self, name: str, port: int, answer: Answer, log: Callable[[str], None], *, is_control: bool = False
     ) -> None:
         self._answer = answer
         self._log = log
@@ -269,7 +264,7 @@ class _Handler(BaseHTTPRequestHandler):
     server_version = "WisebotEmulator"
     disable_nagle_algorithm = True  # head and body are two writes; Nagle would delay the second by 40 ms
 
-    def __init__(self, connection: socket.socket, client: Address, answer: Callable[[Request], Reply]) -> None:
+    def __init__(self, connection: socket.socket, client: Address, answer: Answer) -> None:
         self._answer_to = answer
         super().__init__(connection, client, None)  # type: ignore[arg-type]  # the server, which it does not use
 

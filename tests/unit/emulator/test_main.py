@@ -170,7 +170,7 @@ def test_a_port_in_use_is_named(tmp_path: Path, name: str) -> None:
         (
             "flows.py",
             f"{ONE}\nb = Emulator()",
-            "flows.py: there are several emulators in it: emulator, b; say flows.py:NAME",
+            "flows.py: there are several emulators in it: emulator, b; write flows.py:NAME",
         ),
         ("flows.py:b", ONE, "flows.py: b is not there; the emulators in it: emulator"),
         (

@@ -251,9 +251,9 @@ def test_a_port_that_is_none_is_named(emulator: Emulator, port: int) -> None:
 
 
 def test_a_stopped_server_listens_no_more(emulator: Emulator) -> None:
-    """After ``stop`` the ports are free again; stopping twice does nothing."""
+    """After ``close`` the ports are free again; a second ``close`` has no effect."""
     server = EmulatorServer(emulator)
-    server.stop()
-    server.stop()
+    server.close()
+    server.close()
     with EmulatorServer(emulator, webhook=address(server.origin)[1]) as again:
         assert again.origin == server.origin
