@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import sys
 from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -28,12 +29,7 @@ def check(name: str, value: T, expected: str, *, is_right: object) -> T:
 
 def seconds(name: str, value: Any) -> float:
     """A finite number of seconds, 0 or more."""
-    return float(check(name, value, "seconds, 0 or more", is_right=_is_finite(value) and value >= 0))
-
-
-def number(name: str, value: Any) -> float:
-    """A finite number, which may be negative."""
-    return float(check(name, value, "a finite number", is_right=_is_finite(value)))
+    return float(check(name, value, "seconds, 0 or more", is_right=is_finite(value) and value >= 0))
 
 
 def whole_number(name: str, value: Any, lowest: int, highest: int) -> int:
@@ -53,11 +49,6 @@ def identifier(name: str, value: Any) -> str:
     return string(name, check(name, value, "a non-empty string", is_right=isinstance(value, str) and value))
 
 
-def flag(name: str, value: bool) -> bool:
-    """True or False; no other value is converted."""
-    return check(name, value, "True or False", is_right=isinstance(value, bool))
-
-
 def header(name: str, value: Any) -> str:
     """A valid value of an HTTP header: printable ASCII without line breaks."""
     expected = "a non-empty string of printable ASCII without spaces at its ends"
@@ -65,8 +56,10 @@ def header(name: str, value: Any) -> str:
     return text
 
 
-def credential(name: str, value: Any) -> str:
-    """A secret or a token. The error does not show it."""
+def credential(name: str, value: Any, prefix: str) -> str:
+    """A secret or a token; None makes a random one with this prefix. The error does not show it."""
+    if value is None:
+        return f"{prefix}_emulator_{secrets.token_urlsafe(24)}"
     if not isinstance(value, str):
         raise ConfigurationError(f"{name}: expected a string, got a value of type {type(value).__name__}")
     if len(value) < SHORTEST_CREDENTIAL or not re.fullmatch("[!-~]+", value):
@@ -98,7 +91,8 @@ def span(name: str, value: Any) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _is_finite(value: Any) -> bool:
+def is_finite(value: Any) -> bool:
+    """Whether a value is a finite number. True and false are not."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 

@@ -72,19 +72,22 @@ class Ready:
         return cls(**data)
 
 
+@dataclass(frozen=True, slots=True)
 class EmulatorProcess:
     """An emulator in a process of its own, which ends with `stop`, or by itself when the starting process dies.
 
     Attributes:
         ready: its addresses and credentials.
-        pid: the process's id.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], output: IO[bytes], ready: Ready) -> None:
-        self._process = process
-        self._output = output
-        self.ready = ready
-        self.pid = process.pid
+    ready: Ready
+    _process: subprocess.Popen[bytes]
+    _output: IO[bytes]
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
 
     @classmethod
     def start(cls, target: str, folder: Path, *, timeout: float = 20.0) -> Self:
@@ -113,7 +116,7 @@ class EmulatorProcess:
                 reason = "ended" if line is not None else f"was not ready within {timeout:g} s"
                 raise ConfigurationError(f"the emulator {target} did not start: it {reason}.{_last_lines(output)}")
             unless_ready.pop_all()
-        return cls(process, output, Ready(**json.loads(line)))
+        return cls(Ready(**json.loads(line)), process, output)
 
     def stop(self) -> None:
         """Ends the process. It may be called again."""

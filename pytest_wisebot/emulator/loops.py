@@ -47,39 +47,35 @@ def run(awaitable: Awaitable[Any], report: Callable[[str], None]) -> Any:
 
 
 class Pulse:
-    """Whether an event loop is in a step, and in which.
+    """The step in which an event loop is.
 
     Attributes:
         report: called with the place of a step that blocks.
         thread: the id of the loop's thread.
-        steps: the number of steps that have begun.
-        is_in_step: False while the loop waits.
+        step: the number of the step; 0 while the loop waits.
     """
 
     def __init__(self, report: Callable[[str], None]) -> None:
         self.report = report
         self.thread = threading.get_ident()
-        self.steps = 0
-        self.is_in_step = False
-        self._seen_step = -1
+        self.step = 0
+        self._seen_step = 0
         self._seen_at = 0.0
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
         """The time in which the loop waits."""
-        self.is_in_step = False
+        before, self.step = self.step, 0
         try:
             yield
         finally:
-            self.steps += 1
-            self.is_in_step = True
+            self.step = before + 1
 
     def has_blocked(self, clock: float) -> bool:
         """Whether one step has lasted for `BLOCKED_SECONDS` of the watch's clock. True once for each step."""
-        step = self.steps if self.is_in_step else -1
-        if step != self._seen_step:
+        if (step := self.step) != self._seen_step:
             self._seen_step, self._seen_at = step, clock
-        if step < 0 or clock - self._seen_at < BLOCKED_SECONDS:
+        if step == 0 or clock - self._seen_at < BLOCKED_SECONDS:
             return False
         self._seen_at = math.inf
         return True
@@ -87,7 +83,7 @@ class Pulse:
     def report_place(self) -> None:
         """Reports the place where the loop is blocked, if it is still in the same step."""
         frame = sys._current_frames().get(self.thread)  # noqa: SLF001 (documented, and there is no public name)
-        if frame is not None and self.steps == self._seen_step:
+        if frame is not None and self.step == self._seen_step:
             self.report(_place(frame))
 
 

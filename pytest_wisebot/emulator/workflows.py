@@ -45,9 +45,6 @@ for JSON is below a thousand levels on some versions."""
 MOST_ARRIVED = 100
 """Number of the last requests' credentials that are remembered, so that no call shows them."""
 
-MOST_BLOCKING = 100
-"""Maximum number of places in async functions that are reported for blocking their event loops, each of them once."""
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -94,8 +91,7 @@ class Emulator:
     """
 
     def __init__(self, *, token: str | None = None) -> None:
-        random_token = f"wb_live_emulator_{secrets.token_urlsafe(24)}"
-        self.token = random_token if token is None else arguments.credential("Emulator: token", token)
+        self.token = arguments.credential("Emulator: token", token, "wb_live")
         self.log = Log()
         self._workflows: dict[str, Workflow] = {}
         self._traffic = Traffic()
@@ -136,12 +132,13 @@ class Emulator:
         name = f"workflow {arguments.identifier('workflow id', workflow_id)!r}"
         if workflow_id in self._workflows:
             raise ConfigurationError(f"{name}: is declared already; each id once, there are {self._known_ids()}")
-        random_secret = f"whsec_emulator_{secrets.token_urlsafe(24)}"
         settings: dict[str, Any] = {
-            "secret": random_secret if secret is None else arguments.credential(f"{name}: secret", secret),
+            "secret": arguments.credential(f"{name}: secret", secret, "whsec"),
             "inputs": arguments.strings(f"{name}: inputs", inputs),
             "latency": arguments.span(f"{name}: latency", latency),
-            "webhook": arguments.flag(f"{name}: webhook", webhook),
+            "webhook": arguments.check(
+                f"{name}: webhook", webhook, "True or False", is_right=isinstance(webhook, bool)
+            ),
             "allow_ips": arguments.networks(f"{name}: allow_ips", allow_ips),
             "block_ips": arguments.networks(f"{name}: block_ips", block_ips),
         }
@@ -174,7 +171,8 @@ class Emulator:
         It has the form of a JWT. The emulator accepts it because it has made it, and not by its signature.
         """
         now = time.time()
-        expires_at = now + arguments.number("new_jwt: expires_in", expires_in)
+        is_right = arguments.is_finite(expires_in)
+        expires_at = now + arguments.check("new_jwt: expires_in", expires_in, "a finite number", is_right=is_right)
         claims = {"iss": "wisebot-emulator", "iat": now, "exp": expires_at}
         token = f"{_jwt_part({'alg': 'HS256', 'typ': 'JWT'})}.{_jwt_part(claims)}.{secrets.token_urlsafe(32)}"
         self._jwts[token] = expires_at
@@ -296,7 +294,7 @@ class Emulator:
 
     def _report_blocked(self, workflow: Workflow, run_id: str, place: str) -> None:
         with self._lock:
-            if (workflow.id, place) in self._blocking or len(self._blocking) >= MOST_BLOCKING:
+            if (workflow.id, place) in self._blocking:
                 return
             self._blocking.add((workflow.id, place))
         self._report(
