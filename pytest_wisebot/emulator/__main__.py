@@ -1,7 +1,7 @@
 """The emulator's process: ``python -m pytest_wisebot.emulator flows.py``, by hand or for a session.
 
-By hand it prints where it listens and how to call it, and serves until Ctrl-C. A session starts it with ``--session``,
-sends one line of JSON through its standard input and reads one back; when that input ends, so does the process.
+By hand it prints its addresses and how to call them, and serves until Ctrl-C. A session starts it with ``--session``
+and reads one line of JSON from its standard output. Then the process ends when its standard input ends.
 """
 
 from __future__ import annotations
@@ -10,28 +10,32 @@ import argparse
 import io
 import json
 import os
+import re
 import secrets
+import shlex
 import signal
 import sys
 import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO, NoReturn
+from urllib.parse import quote
 
 from ..errors import ConfigurationError
 from ..exhaustion import raise_file_limit
+from .functions import Workflow
 from .handle import Ready
 from .loading import load
-from .server import EmulatorServer, Ports
-from .welcome import welcome
-from .workflows import load_what_runs_need
+from .server import EmulatorServer
+from .workflows import Emulator, load_modules_of_runs
 
 PROGRAM = "python -m pytest_wisebot.emulator"
 
 STACK_SIZE = 4 * 1024 * 1024
 """Bytes of stack for each thread, of which a thousand may run at once. The usual 8 MiB each are more than some
-containers grant; with 1 MiB, deeply nested JSON overflows the stack of Python 3.13, and the process is gone."""
+containers grant; with 1 MiB, deeply nested JSON overflows the stack of Python 3.13 and ends the process."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,8 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     raise_file_limit()  # here, and not in the session's process, from which every test inherits
     try:
         if options.session:
-            _serve_session(options.target)
-        _serve_by_hand(options.target, _ports(options.port, options.dashboard_port))
+            _serve_session(options.target, Path(options.session))
+        _serve_by_hand(options.target, *ports(options.port, options.dashboard_port))
     except ConfigurationError as error:
         print(f"{PROGRAM}: error: {error}", file=sys.stderr)
         return 2
@@ -58,80 +62,133 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("target", help="flows.py, flows.py:attribute or package.module:attribute")
     parser.add_argument("--port", type=int, default=8787, help="port of the webhook API; 0 takes a free one (8787)")
     parser.add_argument("--dashboard-port", type=int, help="port of the dashboard API (the webhook API's, plus 1)")
-    parser.add_argument("--session", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--session", metavar="FOLDER", help=argparse.SUPPRESS)
     return parser
 
 
-def _ports(webhook: int, dashboard: int | None) -> Ports:
-    return Ports(webhook, dashboard if dashboard is not None else webhook + 1 if webhook else 0)
+def ports(webhook: int, dashboard: int | None) -> tuple[int, int]:
+    """The ports of the two APIs. The dashboard API's default is the next port, or a free one beside a free one."""
+    return webhook, dashboard if dashboard is not None else webhook + 1 if webhook else 0
 
 
-def _serve_by_hand(target: str, ports: Ports) -> NoReturn:
+def _serve_by_hand(target: str, webhook: int, dashboard: int) -> NoReturn:
     for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell's background job starts with it ignored
         signal.signal(number, signal.default_int_handler)
-    emulator = load(target, Path.cwd())
-    emulator.log.sink = _to_stderr
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a workflow's id may hold letters that a terminal lacks
-    with EmulatorServer(emulator, ports) as server:
-        print(welcome(target, emulator, server.origin, server.base_url), flush=True)
-        load_what_runs_need(emulator)
-        _wait()
+    emulator = load(target, Path.cwd())
+    with EmulatorServer(emulator, webhook, dashboard) as server:
+        print(welcome(target, emulator, server.origin, server.base_url), end="", flush=True)
+        _serve(emulator)
 
 
-def _serve_session(target: str) -> NoReturn:
+def _serve_session(target: str, folder: Path) -> NoReturn:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of the terminal; the session ends us
-    orders, answer = _taken_streams()
-    order = json.loads(orders.readline())
-    threading.Thread(target=_end_with, args=(orders,), daemon=True).start()
-    emulator = load(target, Path(order["folder"]))
-    emulator.log.sink = _to_stderr
-    server = EmulatorServer(emulator, key=order["key"])
+    stdin, answer = _take_streams()
+    threading.Thread(target=_end_with, args=(stdin,), daemon=True).start()
+    emulator, key = load(target, folder), secrets.token_urlsafe(32)
+    server = EmulatorServer(emulator, key=key)
     ready = Ready(
         origin=server.origin,
         base_url=server.base_url,
         control=str(server.control),
-        key=order["key"],
+        key=key,
         token=emulator.token,
         secrets={workflow.id: workflow.secret for workflow in emulator.workflows.values()},
         fallback_secret=f"whsec_emulator_{secrets.token_urlsafe(24)}",
     )
     with answer:
         answer.write(json.dumps(ready.to_dict()) + "\n")
-    load_what_runs_need(emulator)  # when the session goes on already: it takes some milliseconds
-    _wait()
+    _serve(emulator)
 
 
-def _taken_streams() -> tuple[IO[bytes], IO[str]]:
-    """Standard input and output, for the session alone.
+def _serve(emulator: Emulator) -> NoReturn:
+    emulator.log.sink = partial(print, file=sys.stderr, flush=True)
+    load_modules_of_runs(emulator)  # some milliseconds, which a session does not wait for
+    while True:  # in short steps: a signal just before a sleep is handled only after it
+        time.sleep(0.1)
 
-    What a workflow function prints goes to standard error from now on, and what it reads is empty.
+
+def _take_streams() -> tuple[IO[bytes], IO[str]]:
+    """Reserves standard input and output for the session.
+
+    From now on the prints of workflow functions go to standard error, and their input is empty.
     """
-    # Orders without a buffer: a thread that waits in a buffer's lock when Python ends makes it end with a crash.
-    orders, answer = os.fdopen(os.dup(0), "rb", buffering=0), os.fdopen(os.dup(1), "w", encoding="utf-8")
+    # The input has no buffer: a thread that waits in a buffer's lock when Python ends makes it end with a crash.
+    stdin, answer = os.fdopen(os.dup(0), "rb", buffering=0), os.fdopen(os.dup(1), "w", encoding="utf-8")
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
     os.dup2(2, 1)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(line_buffering=True)  # so that what was printed last is not lost when the process ends
-    return orders, answer
+        sys.stdout.reconfigure(line_buffering=True)  # so that the last prints are not lost when the process ends
+    return stdin, answer
 
 
-def _end_with(orders: IO[bytes]) -> None:
-    """Ends this process when the session closes our input, which its death, however sudden, does too."""
-    while orders.read(1):
+def _end_with(stdin: IO[bytes]) -> None:
+    """Ends this process when its input ends: the session has closed it, or has died."""
+    while stdin.read(1):
         pass
     os._exit(0)
 
 
-def _to_stderr(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+def welcome(target: str, emulator: Emulator, origin: str, base_url: str) -> str:
+    """The output of an emulator that listens at these two origins: how to call it, to be pasted into a shell."""
+    rows = {_printable(workflow.id): workflow for workflow in emulator.workflows.values()}
+    width = max(map(len, ["id", *rows]))
+    remarks = {True: "", False: "  (webhook switched off)"}
+    lines = [f"  {name:{width}}  {workflow.secret}{remarks[workflow.webhook]}" for name, workflow in rows.items()]
+    examples = f"\n{_examples(emulator, origin, base_url)}" if rows else ""
+    addresses = {"origin": origin, "base_url": base_url, "token": emulator.token}
+    return _filled(
+        "welcome.txt", target=target, workflows="\n".join(lines or ["  none"]), examples=examples, **addresses
+    )
 
 
-def _wait() -> NoReturn:
-    while True:  # in short steps: a signal that comes just before a sleep begins is only heard when it ends
-        time.sleep(0.1)
+def _examples(emulator: Emulator, origin: str, base_url: str) -> str:
+    workflows = list(emulator.workflows.values())
+    shown = next((workflow for workflow in workflows if workflow.webhook), workflows[0])
+    bag = dict.fromkeys(shown.inputs, "...")
+    variables = _variables(workflows)
+    return _filled(
+        "examples.txt",
+        id=_printable(shown.id),
+        origin=origin,
+        base_url=base_url,
+        secret=shlex.quote(shown.secret),
+        token=shlex.quote(emulator.token),
+        segment=quote(shown.id, safe=""),  # in double quotes, whose special characters it quotes
+        bag=_shell_json(bag),
+        inputs=_shell_json({"inputs": bag}),
+        tables="\n\n".join(_table(workflow, name) for name, workflow in variables.items()),
+        exports="\n".join(f"export {name}={shlex.quote(workflow.secret)}" for name, workflow in variables.items()),
+    )
+
+
+def _filled(template: str, **values: str) -> str:
+    return Path(__file__).with_name(template).read_text("utf-8").format(**values)
+
+
+def _table(workflow: Workflow, variable: str) -> str:
+    key = workflow.id if re.fullmatch(r"[A-Za-z0-9_-]+", workflow.id) else json.dumps(workflow.id)
+    return f'[environments.by-hand.workflows.{key}]\nsecret = "env:{variable}"'
+
+
+def _variables(workflows: Sequence[Workflow]) -> dict[str, Workflow]:
+    """A variable for each workflow's secret, named after its id, with a number where the names would be equal."""
+    names: dict[str, Workflow] = {}
+    for workflow in workflows:
+        name = re.sub(r"[^A-Z0-9]+", "_", f"EMULATOR_{workflow.id.upper()}_SECRET")
+        names[f"{name}_{len(names) + 1}" if name in names else name] = workflow
+    return names
+
+
+def _printable(workflow_id: str) -> str:
+    return workflow_id if workflow_id.isprintable() else json.dumps(workflow_id)
+
+
+def _shell_json(value: object) -> str:
+    return shlex.quote(json.dumps(value, ensure_ascii=False))
 
 
 if __name__ == "__main__":

@@ -1,87 +1,67 @@
-"""Checks of what a user gives the emulator: each returns the value, or says which was wrong and which are right."""
+"""Checks of the emulator's arguments: each returns the value, or raises an error with the wrong and the right ones."""
 
 from __future__ import annotations
 
-import math
 import re
+import secrets
+import sys
 from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Any, TypeVar
 
 from ..errors import ConfigurationError
 
 Network = IPv4Network | IPv6Network
+T = TypeVar("T")
 
 SHORTEST_CREDENTIAL = 8
-"""Characters that a credential has at least: the rest of this package refuses shorter ones, which it could not mask."""
-
+"""Minimum length of a credential in characters. The rest of this package refuses shorter ones: it cannot mask them."""
 
 _PRINTABLE_ASCII = re.compile("[!-~]([ -~]*[!-~])?")
 
 
-def wrong(name: str, expected: str, value: object) -> ConfigurationError:
-    """The error for a value that is not what ``name`` takes."""
-    return ConfigurationError(f"{name}: expected {expected}, got {value!r}")
+def check(name: str, value: T, expected: str, *, is_right: object) -> T:
+    """Returns the value, or raises an error with the value and the expected ones if it is not right."""
+    if not is_right:
+        raise ConfigurationError(f"{name}: expected {expected}, got {value!r}")
+    return value
 
 
-def seconds(name: str, value: object) -> float:
+def seconds(name: str, value: Any) -> float:
     """A finite number of seconds, 0 or more."""
-    found = _finite(value)
-    if found is None or found < 0:
-        raise wrong(name, "seconds, 0 or more", value)
-    return found
+    return float(check(name, value, "seconds, 0 or more", is_right=is_finite(value) and value >= 0))
 
 
-def number(name: str, value: object) -> float:
-    """A finite number, which may be negative."""
-    found = _finite(value)
-    if found is None:
-        raise wrong(name, "a finite number", value)
-    return found
-
-
-def whole_number(name: str, value: object, lowest: int, highest: int) -> int:
+def whole_number(name: str, value: Any, lowest: int, highest: int) -> int:
     """A whole number between two bounds, both included."""
-    if not isinstance(value, int) or isinstance(value, bool) or not lowest <= value <= highest:
-        raise wrong(name, f"a whole number from {lowest} to {highest}", value)
-    return value
+    is_right = isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest
+    return int(check(name, value, f"a whole number from {lowest} to {highest}", is_right=is_right))
 
 
-def text(name: str, value: object) -> str:
-    """A text that UTF-8 can carry; it may be empty."""
+def string(name: str, value: Any) -> str:
+    """A string that UTF-8 can encode; it may be empty."""
+    text: str = check(name, value, "a string", is_right=isinstance(value, str))
+    return check(name, text, "a string without lone surrogates", is_right=not re.search("[\ud800-\udfff]", text))
+
+
+def identifier(name: str, value: Any) -> str:
+    """A non-empty string that UTF-8 can encode."""
+    return string(name, check(name, value, "a non-empty string", is_right=isinstance(value, str) and value))
+
+
+def header(name: str, value: Any) -> str:
+    """A valid value of an HTTP header: printable ASCII without line breaks."""
+    expected = "a non-empty string of printable ASCII without spaces at its ends"
+    text: str = check(name, value, expected, is_right=isinstance(value, str) and _PRINTABLE_ASCII.fullmatch(value))
+    return text
+
+
+def credential(name: str, value: Any, prefix: str) -> str:
+    """A secret or a token; None makes a random one with this prefix. The error does not show it."""
+    if value is None:
+        return f"{prefix}_emulator_{secrets.token_urlsafe(24)}"
     if not isinstance(value, str):
-        raise wrong(name, "a text", value)
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise wrong(name, "a text without lone surrogates", value) from None
-    return value
-
-
-def identifier(name: str, value: object) -> str:
-    """A text that is not empty and that UTF-8 can carry."""
-    if not isinstance(value, str) or not value:
-        raise wrong(name, "a non-empty text", value)
-    return text(name, value)
-
-
-def flag(name: str, value: object) -> bool:
-    """True or false, and nothing that merely counts as such."""
-    if not isinstance(value, bool):
-        raise wrong(name, "True or False", value)
-    return value
-
-
-def header(name: str, value: object) -> str:
-    """A text that can stand in an HTTP header: printable ASCII, no line break."""
-    if not isinstance(value, str) or not _PRINTABLE_ASCII.fullmatch(value):
-        raise wrong(name, "a non-empty text of printable ASCII without spaces at its ends", value)
-    return value
-
-
-def credential(name: str, value: object) -> str:
-    """A secret or a token. The message does not show it."""
-    if not isinstance(value, str):
-        raise ConfigurationError(f"{name}: expected a text, got a value of type {type(value).__name__}")
+        raise ConfigurationError(f"{name}: expected a string, got a value of type {type(value).__name__}")
     if len(value) < SHORTEST_CREDENTIAL or not re.fullmatch("[!-~]+", value):
         raise ConfigurationError(
             f"{name}: expected at least {SHORTEST_CREDENTIAL} printable ASCII characters without spaces "
@@ -90,39 +70,35 @@ def credential(name: str, value: object) -> str:
     return value
 
 
-def texts(name: str, values: object) -> tuple[str, ...]:
-    """Several non-empty texts. One text alone is refused: it would be taken letter by letter."""
-    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
-        raise wrong(name, "a list or tuple of texts", values)
-    return tuple(identifier(name, value) for value in values)
+def strings(name: str, values: Any) -> tuple[str, ...]:
+    """Several non-empty strings. A single string is refused: it would be split into its letters."""
+    is_right = isinstance(values, Iterable) and not isinstance(values, str | bytes)
+    return tuple(
+        identifier(name, value) for value in check(name, values, "a list or tuple of strings", is_right=is_right)
+    )
 
 
-def networks(name: str, values: object) -> tuple[Network, ...]:
+def networks(name: str, values: Any) -> tuple[Network, ...]:
     """IP addresses and CIDR networks."""
-    return tuple(_network(name, value) for value in texts(name, values))
+    return tuple(_network(name, value) for value in strings(name, values))
 
 
-def span(name: str, value: object) -> tuple[float, float]:
-    """Seconds, or a pair of seconds of which the first is not the larger."""
-    if not isinstance(value, tuple | list):
-        exact = seconds(name, value)
-        return exact, exact
-    if len(value) != 2 or not seconds(name, value[0]) <= seconds(name, value[1]):
-        raise wrong(name, "seconds, or (low, high) in seconds", value)
-    return float(value[0]), float(value[1])
+def span(name: str, value: Any) -> tuple[float, float]:
+    """Seconds, or a pair of seconds in ascending order."""
+    pair = value if isinstance(value, tuple | list) else (value, value)
+    is_right = len(pair) == 2 and seconds(name, pair[0]) <= seconds(name, pair[1])
+    low, high = check(name, pair, "seconds, or (low, high) in seconds", is_right=is_right)
+    return float(low), float(high)
 
 
-def _finite(value: object) -> float | None:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return None
-    try:
-        return float(value) if math.isfinite(value) else None
-    except OverflowError:  # a whole number beyond every float
-        return None
+def is_finite(value: Any) -> bool:
+    """Whether a value is a finite number. True and false are not."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def _network(name: str, value: str) -> Network:
     try:
         return ip_network(value, strict=False)
     except ValueError:
-        raise wrong(name, 'IP addresses or networks such as "10.0.0.7" or "10.0.0.0/8"', value) from None
+        expected = 'IP addresses or networks such as "10.0.0.7" or "10.0.0.0/8"'
+        raise ConfigurationError(f"{name}: expected {expected}, got {value!r}") from None

@@ -1,13 +1,13 @@
-"""One workflow of the emulator: a Python function, and how it is called with an input bag."""
+"""One workflow of the emulator: a Python function, and how an input bag becomes its arguments."""
 
 from __future__ import annotations
 
 import inspect
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from inspect import Parameter
+from inspect import BoundArguments, Parameter, Signature
 from ipaddress import ip_address
 from typing import Any
 
@@ -19,7 +19,7 @@ class WorkflowFailure(Exception):
     """Raised by a workflow function: the run failed. It is answered with ``ok`` false, a ``runId`` and this error.
 
     Attributes:
-        error: the envelope's ``error``: a text, or any other JSON value. Wisebot does not document its type.
+        error: the envelope's ``error``: a string, or any other JSON value. Wisebot does not document its type.
     """
 
     def __init__(self, error: Any = "The workflow failed.") -> None:
@@ -33,15 +33,15 @@ class Workflow:
 
     Attributes:
         inputs: the field names of its Input steps.
-        latency: the least and the most seconds that a run takes before its function is called.
+        latency: minimum and maximum duration of a run in seconds, before its function is called.
         webhook: whether the webhook API starts it.
-        allow_ips: where the dashboard API may be asked from; empty means anywhere.
-        block_ips: where it may not, whatever ``allow_ips`` says.
+        allow_ips: the addresses that may start it over the dashboard API; empty means any.
+        block_ips: the addresses that may not, even if ``allow_ips`` holds them.
     """
 
     id: str
     function: Callable[..., Any]
-    parameters: Sequence[Parameter]
+    signature: Signature
     secret: str = field(repr=False)
     inputs: tuple[str, ...]
     latency: tuple[float, float]
@@ -50,82 +50,76 @@ class Workflow:
     block_ips: tuple[Network, ...]
 
     def admits(self, address: str) -> bool:
-        """Whether the IP lists let this address in."""
+        """Whether the IP lists admit this address."""
         ip = ip_address(address)
         allowed = not self.allow_ips or any(ip in network for network in self.allow_ips)
         return allowed and not any(ip in network for network in self.block_ips)
 
-    def run(self, bag: dict[str, Any], blocked: Callable[[str], None]) -> Any:
-        """Takes the declared time, calls the function with the bag, and returns what it returned.
+    def run(self, bag: dict[str, Any], report_blocked: Callable[[str], None]) -> Any:
+        """Waits for the declared latency, calls the function with the bag, and returns its result.
 
-        An async function has an event loop of its own. ``blocked`` is called with the place where it blocks it.
+        Each run of an async function has an event loop of its own. ``report_blocked`` is called with each place at
+        which the function blocks this loop.
         """
         time.sleep(random.uniform(*self.latency))
-        positional, named = arguments(self.parameters, self.inputs, bag)
-        result = self.function(*positional, **named)
-        return _awaited(result, blocked) if inspect.isawaitable(result) else result
+        bound = bind(self.signature, self.inputs, bag)
+        result = self.function(*bound.args, **bound.kwargs)
+        if not inspect.isawaitable(result):
+            return result
+        from . import loops  # with asyncio 14 ms, which emulators without async workflows need not wait for
+
+        return loops.run(result, report_blocked)
 
 
-def parameters(name: str, function: Callable[..., Any]) -> list[Parameter]:
-    """The parameters of a workflow function.
+def signature_of(name: str, function: Callable[..., Any]) -> Signature:
+    """The signature of a workflow function.
 
     Raises:
-        ConfigurationError: it cannot be called, or takes ``*args``, which no field name could fill.
+        ConfigurationError: it is not callable, or takes ``*args``, which no field name can fill.
     """
     try:
-        found = list(inspect.signature(function).parameters.values())
+        signature = inspect.signature(function)
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"{name}: expected a function, got {function!r} ({error})") from None
-    if any(parameter.kind is Parameter.VAR_POSITIONAL for parameter in found):
+    if any(parameter.kind is Parameter.VAR_POSITIONAL for parameter in signature.parameters.values()):
         raise ConfigurationError(f"{name}: expected parameters named after input fields, or **kwargs, got *args")
-    return found
+    return signature
 
 
-def arguments(
-    parameters: Sequence[Parameter], fields: Sequence[str], bag: dict[str, Any]
-) -> tuple[list[Any], dict[str, Any]]:
-    """The positional and the named arguments with which a function of these parameters takes the bag.
+def bind(signature: Signature, fields: Sequence[str], bag: dict[str, Any]) -> BoundArguments:
+    """The arguments with which a function of this signature is called for a bag.
 
-    A sole parameter that is named ``inputs``, or is no declared field and not plainly one value, gets the whole bag.
-    Else each parameter gets the field of its name, or its default, or None, and ``**kwargs`` gets the rest.
+    A sole parameter gets the whole bag if its name is ``inputs``, or if it is neither a declared field nor evidently a
+    single value. Otherwise each parameter gets the field of its name, or its default, or None. ``**kwargs`` gets the
+    remaining fields.
     """
-    if _takes_whole_bag(parameters, fields):
-        return _placed(parameters, {parameters[0].name: bag})
-    named = [parameter for parameter in parameters if parameter.kind is not Parameter.VAR_KEYWORD]
-    values = {parameter.name: bag.get(parameter.name, _default(parameter)) for parameter in named}
-    positional, by_name = _placed(named, values)
-    rest = bag if len(named) < len(parameters) else {}
-    return positional, {field: value for field, value in rest.items() if field not in values} | by_name
+    bound = signature.bind_partial()
+    parameters = list(signature.parameters.values())
+    if len(parameters) == 1 and _takes_whole_bag(parameters[0], fields):
+        bound.arguments[parameters[0].name] = bag
+        return bound
+    for parameter in parameters:
+        if parameter.kind is Parameter.VAR_KEYWORD:
+            rest = {name: value for name, value in bag.items() if name not in bound.arguments}
+            bound.arguments[parameter.name] = rest
+        else:
+            default = None if parameter.default is Parameter.empty else parameter.default
+            bound.arguments[parameter.name] = bag.get(parameter.name, default)
+    return bound
 
 
-def _takes_whole_bag(parameters: Sequence[Parameter], fields: Sequence[str]) -> bool:
-    if len(parameters) != 1 or parameters[0].kind in (Parameter.VAR_KEYWORD, Parameter.KEYWORD_ONLY):
+def _takes_whole_bag(sole: Parameter, fields: Sequence[str]) -> bool:
+    if sole.kind in (Parameter.VAR_KEYWORD, Parameter.KEYWORD_ONLY):
         return False
-    (sole,) = parameters
     return sole.name == "inputs" or (sole.name not in fields and not _is_one_field(sole))
 
 
 def _is_one_field(parameter: Parameter) -> bool:
-    """Whether a parameter cannot be meant for the whole bag: its default, or its annotation, is that of one value."""
+    """Whether the default or the annotation of a parameter is that of a single value, and not of the whole bag."""
     if parameter.default is not Parameter.empty and parameter.default is not None:
         return not isinstance(parameter.default, Mapping)
     return parameter.annotation in _ONE_VALUE
 
 
 _ONE_VALUE = frozenset({str, int, float, bool, list, "str", "int", "float", "bool", "list"})
-"""Annotations of one value, as types and as the texts that ``from __future__ import annotations`` makes of them."""
-
-
-def _placed(parameters: Sequence[Parameter], values: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-    positional = [p.name for p in parameters if p.kind is Parameter.POSITIONAL_ONLY]
-    return [values[name] for name in positional], {name: values[name] for name in values if name not in positional}
-
-
-def _default(parameter: Parameter) -> Any:
-    return None if parameter.default is Parameter.empty else parameter.default
-
-
-def _awaited(result: Awaitable[Any], blocked: Callable[[str], None]) -> Any:
-    from . import loops  # with asyncio 14 ms, which emulators without async workflows need not wait for
-
-    return loops.run(result, blocked)
+"""Annotations of one value, as types and as the strings of ``from __future__ import annotations``."""

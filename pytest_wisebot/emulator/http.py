@@ -1,21 +1,22 @@
-"""What goes into the emulator and what comes out, without sockets: a request as read, a reply and how to send it."""
+"""HTTP without sockets: a request as read, and a reply with the manner of sending it."""
 
 from __future__ import annotations
 
 import hmac
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from ..exhaustion import OUT_OF
 
 JSON = "application/json"
+PLAIN_TEXT = "text/plain; charset=utf-8"
 
 
 class Manner(StrEnum):
-    """How a reply goes out."""
+    """How a reply is sent."""
 
     WHOLE = "whole"
     RESET = "reset"
@@ -25,7 +26,7 @@ class Manner(StrEnum):
     DRIP = "drip"
     """One byte of the body every `Reply.interval` seconds."""
     ENDLESS = "endless"
-    """After the body comes more and more of it."""
+    """The body is followed by ever more data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,8 @@ class Request:
 
     Attributes:
         target: the raw path with its query, nothing decoded.
-        headers: by lower-case name; what came more than once is joined by ``", "``.
-        client: the address it came from.
+        headers: by lower-case name; repeated headers are joined by ``", "``.
+        client: the IP address of the client.
     """
 
     method: str
@@ -51,12 +52,12 @@ class Request:
 
     @property
     def query(self) -> str:
-        """The raw query, empty when there is none."""
+        """The raw query; empty without one."""
         return self.target.partition("?")[2]
 
     @property
     def bearer(self) -> str:
-        """The token of ``Authorization: Bearer TOKEN``, empty when there is none."""
+        """The token of ``Authorization: Bearer TOKEN``; empty without one."""
         scheme, _, token = self.headers.get("authorization", "").partition(" ")
         return token.strip() if scheme.lower() == "bearer" else ""
 
@@ -77,8 +78,7 @@ class Refused(Exception):
 
     def __init__(self, status: int, reason: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(status, reason)
-        plain = json_reply({"ok": False, "error": reason}, status)
-        self.reply = replace(plain, headers={**plain.headers, **(headers or {})})
+        self.reply = json_reply({"ok": False, "error": reason}, status, headers or {})
 
 
 def json_bytes(value: Any) -> bytes:
@@ -93,21 +93,21 @@ def json_bytes(value: Any) -> bytes:
         return json.dumps(value, allow_nan=False).encode()
 
 
+def json_reply(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
+    """A reply with ``value`` as its JSON body."""
+    return Reply(status, json_bytes(value), {"Content-Type": JSON, **(headers or {})})
+
+
 ADVICE = "Raise the limit in the shell that starts pytest or the emulator, or run fewer at once (--wisebot-concurrency)"
-"""What to do about an emulator that has run out of something."""
+"""How to fix an emulator that ran out of a resource."""
 
 
 def unavailable(reason: str) -> Reply:
-    """503 without an envelope, for a client an answer without a verdict: why the emulator cannot run a workflow."""
+    """503 without an envelope, which a client takes for an answer without a verdict: why no workflow can run."""
     advice = f" {ADVICE}." if reason.startswith(OUT_OF) else ""
-    return Reply(503, f"The emulator is {reason}.{advice}".encode(), {"Content-Type": "text/plain; charset=utf-8"})
+    return Reply(503, f"The emulator is {reason}.{advice}".encode(), {"Content-Type": PLAIN_TEXT})
 
 
-def json_reply(value: Any, status: int = 200) -> Reply:
-    """A reply whose body is ``value`` as JSON."""
-    return Reply(status, json_bytes(value), {"Content-Type": JSON})
-
-
-def same(given: str, right: str) -> bool:
-    """Whether two credentials are equal, in a time that does not tell where they differ."""
+def is_same(given: str, right: str) -> bool:
+    """Whether two credentials are equal, compared in constant time."""
     return hmac.compare_digest(given.encode(errors="surrogatepass"), right.encode())

@@ -33,9 +33,11 @@ def load(target: str, folder: Path) -> Emulator:
         module = _from_file(folder / where) if where.endswith(".py") else _by_name(where, folder)
     except ConfigurationError as error:
         raise ConfigurationError(f"{_place(error)}{error}") from None
-    except (Exception, SystemExit) as error:  # noqa: BLE001 (whatever the user's file raises is shown)
-        raise ConfigurationError(f"{where} raised while it was loaded:\n{_users_traceback(error)}") from None
-    return _named(module, where, attribute) if attribute else _only(module, where)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 (any exception of the user's file is shown)
+        trace = _from_user_code_on(error.__traceback__)
+        shown = "".join(traceback.format_exception(type(error), error, trace)).rstrip()
+        raise ConfigurationError(f"{where} raised while it was loaded:\n{shown}") from None
+    return _chosen(module, where, attribute)
 
 
 def _from_file(path: Path) -> ModuleType:
@@ -61,41 +63,33 @@ def _by_name(name: str, folder: Path) -> ModuleType:
         raise
 
 
-def _emulators(module: ModuleType) -> dict[str, Emulator]:
-    return {name: value for name, value in vars(module).items() if isinstance(value, Emulator)}
-
-
-def _named(module: ModuleType, where: str, attribute: str) -> Emulator:
-    value = getattr(module, attribute, None)
-    if isinstance(value, Emulator):
-        return value
-    fault = f"is no Emulator but a {type(value).__name__}" if hasattr(module, attribute) else "is not there"
-    known = ", ".join(_emulators(module)) or "none"
-    raise ConfigurationError(f"{where}: {attribute} {fault}; the emulators in it: {known}")
-
-
-def _only(module: ModuleType, where: str) -> Emulator:
-    found = _emulators(module)
-    if not found:
-        raise ConfigurationError(f"{where}: there is no Emulator in it; write: emulator = Emulator()")
-    if len(set(map(id, found.values()))) > 1:
-        raise ConfigurationError(f"{where}: there are several emulators in it: {', '.join(found)}; say {where}:NAME")
-    return next(iter(found.values()))
+def _chosen(module: ModuleType, where: str, attribute: str | None) -> Emulator:
+    """The emulator under this attribute, or the only one of the module."""
+    found = {name: value for name, value in vars(module).items() if isinstance(value, Emulator)}
+    if attribute in found:
+        return found[attribute]
+    if attribute:
+        fault = "is not there"
+        if hasattr(module, attribute):
+            fault = f"is not an Emulator but a {type(getattr(module, attribute)).__name__}"
+        problem = f"{attribute} {fault}; the emulators in it: {', '.join(found) or 'none'}"
+    elif not found:
+        problem = "there is no Emulator in it; write: emulator = Emulator()"
+    elif len(set(map(id, found.values()))) > 1:
+        problem = f"there are several emulators in it: {', '.join(found)}; write {where}:NAME"
+    else:
+        return next(iter(found.values()))
+    raise ConfigurationError(f"{where}: {problem}")
 
 
 def _place(error: ConfigurationError) -> str:
-    """Where the user's file asked for what is wrong; empty when no file of the user's was running."""
-    frames = traceback.extract_tb(_from_the_user_on(error.__traceback__))
+    """The line of the user's file that raised an error; empty if no file of the user was running."""
+    frames = traceback.extract_tb(error.__traceback__)
     users = [frame for frame in frames if not _is_machinery(frame.filename)]
     return f"{Path(users[-1].filename).name}, line {users[-1].lineno}: " if users else ""
 
 
-def _users_traceback(error: BaseException) -> str:
-    trace = _from_the_user_on(error.__traceback__)
-    return "".join(traceback.format_exception(type(error), error, trace)).rstrip()
-
-
-def _from_the_user_on(trace: TracebackType | None) -> TracebackType | None:
+def _from_user_code_on(trace: TracebackType | None) -> TracebackType | None:
     while trace is not None and _is_machinery(trace.tb_frame.f_code.co_filename):
         trace = trace.tb_next
     return trace

@@ -1,8 +1,8 @@
 """Event loops for async workflow functions: one for each run, in the thread of its request, without descriptors.
 
-An event loop of the standard library takes three file descriptors from its beginning on. These take none until the
-function itself opens a socket or a pipe, so that a thousand runs fit into the usual limit of 1024. Since no two runs
-have a loop in common, a function that blocks its loop holds up no other run. It is reported all the same.
+An event loop of the standard library opens three file descriptors. These open none until the function itself opens a
+socket or a pipe, so that a thousand runs fit into the usual limit of 1024. Since no two runs share a loop, a function
+that blocks its loop delays no other run. It is reported all the same.
 """
 
 from __future__ import annotations
@@ -10,71 +10,87 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import linecache
-import os
+import math
 import selectors
+import socket
 import sys
 import sysconfig
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
 BLOCKED_SECONDS: Final = 1.0
-"""How long one step of a function may keep its event loop from going on before it is reported."""
+"""Time after which a step that blocks its event loop is reported."""
 
 TICK: Final = 0.1
-"""Seconds between two looks at the loops."""
+"""Seconds between two checks of the loops."""
 
 
 def run(awaitable: Awaitable[Any], report: Callable[[str], None]) -> Any:
     """Waits for an awaitable as `asyncio.run` does, and returns its result.
 
     Args:
-        awaitable: what an async function returned.
+        awaitable: the return value of an async function.
         report: called from another thread with the file, line and source of a step that blocks, once for each step.
     """
 
     async def wait() -> Any:
         return await awaitable
 
-    pulse = Pulse()
-    with asyncio.Runner(loop_factory=lambda: _new_loop(pulse)) as runner, WATCH.watched(pulse, report):
+    pulse = Pulse(report)
+    with asyncio.Runner(loop_factory=lambda: _new_loop(pulse)) as runner, WATCH.watched(pulse):
         return runner.run(wait())
 
 
 class Pulse:
-    """Whether an event loop is in a step, and in which.
+    """The step in which an event loop is.
 
     Attributes:
-        steps: how many have begun.
-        is_in_step: false while the loop waits for something to happen.
-        thread: the id of the thread in which the loop runs.
+        report: called with the place of a step that blocks.
+        thread: the id of the loop's thread.
+        step: the number of the step; 0 while the loop waits.
     """
 
-    def __init__(self) -> None:
-        self.steps = 0
-        self.is_in_step = False
+    def __init__(self, report: Callable[[str], None]) -> None:
+        self.report = report
         self.thread = threading.get_ident()
+        self.step = 0
+        self._seen_step = 0
+        self._seen_at = 0.0
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
         """The time in which the loop waits."""
-        self.is_in_step = False
+        before, self.step = self.step, 0
         try:
             yield
         finally:
-            self.steps += 1
-            self.is_in_step = True
+            self.step = before + 1
+
+    def has_blocked(self, clock: float) -> bool:
+        """Whether one step has lasted for `BLOCKED_SECONDS` of the watch's clock. True once for each step."""
+        if (step := self.step) != self._seen_step:
+            self._seen_step, self._seen_at = step, clock
+        if step == 0 or clock - self._seen_at < BLOCKED_SECONDS:
+            return False
+        self._seen_at = math.inf
+        return True
+
+    def report_place(self) -> None:
+        """Reports the place where the loop is blocked, if it is still in the same step."""
+        frame = sys._current_frames().get(self.thread)  # noqa: SLF001 (documented, and there is no public name)
+        if frame is not None and self.step == self._seen_step:
+            self.report(_place(frame))
 
 
 if sys.platform == "win32":
 
     class _Proactor(asyncio.IocpProactor):
-        """The usual one, which takes no descriptors."""
+        """The usual one, which opens no descriptors."""
 
         def __init__(self, pulse: Pulse) -> None:
             super().__init__()
@@ -90,114 +106,83 @@ if sys.platform == "win32":
 else:
 
     class _Selector(selectors.PollSelector):
-        """Waits without a descriptor, for another thread or until the time is up, as long as none is registered.
+        """Waits without a descriptor, for another thread or until the time is up, as long as none is registered."""
 
-        ``poll`` takes none for itself. With the first one that a function registers comes a pipe, through which other
-        threads wake it.
-        """
+        ensure_pipe: Callable[[], None]
 
         def __init__(self, pulse: Pulse) -> None:
             super().__init__()
             self.pulse = pulse
-            self._woken = threading.Event()
-            self._pipe: tuple[int, int] | None = None
+            self.woken = threading.Event()
 
         def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-            if self._pipe is None:
-                pipe = os.pipe()
-                for end in pipe:
-                    os.set_blocking(end, False)
-                super().register(pipe[0], selectors.EVENT_READ)
-                self._pipe = pipe
+            self.ensure_pipe()
             return super().register(fileobj, events, data)
 
         def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+            ready = []
             with self.pulse.waiting():
-                ready = self._polled(timeout) if self._pipe else self._slept(timeout)
-                self._woken.clear()
-                return ready
-
-        def wake(self) -> None:
-            """Ends the present wait, or the next one. For other threads."""
-            self._woken.set()
-            if (pipe := self._pipe) is not None:
-                with suppress(OSError):  # full: then it wakes as it is; or closed, and there is none to be woken
-                    os.write(pipe[1], b"\0")
-
-        def close(self) -> None:
-            super().close()
-            pipe, self._pipe = self._pipe, None
-            for end in pipe or ():
-                os.close(end)
-
-        def _slept(self, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:
-            if timeout is None or timeout > 0:
-                self._woken.wait(timeout)
-            return []
-
-        def _polled(self, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:
-            assert self._pipe is not None
-            ready = super().select(0 if self._woken.is_set() else timeout)
-            with suppress(BlockingIOError):  # nothing in it
-                os.read(self._pipe[0], 4096)
-            return [(key, events) for key, events in ready if key.fd != self._pipe[0]]
+                if self.get_map():
+                    ready = super().select(0 if self.woken.is_set() else timeout)
+                elif timeout is None or timeout > 0:
+                    self.woken.wait(timeout)
+                self.woken.clear()
+            return ready
 
     class _Loop(asyncio.SelectorEventLoop):
-        """The usual one without the pair of sockets by which other threads wake it.
+        """The usual one, which makes the pair of sockets by which other threads wake it only with its first descriptor.
 
-        The private methods are asyncio's own. Where a version of Python calls them no more, the pair is there, and its
-        sockets are waited for like any others.
+        The private names are those of asyncio.
         """
+
+        _csock: socket.socket | None = None
 
         def __init__(self, selector: _Selector) -> None:
             self._waker = selector
+            selector.ensure_pipe = self._ensure_pipe
             super().__init__(selector)
 
         def call_soon(  # type: ignore[override]  # the typeshed's own needs variadic generics
             self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
         ) -> asyncio.Handle:
-            """Wakes the loop where the call comes from another run, as of a module's lock that is released there."""
+            """Wakes the loop after a call from another run, for example one that releases a module's lock."""
             handle = super().call_soon(callback, *args, context=context)
             if threading.get_ident() != self._waker.pulse.thread:
-                self._waker.wake()
+                self._write_to_self()
             return handle
 
         def _make_self_pipe(self) -> None:
-            """Makes nothing: the selector can be woken without."""
+            """Does nothing: the selector can be woken without."""
+
+        def _ensure_pipe(self) -> None:
+            if self._csock is None:
+                super()._make_self_pipe()  # type: ignore[misc]
 
         def _close_self_pipe(self) -> None:
-            """Closes nothing: the selector closes what it has opened."""
+            if self._csock is not None:
+                super()._close_self_pipe()  # type: ignore[misc]
 
         def _write_to_self(self) -> None:
-            self._waker.wake()
+            self._waker.woken.set()
+            super()._write_to_self()  # type: ignore[misc]
 
     def _new_loop(pulse: Pulse) -> asyncio.AbstractEventLoop:
         return _Loop(_Selector(pulse))
 
 
-@dataclass(slots=True)
-class _Watched:
-    """A loop that is looked at, and since when it was seen in one and the same step, by the watch's own clock."""
-
-    report: Callable[[str], None]
-    step: int = -1
-    since: float = 0.0
-    is_reported: bool = False
-
-
 class Watch:
-    """Looks at all event loops from a thread of its own, which ends when there are none."""
+    """Watches all event loops from one thread, which ends when no loop is left."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._watched: dict[Pulse, _Watched] = {}
+        self._watched: set[Pulse] = set()
         self._is_looking = False
 
     @contextmanager
-    def watched(self, pulse: Pulse, report: Callable[[str], None]) -> Iterator[None]:
-        """While a loop runs: a step that blocks it is reported once, with its file, line and source."""
+    def watched(self, pulse: Pulse) -> Iterator[None]:
+        """Watches a loop while it runs."""
         with self._lock:
-            self._watched[pulse] = _Watched(report)
+            self._watched.add(pulse)
             if not self._is_looking:
                 with suppress(RuntimeError):  # no thread is left: the run goes on unwatched
                     threading.Thread(target=self._look, name="event loops", daemon=True).start()
@@ -206,7 +191,7 @@ class Watch:
             yield
         finally:
             with self._lock:
-                self._watched.pop(pulse, None)
+                self._watched.discard(pulse)
 
     def _look(self) -> None:
         clock = 0.0
@@ -219,30 +204,16 @@ class Watch:
                 if not self._watched:
                     self._is_looking = False
                     return
-                blocked = [pair for pair in self._watched.items() if _has_blocked(*pair, clock)]
-            for pulse, watched in blocked:
-                _report(pulse, watched)
+                blocked = [pulse for pulse in self._watched if pulse.has_blocked(clock)]
+            for pulse in blocked:
+                pulse.report_place()
 
 
 WATCH: Final = Watch()
 
 
-def _has_blocked(pulse: Pulse, watched: _Watched, clock: float) -> bool:
-    step = pulse.steps if pulse.is_in_step else -1
-    if step != watched.step:
-        watched.step, watched.since, watched.is_reported = step, clock, False
-    return step >= 0 and not watched.is_reported and clock - watched.since >= BLOCKED_SECONDS
-
-
-def _report(pulse: Pulse, watched: _Watched) -> None:
-    watched.is_reported = True
-    frame = sys._current_frames().get(pulse.thread)  # noqa: SLF001 (documented, and there is no public name)
-    if frame is not None and pulse.steps == watched.step:
-        watched.report(_place(frame))
-
-
 def _place(frame: FrameType) -> str:
-    """Where a function blocks: its innermost frame that is of no library, with the source of the line."""
+    """The place where a function blocks: its innermost frame outside of libraries, with the source of the line."""
     inner: FrameType | None = frame
     while inner is not None and _is_of_a_library(inner.f_code.co_filename):
         inner = inner.f_back

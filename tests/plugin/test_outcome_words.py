@@ -218,7 +218,7 @@ def test_lines_are_whole_where_pytest_cuts_none(
 
 ANSWER = (
     'status 404 (application/json): {"ok": false, "error": "There is no workflow \'nowhere\'. '
-    "This emulator knows 'echo', 'refund', 'nap', 'gate', 'dice', 'locked'.\"}"
+    "This emulator has 'echo', 'refund', 'nap', 'gate', 'dice', 'locked'.\"}"
 )
 
 

@@ -84,7 +84,7 @@ def until(true: Callable[[], bool]) -> None:
 
 
 def has_ended(process: EmulatorProcess) -> bool:
-    return process._child.process.poll() is not None
+    return process._process.poll() is not None
 
 
 def listens(origin: str) -> bool:
@@ -250,7 +250,7 @@ def test_the_process_ends_when_its_session_is_killed(folder: Path) -> None:
     ("target", "flows", "lines"),
     [
         ("flows:other", FLOWS, ["error: flows: other is not there; the emulators in it: emulator"]),
-        ("flows:sys", FLOWS, ["error: flows: sys is no Emulator but a module; the emulators in it: emulator"]),
+        ("flows:sys", FLOWS, ["error: flows: sys is not an Emulator but a module; the emulators in it: emulator"]),
         ("nowhere:emulator", FLOWS, ["error: there is no module nowhere in "]),
         ("flows:emulator", "raise RuntimeError('the cause')", ['flows.py", line 1', "RuntimeError: the cause"]),
         ("flows:emulator", "import nowhere", ["ModuleNotFoundError: No module named 'nowhere'"]),

@@ -278,7 +278,7 @@ def no_thread(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     start = threading.Thread.start
 
     def refuse(thread: threading.Thread) -> None:
-        if "process_request_thread" in thread.name:
+        if "_serve" in thread.name:
             raise error
         start(thread)
 

@@ -267,4 +267,7 @@ def test_the_names_that_are_not_public_are_there() -> None:
     """The methods of asyncio's loop that are replaced exist in this version of Python, and so do the watch's frames."""
     for name in ("_make_self_pipe", "_close_self_pipe", "_write_to_self"):
         assert callable(getattr(asyncio.SelectorEventLoop, name))
+    loop = asyncio.SelectorEventLoop()
+    assert "_csock" in vars(loop)
+    loop.close()
     assert sys._current_frames()

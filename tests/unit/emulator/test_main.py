@@ -16,10 +16,8 @@ from pathlib import Path
 import pytest
 
 from pytest_wisebot.emulator import Emulator
-from pytest_wisebot.emulator.__main__ import _ports
+from pytest_wisebot.emulator.__main__ import ports, welcome
 from pytest_wisebot.emulator.loading import load
-from pytest_wisebot.emulator.server import Ports
-from pytest_wisebot.emulator.welcome import welcome
 from pytest_wisebot.errors import ConfigurationError
 
 ONE = """
@@ -84,7 +82,8 @@ export EMULATOR_IT_S_A_B_SECRET='whsec_CANARY_$(secret)'
 export EMULATOR_A_B_SECRET=whsec_CANARY_line
 pytest --wisebot-env by-hand
 
-Ctrl-C ends it."""
+Ctrl-C ends it.
+"""
 
 
 @pytest.fixture
@@ -124,7 +123,7 @@ def test_the_printed_text() -> None:
 def test_the_printed_text_without_workflows() -> None:
     """An emulator without workflows says so."""
     text = welcome("flows.py", Emulator(token="wb_live_CANARY_token"), "http://127.0.0.1:1", "http://127.0.0.1:2")
-    assert text.endswith("Workflows and their webhook secrets\n\n  none\n\nCtrl-C ends it.")
+    assert text.endswith("Workflows and their webhook secrets\n\n  none\n\nCtrl-C ends it.\n")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no such signals to another process")
@@ -141,12 +140,12 @@ def test_by_hand_until_ctrl_c(tmp_path: Path, number: signal.Signals) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "ports"),
-    [((8787, None), Ports(8787, 8788)), ((0, None), Ports(0, 0)), ((0, 5), Ports(0, 5)), ((5, 0), Ports(5, 0))],
+    ("given", "taken"),
+    [((8787, None), (8787, 8788)), ((0, None), (0, 0)), ((0, 5), (0, 5)), ((5, 0), (5, 0))],
 )
-def test_the_dashboard_port_follows_the_webhook_port(given: tuple[int, int | None], ports: Ports) -> None:
+def test_the_dashboard_port_follows_the_webhook_port(given: tuple[int, int | None], taken: tuple[int, int]) -> None:
     """Without a port of its own the dashboard API takes the next one; where one port is free to choose, so is it."""
-    assert _ports(*given) == ports
+    assert ports(*given) == taken
 
 
 @pytest.mark.parametrize("name", ["webhook", "dashboard"])
@@ -155,8 +154,8 @@ def test_a_port_in_use_is_named(tmp_path: Path, name: str) -> None:
     (tmp_path / "flows.py").write_text(ONE)
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
-        ports = [port, "0"] if name == "webhook" else ["0", port]
-        ended = started("flows.py", "--port", ports[0], "--dashboard-port", ports[1], folder=tmp_path)
+        webhook, dashboard = (port, "0") if name == "webhook" else ("0", port)
+        ended = started("flows.py", "--port", webhook, "--dashboard-port", dashboard, folder=tmp_path)
     assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
     expected = f"python -m pytest_wisebot.emulator: error: {name} port: cannot listen on 127.0.0.1:{port}: "
     assert ended.stderr.startswith(expected)
@@ -171,7 +170,7 @@ def test_a_port_in_use_is_named(tmp_path: Path, name: str) -> None:
         (
             "flows.py",
             f"{ONE}\nb = Emulator()",
-            "flows.py: there are several emulators in it: emulator, b; say flows.py:NAME",
+            "flows.py: there are several emulators in it: emulator, b; write flows.py:NAME",
         ),
         ("flows.py:b", ONE, "flows.py: b is not there; the emulators in it: emulator"),
         (

@@ -13,7 +13,7 @@ import pytest
 
 from pytest_wisebot.emulator import Emulator, Fault, WorkflowFailure
 from pytest_wisebot.emulator import server as server_module
-from pytest_wisebot.emulator.server import EmulatorServer, Ports
+from pytest_wisebot.emulator.server import EmulatorServer
 from pytest_wisebot.errors import ConfigurationError
 
 SECRET = "whsec_CANARY_secret"
@@ -234,26 +234,26 @@ def test_the_control_address_hears_who_has_its_key(
     connection.close()
 
 
-@pytest.mark.parametrize(("taken", "name"), [(("webhook",), "webhook"), (("dashboard",), "dashboard")])
-def test_a_port_in_use_is_named(emulator: Emulator, taken: tuple[str, ...], name: str) -> None:
+@pytest.mark.parametrize("name", ["webhook", "dashboard"])
+def test_a_port_in_use_is_named(emulator: Emulator, name: str) -> None:
     """A port that another program has is an error that names the port, and nothing goes on listening."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(ConfigurationError, match=f"^{name} port: cannot listen on 127.0.0.1:{port}: "):
-            EmulatorServer(emulator, Ports(**dict.fromkeys(taken, port)))
+            EmulatorServer(emulator, **{name: port})
 
 
 @pytest.mark.parametrize("port", [-1, 65536])
 def test_a_port_that_is_none_is_named(emulator: Emulator, port: int) -> None:
     """A number that is no port is an error that names it."""
     with pytest.raises(ConfigurationError, match=f"^webhook port: cannot listen on 127.0.0.1:{port}: "):
-        EmulatorServer(emulator, Ports(webhook=port))
+        EmulatorServer(emulator, webhook=port)
 
 
 def test_a_stopped_server_listens_no_more(emulator: Emulator) -> None:
-    """After ``stop`` the ports are free again; stopping twice does nothing."""
+    """After ``close`` the ports are free again; a second ``close`` has no effect."""
     server = EmulatorServer(emulator)
-    server.stop()
-    server.stop()
-    with EmulatorServer(emulator, Ports(webhook=address(server.origin)[1])) as again:
+    server.close()
+    server.close()
+    with EmulatorServer(emulator, webhook=address(server.origin)[1]) as again:
         assert again.origin == server.origin

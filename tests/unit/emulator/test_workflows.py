@@ -275,7 +275,7 @@ def test_an_unknown_workflow_is_answered_with_the_known_ones(emulator: Emulator)
     """A mistyped id is answered with the ids that exist, even before the credential is looked at."""
     assert post(emulator, Api.WEBHOOK, "traige", x_workflow_secret="FAKE wrong") == (
         404,
-        {"ok": False, "error": "There is no workflow 'traige'. This emulator knows 'triage'."},
+        {"ok": False, "error": "There is no workflow 'traige'. This emulator has 'triage'."},
     )
 
 
@@ -355,11 +355,11 @@ def test_ip_rules_hold_for_the_dashboard_api(emulator: Emulator, rules: dict[str
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"workflow_id": ""}, "workflow id: expected a non-empty text, got ''"),
-        ({"workflow_id": 7}, "workflow id: expected a non-empty text, got 7"),
-        ({"workflow_id": "\ud800"}, r"workflow id: expected a text without lone surrogates, got '\ud800'"),
-        ({"inputs": "message"}, "workflow 'w': inputs: expected a list or tuple of texts, got 'message'"),
-        ({"inputs": ["a", ""]}, "workflow 'w': inputs: expected a non-empty text, got ''"),
+        ({"workflow_id": ""}, "workflow id: expected a non-empty string, got ''"),
+        ({"workflow_id": 7}, "workflow id: expected a non-empty string, got 7"),
+        ({"workflow_id": "\ud800"}, r"workflow id: expected a string without lone surrogates, got '\ud800'"),
+        ({"inputs": "message"}, "workflow 'w': inputs: expected a list or tuple of strings, got 'message'"),
+        ({"inputs": ["a", ""]}, "workflow 'w': inputs: expected a non-empty string, got ''"),
         ({"latency": -1}, "workflow 'w': latency: expected seconds, 0 or more, got -1"),
         ({"latency": float("nan")}, "workflow 'w': latency: expected seconds, 0 or more, got nan"),
         ({"latency": (2, 1)}, "workflow 'w': latency: expected seconds, or (low, high) in seconds, got (2, 1)"),
@@ -370,13 +370,13 @@ def test_ip_rules_hold_for_the_dashboard_api(emulator: Emulator, rules: dict[str
             'workflow \'w\': allow_ips: expected IP addresses or networks such as "10.0.0.7" or "10.0.0.0/8", '
             "got '10.0.0'",
         ),
-        ({"block_ips": "10.0.0.1"}, "workflow 'w': block_ips: expected a list or tuple of texts, got '10.0.0.1'"),
+        ({"block_ips": "10.0.0.1"}, "workflow 'w': block_ips: expected a list or tuple of strings, got '10.0.0.1'"),
         (
             {"secret": "FAKE"},
             "workflow 'w': secret: expected at least 8 printable ASCII characters without spaces "
             "(not shown here, 4 characters long)",
         ),
-        ({"secret": 7}, "workflow 'w': secret: expected a text, got a value of type int"),
+        ({"secret": 7}, "workflow 'w': secret: expected a string, got a value of type int"),
     ],
 )
 def test_wrong_arguments_are_named(arguments: dict[str, Any], message: str) -> None:
