@@ -34,13 +34,13 @@ def safe_name(name: str) -> str:
     return f"{readable or 'run'}-{digest}"
 
 
-def write_whole(path: str, data: bytes) -> None:
+def write_whole(path: str, data: bytes, mode: int = 0o666) -> None:
     """Puts these bytes in the place of a file: whoever reads it sees the old ones or these, and never a part.
 
     A process that is killed loses nothing by it: what it has written is the system's to keep.
     """
     temporary = os.path.join(os.path.dirname(path), f".{os.getpid()}.wisebot-tmp")  # noqa: PTH118, PTH120 - for each run
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o666)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), mode)
     try:
         write_all(descriptor, data)
     finally:

@@ -1,4 +1,8 @@
-"""The values that cross this package's rooms: what to run goes down, what came back comes up."""
+"""The values that cross this package's rooms: what to run goes down, what came back comes up.
+
+Each turns itself into plain JSON values and back, field by field, so that a field that is added is in the event log, in
+reports, in sessions and on the wire to the workers of pytest-xdist.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +12,12 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from enum import Enum, StrEnum
-from typing import Any, NoReturn, Protocol, Self, TypeVar
+from typing import Any, Final, NoReturn, Protocol, Self, TypeVar
 
-from .errors import ConfigurationError
+from .errors import ConfigurationError, OutcomeUnknown, UnexpectedResponse, WisebotError
 from .text import brief
 
 T = TypeVar("T")
@@ -23,7 +27,7 @@ MAX_DEPTH = 200
 
 
 TEST_HEADER = "X-Wisebot-Test"
-"""The header that tells an emulator, and nobody else, which test asks, so that it can tell calls and faults apart."""
+"""The header that names the asking test to an emulator, and to no other host: calls and faults are told apart by it."""
 
 
 class Api(StrEnum):
@@ -34,7 +38,7 @@ class Api(StrEnum):
 
 
 class Closed(Protocol):
-    """A credential that only shows when it is asked to, as `redaction.Secret` is."""
+    """A credential that is shown on demand alone, such as `redaction.Secret`."""
 
     def reveal(self) -> str:
         """The credential itself."""
@@ -43,14 +47,14 @@ class Closed(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """Which of a suite's runs one is: by it a run that was written down is found again, and never by order of arrival.
+    """Identifies one run of a suite: a stored run is found again by it, and never by its order of arrival.
 
     Attributes:
-        test: the test's id; of a fixture that is wider than one test, the id of what it is wide for.
-        fixture: the name of such a fixture; empty where the test itself asks.
-        call: the how-manieth time that it asks for this very request, from 1; 0 for a declared run.
-        trial: which trial of its test asks, from 1; 0 without trials.
-        timeout: seconds that a run which tests share may take, where they say so: with another limit it is another one.
+        test: the test's id; of a higher-scoped fixture, the id of its scope.
+        fixture: the name of a higher-scoped fixture; empty where the test itself asks.
+        call: the n-th time the test issues this exact request, from 1; 0 for a declared run.
+        trial: the trial of the test, from 1; 0 without trials.
+        timeout: the limit in seconds of a run that tests share; another limit makes another run.
     """
 
     test: str = ""
@@ -61,7 +65,7 @@ class Occurrence:
 
     @property
     def is_shared(self) -> bool:
-        """Whether it is nobody's own."""
+        """Whether the run belongs to no single test."""
         return not (self.test or self.fixture or self.call)
 
     def __str__(self) -> str:
@@ -70,6 +74,15 @@ class Occurrence:
         name = f"{self.test or 'the session'}, fixture {self.fixture}" if self.fixture else self.test or "no test"
         call = f", call {self.call}" if self.call else ""
         return f"{name}{call}" + (f", trial {self.trial}" if self.trial else "")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The test, and each other field that is set."""
+        return {name: value for name, value in asdict(self).items() if value or name == "test"}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """The occurrence of `to_dict`. Unknown keys are left out."""
+        return cls(**{item.name: data[item.name] for item in fields(cls) if item.name in data})
 
 
 SHARED = Occurrence()
@@ -92,9 +105,9 @@ class RunRequest:
         timeout: seconds for the whole run; None takes the environment's.
         secret: the webhook secret of this call alone, in place of the settings'.
         secret_reference: where that secret came from, ``env:NAME`` or ``file:PATH``; None for a value.
-        test: who asks, as a tag that only an emulator is told.
+        test: a tag of the asking test, sent to an emulator alone.
         share: equal requests of a session use one run.
-        occurrence: which of the suite's runs it is; no part of what is run.
+        occurrence: identifies the run within the suite; no part of what is run.
     """
 
     workflow: str
@@ -109,21 +122,62 @@ class RunRequest:
 
     @property
     def key(self) -> str:
-        """What two requests have in common when one run could answer both: a digest of all but who asks.
+        """A digest of what is run: one run can answer two requests of the same key.
 
         A secret given for one call is no part of it: it may not be written down, not even as a digest.
         """
-        said = [self.workflow, str(self.api), self.inputs, self.timeout]
-        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+        values = [self.workflow, str(self.api), self.inputs, self.timeout]
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
     @property
     def trial(self) -> int:
-        """Which trial of its test asks, from 1."""
+        """The trial of the asking test, from 1."""
         return max(1, self.occurrence.trial)
 
     def equals(self, other: RunRequest) -> bool:
-        """Whether one run could answer both."""
+        """Whether one run can answer both."""
         return self.key == other.key and self.secret == other.secret
+
+    def to_dict(self) -> dict[str, Any]:
+        """This request as plain JSON values, without the secret."""
+        data = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "secret"}
+        return data | {"api": str(self.api), "inputs": dict(self.inputs), "occurrence": self.occurrence.to_dict()}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], secret: Closed | None = None) -> Self:
+        """The request of `to_dict`. Unknown keys are left out."""
+        known = {item.name: data[item.name] for item in fields(cls) if item.name in data}
+        occurrence = Occurrence.from_dict(known.get("occurrence", {}))
+        return cls(**{**known, "api": Api(known["api"]), "occurrence": occurrence, "secret": secret})
+
+    def to_event(self) -> dict[str, Any]:
+        """This request in the event log: its occurrence, and every field that describes the run."""
+        data = self.to_dict()
+        described = {_EVENT_NAMES.get(name, name): data[name] for name in data if name not in _NOT_LOGGED}
+        return {"fixture": "", "call": 0, "trial": 0, **self.occurrence.to_dict(), **described}
+
+    @classmethod
+    def from_event(cls, event: Mapping[str, Any]) -> Self:
+        """The request of `to_event`."""
+        named = {_EVENT_NAMES.get(item.name, item.name): item.name for item in fields(cls)}
+        data = {named[key]: value for key, value in event.items() if key in named and named[key] not in _NOT_LOGGED}
+        return cls.from_dict({**data, "occurrence": event})
+
+
+_EVENT_NAMES: Final = {
+    "share": "shared",
+    "run_id": "runId",
+    "status_code": "status",
+    "started_at": "made",
+    "elapsed": "seconds",
+}
+"""Fields of requests and runs that have another name in the event log."""
+
+_NOT_LOGGED: Final = ("test", "timeout", "secret", "secret_reference", "occurrence")
+"""Fields of a request that do not describe its run. Test and limit are logged as those of the occurrence."""
+
+_OF_REQUEST: Final = ("workflow", "api", "inputs", "trial")
+"""Fields of a run that the event log has from the request."""
 
 
 UNFINISHED = frozenset(
@@ -134,7 +188,7 @@ UNFINISHED = frozenset(
         *("suspended", "waiting", "working"),
     }
 )
-"""What ``status`` says of a run that has not ended, in letters alone. Words of job APIs: Wisebot documents none."""
+"""Words for ``status`` of a run that has not ended, in letters alone. From job APIs: Wisebot documents none."""
 
 FAILED = frozenset(
     {
@@ -143,30 +197,30 @@ FAILED = frozenset(
         *("timeout", "unsuccessful"),
     }
 )
-"""What ``status`` says of a run that did not end well, in letters alone."""
+"""Words for ``status`` of a run that did not end well, in letters alone."""
 
 
 def says_unfinished(status: object) -> bool:
-    """Whether an answer's ``status`` says that the run has not ended: "queued", "In progress", "waiting for input"."""
+    """Whether an answer's ``status`` names a run that has not ended: "queued", "In progress", "waiting for input"."""
     letters, first = _letters_of(status)
     return letters in UNFINISHED or first in ("pending", "queued", "running", "waiting")
 
 
 def says_failed(status: object) -> bool:
-    """Whether an answer's ``status`` says that the run failed, be it in part: "partial", "completed with errors"."""
+    """Whether an answer's ``status`` names a run that failed, be it in part: "partial", "completed with errors"."""
     letters, first = _letters_of(status)
     in_part = letters.startswith("partial") or letters.endswith(("witherrors", "withfailures"))
     return in_part or letters in FAILED or first in ("failed", "failure", "error")
 
 
 def _letters_of(status: object) -> tuple[str, str]:
-    """A status without case and what stands between its words, and its first word; empty where it is not a string."""
+    """The letters of a status in lower case, and its first word; empty where it is not a string."""
     words = re.findall(r"[^\W_]+", status.casefold()) if isinstance(status, str) else []
     return "".join(words), words[0] if words else ""
 
 
 def is_no_error(error: object) -> bool:
-    """Whether an answer's ``error`` says that there is none: null, false, 0, or an empty string, list or object."""
+    """Whether an answer's ``error`` stands for no error: null, false, 0, or an empty string, list or object."""
     return not (error.strip() if isinstance(error, str) else error)
 
 
@@ -176,9 +230,9 @@ KEPT = ("recording", "last")
 
 @dataclass(frozen=True, slots=True, repr=False)
 class WorkflowRun:
-    """A run that ended and said how: the answer's envelope, and how it was got.
+    """A run that ended with an answer: the answer's envelope, and the facts of its attempts.
 
-    ``ok`` false means that Wisebot ran the workflow and the workflow failed. That no run was possible is never
+    ``ok`` false means that Wisebot ran the workflow and the workflow failed. A run that was not possible is never
     a `WorkflowRun`: it is an `InfrastructureError`.
 
     Attributes:
@@ -204,7 +258,7 @@ class WorkflowRun:
         commands: what repeats this run by hand, with the credential named by its reference.
     """
 
-    # Left out of the hash: what JSON brings cannot be hashed.
+    # JSON values cannot be hashed: they are left out of the hash.
     ok: bool
     workflow: str
     api: Api = Api.WEBHOOK
@@ -237,10 +291,10 @@ class WorkflowRun:
 
     @property
     def contradiction(self) -> str:
-        """What the answer says against its own ``ok: true``, in a few words; empty where it says nothing against it.
+        """The facts of the answer that contradict its own ``ok: true``, in a few words; empty without any.
 
-        An ``error``, a ``status`` beyond the four documented keys that says failed or partial, or an HTTP status of
-        400 or more. Computed, so that runs that were kept have it, too; ``ok`` stays what was sent.
+        An ``error``, a ``status`` beyond the four documented keys that means failed or partial, or an HTTP status of
+        400 or more. Computed, so that kept runs have it, too; ``ok`` stays what was sent.
         """
         return "; ".join(self._against_ok()) if self.ok else ""
 
@@ -269,7 +323,7 @@ class WorkflowRun:
         raise TypeError("a run is neither true nor false: write assert_ok(run), or run.ok")
 
     def result_as(self, kind: type[T]) -> T:
-        """The result, validated by pydantic as ``kind``: a model, a dataclass, ``list[int]``, any type it knows.
+        """The result, validated by pydantic as ``kind``: a model, a dataclass, ``list[int]``, any type of pydantic.
 
         Raises:
             AssertionError: the workflow failed; the message has its error.
@@ -279,7 +333,7 @@ class WorkflowRun:
         if not self.ok:
             run_id = self.run_id or "none"
             raise AssertionError(f"workflow {brief(self.workflow)} failed: {brief(self.error)}, runId {run_id}")
-        # By name: this room holds plain values, and is loaded where pydantic must not be.
+        # By name: this module is loaded where pydantic must not be.
         adapter = importlib.import_module("pydantic").TypeAdapter(kind)
         validated: T = adapter.validate_python(self.result)
         return validated
@@ -292,19 +346,95 @@ class WorkflowRun:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """The run that `to_dict` wrote down. Unknown keys are left out, missing ones take the default."""
+        """The run of `to_dict`. Unknown keys are left out, missing ones take the default."""
         known = {item.name: data[item.name] for item in fields(cls) if item.name in data}
         if "started_at" in known:
             known["started_at"] = datetime.fromisoformat(known["started_at"])
         return cls(**{**known, "commands": tuple(known.get("commands", ()))})
 
+    def to_event(self) -> dict[str, Any]:
+        """This run in the event log, beside `RunRequest.to_event`: times are rounded, what is not there is left out."""
+        made = self.started_at.astimezone(UTC).isoformat(timespec="milliseconds")
+        data = self.to_dict() | {"started_at": made, "elapsed": round(self.elapsed, 6)}
+        left_out = {*_OF_REQUEST, "has_result", *(name for name in ("first_source", "extra") if not data[name])}
+        if not self.has_result:
+            left_out.add("result")
+        event = {_EVENT_NAMES.get(name, name): value for name, value in data.items() if name not in left_out}
+        return event | ({"contradiction": self.contradiction} if self.contradiction else {})
+
+    @classmethod
+    def from_event(cls, event: Mapping[str, Any]) -> Self:
+        """The run of an event that has both the request's part and the run's."""
+        named = {_EVENT_NAMES.get(item.name, item.name): item.name for item in fields(cls)}
+        data = {named[key]: value for key, value in event.items() if key in named}
+        return cls.from_dict({**data, "has_result": "result" in event, "trial": max(1, event.get("trial", 1))})
+
+
+class EngineError(WisebotError):
+    """A defect of this package, not of the workflow, the settings or the network; please report it."""
+
+
+Outcome = WorkflowRun | WisebotError
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The end of a run.
+
+    Attributes:
+        outcome: the run, or the error in its place.
+        lag: seconds that the engine itself may have added to the run's ``elapsed``.
+        reference: the run's name in the session's event log; empty without one.
+        kept_in: the file that a kept run was read from, as messages name it.
+        note: a remark on the run that was read from there.
+        drift: the difference from the recording, line by line, where runs are compared.
+        trace: the header ``traceparent`` of the attempt with this outcome; empty where none went out. No part of a run,
+            so that no recording and no snapshot has it.
+        queued: when the run was asked for, in seconds since the epoch; likewise ``started``, when it was admitted, and
+            ``ended``.
+        attempts: how many attempts were made.
+    """
+
+    outcome: Outcome
+    lag: float = 0.0
+    reference: str = ""
+    kept_in: str = ""
+    note: str = ""
+    drift: tuple[str, ...] = ()
+    trace: str = ""
+    queued: float | None = None
+    started: float | None = None
+    ended: float | None = None
+    attempts: int = 0
+
+    @property
+    def may_have_run(self) -> bool:
+        """Whether the workflow ran, or may have run."""
+        return isinstance(self.outcome, WorkflowRun | OutcomeUnknown | UnexpectedResponse)
+
+    def to_dict(self) -> dict[str, Any]:
+        """This end as plain JSON values, of which `from_dict` makes an equal one."""
+        data = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "outcome"}
+        kind = "outcome" if isinstance(self.outcome, WorkflowRun) else "error"
+        return {**data, "drift": list(self.drift), kind: self.outcome.to_dict()}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """The end of `to_dict`. Unknown keys are left out."""
+        known = {item.name: data[item.name] for item in fields(cls) if item.name in data}
+        if "outcome" in known:
+            outcome: Outcome = WorkflowRun.from_dict(known["outcome"])
+        else:
+            outcome = WisebotError.from_dict(data["error"])
+        return cls(**{**known, "outcome": outcome, "drift": tuple(known.get("drift", ()))})
+
 
 def json_inputs(inputs: object) -> dict[str, Any]:
-    """An input bag as plain JSON values: a copy that later changes of the test's objects do not reach.
+    """An input bag as plain JSON values: a copy, which later changes of the test's objects do not reach.
 
     Raises:
-        ConfigurationError: ``inputs`` is no mapping, or something in it is not JSON: NaN, an infinity, a key that is
-            no text, an object of another type, or nesting beyond `MAX_DEPTH`. The message names the path.
+        ConfigurationError: ``inputs`` is not a mapping, or something in it is not JSON: NaN, an infinity, a key that is
+            not a string, an object of another type, or nesting beyond `MAX_DEPTH`. The message names the path.
     """
     if inputs is None:
         return {}
@@ -333,11 +463,11 @@ def _plain(value: object, path: str, depth: int) -> Any:
         return {_key(key, path): _plain(item, _step(path, key), depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item, f"{path}[{index}]", depth + 1) for index, item in enumerate(value)]
-    raise ConfigurationError(f"{path}: {_kind(value)} is no JSON value: {brief(value)}")
+    raise ConfigurationError(f"{path}: {_kind(value)} is not a JSON value: {brief(value)}")
 
 
 def _text(value: str) -> str:
-    """The text itself, of a subclass too: an enum member's `str` is its name, a masking class's its mask."""
+    """The string itself, of a subclass too: an enum member's `str` is its name, a masking class's its mask."""
     return "".join(value) if type(value) is not str else value
 
 
@@ -354,13 +484,13 @@ def _writable(value: int, path: str) -> int:
 
 def _finite(value: float, path: str) -> float:
     if not math.isfinite(value):
-        raise ConfigurationError(f"{path}: {value} is no JSON number")
+        raise ConfigurationError(f"{path}: {value} is not a JSON number")
     return float(value)
 
 
 def _key(key: object, path: str) -> str:
     if not isinstance(key, str):
-        raise ConfigurationError(f"{path}: a key must be a text, got {_kind(key)}: {brief(key)}")
+        raise ConfigurationError(f"{path}: a key must be a string, got {_kind(key)}: {brief(key)}")
     return _text(key)
 
 

@@ -28,7 +28,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "files": (set(), set()),
     "runs": ({"errors"}, set()),
     "outcomes": (set(), set()),
-    "event_log": ({"errors"}, set()),
+    "event_log": ({"errors", "runs", "redaction"}, set()),
     "gate_config": (set(), set()),
     "redaction": (set(), set()),
     "settings": ({"errors", "runs", "gate_config", "redaction"}, {"pydantic"}),
@@ -37,15 +37,12 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "client": ({"errors", "exhaustion", "runs", "settings", "redaction", "envelope", "apis"}, {"httpx"}),
     "assertions": ({"errors", "runs"}, {"pydantic"}),
     "engine": (
-        {"errors", "exhaustion", "runs", "event_log", "gate_config", "settings", "redaction", "client", "storage"},
+        {"errors", "exhaustion", "runs", "settings", "redaction", "client", "storage"},
         {"anyio"},
     ),
-    "storage": (
-        {"errors", "exhaustion", "runs", "event_log", "gate_config", "settings", "redaction", "client", "engine"},
-        set(),
-    ),
+    "storage": ({"errors", "runs", "event_log", "redaction"}, set()),
     "workers": (
-        {"errors", "exhaustion", "runs", "gate_config", "settings", "redaction", "engine", "storage", "client"},
+        {"errors", "runs", "gate_config", "settings", "redaction", "engine"},
         set(),
     ),
     "snapshots": ({"runs", "redaction"}, {"syrupy"}),

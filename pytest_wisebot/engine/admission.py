@@ -1,8 +1,7 @@
-"""How many attempts may be under way at once, and whose turn is next: the rules alone, without I/O, clock or thread.
+"""Decides how many attempts may be under way at once, and which is next: rules alone, without I/O, clock or thread.
 
-What the window lets in is an *attempt*, not a run: between two attempts a run gives its place back, so that a cap that
-was halved holds for those who come again, too. Whoever drives the window tells it the time, in seconds of any clock
-that only goes forward.
+The queue admits an *attempt*, not a run: between two attempts a run releases its slot, so that a halved cap holds for
+retries, too. Each call that needs the time is given it, in seconds of any clock that only goes forward.
 """
 
 from __future__ import annotations
@@ -15,52 +14,52 @@ from enum import Enum, IntEnum, auto
 from typing import Final
 
 LONGEST_PAUSE: Final = 60.0
-"""Seconds that one ``Retry-After`` holds the window shut at most."""
+"""Seconds that one ``Retry-After`` shuts the queue, at most."""
 
 QUIET: Final = 5.0
 """Seconds without a refusal after which a cap that was halved grows by one."""
 
 
 class Priority(IntEnum):
-    """Who goes first, from first to last."""
+    """The order of admission, from first to last."""
 
     AGAIN = auto()
     """A run that has begun: its deadline is ticking."""
     ASKED = auto()
     """A test asks for it now."""
     AHEAD = auto()
-    """Declared; nobody waits for it yet."""
+    """Declared; no test waits for it yet."""
 
 
 class TicketState(Enum):
-    """Where a ticket is."""
+    """The state of a ticket."""
 
     OUTSIDE = auto()
     WAITING = auto()
     ADMITTED = auto()
-    """It holds a place, and a part of the budget that it may yet give back."""
+    """It holds a slot, and a part of the budget that it may yet give back."""
     SENT = auto()
-    """It holds a place, and has used up its part of the budget."""
+    """It holds a slot, and has used up its part of the budget."""
 
 
 @dataclass(slots=True, eq=False)
 class Ticket:
-    """One run's claim to a place. It may join again after it has left, for its next attempt.
+    """One run's claim to a slot. It may join again after it has left, for its next attempt.
 
     Attributes:
-        urgency: who goes first.
-        seconds: how long the run took last time; of those ahead the longest goes first, and then those without.
+        priority: the class in which it is admitted.
+        seconds: the duration of the last such run; of those ahead the longest goes first, and those without go last.
     """
 
-    urgency: Priority = Priority.ASKED
+    priority: Priority = Priority.ASKED
     seconds: float | None = None
-    place: TicketState = TicketState.OUTSIDE
+    state: TicketState = TicketState.OUTSIDE
     number: int = 0
     generation: int = 0
 
 
 class AdmissionQueue:
-    """A queue in front of a number of places.
+    """A queue in front of a number of slots.
 
     Args:
         cap: how many attempts may be under way at once.
@@ -75,7 +74,7 @@ class AdmissionQueue:
         self.waiting = 0
         self.flying = 0
         self.resumes_at = -math.inf
-        """Nobody is let in before this moment."""
+        """No ticket is admitted before this moment."""
         self._full = cap
         self._quiet = quiet
         self._quiet_since = -math.inf
@@ -85,55 +84,55 @@ class AdmissionQueue:
         self._queue: list[tuple[Priority, float, int, Ticket]] = []
 
     def join(self, ticket: Ticket) -> None:
-        """Stands in the queue."""
-        if ticket.place is TicketState.OUTSIDE:
-            ticket.place = TicketState.WAITING
+        """Adds a ticket to the queue."""
+        if ticket.state is TicketState.OUTSIDE:
+            ticket.state = TicketState.WAITING
             self.waiting += 1
             self._enqueue(ticket)
 
-    def hurry(self, ticket: Ticket) -> None:
-        """A test waits for what was merely ahead: it now goes before all that is ahead."""
-        if ticket.urgency is Priority.AHEAD:
-            ticket.urgency = Priority.ASKED
-            if ticket.place is TicketState.WAITING:
+    def prioritise(self, ticket: Ticket) -> None:
+        """A test waits for a run that was merely ahead: it now goes before all that is ahead."""
+        if ticket.priority is Priority.AHEAD:
+            ticket.priority = Priority.ASKED
+            if ticket.state is TicketState.WAITING:
                 self._enqueue(ticket)
 
     def admit(self, now: float) -> tuple[list[Ticket], list[Ticket]]:
-        """Whose turn it is now, and whom the budget will never let in."""
+        """Returns the tickets admitted now, and those rejected because the budget is spent."""
         self._grow(now)
         admitted: list[Ticket] = []
-        refused: list[Ticket] = []
+        rejected: list[Ticket] = []
         while (ticket := self._first()) is not None:
             if self._exhausted():
-                refused.append(ticket)
+                rejected.append(ticket)
                 self.leave(ticket)
             elif now >= self.resumes_at and self.flying < self.cap and self._affordable():
                 admitted.append(ticket)
-                self._let_in(ticket)
+                self._admit_one(ticket)
             else:
                 break
-        return admitted, refused
+        return admitted, rejected
 
     def sent(self, ticket: Ticket) -> None:
-        """The attempt has begun to go out: its part of the budget is spent, whatever comes back."""
-        if ticket.place is TicketState.ADMITTED:
-            ticket.place = TicketState.SENT
+        """The attempt has begun to go out: its part of the budget is spent, whatever the answer."""
+        if ticket.state is TicketState.ADMITTED:
+            ticket.state = TicketState.SENT
             self._unsent -= 1
             self.spent += 1
 
     def leave(self, ticket: Ticket) -> None:
-        """Gives up the place, in the queue or behind it. What was not sent has cost nothing."""
-        if ticket.place is TicketState.WAITING:
+        """Releases the slot, or the place in the queue. An attempt that was not sent has cost nothing."""
+        if ticket.state is TicketState.WAITING:
             self.waiting -= 1
-        elif ticket.place is not TicketState.OUTSIDE:
+        elif ticket.state is not TicketState.OUTSIDE:
             self.flying -= 1
-            self._unsent -= ticket.place is TicketState.ADMITTED
-        ticket.place = TicketState.OUTSIDE
+            self._unsent -= ticket.state is TicketState.ADMITTED
+        ticket.state = TicketState.OUTSIDE
 
     def limited(self, ticket: Ticket, retry_after: float | None, now: float) -> None:
-        """Wisebot asks for less: the cap is halved, and nobody is let in before it is time.
+        """Wisebot asks for less: the cap is halved, and no ticket is admitted before ``retry_after`` is over.
 
-        The other attempts that were let in before the cap was halved will be refused for the same reason: they do not
+        The other attempts that were admitted before the cap was halved will be refused for the same reason: they do not
         halve it again.
         """
         if ticket.generation == self._generation:
@@ -144,7 +143,7 @@ class AdmissionQueue:
         self._quiet_since = max(now, self.resumes_at)
 
     def wakes_at(self, now: float) -> float | None:
-        """When to ask `admit` again although nothing has happened; None when only events can change anything."""
+        """When to call `admit` again although nothing has happened; None when only events can change anything."""
         if not self.waiting:
             return None
         if now < self.resumes_at:
@@ -160,11 +159,11 @@ class AdmissionQueue:
         return self.budget is not None and self.spent >= self.budget
 
     def _affordable(self) -> bool:
-        """Whether it can be paid for even when all that is reserved will be spent."""
+        """Whether the budget suffices even if all reserved attempts are sent."""
         return self.budget is None or self.spent + self._unsent < self.budget
 
-    def _let_in(self, ticket: Ticket) -> None:
-        ticket.place = TicketState.ADMITTED
+    def _admit_one(self, ticket: Ticket) -> None:
+        ticket.state = TicketState.ADMITTED
         ticket.generation = self._generation
         self.waiting -= 1
         self.flying += 1
@@ -172,14 +171,14 @@ class AdmissionQueue:
 
     def _enqueue(self, ticket: Ticket) -> None:
         ticket.number = next(self._numbers)
-        longest_first = -ticket.seconds if ticket.urgency is Priority.AHEAD and ticket.seconds is not None else 0.0
-        heapq.heappush(self._queue, (ticket.urgency, longest_first, ticket.number, ticket))
+        longest_first = -ticket.seconds if ticket.priority is Priority.AHEAD and ticket.seconds is not None else 0.0
+        heapq.heappush(self._queue, (ticket.priority, longest_first, ticket.number, ticket))
 
     def _first(self) -> Ticket | None:
-        """The first in the queue. Who has left it, or stands further ahead by now, has left a stale entry behind."""
+        """The first ticket in the queue. A ticket that has left, or has another priority now, leaves a stale entry."""
         while self._queue:
             *_, number, ticket = self._queue[0]
-            if ticket.place is TicketState.WAITING and ticket.number == number:
+            if ticket.state is TicketState.WAITING and ticket.number == number:
                 return ticket
             heapq.heappop(self._queue)
         return None

@@ -1,4 +1,4 @@
-"""Stops trying what is refused again and again: the rest of a session's runs would only be refused, too."""
+"""Stops runs that would be refused like many before them, for the rest of the session."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import Final
 from ..client import Target
 from ..errors import AuthenticationFailed, CircuitOpen, ConnectionFailed, NotRun, Rejected
 from ..exhaustion import OUT_OF
-from ..runs import Api
-from .values import Outcome
+from ..runs import Api, Outcome
 
 _About = tuple[Hashable, ...]
 
@@ -27,9 +26,9 @@ class _Row:
 
 
 class CircuitBreaker:
-    """Counts the runs in a row that were refused for one reason, each with all its retries, and says when it is enough.
+    """Counts the runs in a row that were refused for one reason, each with all its retries, and opens at a limit.
 
-    What is refused is a host (not found, nobody listening, a firewall before it) or a credential. A webhook secret is a
+    The reason concerns a host (not found, no listener, a firewall before it) or a credential. A webhook secret is a
     workflow's own, and so is a 403 of Wisebot: neither stops the runs of other workflows.
     """
 
@@ -48,10 +47,10 @@ class CircuitBreaker:
                 raise _open(target, row)
 
     def judge(self, target: Target, outcome: Outcome) -> Outcome:
-        """Learns how a run ended, and gives what to tell of it. Whatever is no refusal breaks the row.
+        """Counts the outcome of a run, and returns the outcome to report. Any other outcome than a refusal ends a row.
 
-        Those that were under way when the row became too long are refused like those before them: they belong to the
-        rest, for which one message is enough.
+        Runs that were under way when the row became too long are refused like those before them: one message is enough
+        for all of them.
         """
         if isinstance(outcome, NotRun) or _is_of_this_machine(outcome):
             return outcome
@@ -73,16 +72,16 @@ def _open(target: Target, row: _Row) -> CircuitOpen:
 
 
 def _is_of_this_machine(outcome: Outcome) -> bool:
-    """Whether a run had no connection for want of a descriptor here, which tells nothing of the host."""
+    """Whether a run had no connection for want of a descriptor here, which is no fault of the host."""
     return isinstance(outcome, ConnectionFailed) and outcome.reason.startswith(OUT_OF)
 
 
 def _refused(target: Target, outcome: Outcome) -> tuple[_About | None, str]:
-    """What an outcome says is refused, and in which words."""
-    if isinstance(outcome, ConnectionFailed) or type(outcome) is Rejected:  # the latter by what stands before Wisebot
+    """What was refused, and the reason."""
+    if isinstance(outcome, ConnectionFailed) or type(outcome) is Rejected:  # the latter by a firewall before Wisebot
         return _the_host(target), outcome.reason
     if isinstance(outcome, AuthenticationFailed):
-        of_a_run = outcome.attempts > 0  # and not of the check of the token before the first one
+        of_a_run = outcome.attempts > 0  # and not by the check of the token before the first run
         for_one_workflow = target.api is Api.WEBHOOK or (outcome.status_code == 403 and of_a_run)
         return (_the_pair(target) if for_one_workflow else _the_credential(target)), outcome.reason
     return None, ""

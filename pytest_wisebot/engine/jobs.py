@@ -1,4 +1,4 @@
-"""What moves through the engine: a request that may be ahead of its test, on its way to an outcome."""
+"""A request on its way through the engine."""
 
 from __future__ import annotations
 
@@ -6,24 +6,20 @@ import asyncio
 import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from ..client import AttemptState, Target
-from ..runs import RunRequest
+from ..runs import Ended, Outcome, RunRequest
+from ..storage.sources import NOT_FOUND, Lookup
 from .admission import Ticket
-from .values import Ended, Outcome
-
-if TYPE_CHECKING:
-    from ..storage.sources import Lookup
 
 
 @dataclass(slots=True)
-class Mark:
-    """What remains of a run in the session's numbers once its result is gone.
+class Delivery:
+    """The part of a run in the session's numbers, which stays when its result is gone.
 
     Attributes:
-        sent: a request has begun to go out, and it is not known that no run came of it.
-        ended: it ended by itself, and was not given up.
+        sent: a request has begun to go out, and a run may have come of it.
+        ended: the run ended by itself, and was not cancelled.
         awaited: a test waits for it, or has waited to its end.
     """
 
@@ -37,37 +33,36 @@ class Job:
     """One request on its way through the engine.
 
     Attributes:
-        key: of the declared test that it was made for; empty for one that a test called for.
-        claims: how many tests, and keys of tests that have not asked yet, it is for.
+        key: the key of its declared test; empty for a run that a test called for.
+        subscribers: how many tests, and keys of tests that have not asked yet, it is for.
         waiters: how many of them wait for it, or have waited to its end.
-        future: what whoever waits for it waits on.
-        flight: how far it has come.
-        task: what runs it, once it has begun.
-        target: whom it asks, once that is known.
-        resting: it waits for its next attempt, and none is under way.
-        reference: by which the session's event log names it.
-        queued: when it was asked for, in seconds since the epoch; likewise ``started``, when it was let in, and
-            ``ended``.
-        recalled: what its source said before it was asked for.
-        yields: its last attempt was told to come back later: until then its place is free for others.
+        future: its end, for the tests that wait.
+        flight: the state of its attempts.
+        task: the running task, once it has begun.
+        target: the host, API and credential, once they are known.
+        backing_off: it waits for its next attempt, and none is under way.
+        slot_released: its last attempt was told to come back later: until then its slot is free for others.
+        reference: its name in the session's event log.
+        queued: when it was asked for, in seconds since the epoch; likewise ``started``, when it was admitted.
+        found: the answer of the source before it was started.
+        begun_at: when it was admitted, on the loop's clock; likewise ``sent_at``, when its attempt began to go out.
     """
 
     request: RunRequest
     key: str = ""
     ticket: Ticket = field(default_factory=Ticket)
-    claims: int = 1
+    subscribers: int = 1
     waiters: int = 0
     future: Future[Ended] = field(default_factory=Future)
     flight: AttemptState = field(default_factory=AttemptState)
-    mark: Mark = field(default_factory=Mark)
+    delivery: Delivery = field(default_factory=Delivery)
     task: asyncio.Task[Outcome] | None = None
     target: Target | None = None
-    resting: bool = False
-    yields: bool = False
+    backing_off: bool = False
+    slot_released: bool = False
     reference: str = ""
     queued: float = field(default_factory=time.time)
     started: float | None = None
-    ended: float | None = None
-    recalled: Lookup | None = None
+    found: Lookup = NOT_FOUND
     begun_at: float | None = None
     sent_at: float | None = None

@@ -17,8 +17,7 @@ import anyio
 import anyio.to_thread
 
 from ..errors import WisebotError
-from ..runs import RunRequest, WorkflowRun
-from .values import Ended, Outcome
+from ..runs import Ended, Outcome, RunRequest, WorkflowRun
 
 SLICE: Final = 0.5
 """Seconds that a thread blocks at a stretch: on Windows Ctrl-C does not wake one that does."""
@@ -26,24 +25,23 @@ SLICE: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class EngineCallbacks:
-    """What a pending run can tell the engine, wherever that is.
+    """The calls of a pending run to its engine, in this process or another one.
 
     Attributes:
-        awaited: a test waits for it now.
-        forsaken: nobody waits for it any more, though it has not ended; somebody may again.
-        cancel: the test does not want it any more. Gives what the test gets in its place, where the run itself goes
-            on for others; else None.
-        on_wait: somebody begins to wait in this process, or has ended to.
-        give_way: a test is about to go on with it: returns when it does no harm to the other runs.
-        let_go: nobody will wait for it any more; what has not been sent is not sent, what has been is let come home.
+        awaited: a test begins to wait for the run.
+        cancel: a test gives the run up. Returns the test's own outcome where the run goes on for others; else None.
+        wait_abandoned: no test waits for the run any more, though it has not ended; one may again.
+        release: no test will wait for the run again: it is not sent, or comes to its end if it has been.
+        on_wait: a test of this process begins to wait, or has ended to.
+        yield_to_loop: a test is about to go on with its run: returns when that does not delay the other runs.
     """
 
     awaited: Callable[[], None]
     cancel: Callable[[], WisebotError | None]
-    forsaken: Callable[[], None] = lambda: None
-    let_go: Callable[[], None] = lambda: None
-    on_wait: Callable[[bool], None] | None = None
-    give_way: Callable[[], None] = lambda: None
+    wait_abandoned: Callable[[], None] = lambda: None
+    release: Callable[[], None] = lambda: None
+    on_wait: Callable[[bool], None] = lambda _: None
+    yield_to_loop: Callable[[], None] = lambda: None
 
 
 class PendingRun:
@@ -53,16 +51,16 @@ class PendingRun:
     once, and by several threads.
     """
 
-    def __init__(self, request: RunRequest, future: Future[Ended], strings: EngineCallbacks) -> None:
+    def __init__(self, request: RunRequest, future: Future[Ended], engine: EngineCallbacks) -> None:
         self.request = request
         self.future = future
-        self._strings = strings
+        self._engine = engine
         self._lock = threading.Lock()
         self._waits = 0
-        """How many wait for it, and have waited to its end."""
+        """Tests that wait for it, or have waited to its end."""
         self._cancelled = False
         self._own: Outcome | None = None
-        """What this test alone gets: its copy of a run that is shared, or that it gave up its part in one."""
+        """The outcome for this test alone: its copy of a shared run, or that it gave its part in one up."""
 
     def __repr__(self) -> str:
         return f"<PendingRun {self.request.workflow} ({self.request.api}) {'ended' if self.done else 'not ended yet'}>"
@@ -83,7 +81,7 @@ class PendingRun:
 
     @property
     def outcome(self) -> Outcome | None:
-        """How it ended: a run, or the error that `wait` raises; None while it has not."""
+        """The run, or the error that `wait` raises; None while it has not ended."""
         if self._own is None and self.future.done():
             self._own = self._mine(self.future.result().outcome)
         return self._own
@@ -95,7 +93,7 @@ class PendingRun:
 
     @property
     def ended(self) -> Ended | None:
-        """What is known of the end beyond the outcome; None while it has not ended."""
+        """The outcome and the facts about it; None while the run has not ended."""
         return self.future.result() if self.future.done() else None
 
     def wait(self, timeout: float | None = None) -> WorkflowRun:
@@ -115,39 +113,39 @@ class PendingRun:
                     self._wait(timeout)
         except TimeoutError:
             raise TimeoutError(f"{self!r} after {timeout:g} s of waiting; the run goes on") from None
-        self._strings.give_way()
+        self._engine.yield_to_loop()
         return self._settled()
 
     def awaited(self) -> None:
-        """Tells the engine that a test waits for it, and does not wait."""
+        """Announces that a test waits for the run, and does not wait."""
         with self._lock:
             self._waits += 1
             if self._waits == 1:
-                self._strings.awaited()
+                self._engine.awaited()
 
-    def forsaken(self) -> None:
-        """Tells the engine that who waited for it has given that up."""
+    def wait_abandoned(self) -> None:
+        """Announces that a test has stopped waiting for the run."""
         with self._lock:
             if self._waits == 1:
-                self._strings.forsaken()
+                self._engine.wait_abandoned()
             self._waits = max(0, self._waits - 1)
 
-    def let_go(self) -> None:
-        """Tells the engine that nobody will wait for it any more."""
+    def release(self) -> None:
+        """Announces that no test will wait for the run any more."""
         if not self.done:
-            self.forsaken()
-            self._strings.let_go()
+            self.wait_abandoned()
+            self._engine.release()
 
     def cancel(self) -> bool:
         """Gives the run up; False when it had ended or been given up already.
 
-        What has been sent may still run at Wisebot: waiting for it then raises `ConnectionLost`, which says that the
-        outcome is unknown. What had not been sent raises `Cancelled`.
+        A run that has been sent may still go on at Wisebot: waiting for it then raises `ConnectionLost`, because the
+        outcome is unknown. A run that had not been sent raises `Cancelled`.
         """
         if self.done or self._cancelled:
             return False
         self._cancelled = True
-        self._own = self._strings.cancel()
+        self._own = self._engine.cancel()
         return True
 
     def __await__(self) -> Generator[None, None, WorkflowRun]:
@@ -166,20 +164,20 @@ class PendingRun:
         if self.done:
             yield
             return
-        tell = self._strings.on_wait or _nobody_minds
-        tell(True)
+        on_wait = self._engine.on_wait
+        on_wait(True)
         try:
             yield
         finally:
-            tell(False)
+            on_wait(False)
             if not self.done:
-                self.forsaken()
+                self.wait_abandoned()
 
     def _wait(self, timeout: float | None) -> None:
         """Waits for a lock of its own.
 
-        Not for the future's: a Ctrl-C at the wrong moment leaves that taken, and the engine's thread, which would set
-        the result, waits for it for ever.
+        A Ctrl-C at the wrong moment leaves the future's own lock taken, and the engine's thread, which would set the
+        result, waits for it for ever.
         """
         __tracebackhide__ = True
         over = threading.Lock()
@@ -198,7 +196,7 @@ class PendingRun:
             alone = anyio.CapacityLimiter(1)
             await anyio.to_thread.run_sync(self.future.result, abandon_on_cancel=True, limiter=alone)
         else:
-            # Shielded: who stops waiting does not give the run up.
+            # Shielded: a test that stops waiting does not cancel the run.
             await asyncio.shield(asyncio.wrap_future(self.future))
 
     def _settled(self) -> WorkflowRun:
@@ -211,7 +209,7 @@ class PendingRun:
         return outcome
 
     def _mine(self, outcome: Outcome) -> Outcome:
-        """A copy where the run is shared: what one test does to its result or error is no other test's business."""
+        """A copy where the run is shared: no test sees another one's changes of a result or an error."""
         if not self.request.share:
             return outcome
         if isinstance(outcome, WisebotError):
@@ -223,8 +221,3 @@ class PendingRun:
             extra=copy.deepcopy(outcome.extra),
             inputs=copy.deepcopy(outcome.inputs),
         )
-
-
-def _nobody_minds(begins: bool) -> None:
-    """Where nobody wants to know who waits."""
-    del begins

@@ -1,4 +1,4 @@
-"""The numbers of a session: what its runs took and cost, and how many of them nobody waited for."""
+"""The numbers of a session: durations, attempts, outcomes, and the runs that no test waited for."""
 
 from __future__ import annotations
 
@@ -8,27 +8,26 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from ..errors import ConfigurationError, NotRun, NotStarted, RecordingNotFound, Rejected
-from ..runs import WorkflowRun
-from .jobs import Job, Mark
-from .values import Ended
+from ..runs import Ended, WorkflowRun
+from .jobs import Delivery, Job
 
 
 @dataclass(frozen=True, slots=True)
 class StatsSnapshot:
-    """What the end of a session says of its runs.
+    """The numbers that a session ends with.
 
     Attributes:
-        seconds: of each workflow's runs that ended with a verdict, how long each took.
-        durations: by the key of a declared test, its workflow and how long its run took.
+        seconds: by workflow, the durations of its runs that ended with a verdict.
+        durations: by the key of a declared test, its workflow and the duration of its run.
         wall: seconds in which at least one run was asked for and had not ended.
         without_verdict: runs that ended with an infrastructure error.
         retries: attempts beyond the first of each run.
         back_off: seconds that runs waited between their attempts, all added.
-        not_run: how many were stopped before they were sent, by the reason.
+        not_run: runs that were stopped before they were sent, by the reason.
         kept: runs that were made earlier and kept, by their source.
         not_awaited: runs that were sent and that no test waited for to their end. They may have happened.
-        drifted: whose runs are not what was recorded, by the runs' references.
-        contradictory: likewise whose answers contradict their own ``ok: true``.
+        drifted: the tests whose runs differ from their recordings, by the runs' references.
+        contradictory: likewise the tests of answers that contradict their own ``ok: true``.
     """
 
     seconds: Mapping[str, Sequence[float]] = field(default_factory=dict)
@@ -56,14 +55,14 @@ class StatsSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How far a session's runs are at one moment.
+    """The progress of a session's runs at one moment.
 
     Attributes:
         done: runs that have ended, in whatever way.
         running: runs of which an attempt is under way.
         waiting: runs that have not begun, and those between two attempts.
         cap: how many attempts may be under way at once, just now.
-        resumes_in: seconds until back-off lets the next one begin; None when it does not hold anybody.
+        resumes_in: seconds until back-off lets the next run begin; None when no run is held back.
         oldest: workflow of the run that has been under way longest.
         age: seconds since that run began.
         awaited: how many unfinished runs a test waits for.
@@ -80,7 +79,7 @@ class Status:
 
 
 class Stats:
-    """Writes down how runs end, and keeps no result."""
+    """Counts the ends of runs, and keeps no result."""
 
     def __init__(self) -> None:
         self.done = 0
@@ -94,7 +93,7 @@ class Stats:
         self._retries = 0
         self._not_run: Counter[str] = Counter()
         self._kept: Counter[str] = Counter()
-        self._marks: list[Mark] = []
+        self._deliveries: list[Delivery] = []
         self._drifted: dict[str, str] = {}
         self._contradictory: dict[str, str] = {}
 
@@ -105,30 +104,30 @@ class Stats:
         self._open += runs
 
     def leave(self, now: float) -> None:
-        """One of them is not asked for any more, or has ended: time in which none is open is nobody's waiting."""
+        """One of them has ended, or is not asked for any more. Time in which no run is open does not count."""
         self._open -= 1
         if not self._open:
             self._wall += now - self._since
 
     def sent(self, job: Job) -> None:
         """A request has begun to go out."""
-        if not job.mark.sent:
-            job.mark.sent = True
-            self._marks.append(job.mark)
+        if not job.delivery.sent:
+            job.delivery.sent = True
+            self._deliveries.append(job.delivery)
 
-    def end(self, job: Job, ended: Ended, now: float, *, given_up: bool) -> None:
+    def end(self, job: Job, ended: Ended, now: float, *, cancelled: bool) -> None:
         """A run ended."""
         self.leave(now)
         self.done += 1
         self._retries += max(0, job.flight.attempts - 1)
-        job.mark.ended = not given_up
+        job.delivery.ended = not cancelled
         if ended.drift:
             self._drifted[ended.reference] = f"{job.request.workflow}: {job.request.occurrence}"
         outcome = ended.outcome
         if isinstance(outcome, WorkflowRun) and outcome.contradiction:
             self._contradictory[ended.reference] = f"{job.request.workflow}: {job.request.occurrence}"
         if isinstance(outcome, NotStarted | Rejected | NotRun):
-            job.mark.sent = False  # by the contract no run came of it
+            job.delivery.sent = False  # by the contract no run came of it
         if isinstance(outcome, WorkflowRun) and outcome.is_kept:
             self._kept[outcome.source] += 1
         elif isinstance(outcome, WorkflowRun):
@@ -137,11 +136,11 @@ class Stats:
                 self._durations[job.key] = (outcome.workflow, outcome.elapsed)
         elif isinstance(outcome, NotRun):
             self._not_run[outcome.reason] += 1
-        elif not isinstance(outcome, ConfigurationError | RecordingNotFound) and not given_up:
+        elif not isinstance(outcome, ConfigurationError | RecordingNotFound) and not cancelled:
             self._without_verdict += 1
 
     def numbers(self, now: float) -> StatsSnapshot:
-        """All of it, as it stands at this moment."""
+        """All numbers at this moment."""
         return StatsSnapshot(
             seconds={workflow: tuple(seconds) for workflow, seconds in self._seconds.items()},
             durations=dict(self._durations),
@@ -151,7 +150,7 @@ class Stats:
             back_off=self.back_off,
             not_run=dict(self._not_run),
             kept=dict(self._kept),
-            not_awaited=sum(mark.sent and not (mark.awaited and mark.ended) for mark in self._marks),
+            not_awaited=sum(one.sent and not (one.awaited and one.ended) for one in self._deliveries),
             drifted=dict(self._drifted),
             contradictory=dict(self._contradictory),
         )

@@ -53,7 +53,7 @@ class Closing:
     def _end_loop(self) -> None:
         self.live.stop()
         if (engine := self._owner.begun) is not None:
-            engine.give_up_all()  # and not closed yet: a fixture's end may run a workflow that cleans up
+            engine.cancel_all()  # and not closed yet: a fixture's end may run a workflow that cleans up
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_logreport(self) -> Generator[None, Any, Any]:

@@ -40,12 +40,12 @@ _KEY = pytest.StashKey["WisebotSession"]()
 class EngineApi(Protocol):
     """An engine, of this process or of another."""
 
-    def ahead(self, runs: Iterable[Ahead], *, voices: int | None = None) -> None:
+    def ahead(self, runs: Iterable[Ahead], *, confirmations: int | None = None) -> None:
         """Starts declared runs before their tests ask.
 
         Args:
             runs: the runs.
-            voices: how many processes must declare each of them alike; None: as many as can be asked for.
+            confirmations: how many processes must declare each of them alike; None: as many as can be asked for.
         """
         ...
 
@@ -264,7 +264,7 @@ class WisebotSession:
     def _go_ahead(self, runs: list[Ahead]) -> None:
         """Starts further trials of the test that runs: nobody else can say what they are."""
         try:
-            self._home.engine.ahead(runs, voices=1)
+            self._home.engine.ahead(runs, confirmations=1)
         except WisebotError:  # the test will be told
             return
         for run in runs:

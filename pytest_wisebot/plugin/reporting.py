@@ -20,12 +20,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 
 from ..errors import ConfigurationError
-from ..event_log import FORMAT, event_line, moment, read_events
+from ..event_log import FORMAT, EventLog, cleaned_line, event_line, moment, read_events
 from ..report.conclusion import Baseline, Conclusion, concluded
 from ..report.output import LOG, SUMMARY, clear, read_baseline, write_json, write_reports, write_summary
 from ..report.terminal import COLOURS, beside, block
 from ..report.verdict import NOT_RUN_CODE
-from ..storage.session_log import EventLog, cleaned_line
 from . import session_metadata
 from .item_lifecycle import ledger_of
 from .leak_scan import last_look_of

@@ -1,4 +1,4 @@
-"""What is kept of a session, and what an earlier one has kept: which of both ``--wisebot-runs`` asks for."""
+"""Where a session's runs come from and where they go: the modes of ``--wisebot-runs``."""
 
 from __future__ import annotations
 
@@ -22,33 +22,30 @@ from .options import OFFLINE
 
 if TYPE_CHECKING:
     from ..engine.values import CollectedTests
+    from ..event_log import Events
     from ..redaction import Redactor
     from ..storage.recorder import RunRecorder
-    from ..storage.session_log import Events
-    from ..storage.sessions import Session, Sessions
+    from ..storage.sessions import LoggedRuns, Sessions
     from ..storage.sources import Compare, Finder, Record, Source
     from ..storage.store import Store
 
-MOST_DATED = 2_000
-"""Files of recordings that are looked at for their age."""
-
 Kept = tuple[Path, Occurrence]
-"""A run that is kept: its file, and whose it is."""
+"""A recording: its file, and its occurrence."""
 
 
 @dataclass
 class Collected:
-    """Which tests there are, and what became of them.
+    """The tests of a session, and their outcomes.
 
     Attributes:
-        selected: their ids, in order; None while nobody has told.
-        deselected: those of tests that an option left out.
-        by_gate: those among them that are none of the gate's.
-        askers: who asks for runs besides these tests (see `asking.askers`).
-        passed: those of tests that passed.
-        whole: every test of each file that was collected is among them, and not only those that an option names.
+        selected: their ids, in order; None before the collection is known.
+        deselected: the ids of tests that an option left out.
+        by_gate: those among them that do not belong to the gate.
+        askers: the fixtures that start runs (see `asking.askers`).
+        passed: the ids of tests that passed.
+        whole: every test of each collected file is among them, and not only those that an option names.
         everything: every file was collected.
-        extent: of which folders they are all, and what narrows them.
+        extent: the folders of which these tests are all, and the options that narrow them.
     """
 
     selected: list[str] | None = None
@@ -61,7 +58,7 @@ class Collected:
     extent: dict[str, Any] = field(default_factory=dict)
 
     def learn(self, census: CollectedTests) -> None:
-        """Takes what whoever collected the tests has told."""
+        """Takes over the collected tests."""
         self.selected, self.deselected = census.selected, census.deselected
         self.by_gate, self.askers, self.extent = census.by_gate, census.askers, census.extent
 
@@ -72,15 +69,15 @@ class Collected:
 
 
 class History:
-    """What a session keeps, and from what it takes runs. Made by the process that owns the engine.
+    """The runs that a session keeps, and those it takes. Made by the process that owns the engine.
 
     Args:
         config: the session's.
         settings: in force, of which the emulator's part may still be open.
         redactor: cleans all that is written.
-        compare: says in what a run differs from its recording.
-        events: what has ended is told to.
-        on_collected: told what the first line of a log says, once it is known which tests there are.
+        compare: returns the differences of a run from its recording.
+        events: get the event of each run.
+        on_collected: called with the content of a log's first line, once the collected tests are known.
 
     Raises:
         ConfigurationError: the options contradict each other, or there is no such session.
@@ -95,36 +92,37 @@ class History:
         events: Events,
         on_collected: Callable[[Mapping[str, Any]], None],
     ) -> None:
-        from ..storage.sessions import Sessions, catch_up
-        from ..storage.store import Store
+        from ..storage.sessions import LoggedRuns, Session, Sessions
+        from ..storage.store import RequestKeys, Store
 
+        check_options(config)
         self.mode: str = config.option.wisebot_runs
         self._config = config
         self._settings = settings
         self._redactor = redactor
         self._began = time.time()
         self.collected = _how_collected(config)
-        check_options(config)
-        sessions = Sessions(config.rootpath)
-        self.base = self._base(sessions)
-        if self.base is not None:
-            catch_up(self.base, redactor)
-        self.session = self._session(sessions)
         self._events = events
         self._on_collected = on_collected
-        if self.session is not None:
-            events.tell(self.session.take)
+        self._credentials = 0
+        keys = RequestKeys(redactor, self._workflow_id)
+        sessions = Sessions(config.rootpath)
+        base = self._base(sessions)
+        self._base_runs = LoggedRuns(base, keys) if base is not None else None
+        self.session = None
+        if self.mode not in OFFLINE:  # a session that runs nothing leaves the last paid runs the last ones
+            self.session = Session(sessions, redactor, keys, self.facts, self._base_runs)
+            events.add_sink(self.session.write_line)
         folder = settings.recordings or config.rootpath / "recordings"
         self.recordings = Store(folder, redactor, self._workflow_id)
         self._finder: Finder | None = None
         self._record: Record | None = None
         self.source = self._source(compare)
         self._keeper: RunRecorder | None = None
-        self._credentials = 0
 
     @property
     def keeper(self) -> RunRecorder:
-        """What the engine keeps runs by, made on first use."""
+        """The engine's recorder, made on first use."""
         if self._keeper is None:
             from ..storage.recorder import RunRecorder
 
@@ -135,20 +133,20 @@ class History:
         return self._keeper
 
     def collect(self, census: CollectedTests) -> None:
-        """Learns which tests there are, from whoever collected them; each worker tells the same."""
+        """Takes over the collected tests; each worker sends the same ones."""
         if self.collected.selected is None:
             self.collected.learn(census)
             if self._keeper is not None:
                 self._keeper.expect(self.collected.all, self.collected.askers)
             self._on_collected(self.facts())
 
-    # --- where from, where to
+    # --- sources
 
     def _workflow_id(self, name: str) -> str:
         return self._settings.workflow(name).id
 
     def facts(self) -> Mapping[str, Any]:
-        """What the first line of a log says of the session."""
+        """The facts of the session in the first line of a log."""
         return {
             **session_metadata.beginning(self._config, self._began),
             **session_metadata.target(self._settings),
@@ -165,8 +163,7 @@ class History:
             return None
         if named is not None:
             return sessions.named(named)
-        # What had no verdict is to be run again, and not to be taken from a session before it; but to be judged again
-        # there must be something.
+        # A run without a verdict is run again by "resume", and never taken from an older session; "last" needs runs.
         found = sessions.last_of(session_metadata.identity(self._settings), with_runs=self.mode == "last")
         if found is None and self.mode == "last":
             of = f'environment "{self._settings.environment}"' if self._settings.environment else "these hosts"
@@ -176,13 +173,6 @@ class History:
             raise ConfigurationError(f"--wisebot-runs=last: no session of {of} is kept in {where}{others}")
         return found
 
-    def _session(self, sessions: Sessions) -> Session | None:
-        from ..storage.sessions import Session
-
-        if self.mode in OFFLINE:  # it runs nothing: the runs that were paid for stay where they are
-            return None
-        return Session(sessions, self._redactor, self._workflow_id, self.facts, self.base)
-
     def _source(self, compare: Compare) -> Source:
         from ..storage import sources
 
@@ -191,60 +181,47 @@ class History:
                 _check_writable(self.recordings.folder)
                 self._record = sources.Record(self.recordings, self.session)
                 return self._record
-            case "replay":
+            case "replay" | "verify":
                 self._finder = sources.Finder(self.recordings, "recording")
-                return sources.Replay(self._finder, self._settings.max_age_days)
-            case "verify":
-                self._finder = sources.Finder(self.recordings, "recording")
-                return sources.Verify(self._finder, compare, self.session)
+                if self.mode == "verify":
+                    return sources.Verify(self._finder, self.recordings, compare)
+                return sources.Replay(self._finder, self.recordings, self._settings.max_age_days)
             case "last" | "resume":
-                name = self.base.name if self.base is not None else ""
-                self._finder = sources.Finder(self._runs_of_base(), "last") if self.base is not None else None
-                if self.mode == "resume":
-                    assert self.session is not None
-                    return sources.Resume(self._finder, name, self.session)
-                assert self._finder is not None
-                return sources.Last(self._finder, name)
-        return sources.Live(self.session)
-
-    def _runs_of_base(self) -> Store:
-        from ..storage.sessions import runs_of
-
-        assert self.base is not None
-        return runs_of(self.base, self._redactor, self._workflow_id)
+                base = self._base_runs
+                self._finder = sources.Finder(base, "last") if base is not None else None
+                kind = sources.Last if self.mode == "last" else sources.Resume
+                return kind(self._finder, base.folder.name if base is not None else "")
+        return sources.Live()
 
     def finish(self) -> None:
-        """Sees to it that all files are written, and clean, before the last look at them.
+        """Waits until all files are written, and clean, before the leak scan reads them.
 
-        A run that started ahead may have ended, and been written down, before a call has named a credential: that is
-        taken out of what was written.
+        A run that started ahead may have been written before a call named a credential, which is then masked.
         """
         if self._keeper is None:
             return
-        self._keeper.finish()
+        self.settle()
         if self._redactor.count == self._credentials:
             return
         self._credentials = self._redactor.count
         self._keeper.ask(self._clean_files)
 
     def _clean_files(self) -> None:
-        from ..storage.sessions import clean_again
-
-        with suppress(OSError):  # what cannot be cleaned, the last look will find
+        with suppress(OSError):  # the leak scan finds what cannot be cleaned
             if self.session is not None:
                 self.session.clean_again()
             if self._record is not None:
-                clean_again({path for path, _ in self._record.made}, self._redactor)
+                self.recordings.clean_again({path for path, _ in self._record.made})
 
     def settle(self) -> None:
-        """Waits until what has ended by now is written down."""
+        """Waits until the runs that have ended by now are written."""
         if self._keeper is not None:
             self._keeper.ask(lambda: None)
 
-    # --- what is said
+    # --- lines for the terminal
 
     def header(self) -> Iterator[str]:
-        """Where runs come from, and how old they are; nothing for a session that just asks."""
+        """The source of the runs, and their age; nothing for a session that only asks Wisebot."""
         folder = _relative(self.recordings.folder, self._config.rootpath)
         match self.mode:
             case "record":
@@ -258,25 +235,22 @@ class History:
                 yield f"runs are compared with {folder}: {self._dated(self.recordings)}"
             case "last":
                 yield f"runs are those of session {self._base_in_words()}; none is made"
-            case "resume" if self.base is not None:
+            case "resume" if self._base_runs is not None:
                 yield f"runs are those of session {self._base_in_words()}; the rest is made"
             case "resume":
                 yield "there is no session to resume: every run is made"
 
     def _base_in_words(self) -> str:
-        assert self.base is not None
-        return f"{self.base.name}: {self._dated(self._runs_of_base())}"
+        assert self._base_runs is not None
+        return f"{self._base_runs.folder.name}: {self._dated(self._base_runs)}"
 
-    def _dated(self, store: Store) -> str:
-        paths = store.paths()
-        now = datetime.now(UTC)
-        made = [moment for path in paths[:MOST_DATED] for moment in _moments(path)]
+    def _dated(self, runs: Store | LoggedRuns) -> str:
+        (made, complete), now = runs.dates(), datetime.now(UTC)
         if not made:
             return "none is there"
         newest, oldest = age(max(made), now), age(min(made), now)
         ages = newest if newest == oldest else f"{newest} to {oldest}"
-        more = " at least" if len(paths) > MOST_DATED else ""
-        return f"{count(len(made), 'run')}{more}, made {ages} ago"
+        return f"{count(len(made), 'run')}{'' if complete else ' at least'}, made {ages} ago"
 
     @property
     def written(self) -> list[Path]:
@@ -285,7 +259,7 @@ class History:
         return [*session, *([self.recordings.folder] if self.mode == "record" else [])]
 
     def closing(self, exitstatus: int) -> Iterator[str]:
-        """What the end of a session says of what was kept. Asked for once no run is under way any more."""
+        """Lines on the kept runs for the end of a session. Called once no run is under way."""
         if self._keeper is None:
             return
         if self._record is not None:
@@ -312,11 +286,9 @@ class History:
             yield f"  and {len(unused) - 20} more"
 
     def _unused(self, source: Record) -> list[Kept]:
-        def listed() -> list[Kept]:
-            return [(path, occurrence) for path, occurrence, _ in self.recordings.everything()]
-
         root = self._config.rootpath
-        return list(unused(self.keeper.ask(listed), source.made, self.collected, lambda file: (root / file).exists()))
+        kept = self.keeper.ask(lambda: list(self.recordings.everything()))
+        return list(unused(kept, source.made, self.collected, lambda file: (root / file).exists()))
 
     def _remove(self, unused: Iterable[Kept]) -> None:
         by_file: dict[Path, set[Occurrence]] = {}
@@ -327,10 +299,10 @@ class History:
 
 
 def check_options(config: pytest.Config) -> None:
-    """Refuses options of which one would do nothing.
+    """Refuses an option that has no effect in this mode.
 
     Raises:
-        ConfigurationError: there are such.
+        ConfigurationError: there is one.
     """
     option = config.option
     mode = option.wisebot_runs
@@ -348,13 +320,13 @@ def check_options(config: pytest.Config) -> None:
 def unused(
     kept: Iterable[Kept], made: set[Kept], collected: Collected, exists: Callable[[str], bool]
 ) -> Iterator[Kept]:
-    """The recordings of which it is certain that no test asks for them any more.
+    """The recordings that certainly no test asks for any more.
 
     Args:
-        kept: every recording that is there.
+        kept: every recording.
         made: those that this session has made.
-        collected: which tests there are, and what became of them.
-        exists: whether a test file is there.
+        collected: the tests, and their outcomes.
+        exists: whether a test file exists.
     """
     asked = {occurrence for _, occurrence in made}
     tests = collected.all
@@ -371,14 +343,13 @@ def unused(
             gone = occurrence.test in collected.passed
         else:
             gone = (collected.whole and file in files) or not exists(file)
-        # Under another name of the workflow, or with other inputs, its test may have asked for it all the same: then
-        # what is left here is the old one.
+        # Its test may have asked under another name of the workflow, or with other inputs: this is the old recording.
         if gone or (occurrence in asked and occurrence.test in collected.passed):
             yield path, occurrence
 
 
 def age(moment: datetime, now: datetime) -> str:
-    """How long ago a moment was, in its largest unit."""
+    """The time since a moment, in its largest unit."""
     seconds = max(0.0, (now - moment).total_seconds())
     for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
         if seconds >= size:
@@ -387,7 +358,7 @@ def age(moment: datetime, now: datetime) -> str:
 
 
 def _how_collected(config: pytest.Config) -> Collected:
-    """What the command line leaves out without saying which tests."""
+    """Whether the command line leaves tests out without naming them."""
     option = config.option
     narrow = any(getattr(option, name, False) for name in ("lf", "stepwise", "ignore", "ignore_glob"))
     by_name = any("::" in str(argument) for argument in config.args)
@@ -396,7 +367,7 @@ def _how_collected(config: pytest.Config) -> Collected:
 
 
 def _check_writable(folder: Path) -> None:
-    """Sees to it, before any run is paid for, that recordings can be written.
+    """Checks, before any run is paid for, that recordings can be written.
 
     Raises:
         ConfigurationError: they cannot.
@@ -407,16 +378,6 @@ def _check_writable(folder: Path) -> None:
         (folder / ".writable").unlink()
     except OSError as error:
         raise ConfigurationError(f"--wisebot-runs=record: {folder} cannot be written: {error.strerror}") from None
-
-
-def _moments(path: Path) -> list[datetime]:
-    """When the runs in a file were made, as far as it can be read."""
-    try:
-        text = path.read_text("utf-8", "replace")
-        said = re.findall(r'"started_at": "([^"]+)"', text[text.rindex('"about": [') :])
-        return [datetime.fromisoformat(one) for one in said]
-    except (OSError, ValueError):
-        return []
 
 
 def _relative(path: Path, root: Path) -> str:

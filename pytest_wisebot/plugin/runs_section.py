@@ -12,7 +12,7 @@ from ..text import brief, readable_json
 from .run_storage import age
 
 if TYPE_CHECKING:
-    from ..engine.values import Ended
+    from ..runs import Ended
     from .run_tracker import RequestedRun
 
 SECTION = "wisebot runs"

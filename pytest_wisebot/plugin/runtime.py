@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ..errors import ConfigurationError
+from ..event_log import Events
 from ..redaction import Secret
 from ..runs import Api
 from ..settings import CliOptions, Credential, Settings, resolve
-from ..storage.session_log import Events
 from .leak_scan import last_look_of
 from .options import asks_for_report, is_offline
 from .redact_pytest import clean_terminal, redactor_of
@@ -165,7 +165,7 @@ class LocalRuntime:
 
     def tell(self, log: Callable[[bytes], None], on_collected: Callable[[Mapping[str, Any]], None]) -> None:
         """From now on this log gets each event, and whoever keeps it is told what its first line says."""
-        self.events.tell(log)
+        self.events.add_sink(log)
         self._on_collected = on_collected
 
     @property

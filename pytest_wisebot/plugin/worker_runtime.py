@@ -1,4 +1,4 @@
-"""The runtime of an xdist worker: a connection to the controller, which owns the engine."""
+"""The runtime of an xdist worker: a client of the controller, which owns the engine."""
 
 from __future__ import annotations
 
@@ -40,10 +40,15 @@ class WorkerRuntime:
             if door["problem"]:
                 raise ConfigurationError(f"the controller could not listen for its workers: {door['problem']}")
             # In every mode but "each" any worker may get any test.
-            voices = 1 if door["each"] or xdist.worker_count(config) == 1 else 2
-            address = (door["host"], door["port"])
-            mask = self.redactor.add
-            self._remote = RemoteEngine(address, door["key"], worker, collected=collected, voices=voices, mask=mask)
+            confirmations = 1 if door["each"] or xdist.worker_count(config) == 1 else 2
+            self._remote = RemoteEngine(
+                (door["host"], door["port"]),
+                door["key"],
+                worker,
+                collected=collected,
+                confirmations=confirmations,
+                mask=self.redactor.add,
+            )
         except ConfigurationError as error:
             self._remote = error
 
@@ -100,7 +105,7 @@ class WorkerRuntime:
         return reason
 
     def collect(self, census: CollectedTests) -> None:
-        """Tells the controller which tests there are."""
+        """Sends the collected tests to the controller."""
         if not isinstance(self._remote, ConfigurationError):
             self._remote.collected(census)
 
@@ -110,10 +115,10 @@ class WorkerRuntime:
             self._remote.close()
 
     def _described(self) -> dict[str, Any]:
-        """What the controller said the one time that it was asked.
+        """The controller's description of the session, asked for once.
 
         Raises:
-            WisebotError: why it said nothing.
+            WisebotError: the reason why there is none.
         """
         __tracebackhide__ = True
         if self._known is None:
@@ -127,10 +132,10 @@ class WorkerRuntime:
         return self._known
 
     def _check_hooks(self, known: list[str]) -> None:
-        """The controller must know every settings hook: runs would go, in silence, where the project did not want them.
+        """Checks that the controller has every settings hook: else runs would go, silently, to the wrong host.
 
         Raises:
-            ConfigurationError: it does not know one that this worker has found while it collected tests.
+            ConfigurationError: it lacks one that this worker found while it collected tests.
         """
         unknown = [file for file in settings_hooks(self._config) if file not in known]
         if unknown:

@@ -1,50 +1,53 @@
-"""On xdist's controller: the door for the workers, and the owner that begins when the first one needs it."""
+"""The xdist controller: serves the workers, and owns the runtime, which begins when the first worker needs it."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Generator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ..errors import ConfigurationError
-from ..workers.secret_broadcast import SecretBroadcast
-from ..workers.server import HOST, WorkerConnection, WorkerServer
+from ..errors import ConfigurationError, WisebotError
+from ..workers.server import HOST, Channel, SecretBroadcast, WorkerServer
 from . import xdist
 from .redact_pytest import without_given
 from .redact_reports import clean_report
 
 if TYPE_CHECKING:
     from ..engine.engine import Engine
-    from ..engine.values import CollectedTests
+    from ..engine.values import Ahead, CollectedTests
     from ..redaction import Secret
     from .closing import Closing
     from .runtime import LocalRuntime
 
-SETTLED_SECONDS = 60.0
-"""How long a worker's question waits for the main thread to have looked at the settings."""
-
 
 class Controller:
-    """Lets workers in. Registered only where xdist distributes; nothing heavy is loaded before one comes."""
+    """Serves workers. Registered only where xdist distributes; nothing heavy is loaded before the first worker."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self.masks = SecretBroadcast()
-        self._door: WorkerServer | None = None
+        self._server: WorkerServer | None = None
         self._problem = ""
         try:
-            self._door = WorkerServer(self._enter)
-            config.add_cleanup(self._door.close)
-        except OSError as error:  # told to those who want in: a session without Wisebot does not need a door
+            self._server = WorkerServer(self._serve)
+            config.add_cleanup(self._server.close)
+        except OSError as error:  # passed to the workers: a session without Wisebot needs no server
             self._problem = error.strerror or type(error).__name__
         self._lock = threading.Lock()
         self._closing: Closing | None = None
         self._owner: LocalRuntime | None = None
         self._expected = False
+        """A worker whose tests use Wisebot has come."""
+        self._checked = False
+        """The main thread has checked the settings, and shown the header."""
+        self._deferred: list[tuple[list[Ahead], int]] = []
+        """Runs that start ahead once the settings are checked."""
         self._census: CollectedTests | None = None
-        self._settled = threading.Event()
+        self._ends_session: BaseException | None = None
+        """Raised by the project's hook in a worker's thread."""
 
     # --- hooks
 
@@ -52,81 +55,79 @@ class Controller:
     def pytest_configure_node(self, node: Any) -> None:
         """A worker is about to start."""
         door: dict[str, Any] = {"host": HOST, "port": 0, "key": "", "problem": self._problem}
-        if self._door is not None:
-            door |= {"port": self._door.port, "key": self._door.key}
+        if self._server is not None:
+            door |= {"port": self._server.port, "key": self._server.key}
         node.workerinput["mainargv"] = without_given(self._config, node.workerinput["mainargv"])
         xdist.leave_door(node.workerinput, {**door, "each": self._config.getoption("dist") == "each"})
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
-        """A worker has collected; if its tests use Wisebot, it has come in by now.
+        """A worker has collected; if its tests use Wisebot, it has connected by now.
 
-        The settings are looked at here, in the main thread and before any test, where a mistake ends the session as it
+        The settings are checked here, in the main thread and before any test, where a mistake ends the session as it
         does without xdist.
         """
-        if not self._expected or self._settled.is_set():
+        if not self._expected or self._checked:
             return
         from .header import header
 
-        try:
-            self._owned()
-            lines = header(self._config, ids)
-        finally:
-            self._settled.set()
+        self._owned()
+        if self._ends_session is not None:
+            raise self._ends_session
+        lines = header(self._config, ids)
+        self._start_deferred()
         reporter: Any = self._config.pluginmanager.get_plugin("terminalreporter")
         if reporter is None or not lines:
             return
         if reporter.isatty:
-            reporter.write_line("")  # xdist's own line about its workers is one that it rewrites
+            reporter.write_line("")  # xdist rewrites its own line about its workers
         for line in lines:
             reporter.write_line(line)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Before any other plugin sees it: a worker may have made it before it was told of a credential."""
+        """Cleans a report before any other plugin: its worker may have got a credential's broadcast too late."""
         if self._owner is not None:
             clean_report(report, self._owner.redactor)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self) -> Generator[None, object, object]:
-        """However the loop ends: no worker starts a run after it, and none is waited for."""
+        """Closes the engine and the server, however the loop ends."""
         try:
             return (yield)
         finally:
-            self._settled.set()
             if self._closing is not None:
                 self._closing.live.stop()
             if self._owner is not None and self._owner.begun is not None:
                 self._owner.begun.close()
-            if self._door is not None:
-                self._door.close()
+            if self._server is not None:
+                self._server.close()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True, optionalhook=True)
     def pytest_testnodedown(self) -> Generator[None, Any, Any]:
-        """Xdist is about to say that a worker has gone: the line gives way."""
+        """Hides the status line while xdist reports that a worker has gone."""
         if self._closing is None:
             return (yield)
         with self._closing.live.hidden():
             return (yield)
 
-    # --- what the workers ask (see `engine.broker.Host`), in their threads
+    # --- calls of the workers (see `workers.rpc.Host`), in their threads
 
     @property
     def engine(self) -> Engine:
         """The session's engine."""
         return self._owned().engine
 
-    def described(self, *, collected: bool) -> dict[str, Any]:
-        """What a worker must know: settings, emulator, and whether anything may start ahead."""
+    def described(self) -> dict[str, Any]:
+        """The session for a worker: settings, emulator, and whether anything may start ahead."""
         from ..workers.protocol import settings_to_dict
         from .runtime import settings_hooks
 
-        if collected:
-            self._settled.wait(SETTLED_SECONDS)
         owner = self._owned()
         try:
             settings = settings_to_dict(owner.target)
         except (pytest.UsageError, pytest.exit.Exception) as error:  # the project's hook ends the session
+            self._ends_session = error
             raise ConfigurationError(str(error)) from None
         emulator = owner.emulator.to_dict() if owner.emulator is not None else None
         return {
@@ -136,8 +137,24 @@ class Controller:
             "hooks": settings_hooks(self._config),
         }
 
+    def ahead(self, runs: list[Ahead], confirmations: int) -> None:
+        """Starts declared runs, but none before the main thread has checked the settings."""
+        with self._lock:
+            if self._expected and not self._checked:
+                self._deferred.append((runs, confirmations))
+                return
+        with suppress(WisebotError):  # each test that asks gets the error
+            self.engine.ahead(runs, confirmations=confirmations)
+
+    def _start_deferred(self) -> None:
+        with self._lock:
+            self._checked = True
+            deferred, self._deferred = self._deferred, []
+        for runs, confirmations in deferred:
+            self.ahead(runs, confirmations)
+
     def collect(self, census: CollectedTests) -> None:
-        """Learns which tests there are, from a worker; in its thread, while the main one may be loading the rest."""
+        """Takes over the tests that a worker has collected."""
         with self._lock:
             self._census = census
             if self._owner is not None:
@@ -147,12 +164,12 @@ class Controller:
         """Masks this credential from now on."""
         self._owned().redactor.add(secret)
 
-    def _enter(self, visitor: WorkerConnection) -> None:
-        if visitor.collected:
+    def _serve(self, channel: Channel, collected: bool) -> None:
+        if collected:
             self._expected = True
         from ..workers.rpc import serve
 
-        serve(self, visitor)
+        serve(self, channel)
 
     def _owned(self) -> LocalRuntime:
         with self._lock:

@@ -1,4 +1,4 @@
-"""In what two input bags differ, for the message that there is no recording of the one that was asked for."""
+"""The differences of two input bags, for the message that a request has no recording."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ MOST_LINES: Final = 20
 _MISSING: Final = object()
 
 
-def nearness(recorded: Any, asked: Any) -> float:
-    """How far two bags are apart: 0 for equal ones, 1 for two that have nothing in common."""
+def input_diff(recorded: Any, asked: Any) -> float:
+    """The distance of two bags: 0 for equal ones, 1 for two that have nothing in common."""
     there, here = dict(_leaves(recorded, "")), dict(_leaves(asked, ""))
     paths = there.keys() | here.keys()
     if not paths:
@@ -25,7 +25,7 @@ def nearness(recorded: Any, asked: Any) -> float:
 
 
 def differences(recorded: Any, asked: Any) -> list[str]:
-    """What differs, by the path in the inputs; the same in a message as in a file."""
+    """The differences, by their paths in the inputs; the same in a message as in a file."""
     there, here = dict(_leaves(recorded, "")), dict(_leaves(asked, ""))
     lines = [
         f"{path or '$'}: recorded {_shown(there.get(path, _MISSING))}, asked {_shown(here.get(path, _MISSING))}"

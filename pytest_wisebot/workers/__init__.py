@@ -1,1 +1,1 @@
-"""How the workers of pytest-xdist reach the one engine, which the controller has."""
+"""The way of the xdist workers to the one engine, which the controller owns."""

@@ -1,65 +1,35 @@
-"""What travels between an engine and the workers that ask it, as plain JSON values.
+"""Requests and settings as plain JSON values, for the messages between the controller and its workers.
 
-ASCII and nothing else: what a workflow answers may hold lone surrogates, which no other channel of the session carries.
-Credentials travel open, over an authenticated connection that does not leave the machine: a worker must know what to
-mask.
+Credentials travel open, over an authenticated connection that does not leave the machine: a worker must mask them.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..engine.values import Ended
-from ..errors import WisebotError
 from ..gate_config import Gate, Limits
 from ..redaction import Redact, Secret
-from ..runs import Api, Occurrence, RunRequest, WorkflowRun
+from ..runs import Api, RunRequest
 from ..settings import Credential, Settings, Snapshots, Workflow
 
 TAG = "$"
-"""The key that tells what an object was, in what is no JSON of itself."""
+"""The key for the kind of an object that is not plain JSON."""
 
 _KINDS: tuple[type[Any], ...] = (Credential, Gate, Limits, Redact, Settings, Snapshots, Workflow)
 _DATACLASSES = {kind.__name__: kind for kind in _KINDS}
 
 
-def line(message: Mapping[str, Any]) -> bytes:
-    """A message as one line."""
-    return json.dumps(message, separators=(",", ":")).encode("ascii") + b"\n"
-
-
 def request_to_dict(request: RunRequest) -> dict[str, Any]:
     """A request, its credential open."""
-    data = {item.name: getattr(request, item.name) for item in dataclasses.fields(request)}
-    secret = request.secret.reveal() if request.secret else None
-    return data | {"api": str(request.api), "secret": secret, "occurrence": dataclasses.asdict(request.occurrence)}
+    return request.to_dict() | ({"secret": request.secret.reveal()} if request.secret else {})
 
 
 def request_from_dict(data: Mapping[str, Any]) -> RunRequest:
-    """The request that `request_to_dict` wrote down."""
-    secret = Secret(data["secret"]) if data["secret"] is not None else None
-    occurrence = Occurrence(**data["occurrence"])
-    return RunRequest(**{**data, "api": Api(data["api"]), "secret": secret, "occurrence": occurrence})
-
-
-def ended_to_dict(ended: Ended) -> dict[str, Any]:
-    """How a run ended."""
-    kind = "run" if isinstance(ended.outcome, WorkflowRun) else "error"
-    said = {item.name: getattr(ended, item.name) for item in dataclasses.fields(ended) if item.name != "outcome"}
-    return {kind: ended.outcome.to_dict(), **said}
-
-
-def ended_from_dict(data: Mapping[str, Any]) -> Ended:
-    """The end that `ended_to_dict` wrote down."""
-    said = {item.name: data[item.name] for item in dataclasses.fields(Ended) if item.name in data}
-    said["drift"] = tuple(said.get("drift", ()))
-    if "run" in data:
-        return Ended(WorkflowRun.from_dict(data["run"]), **said)
-    return Ended(WisebotError.from_dict(data["error"]), **said)
+    """The request of `request_to_dict`."""
+    return RunRequest.from_dict(data, Secret(data["secret"]) if "secret" in data else None)
 
 
 def settings_to_dict(settings: Settings) -> dict[str, Any]:
@@ -69,7 +39,7 @@ def settings_to_dict(settings: Settings) -> dict[str, Any]:
 
 
 def settings_from_dict(data: Mapping[str, Any]) -> Settings:
-    """The settings that `settings_to_dict` wrote down."""
+    """The settings of `settings_to_dict`."""
     settings: Settings = _unpacked(data)
     return settings
 

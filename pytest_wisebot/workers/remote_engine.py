@@ -1,9 +1,8 @@
-"""A worker's end of the broker: an engine to look at, which is the controller's."""
+"""The engine of an xdist worker: a client of the controller's."""
 
 from __future__ import annotations
 
 import itertools
-import json
 import platform
 import socket
 import threading
@@ -15,27 +14,30 @@ from functools import partial
 from typing import Any, Final
 
 from ..engine.pending import EngineCallbacks, PendingRun
-from ..engine.values import Ahead, CollectedTests, Ended
+from ..engine.values import Ahead, CollectedTests
 from ..errors import Cancelled, ConfigurationError, ConnectionLost, WisebotError
 from ..redaction import Secret
-from ..runs import RunRequest
-from . import protocol
-from .server import FAREWELL_SECONDS, WELCOME
+from ..runs import Ended, RunRequest
+from .protocol import request_to_dict
+from .server import FAREWELL_SECONDS, LONGEST_HELLO, WELCOME, Channel
 
 CONNECT_SECONDS: Final = 10.0
-"""How long the controller may take to answer at its door."""
+"""Deadline for the controller's answer to a new connection."""
+
+DESCRIBE_SECONDS: Final = 120.0
+"""Deadline for the description of the session: the controller may have to start an emulator first."""
 
 
 class RemoteEngine:
-    """What a worker sees of the controller's engine.
+    """The controller's engine, as its worker sees it.
 
     Args:
-        address: the broker's.
-        key: what it wants to be shown.
+        address: the controller's server.
+        key: the server's key.
         worker: the worker's name, for messages.
         collected: it is made while tests are collected, and not in the middle of one.
-        voices: how many workers must declare a run alike before it starts ahead of its test.
-        mask: told each credential that another worker was given for one call.
+        confirmations: how many workers must submit the same request before it is started ahead of its test.
+        mask: called with each credential of one call of another worker.
 
     Raises:
         ConfigurationError: the controller cannot be reached from here.
@@ -48,43 +50,47 @@ class RemoteEngine:
         worker: str,
         *,
         collected: bool,
-        voices: int = 1,
-        mask: Callable[[Secret], None] | None = None,
+        confirmations: int = 1,
+        mask: Callable[[Secret], None] = lambda _: None,
     ) -> None:
-        self._worker = worker
         self._mask = mask
-        self._voices = voices
+        self._confirmations = confirmations
         self._numbers = itertools.count(1)
         self._futures: dict[int, Future[Ended]] = {}
         self._session: Future[dict[str, Any]] = Future()
         self._lock = threading.Lock()
         self._over = False
-        self._connection = self._connected(address, {"key": key, "collected": collected})
+        self._channel = _connected(address, {"key": key, "collected": collected}, worker)
         self._listener = threading.Thread(target=self._listen, name="wisebot-remote", daemon=True)
         self._listener.start()
 
     def describe(self) -> dict[str, Any]:
-        """What the controller says of the session. Asked once; waits for the answer.
+        """The controller's description of the session. Asked once; waits for the answer.
 
         Raises:
-            WisebotError: why there is none.
+            WisebotError: the reason why there is none.
         """
-        self._tell({"do": "describe"})
-        return self._session.result()
+        self._call("describe")
+        try:
+            return self._session.result(DESCRIBE_SECONDS)
+        except TimeoutError:
+            raise ConfigurationError(
+                f"the xdist controller has not described the session within {DESCRIBE_SECONDS:g} s"
+            ) from None
 
     def collected(self, census: CollectedTests) -> None:
-        """Tells which tests there are: the controller collects none."""
-        self._tell({"do": "collected", "census": asdict(census)})
+        """Sends the collected tests: the controller collects none."""
+        self._call("collect", **asdict(census))
 
-    def ahead(self, runs: Iterable[Ahead], *, voices: int | None = None) -> None:
+    def ahead(self, runs: Iterable[Ahead], *, confirmations: int | None = None) -> None:
         """Starts declared runs before their tests ask; those that another worker has named are left out.
 
         Args:
             runs: the runs.
-            voices: how many workers must declare each of them alike; None: as many as this one was made with.
+            confirmations: how many workers must submit each of them alike; None: as many as this engine was made with.
         """
-        named = [[one.key, protocol.request_to_dict(one.request), one.seconds] for one in runs]
-        self._tell({"do": "ahead", "runs": named, "voices": voices or self._voices})
+        declared = [[one.key, request_to_dict(one.request), one.seconds] for one in runs]
+        self._call("ahead", runs=declared, confirmations=confirmations or self._confirmations)
 
     def submit(self, request: RunRequest, key: str = "") -> PendingRun:
         """Starts a run, or takes the one that was started ahead for this key."""
@@ -93,83 +99,44 @@ class RemoteEngine:
             if self._over:
                 raise Cancelled("the session has ended: no run is started any more")
             self._futures[number] = future
-        self._tell({"do": "submit", "id": number, "request": protocol.request_to_dict(request), "key": key})
-        strings = EngineCallbacks(
-            awaited=partial(self._awaited, number),
-            cancel=partial(self._cancel, number),
-            forsaken=partial(self._forsaken, number),
+        self._call("submit", number=number, request=request_to_dict(request), key=key)
+        callbacks = EngineCallbacks(
+            awaited=partial(self._call, "awaited", number=number),
+            cancel=partial(self._call, "cancel", number=number),
+            wait_abandoned=partial(self._call, "wait_abandoned", number=number),
         )
-        return PendingRun(request, future, strings)
+        return PendingRun(request, future, callbacks)
 
     def submit_all(self, requests: Iterable[RunRequest]) -> list[PendingRun]:
         """Starts these runs."""
         return [self.submit(request) for request in requests]
 
     def forget(self, key: str) -> None:
-        """The test of this key is over and did not ask."""
-        self._tell({"do": "forget", "key": key})
+        """The test of this key is over and has not asked."""
+        self._call("forget", key=key)
 
-    def give_up_all(self) -> None:
-        """Nothing: what is left is the controller's to give up, and it sees when this worker goes."""
+    def cancel_all(self) -> None:
+        """Does nothing: the controller cancels the runs of a worker that has gone."""
 
     def close(self) -> None:
-        """Leaves."""
-        with suppress(OSError):
-            self._connection.shutdown(socket.SHUT_RDWR)
+        """Leaves the controller."""
+        self._channel.hang_up()
         self._listener.join(FAREWELL_SECONDS)
-        self._connection.close()
 
-    def _connected(self, address: tuple[str, int], hello: Mapping[str, Any]) -> socket.socket:
-        problem: object = "something else answers there"
-        try:
-            connection = socket.create_connection(address, timeout=CONNECT_SECONDS)
-        except OSError as error:
-            problem = error.strerror or type(error).__name__
-        else:
-            if self._is_let_in(connection, hello):
-                return connection
-            connection.close()
-        raise ConfigurationError(
-            f"worker {self._worker} on {platform.node()} cannot reach the controller's engine at "
-            f"{address[0]}:{address[1]} ({problem}). Runs are started by the controller, and only workers on its own "
-            "machine can ask it: use -n, and no --tx to other machines."
-        )
-
-    def _is_let_in(self, connection: socket.socket, hello: Mapping[str, Any]) -> bool:
-        self._lines = connection.makefile("rb")
-        with suppress(OSError, ValueError, AttributeError, RecursionError):
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection.sendall(protocol.line(hello))
-            if json.loads(self._lines.readline(4096)).get("welcome") == WELCOME:
-                connection.settimeout(None)
-                return True
-        self._lines.close()
-        return False
-
-    def _tell(self, message: Mapping[str, Any]) -> None:
-        with self._lock, suppress(OSError):  # lost: the thread that listens settles what is open
-            self._connection.sendall(protocol.line(message))
-
-    def _awaited(self, number: int) -> None:
-        self._tell({"do": "awaited", "id": number})
-
-    def _forsaken(self, number: int) -> None:
-        self._tell({"do": "forsaken", "id": number})
-
-    def _cancel(self, number: int) -> WisebotError | None:
-        self._tell({"do": "cancel", "id": number})
-        return None
+    def _call(self, call: str, **arguments: Any) -> None:
+        with suppress(OSError):  # lost: the thread that listens settles the open runs
+            self._channel.send({"call": call, **arguments})
 
     def _listen(self) -> None:
         try:
-            with suppress(OSError, ValueError), self._lines:
-                for line in self._lines:
-                    self._hear(json.loads(line))
+            for message in self._channel.messages():
+                self._receive(message)
         finally:
             self._settle()
+            self._channel.close()
 
     def _settle(self) -> None:
-        """The controller says nothing more: nobody waits for it."""
+        """No message will come any more: ends all that waits for one."""
         with self._lock:
             self._over = True
         lost = ConnectionLost("the session ended before the run did; whether it was sent is not known here")
@@ -178,17 +145,48 @@ class RemoteEngine:
         if not self._session.done():
             self._session.set_exception(Cancelled("the session has ended"))
 
-    def _hear(self, message: Mapping[str, Any]) -> None:
+    def _receive(self, message: Mapping[str, Any]) -> None:
         if "mask" in message:
-            if self._mask is not None:
-                self._mask(Secret(message["mask"]))
+            self._mask(Secret(message["mask"]))
         elif "ended" in message:
-            future = self._futures.pop(message["ended"], None)
+            future = self._futures.pop(message["number"], None)
             if future is not None:
-                future.set_result(protocol.ended_from_dict(message))
+                future.set_result(Ended.from_dict(message["ended"]))
         elif self._session.done():
             return
         elif "session" in message:
             self._session.set_result(message["session"])
         elif "refused" in message:
             self._session.set_exception(WisebotError.from_dict(message["refused"]))
+
+
+def _connected(address: tuple[str, int], hello: Mapping[str, Any], worker: str) -> Channel:
+    problem = "something else answers there"
+    try:
+        channel = Channel(_connect(address), CONNECT_SECONDS)
+    except OSError as error:
+        problem = error.strerror or type(error).__name__
+    else:
+        with suppress(OSError, ValueError):
+            channel.send(hello)
+            if channel.receive(LONGEST_HELLO).get("welcome") == WELCOME:
+                return channel
+        channel.close()
+    raise ConfigurationError(
+        f"worker {worker} on {platform.node()} cannot reach the controller's engine at "
+        f"{address[0]}:{address[1]} ({problem}). Runs are started by the controller, and only workers on its own "
+        "machine can ask it: use -n, and no --tx to other machines."
+    )
+
+
+def _connect(address: tuple[str, int]) -> socket.socket:
+    """A connection that `pytest-socket` does not refuse: it replaces the class, or its method, while a test runs."""
+    unpatched: type[socket.socket] = next(kind for kind in socket.socket.__mro__ if kind.__module__ == "socket")
+    connection = unpatched(socket.AF_INET, socket.SOCK_STREAM)
+    connection.settimeout(CONNECT_SECONDS)
+    try:
+        socket.SocketType.connect(connection, address)
+    except OSError:
+        connection.close()
+        raise
+    return connection

@@ -1,12 +1,10 @@
-"""Behind the door: a worker says what it wants, and is told, as each run ends, how it ended.
+"""RPC server for one xdist worker: starts its runs, and sends the end of each.
 
-One connection for each worker, a line of ASCII JSON for each message. Nobody waits for an answer but at the start: a
-worker hands over what it wants and goes on.
+No worker waits for an answer, apart from the description of the session at its start.
 """
 
 from __future__ import annotations
 
-import json
 import queue
 import threading
 from collections.abc import Callable, Mapping
@@ -17,37 +15,37 @@ from typing import Any, Protocol
 
 from ..engine.engine import Engine
 from ..engine.pending import PendingRun
-from ..engine.values import Ahead, CollectedTests, Ended
+from ..engine.values import Ahead, CollectedTests
 from ..errors import WisebotError
 from ..redaction import Secret
-from . import protocol
-from .secret_broadcast import SecretBroadcast
-from .server import WELCOME, WorkerConnection
+from ..runs import Ended
+from .protocol import request_from_dict
+from .server import Channel, SecretBroadcast
 
 
 class Host(Protocol):
-    """Who owns the engine."""
+    """The owner of the engine."""
 
     @property
     def engine(self) -> Engine:
-        """The engine, which may begin with this. Raises `WisebotError` when it cannot."""
+        """The engine, made on first use. Raises `WisebotError` when that fails."""
         ...
 
     @property
     def masks(self) -> SecretBroadcast:
-        """What all workers are told to mask."""
+        """The credentials that all workers must mask."""
         ...
 
-    def described(self, *, collected: bool) -> dict[str, Any]:
-        """What a worker must know of the session. Raises `WisebotError`.
+    def described(self) -> dict[str, Any]:
+        """The session, for a worker. Raises `WisebotError`."""
+        ...
 
-        Args:
-            collected: the worker came while it collected tests, and not in the middle of one.
-        """
+    def ahead(self, runs: list[Ahead], confirmations: int) -> None:
+        """Starts declared runs before their tests ask."""
         ...
 
     def collect(self, census: CollectedTests) -> None:
-        """Learns which tests there are."""
+        """Takes over the collected tests."""
         ...
 
     def mask(self, secret: Secret) -> None:
@@ -55,126 +53,114 @@ class Host(Protocol):
         ...
 
 
-def serve(host: Host, visitor: WorkerConnection) -> None:
-    """Does what a worker wants until it leaves, or dies."""
-    worker = _Worker(host, visitor)
-    worker.tell({"welcome": WELCOME})
-    host.masks.joins(worker.mask)
+def serve(host: Host, channel: Channel) -> None:
+    """Serves a worker until it leaves, or dies."""
+    worker = _Worker(host, channel)
+    host.masks.join(worker.mask)
     try:
-        with suppress(OSError, ValueError):  # gone, in the middle of a line perhaps
-            for line in visitor.lines:
-                worker.hear(json.loads(line))
+        for message in channel.messages():
+            worker.do(**message)
     finally:
-        host.masks.leaves(worker.mask)
-        worker.gone()
+        host.masks.leave(worker.mask)
+        worker.release_all()
 
 
 class _Worker:
-    """One worker's connection."""
+    """The runs of one worker."""
 
-    def __init__(self, host: Host, visitor: WorkerConnection) -> None:
+    def __init__(self, host: Host, channel: Channel) -> None:
         self._host = host
-        self._visitor = visitor
+        self._channel = channel
         self._pending: dict[int, PendingRun] = {}
         self._awaited: set[int] = set()
-        # Sent by a thread of its own: outcomes come from the engine's loop, which a slow worker must not hold up.
+        # Sent by a thread of its own: ends come from the engine's loop, which a slow worker must not delay.
         self._outbox: queue.SimpleQueue[Callable[[], Mapping[str, Any]] | None] = queue.SimpleQueue()
         threading.Thread(target=self._send, name="wisebot-outbox", daemon=True).start()
+        self._calls: dict[str, Callable[..., None]] = {
+            "describe": self._describe,
+            "collect": lambda **census: host.collect(CollectedTests(**census)),
+            "ahead": self._start_ahead,
+            "submit": self._submit,
+            "awaited": self._await,
+            "wait_abandoned": self._abandon_wait,
+            "cancel": self._cancel,
+            "forget": self._forget,
+        }
 
-    def tell(self, message: Mapping[str, Any]) -> None:
-        """Sends a message soon."""
-        self._outbox.put(lambda: message)
+    def do(self, call: str, **arguments: Any) -> None:
+        """Executes one message."""
+        self._calls[call](**arguments)
 
     def mask(self, secret: Secret) -> None:
         """Has the worker mask a credential."""
-        self.tell({"mask": secret.reveal()})
+        self._outbox.put(lambda: {"mask": secret.reveal()})
 
-    def hear(self, message: Mapping[str, Any]) -> None:
-        """Does what a worker wants."""
-        match message["do"]:
-            case "describe":
-                self._describe()
-            case "collected":
-                self._host.collect(CollectedTests(**message["census"]))
-            case "ahead":
-                self._start_ahead(message["runs"], message["voices"])
-            case "submit":
-                self._submit(message["id"], protocol.request_from_dict(message["request"]), message["key"])
-            case "awaited":
-                self._await(message["id"])
-            case "forsaken":
-                self._forsake(message["id"])
-            case "cancel":
-                self._cancel(message["id"])
-            case "forget":
-                with suppress(WisebotError):  # without an engine nothing was started
-                    self._host.engine.forget(message["key"])
-
-    def gone(self) -> None:
-        """The worker has ended, or died: what it asked for and was not sent is not sent any more."""
+    def release_all(self) -> None:
+        """The worker has gone: its runs that were not sent are not sent any more."""
         self._outbox.put(None)
         for pending in list(self._pending.values()):
-            pending.let_go()
+            pending.release()
 
     def _describe(self) -> None:
         try:
-            self.tell({"session": self._host.described(collected=self._visitor.collected)})
+            answer = {"session": self._host.described()}
         except WisebotError as error:
-            self.tell({"refused": error.to_dict()})
+            answer = {"refused": error.to_dict()}
+        self._outbox.put(lambda: answer)
 
-    def _start_ahead(self, runs: list[Any], voices: int) -> None:
-        with suppress(WisebotError):  # each test that asks will be told
-            named = [Ahead(key, protocol.request_from_dict(request), seconds) for key, request, seconds in runs]
-            self._host.engine.ahead(named, voices=voices)
+    def _start_ahead(self, runs: list[Any], confirmations: int) -> None:
+        declared = [Ahead(key, request_from_dict(request), seconds) for key, request, seconds in runs]
+        self._host.ahead(declared, confirmations)
 
-    def _submit(self, number: int, request: Any, key: str) -> None:
-        if request.secret is not None:
-            self._host.mask(request.secret)
-            self._host.masks.add(request.secret)
+    def _submit(self, number: int, request: Mapping[str, Any], key: str) -> None:
+        asked = request_from_dict(request)
+        if isinstance(asked.secret, Secret):
+            self._host.mask(asked.secret)
+            self._host.masks.add(asked.secret)
         try:
-            pending = self._host.engine.submit(request, key)
+            pending = self._host.engine.submit(asked, key)
         except WisebotError as error:
             self._end(number, Ended(error))
             return
         self._pending[number] = pending
         pending.future.add_done_callback(partial(self._ended, number))
 
+    def _forget(self, key: str) -> None:
+        with suppress(WisebotError):  # without an engine nothing was started
+            self._host.engine.forget(key)
+
     def _await(self, number: int) -> None:
         if (pending := self._pending.get(number)) is not None:
             pending.awaited()
             self._awaited.add(number)
-            self._let_go_of(number)
+            self._forget_result(number)
 
-    def _forsake(self, number: int) -> None:
+    def _abandon_wait(self, number: int) -> None:
         if (pending := self._pending.get(number)) is not None:
             self._awaited.discard(number)
-            pending.forsaken()
+            pending.wait_abandoned()
+
+    def _cancel(self, number: int) -> None:
+        if (pending := self._pending.get(number)) is not None:
+            pending.cancel()
+            if pending.outcome is not None and not pending.future.done():  # its part in a shared run is over
+                self._end(number, Ended(pending.outcome))
 
     def _ended(self, number: int, future: Future[Ended]) -> None:
         self._end(number, future.result())
-        self._let_go_of(number)
+        self._forget_result(number)
 
     def _end(self, number: int, ended: Ended) -> None:
-        self._outbox.put(lambda: {"ended": number, **protocol.ended_to_dict(ended)})
+        self._outbox.put(lambda: {"number": number, "ended": ended.to_dict()})
 
-    def _let_go_of(self, number: int) -> None:
-        """Keeps no result of a run about which the worker will say nothing more."""
+    def _forget_result(self, number: int) -> None:
+        """Keeps no result of a run for which no further message can come."""
         pending = self._pending.get(number)
         if pending is not None and pending.future.done() and number in self._awaited:
             self._awaited.discard(number)
             self._pending.pop(number, None)
 
-    def _cancel(self, number: int) -> None:
-        pending = self._pending.get(number)
-        if pending is None:
-            return
-        pending.cancel()
-        if pending.outcome is not None and not pending.future.done():  # its part in a shared run is over
-            self._end(number, Ended(pending.outcome))
-
     def _send(self) -> None:
-        while (message := self._outbox.get()) is not None:
-            try:
-                self._visitor.connection.sendall(protocol.line(message()))
-            except OSError:  # the worker has gone; the thread that listens to it sees so, too
-                return
+        with suppress(OSError):  # the worker has gone; the thread that reads sees so, too
+            while (message := self._outbox.get()) is not None:
+                self._channel.send(message())

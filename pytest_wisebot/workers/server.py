@@ -1,7 +1,10 @@
-"""The door for processes that have no engine of their own: who shows the key is let in, and nothing heavy is loaded.
+"""The server for the workers of pytest-xdist: a worker that shows the key is let in. Nothing heavy is loaded.
 
-It stands open in each xdist session, whether its tests use Wisebot or not; what lies behind it is loaded when the first
-worker comes in.
+It listens in each xdist session, whether the tests use Wisebot or not; the RPC behind it is loaded with the first
+worker.
+
+Not `multiprocessing.connection`: its accept and its handshake have no deadline, and the handshake of Python 3.11 needs
+MD5, which some machines refuse.
 """
 
 from __future__ import annotations
@@ -12,71 +15,109 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import IO, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from ..redaction import Secret
 
 HOST: Final = "127.0.0.1"
 
 WELCOME: Final = "pytest-wisebot"
-"""What the door answers to the right key, so that nobody takes another service for it."""
+"""The answer to the right key, by which a worker tells this server from another service."""
 
 LONGEST_HELLO: Final = 4096
-"""Bytes that a stranger may say before the key has been seen."""
+"""Bytes of a message before the key has been seen."""
 
 HELLO_SECONDS: Final = 10.0
-"""How long a stranger may take to show the key."""
+"""Deadline for the first message of a connection."""
 
 FAREWELL_SECONDS: Final = 1.0
-"""How long whoever is sent away may take to go."""
+"""Deadline for the end of a connection."""
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerConnection:
-    """Who was let in.
+def encoded(message: Mapping[str, Any]) -> bytes:
+    """A message as one line of ASCII: inputs and answers may hold lone surrogates."""
+    return json.dumps(message, separators=(",", ":")).encode("ascii") + b"\n"
 
-    Attributes:
-        connection: for what it is told.
-        lines: what it says, a JSON object in each line.
-        collected: it came while it collected tests, and not in the middle of one.
+
+class Channel:
+    """Messages over a socket.
+
+    Safe to use from several threads, of which one reads.
     """
 
-    connection: socket.socket
-    lines: IO[bytes]
-    collected: bool
+    def __init__(self, connection: socket.socket, timeout: float) -> None:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.settimeout(timeout)
+        self._connection = connection
+        self._lines = connection.makefile("rb")
+        self._lock = threading.Lock()
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Sends a message. Raises `OSError` when the other side has gone."""
+        with self._lock:
+            self._connection.sendall(encoded(message))
+
+    def receive(self, longest: int) -> dict[str, Any]:
+        """The next message. Raises `OSError`, or `ValueError` where it is not JSON or too long."""
+        with suppress(RecursionError):
+            message = json.loads(self._lines.readline(longest))
+            if isinstance(message, dict):
+                return message
+        raise ValueError("not a message")
+
+    def messages(self) -> Iterator[dict[str, Any]]:
+        """All messages from now on, until the other side hangs up."""
+        self._connection.settimeout(None)
+        with suppress(OSError, ValueError):  # gone, in the middle of a line perhaps
+            for line in self._lines:
+                yield json.loads(line)
+
+    def hang_up(self) -> None:
+        """Ends the connection, and wakes the threads that use it: closing alone does not."""
+        with suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Releases the socket. For the thread that reads."""
+        self._lines.close()  # while it is open the socket is, too
+        self._connection.close()
 
 
 class WorkerServer:
     """Listens on loopback, from its making until `close`.
 
     Args:
-        enter: serves a visitor until it leaves, in a thread of its own.
+        serve: serves one worker until it leaves, in a thread of its own; ``collected`` says that the worker came while
+            it collected tests, and not in the middle of one.
 
     Attributes:
-        port: where it listens.
-        key: what a visitor must show.
+        port: the port.
+        key: the key that a worker must show.
     """
 
-    def __init__(self, enter: Callable[[WorkerConnection], None]) -> None:
-        self._enter = enter
-        self._inside: dict[socket.socket, threading.Thread] = {}
+    def __init__(self, serve: Callable[[Channel, bool], None]) -> None:
+        self._serve = serve
+        self._connected: dict[Channel, threading.Thread] = {}
         self._closed = False
         self.key = secrets.token_urlsafe(32)
         self._listener = socket.create_server((HOST, 0), backlog=128)
         self.port: int = self._listener.getsockname()[1]
-        threading.Thread(target=self._listen, name="wisebot-door", daemon=True).start()
+        threading.Thread(target=self._listen, name="wisebot-server", daemon=True).start()
 
     def close(self) -> None:
-        """Lets nobody in any more, and sends away who is inside."""
+        """Closes all connections, and accepts no more."""
         self._closed = True
-        inside = dict(self._inside)
-        for one in (self._listener, *inside):
-            with suppress(OSError):  # wakes the thread that waits for it: closing alone does not
-                one.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):  # wakes the thread that listens
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        connected = dict(self._connected)
+        for channel in connected:
+            channel.hang_up()
         ends_at = time.monotonic() + FAREWELL_SECONDS
-        for thread in inside.values():
+        for thread in connected.values():
             thread.join(max(0.0, ends_at - time.monotonic()))
 
     def _listen(self) -> None:
@@ -85,28 +126,51 @@ class WorkerServer:
                 connection, _ = self._listener.accept()
             except OSError:  # closed
                 return
-            threading.Thread(target=self._serve, args=[connection], name="wisebot-worker", daemon=True).start()
+            with suppress(OSError):  # gone already
+                self._start(Channel(connection, HELLO_SECONDS))
 
-    def _serve(self, connection: socket.socket) -> None:
-        self._inside[connection] = threading.current_thread()
+    def _start(self, channel: Channel) -> None:
+        thread = threading.Thread(target=self._welcome, args=[channel], name="wisebot-worker", daemon=True)
+        self._connected[channel] = thread
+        thread.start()
+
+    def _welcome(self, channel: Channel) -> None:
         try:
-            # While its lines are open the connection is, too, closed or not.
-            with connection, suppress(OSError), connection.makefile("rb") as lines:
-                visitor = self._let_in(connection, lines)
-                if visitor is not None and not self._closed:
-                    self._enter(visitor)
+            with suppress(OSError, ValueError):
+                hello = channel.receive(LONGEST_HELLO)
+                key = str(hello.get("key")).encode("utf-8", "replace")
+                if hmac.compare_digest(key, self.key.encode()) and not self._closed:
+                    channel.send({"welcome": WELCOME})
+                    self._serve(channel, bool(hello.get("collected")))
         finally:
-            del self._inside[connection]
+            del self._connected[channel]
+            channel.close()
 
-    def _let_in(self, connection: socket.socket, lines: IO[bytes]) -> WorkerConnection | None:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.settimeout(HELLO_SECONDS)
-        try:
-            hello = json.loads(lines.readline(LONGEST_HELLO))
-            key, collected = str(hello["key"]), bool(hello["collected"])
-        except (ValueError, TypeError, KeyError, RecursionError):
-            return None
-        if not hmac.compare_digest(key.encode("utf-8", "replace"), self.key.encode()):
-            return None
-        connection.settimeout(None)
-        return WorkerConnection(connection, lines, collected)
+
+class SecretBroadcast:
+    """Sends each credential of one call to all workers, which must mask it. For any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._secrets: dict[Secret, None] = {}
+        self._workers: list[Callable[[Secret], None]] = []
+
+    def add(self, secret: Secret) -> None:
+        """Sends a credential to all workers, later ones included."""
+        with self._lock:
+            if secret not in self._secrets:
+                self._secrets[secret] = None
+                for send in self._workers:
+                    send(secret)
+
+    def join(self, send: Callable[[Secret], None]) -> None:
+        """Adds a worker."""
+        with self._lock:
+            self._workers.append(send)
+            for secret in self._secrets:
+                send(secret)
+
+    def leave(self, send: Callable[[Secret], None]) -> None:
+        """Removes a worker."""
+        with self._lock:
+            self._workers.remove(send)

@@ -394,7 +394,7 @@ def test_what_is_wrong_with_one_declaration_is_told_by_its_test_alone(outside: A
     assert result.parseoutcomes() == {"passed": 2, "not": 2, "infrastructure": 1}
     assert result.stdout.str().count(" at setup __") == 3
     start = "E   pytest_wisebot.errors."
-    assert f"{start}ConfigurationError: inputs.n: set is no JSON value: {{1, 2}}" in result.outlines
+    assert f"{start}ConfigurationError: inputs.n: set is not a JSON value: {{1, 2}}" in result.outlines
     assert any(line.startswith(f"{start}WorkflowNotFound: no such workflow at this host") for line in result.outlines)
     assert any("timeout: expected a number of seconds above 0, got -1" in line for line in result.outlines)
     assert sorted(outside.arrived) == ["nowhere", "right"]

@@ -56,7 +56,6 @@ WRITES_INTO = f"""
         (["--log-file=log.txt"], "log.txt", "log.txt"),
         (["--wisebot-runs=record"], "recordings/**/*.json", "recordings/*.json"),
         ([], ".wisebot/sessions/*/events.jsonl", ".wisebot/sessions/*/events.jsonl"),
-        ([], ".wisebot/sessions/*/runs/**/*.json", ".wisebot/sessions/*/runs/*.json"),
     ],
     ids=str,
 )

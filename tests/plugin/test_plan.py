@@ -342,7 +342,7 @@ def test_a_test_that_cannot_run_is_told_before(outside: Any) -> None:
         'echo (write "id:ecko" for an id that is not listed)',
         "  test_it.py::test_undeclared: workflow_run needs a marker that names a workflow: "
         '@pytest.mark.wisebot("NAME", {...})',
-        "  test_it.py::test_inputs[nan]: inputs.n: nan is no JSON number",
+        "  test_it.py::test_inputs[nan]: inputs.n: nan is not a JSON number",
     ]
 
 

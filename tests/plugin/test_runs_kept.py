@@ -262,11 +262,12 @@ def test_resume_pays_for_the_rest_alone(outside: Any, numbers: Any) -> None:
     }
     outside.run("--wisebot-runs=last").assert_outcomes(passed=6)
     assert {nodeid: run for nodeid, (run, _) in seen(outside).items()} == {n: run for n, (run, _) in resumed.items()}
-    about = [json.loads(path.read_text("utf-8"))["about"][0] for path in sessions(outside)[-1].glob("runs/*/*.json")]
-    assert sorted(one["session"] for one in about) == sorted(
-        [sessions(outside)[0].name] * 4 + [sessions(outside)[1].name] * 2
-    )
-    assert {one["source"] for one in about} == {"live"}
+    events = [event for event in read_events(sessions(outside)[-1] / "events.jsonl") if "ok" in event]
+    assert sorted((event["event"], event["source"]) for event in events) == [
+        *[("carried", "live")] * 4,
+        *[("run", "last")] * 4,
+        *[("run", "live")] * 2,
+    ]
 
 
 def test_resume_without_a_session_runs_everything(outside: Any) -> None:

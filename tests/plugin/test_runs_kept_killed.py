@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import shutil
@@ -17,8 +16,9 @@ import pytest
 
 from pytest_wisebot.event_log import read_events
 from pytest_wisebot.redaction import Redactor
-from pytest_wisebot.storage.sessions import catch_up
-from pytest_wisebot.storage.store import Store
+from pytest_wisebot.runs import Occurrence
+from pytest_wisebot.storage.sessions import LoggedRuns
+from pytest_wisebot.storage.store import RequestKeys, Store
 
 RUNS = 100
 
@@ -48,6 +48,14 @@ pytestmark = [
     pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs POSIX signals"),
     pytest.mark.slow,
 ]
+
+
+def occurrences(folder: Path) -> list[Occurrence]:
+    """The runs that a session has kept."""
+    if not (folder / "events.jsonl").exists():
+        return []
+    runs = LoggedRuns(folder, RequestKeys(Redactor()))
+    return [Occurrence.from_dict(event) for event in runs.events()]
 
 
 class Killed:
@@ -80,10 +88,7 @@ class Killed:
         """Looks at what the session left, and resumes it; gives how many runs were kept."""
         self._outside.let_it_come_to_rest()
         (folder,) = (self.path / ".wisebot" / "sessions").iterdir()
-        catch_up(folder, Redactor())
-        for path in folder.rglob("*.json"):
-            json.loads(path.read_text("utf-8"))
-        kept = [occurrence for _, occurrence, _ in Store(folder / "runs", Redactor()).everything()]
+        kept = occurrences(folder)
         assert len(kept) == len(set(kept))
         told = self.path / "told.txt"
         seen = told.read_text("utf-8").split() if told.exists() else []
@@ -92,7 +97,7 @@ class Killed:
             kind = "declared[inputs" if number % 2 == 0 else "called[bag"
             assert f"test_{kind}{number // 2}]" in names
         log = folder / "events.jsonl"
-        assert log.exists() or not kept  # killed between the folder and its first file: nothing had ended by then
+        assert log.exists() or not seen  # killed between the folder and its log: no test had seen a run by then
         events = list(read_events(log)) if log.exists() else []
         assert sum(event["event"] == "run" and "ok" in event for event in events) <= len(kept)
         paid = len(self._outside.calls)
@@ -185,8 +190,7 @@ def test_killed_in_the_middle_of_trials(killed: Killed, outside: Any) -> None:
     process.communicate()
     outside.let_it_come_to_rest()
     (folder,) = (killed.path / ".wisebot" / "sessions").iterdir()
-    catch_up(folder, Redactor())
-    kept = len(list(Store(folder / "runs", Redactor()).everything()))
+    kept = len(occurrences(folder))
     paid = len(outside.calls)
     assert 0 < kept <= paid
     resumed = killed.begin("--wisebot-runs=resume", "--wisebot-concurrency", "3")
@@ -233,7 +237,7 @@ def test_eight_workers_record_at_once(killed: Killed, outside: Any) -> None:
     run("-n", "8", "--wisebot-runs=record", plugins="xdist wisebot")
     recorded = seen()
     assert len(set(recorded.values())) == len(outside.calls) == 300
-    kept = [occurrence for _, occurrence, _ in Store(killed.path / "recordings", Redactor()).everything()]
+    kept = [occurrence for _, occurrence in Store(killed.path / "recordings", Redactor()).everything()]
     assert len(kept) == len(set(kept)) == 300
     run("--wisebot-runs=replay", "-p", "randomly", plugins="wisebot")
     assert seen() == recorded

@@ -86,18 +86,37 @@ def test_an_interrupted_session_is_judged_again(outside: Any) -> None:
     assert outside.arrived == [0, 1]
 
 
-def test_a_broken_file_of_a_session_is_told_with_its_session(outside: Any) -> None:
-    """Ten sessions have a file of that name; and it is left as it is."""
+def test_a_broken_log_is_named_and_stays(outside: Any) -> None:
+    """Before any test; it is left as it is."""
     outside.test("""
         @pytest.mark.wisebot("echo", {"n": 1})
         def test_it(workflow_run):
             assert workflow_run.ok
     """)
     outside.run().assert_outcomes(passed=1)
-    (path,) = sessions(outside)[0].glob("runs/*/*.json")
-    path.write_text("{", "utf-8")
-    name = path.relative_to(outside.project.path).as_posix()
-    said = outside.run("--wisebot-runs=last").stdout.str()
-    assert f"ConfigurationError: {name}: is no whole JSON" in said
-    assert "it was not touched: mend it, or remove it and make its runs anew" in said
-    assert path.read_text("utf-8") == "{"
+    path = sessions(outside)[0] / "events.jsonl"
+    first, _, others = path.read_bytes().partition(b"\n")
+    broken = first + b"\n{\n" + others
+    path.write_bytes(broken)
+    for mode in ("last", "resume"):
+        result = outside.run(f"--wisebot-runs={mode}")
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        assert f"{path}: line 2 is not valid JSON" in result.stderr.str()
+    assert path.read_bytes() == broken
+    assert len(outside.calls) == 1
+
+
+def test_a_session_of_the_format_before_is_refused(outside: Any) -> None:
+    """By its name, and nothing is paid for again unasked."""
+    outside.test("""
+        @pytest.mark.wisebot("echo", {"n": 1})
+        def test_it(workflow_run):
+            assert workflow_run.ok
+    """)
+    outside.run().assert_outcomes(passed=1)
+    path = sessions(outside)[0] / "events.jsonl"
+    path.write_text(path.read_text("utf-8").replace('"storage":2,', ""), "utf-8")
+    result = outside.run("--wisebot-runs=resume")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert f"session {path.parent.name} was kept by an earlier version of pytest-wisebot" in result.stderr.str()
+    assert len(outside.calls) == 1

@@ -20,7 +20,7 @@ from pytest_wisebot.client.exchange import Exchanger, is_of_the_network
 from pytest_wisebot.client.proxies import Proxies
 from pytest_wisebot.engine import engine as engine_module
 from pytest_wisebot.engine.engine import Engine
-from pytest_wisebot.engine.threads import DaemonThreads
+from pytest_wisebot.engine.loop import DaemonThreads
 from pytest_wisebot.exhaustion import OUT_OF, raise_file_limit, shortage
 from pytest_wisebot.redaction import Redactor
 from pytest_wisebot.settings import Settings

@@ -168,24 +168,24 @@ def test_plain_json_comes_through_unchanged(inputs: dict[str, Any]) -> None:
         ("text", 'inputs: expected a mapping of field names to values, got str: "text"'),
         (0, "inputs: expected a mapping of field names to values, got int: 0"),
         (Opaque(), "inputs: expected a mapping of field names to values, got Opaque: <opaque>"),
-        ({"a": math.nan}, "inputs.a: nan is no JSON number"),
-        ({"a": [math.inf]}, "inputs.a[0]: inf is no JSON number"),
-        ({"a": {"b c": -math.inf}}, "inputs.a['b c']: -inf is no JSON number"),
-        ({"a": {1}}, "inputs.a: set is no JSON value: {1}"),
-        ({"a": b"x"}, "inputs.a: bytes is no JSON value: b'x'"),
-        ({"a": bytearray(b"x")}, "inputs.a: bytearray is no JSON value: bytearray(b'x')"),
-        ({"a": Decimal("1.5")}, "inputs.a: Decimal is no JSON value: Decimal('1.5')"),
-        ({"a": 1j}, "inputs.a: complex is no JSON value: 1j"),
-        ({"a": dt.date(2026, 1, 2)}, "inputs.a: date is no JSON value: datetime.date(2026, 1, 2)"),
+        ({"a": math.nan}, "inputs.a: nan is not a JSON number"),
+        ({"a": [math.inf]}, "inputs.a[0]: inf is not a JSON number"),
+        ({"a": {"b c": -math.inf}}, "inputs.a['b c']: -inf is not a JSON number"),
+        ({"a": {1}}, "inputs.a: set is not a JSON value: {1}"),
+        ({"a": b"x"}, "inputs.a: bytes is not a JSON value: b'x'"),
+        ({"a": bytearray(b"x")}, "inputs.a: bytearray is not a JSON value: bytearray(b'x')"),
+        ({"a": Decimal("1.5")}, "inputs.a: Decimal is not a JSON value: Decimal('1.5')"),
+        ({"a": 1j}, "inputs.a: complex is not a JSON value: 1j"),
+        ({"a": dt.date(2026, 1, 2)}, "inputs.a: date is not a JSON value: datetime.date(2026, 1, 2)"),
         (
             {"a": dt.datetime(2026, 1, 2, tzinfo=dt.UTC)},
-            "inputs.a: datetime is no JSON value: datetime.datetime(2026, 1, 2, 0, 0, tzinfo=datetime.timezone.utc)",
+            "inputs.a: datetime is not a JSON value: datetime.datetime(2026, 1, 2, 0, 0, tzinfo=datetime.timezone.utc)",
         ),
-        ({"a": [0, {"b": Opaque()}]}, "inputs.a[1].b: Opaque is no JSON value: <opaque>"),
-        ({1: "x"}, "inputs: a key must be a text, got int: 1"),
-        ({"a": {None: "x"}}, "inputs.a: a key must be a text, got NoneType: null"),
-        ({"a": [{(1, 2): "x"}]}, "inputs.a[0]: a key must be a text, got tuple: [1, 2]"),
-        ({Plain.RED: 1}, "inputs: a key must be a text, got Plain: <Plain.RED: 'red'>"),
+        ({"a": [0, {"b": Opaque()}]}, "inputs.a[1].b: Opaque is not a JSON value: <opaque>"),
+        ({1: "x"}, "inputs: a key must be a string, got int: 1"),
+        ({"a": {None: "x"}}, "inputs.a: a key must be a string, got NoneType: null"),
+        ({"a": [{(1, 2): "x"}]}, "inputs.a[0]: a key must be a string, got tuple: [1, 2]"),
+        ({Plain.RED: 1}, "inputs: a key must be a string, got Plain: <Plain.RED: 'red'>"),
     ],
 )
 def test_what_is_no_json_is_refused_with_its_place(inputs: object, message: str) -> None:
@@ -204,7 +204,7 @@ def test_a_value_that_shows_itself_on_several_lines_is_told_in_one() -> None:
     """A table or an array as an input does not tear the message apart."""
     message = refusal({"frame": Tall()})
 
-    assert message.startswith("inputs.frame: Tall is no JSON value: ")
+    assert message.startswith("inputs.frame: Tall is not a JSON value: ")
     assert len(message.splitlines()) == 1
 
 

@@ -21,7 +21,7 @@ class Line:
         """These stand in the queue, one after the other; those who have been here before, again."""
         for name in names:
             ticket = self.tickets.setdefault(name, Ticket())
-            ticket.urgency, ticket.seconds = urgency, seconds
+            ticket.priority, ticket.seconds = urgency, seconds
             self.window.join(ticket)
 
     def admit(self, now: float = 0.0) -> str:
@@ -111,8 +111,8 @@ def test_what_a_test_waits_for_by_now_overtakes_what_is_ahead() -> None:
     line = Line(cap=1)
     line.join("abc", Priority.AHEAD, 9.0)
     line.join("d", Priority.ASKED)
-    line.window.hurry(line["c"])
-    line.window.hurry(line["c"])
+    line.window.prioritise(line["c"])
+    line.window.prioritise(line["c"])
     line.join("e", Priority.ASKED)
     order = ""
     for _ in range(5):
@@ -127,7 +127,7 @@ def test_hurrying_is_remembered_until_it_stands_in_the_queue() -> None:
     line = Line(cap=1)
     line.join("a", Priority.AHEAD)
     late = line.tickets["b"] = Ticket(Priority.AHEAD)
-    line.window.hurry(late)
+    line.window.prioritise(late)
     line.window.join(late)
     assert line.admit() == "b"
 
@@ -137,7 +137,7 @@ def test_hurrying_makes_nothing_less_urgent() -> None:
     line = Line(cap=1)
     line.join("a", Priority.ASKED)
     line.join("b", Priority.AGAIN)
-    line.window.hurry(line["b"])
+    line.window.prioritise(line["b"])
     assert line.admit() == "b"
 
 
@@ -162,7 +162,7 @@ def test_who_leaves_a_place_makes_room(sent: bool) -> None:
     if sent:
         line.send("a")
     line.leave("aa")
-    assert line["a"].place is TicketState.OUTSIDE
+    assert line["a"].state is TicketState.OUTSIDE
     assert line.window.flying == 0
     assert line.admit() == "b"
     assert line.admit() == ""
@@ -411,7 +411,7 @@ def test_what_was_sent_has_used_up_its_part_whatever_came_back() -> None:
     line.limit("b")
     assert line.refused() == "cd"
     assert (line.window.spent, line.window.waiting, line.window.flying) == (2, 0, 0)
-    assert line["c"].place is TicketState.OUTSIDE
+    assert line["c"].state is TicketState.OUTSIDE
 
 
 def test_a_second_attempt_is_paid_for_like_the_first() -> None:

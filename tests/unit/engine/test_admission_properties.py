@@ -20,7 +20,7 @@ class Known:
 
     def __init__(self, ticket: Ticket, joined_as: int) -> None:
         self.ticket = ticket
-        self.place = TicketState.WAITING
+        self.state = TicketState.WAITING
         self.joined_as = joined_as
         self.joins = 1
         self.answered = 0
@@ -28,8 +28,8 @@ class Known:
 
     @property
     def rank(self) -> tuple[Priority, float, int]:
-        ahead = self.ticket.urgency is Priority.AHEAD
-        return self.ticket.urgency, -(self.ticket.seconds or 0.0) if ahead else 0.0, self.joined_as
+        ahead = self.ticket.priority is Priority.AHEAD
+        return self.ticket.priority, -(self.ticket.seconds or 0.0) if ahead else 0.0, self.joined_as
 
 
 class WindowMachine(RuleBasedStateMachine):
@@ -47,7 +47,7 @@ class WindowMachine(RuleBasedStateMachine):
         self.known: dict[Ticket, Known] = {}
 
     def at(self, *places: TicketState) -> list[Known]:
-        return [known for known in self.known.values() if known.place in places]
+        return [known for known in self.known.values() if known.state in places]
 
     @property
     def flying(self) -> list[Known]:
@@ -59,9 +59,9 @@ class WindowMachine(RuleBasedStateMachine):
 
     # --- what happens
 
-    @rule(urgency=st.sampled_from(Priority), seconds=st.none() | st.sampled_from([1.0, 2.0, 30.0]))
-    def arrives(self, urgency: Priority, seconds: float | None) -> None:
-        ticket = Ticket(urgency, seconds)
+    @rule(priority=st.sampled_from(Priority), seconds=st.none() | st.sampled_from([1.0, 2.0, 30.0]))
+    def arrives(self, priority: Priority, seconds: float | None) -> None:
+        ticket = Ticket(priority, seconds)
         self.known[ticket] = Known(ticket, self.stood())
         self.window.join(ticket)
 
@@ -69,8 +69,8 @@ class WindowMachine(RuleBasedStateMachine):
     @rule(pick=PICKS)
     def comes_again(self, pick: int) -> None:
         known = picked(self.at(TicketState.OUTSIDE), pick)
-        known.ticket.urgency = Priority.AGAIN
-        known.place = TicketState.WAITING
+        known.ticket.priority = Priority.AGAIN
+        known.state = TicketState.WAITING
         known.joins += 1
         known.joined_as = self.stood()
         self.window.join(known.ticket)
@@ -79,16 +79,16 @@ class WindowMachine(RuleBasedStateMachine):
     @rule(pick=PICKS)
     def joins_though_it_has(self, pick: int) -> None:
         known = picked(list(self.known.values()), pick)
-        if known.place is not TicketState.OUTSIDE:
+        if known.state is not TicketState.OUTSIDE:
             self.window.join(known.ticket)
 
     @precondition(lambda self: self.known)
     @rule(pick=PICKS)
     def hurries(self, pick: int) -> None:
         known = picked(list(self.known.values()), pick)
-        if known.ticket.urgency is Priority.AHEAD and known.place is TicketState.WAITING:
+        if known.ticket.priority is Priority.AHEAD and known.state is TicketState.WAITING:
             known.joined_as = self.stood()
-        self.window.hurry(known.ticket)
+        self.window.prioritise(known.ticket)
 
     @rule()
     def asks_whose_turn_it_is(self) -> None:
@@ -111,8 +111,8 @@ class WindowMachine(RuleBasedStateMachine):
 
     def answers(self, ticket: Ticket, place: TicketState) -> None:
         known = self.known[ticket]
-        assert known.place is TicketState.WAITING, "let in or refused twice for one join"
-        known.place = place
+        assert known.state is TicketState.WAITING, "let in or refused twice for one join"
+        known.state = place
         known.answered += 1
         assert known.answered == known.joins
 
@@ -125,8 +125,8 @@ class WindowMachine(RuleBasedStateMachine):
     @rule(pick=PICKS)
     def is_sent(self, pick: int) -> None:
         known = picked(self.flying, pick)
-        self.sent += known.place is TicketState.ADMITTED
-        known.place = TicketState.SENT
+        self.sent += known.state is TicketState.ADMITTED
+        known.state = TicketState.SENT
         self.window.sent(known.ticket)
 
     @precondition(lambda self: self.flying)
@@ -145,15 +145,15 @@ class WindowMachine(RuleBasedStateMachine):
     @rule(pick=PICKS)
     def ends(self, pick: int) -> None:
         known = picked(self.flying, pick)
-        known.place = TicketState.OUTSIDE
+        known.state = TicketState.OUTSIDE
         self.window.leave(known.ticket)
 
     @precondition(lambda self: self.known)
     @rule(pick=PICKS)
     def is_given_up(self, pick: int) -> None:
         known = picked(list(self.known.values()), pick)
-        known.answered += known.place is TicketState.WAITING
-        known.place = TicketState.OUTSIDE
+        known.answered += known.state is TicketState.WAITING
+        known.state = TicketState.OUTSIDE
         self.window.leave(known.ticket)
 
     @rule(quarters=st.integers(0, 300))
@@ -171,7 +171,7 @@ class WindowMachine(RuleBasedStateMachine):
 
     @invariant()
     def everybody_is_where_the_window_says(self) -> None:
-        assert all(ticket.place is known.place for ticket, known in self.known.items())
+        assert all(ticket.state is known.state for ticket, known in self.known.items())
         assert self.window.flying == len(self.flying)
         assert self.window.waiting == len(self.at(TicketState.WAITING))
 

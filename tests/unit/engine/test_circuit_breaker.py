@@ -23,10 +23,10 @@ from pytest_wisebot import (
 )
 from pytest_wisebot.client import Target
 from pytest_wisebot.engine.circuit_breaker import MOST_REFUSALS, CircuitBreaker
-from pytest_wisebot.engine.values import Outcome
 from pytest_wisebot.errors import NOBODY, Answer
 from pytest_wisebot.exhaustion import shortage
 from pytest_wisebot.redaction import Secret
+from pytest_wisebot.runs import Outcome
 
 HOOK = Target(Api.WEBHOOK, "https://a.example", "triage", "the webhook secret env:A (wisebot.toml)")
 BOARD = Target(Api.DASHBOARD, "https://b.example", "triage", "the token env:B (wisebot.toml)")

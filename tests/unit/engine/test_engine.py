@@ -15,9 +15,9 @@ from pytest_wisebot import Api, Cancelled, ConnectionLost, RateLimited, Workflow
 from pytest_wisebot.engine.engine import Engine
 from pytest_wisebot.engine.pending import PendingRun
 from pytest_wisebot.engine.stats import StatsSnapshot, Status
-from pytest_wisebot.engine.values import Ahead, EngineError
+from pytest_wisebot.engine.values import Ahead
 from pytest_wisebot.redaction import Redactor, Secret
-from pytest_wisebot.runs import RunRequest
+from pytest_wisebot.runs import EngineError, RunRequest
 from pytest_wisebot.settings import Settings
 
 if TYPE_CHECKING:
@@ -330,7 +330,7 @@ def test_what_nobody_will_wait_for_is_let_go(made: tuple[Engine, FakeClient]) ->
     shared = one.submit_all([replace(SHARED, workflow="s")] * 2)
     client.wait_for("a", "b")
     for pending in (a, c, shared[0]):
-        pending.let_go()
+        pending.release()
     client.open("a", "b", "c", "s")
     assert b.wait(10).ok
     assert shared[1].wait(10).ok
@@ -345,7 +345,7 @@ def test_a_shared_run_that_was_let_go_before_it_was_sent_is_nobody_s(made: tuple
     client.connecting.add("a")
     first = one.submit(SHARED)
     client.wait_for("a")
-    first.let_go()
+    first.release()
     client.connecting.clear()
     client.open("a")
     assert one.submit(SHARED).wait(10).run_id == "run-2"
@@ -401,8 +401,8 @@ def test_a_run_is_awaited_as_long_as_one_of_many_waits(made: tuple[Engine, FakeC
     given_up_waiting(shared)
     given_up_waiting(mine)
     assert one.status().awaited == 2
-    also.forsaken()
-    mine.forsaken()
+    also.wait_abandoned()
+    mine.wait_abandoned()
     assert one.status().awaited == 0
 
 
@@ -475,7 +475,7 @@ def test_after_all_was_given_up_everything_can_be_asked_for_anew(made: tuple[Eng
     shared = one.submit(SHARED)
     waiting = one.submit(RunRequest("c"))
     client.wait_for("a", "b")
-    one.give_up_all()
+    one.cancel_all()
     for pending, error in ((shared, ConnectionLost), (waiting, Cancelled)):
         with pytest.raises(error):
             pending.wait(10)
@@ -506,8 +506,8 @@ def test_a_closed_engine_still_tells_its_numbers(made: tuple[Engine, FakeClient]
     assert numbers.wall >= 0.0
     assert one.status() == Status()
     one.forget("test-b")
-    waiting[0].let_go()
-    one.give_up_all()
+    waiting[0].release()
+    one.cancel_all()
     with pytest.raises(Cancelled, match=r"^the session has ended: no run is started any more$"):
         one.ahead([Ahead("test-d", RunRequest("d"))])
     assert "d" not in client.order
@@ -519,7 +519,7 @@ def test_one_sharer_that_goes_does_not_take_the_run_from_the_other(made: tuple[E
     first, second = one.submit_all([RunRequest("a", share=True)] * 2)
     client.wait_for("a")
     first.awaited()
-    second.let_go()
+    second.release()
     client.open("a")
     assert first.wait(10).ok
     assert one.numbers().not_awaited == 0
@@ -531,7 +531,7 @@ def test_a_shared_run_that_flies_is_there_for_who_comes_later(made: tuple[Engine
     pending = one.submit(RunRequest("b"))
     flying = one.submit(RunRequest("c", share=True))
     client.wait_for("b", "c")
-    flying.let_go()
+    flying.release()
     again = one.submit(RunRequest("c", share=True))
     client.open("b", "c")
     assert again.wait(10).ok

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_wisebot.engine import lag
-from pytest_wisebot.engine.lag import NOTICED, PATIENCE, TICK, WAITS, LagMeter
+from pytest_wisebot.engine import loop as lag
+from pytest_wisebot.engine.loop import NOTICED, PATIENCE, TICK, WAITS, LagMeter
 
 if TYPE_CHECKING:
     from tests.unit.conftest import Clock
@@ -134,9 +134,9 @@ def test_it_ends_when_nobody_flies_and_begins_anew(clock: Clock) -> None:
 # --- who gives way
 
 
-def seconds_of_giving_way(meter: LagMeter) -> float:
+def seconds_of_yielding(meter: LagMeter) -> float:
     begins = time.monotonic()
-    meter.give_way()
+    meter.yield_to_loop()
     return time.monotonic() - begins
 
 
@@ -146,11 +146,11 @@ def test_a_test_gives_way_to_a_loop_that_is_late(monkeypatch: pytest.MonkeyPatch
 
     async def main() -> None:
         one = Busy()
-        test = threading.Thread(target=one.meter.give_way)
+        test = threading.Thread(target=one.meter.yield_to_loop)
         time.sleep(TICK + 2 * NOTICED)  # noqa: ASYNC251 - the loop is busy: that is what this is about
         test.start()
         ends_at = time.monotonic() + 30
-        while not one.meter._giving_way and time.monotonic() < ends_at:
+        while not one.meter._yielding and time.monotonic() < ends_at:
             time.sleep(0.001)  # noqa: ASYNC251
         assert test.is_alive()
         await asyncio.to_thread(test.join, 30)
@@ -164,17 +164,17 @@ def test_a_test_gives_way_no_longer_than_its_patience_lasts() -> None:
     """To a loop that does not come at all."""
     one = LagMeter(lambda: True)
     one._ticking, one._due = True, time.monotonic() - 1
-    assert seconds_of_giving_way(one) >= PATIENCE
+    assert seconds_of_yielding(one) >= PATIENCE
 
 
 def test_a_test_gives_way_to_nobody_where_nobody_is_late() -> None:
     """Neither while nothing flies nor while the loop is on time."""
-    assert seconds_of_giving_way(LagMeter(lambda: True)) < PATIENCE
+    assert seconds_of_yielding(LagMeter(lambda: True)) < PATIENCE
 
     async def main() -> None:
         one = Busy()
         await asyncio.sleep(2 * TICK)
-        assert await asyncio.to_thread(seconds_of_giving_way, one.meter) < PATIENCE
+        assert await asyncio.to_thread(seconds_of_yielding, one.meter) < PATIENCE
         one.busy = False
 
     asyncio.run(main())

@@ -13,8 +13,7 @@ import pytest
 from pytest_wisebot import Api, WorkflowRun
 from pytest_wisebot.engine import pending as pendings
 from pytest_wisebot.engine.pending import EngineCallbacks, PendingRun
-from pytest_wisebot.engine.values import Ended
-from pytest_wisebot.runs import RunRequest
+from pytest_wisebot.runs import Ended, RunRequest
 
 ENDED = Ended(WorkflowRun(ok=True, workflow="a", api=Api.WEBHOOK))
 

@@ -34,10 +34,9 @@ from pytest_wisebot.engine.admission import AdmissionQueue, Priority, Ticket
 from pytest_wisebot.engine.jobs import Job
 from pytest_wisebot.engine.runner import PATIENCE, QUIET, Runner
 from pytest_wisebot.engine.stats import Status
-from pytest_wisebot.engine.values import Ended, EngineError, Outcome
 from pytest_wisebot.errors import Answer
 from pytest_wisebot.redaction import Redactor, Secret
-from pytest_wisebot.runs import RunRequest
+from pytest_wisebot.runs import Ended, EngineError, Outcome, RunRequest
 from pytest_wisebot.settings import Settings, Workflow
 
 if TYPE_CHECKING:
@@ -160,17 +159,17 @@ class House:
             assert self.window.spent == len(self.client.sent)
 
     def take(
-        self, *names: str, urgency: Priority = Priority.ASKED, seconds: float | None = None, **request: Any
+        self, *names: str, priority: Priority = Priority.ASKED, seconds: float | None = None, **request: Any
     ) -> list[Job]:
         """Hands requests for these workflows over at once."""
-        jobs = [Job(RunRequest(name, **request), ticket=Ticket(urgency, seconds)) for name in names]
+        jobs = [Job(RunRequest(name, **request), ticket=Ticket(priority, seconds)) for name in names]
         self.runner.take(jobs)
         return jobs
 
-    def drop(self, job: Job) -> None:
+    def discard(self, job: Job) -> None:
         """The last one who wanted it does not want it any more."""
-        job.claims = 0
-        self.runner.drop(job)
+        job.subscribers = 0
+        self.runner.discard(job)
 
     def status(self) -> Status:
         """How far it is, without the last digits of the seconds."""
@@ -226,12 +225,12 @@ def test_what_is_ahead_starts_the_longest_first_and_makes_way_for_what_is_asked(
 
     async def main() -> None:
         async with House(clock, cap=1) as house:
-            (short,) = house.take("short", urgency=Priority.AHEAD, seconds=1.0)
-            unknown = house.take("unknown", urgency=Priority.AHEAD)
-            long = house.take("long", urgency=Priority.AHEAD, seconds=9.0)
+            (short,) = house.take("short", priority=Priority.AHEAD, seconds=1.0)
+            unknown = house.take("unknown", priority=Priority.AHEAD)
+            long = house.take("long", priority=Priority.AHEAD, seconds=9.0)
             asked = house.take("asked")
-            (late,) = house.take("late", urgency=Priority.AHEAD)
-            house.runner.hurry(late)
+            (late,) = house.take("late", priority=Priority.AHEAD)
+            house.runner.prioritise(late)
             await told(short, *unknown, *long, *asked, late)
             assert [name for _, name in house.client.sent] == ["short", "asked", "late", "long", "unknown"]
 
@@ -264,7 +263,7 @@ def test_what_nobody_wants_any_more_is_not_begun(clock: Clock) -> None:
     async def main() -> None:
         async with House(clock, cap=1) as house:
             a, b, c = house.take("a", "b", "c")
-            house.drop(b)
+            house.discard(b)
             assert await words(b) == 'Cancelled: the run of workflow "b" was given up before it was sent'
             assert clock.now == 0
             assert await told(a, c) == ["ok", "ok"]
@@ -280,9 +279,9 @@ def test_what_has_begun_is_let_come_to_its_end_when_nobody_wants_it(clock: Clock
         async with House(clock) as house:
             (a,) = house.take("a")
             await house.until(0.5)
-            house.drop(a)
+            house.discard(a)
             assert await told(a) == ["ok"]
-            house.drop(a)
+            house.discard(a)
             assert house.runner.numbers().not_awaited == 1
 
     clock.run(main())
@@ -297,8 +296,8 @@ def test_what_somebody_wants_again_is_not_dropped(clock: Clock) -> None:
             jobs = house.take("connecting", "resting", "queued")
             await house.until(0.5)
             for job in jobs:
-                assert job.claims == 1
-                house.runner.drop(job)
+                assert job.subscribers == 1
+                house.runner.discard(job)
             assert await told(*jobs) == ["ok"] * 3
 
     clock.run(main())
@@ -311,7 +310,7 @@ def test_what_nobody_wants_any_more_and_only_connects_is_not_sent(clock: Clock) 
         async with House(clock, {"a": Step(connect=5.0)}, cap=1, budget=1) as house:
             a, b = house.take("a", "b")
             await house.until(2.0)
-            house.drop(a)
+            house.discard(a)
             assert await words(a) == 'Cancelled: the run of workflow "a" was given up before it was sent'
             assert await told(b) == ["ok"]
             assert house.client.sent == [(2, "b")]
@@ -328,7 +327,7 @@ def test_what_nobody_wants_any_more_is_not_tried_again(clock: Clock) -> None:
             a, b = house.take("a", "b")
             await house.until(0.25)
             for job in (a, b):
-                house.drop(job)
+                house.discard(job)
             assert await words(a) == 'Cancelled: the run of workflow "a" was given up before it was sent'
             assert (await words(b)).startswith("ConnectionLost: the connection ended before the answer was whole")
             assert clock.now == 0.25
@@ -344,8 +343,8 @@ def test_giving_up_what_waits_sends_nothing(clock: Clock) -> None:
     async def main() -> None:
         async with House(clock, cap=1) as house:
             a, b, c = house.take("a", "b", "c")
-            house.runner.give_up(b)
-            house.runner.give_up(b)
+            house.runner.cancel(b)
+            house.runner.cancel(b)
             assert await words(b) == 'Cancelled: the run of workflow "b" was given up before it was sent'
             assert await told(a, c) == ["ok", "ok"]
             assert clock.now == 2
@@ -360,7 +359,7 @@ def test_giving_up_before_the_first_step_sends_nothing(clock: Clock) -> None:
     async def main() -> None:
         async with House(clock) as house:
             (a,) = house.take("a")
-            house.runner.give_up(a)
+            house.runner.cancel(a)
             assert await words(a) == 'Cancelled: the run of workflow "a" was given up before it was sent'
             assert house.client.sent == []
 
@@ -374,7 +373,7 @@ def test_giving_up_while_connecting_sends_nothing_and_costs_nothing(clock: Clock
         async with House(clock, {"a": Step(connect=5.0)}, cap=1, budget=1) as house:
             a, b = house.take("a", "b")
             await house.until(2.0)
-            house.runner.give_up(a)
+            house.runner.cancel(a)
             assert await words(a) == 'Cancelled: the run of workflow "a" was given up before it was sent'
             assert await told(b) == ["ok"]
             assert house.client.sent == [(2, "b")]
@@ -389,16 +388,16 @@ def test_giving_up_what_flies_leaves_its_outcome_unknown(clock: Clock) -> None:
         async with House(clock, {"a": Step(30.0)}, cap=1) as house:
             a, b = house.take("a", "b")
             await house.until(2.0)
-            house.runner.give_up(a)
+            house.runner.cancel(a)
             assert await words(a) == (
                 f'ConnectionLost: the run was given up after it had been sent (workflow "a" over the webhook API at '
                 f"{ORIGIN})\n  The workflow may have run; it was not started again."
             )
             assert await told(b) == ["ok"]
             assert house.client.sent == [(0, "a"), (2, "b")]
-            house.runner.give_up(b)
+            house.runner.cancel(b)
             assert await told(b) == ["ok"]
-            a.mark.awaited = b.mark.awaited = True
+            a.delivery.awaited = b.delivery.awaited = True
             assert house.runner.numbers().not_awaited == 1
 
     clock.run(main())
@@ -411,7 +410,7 @@ def test_giving_up_between_two_attempts_starts_no_other(clock: Clock) -> None:
         async with House(clock, {"a": [limited(10.0)]}) as house:
             (a,) = house.take("a")
             await house.until(5.0)
-            house.runner.give_up(a)
+            house.runner.cancel(a)
             assert await words(a) == 'Cancelled: the run of workflow "a" was given up before it was sent'
             assert clock.now == 5
             assert house.client.sent == [(0, "a")]
@@ -426,7 +425,7 @@ def test_giving_up_between_two_attempts_does_not_forget_that_it_may_have_run(clo
         async with House(clock, {"a": [LOST]}, idempotent=["a"]) as house:
             (a,) = house.take("a")
             await house.until(0.1)
-            house.runner.give_up(a)
+            house.runner.cancel(a)
             assert (await words(a)).startswith("ConnectionLost: the connection ended before the answer was whole")
 
     clock.run(main())
@@ -440,7 +439,7 @@ def test_giving_up_while_it_waits_for_its_next_turn_frees_no_place(clock: Clock)
             a, long = house.take("a", "long")
             (c,) = house.take("c")
             await house.until(2.0)  # a waits again: the cap is one, and long has the place
-            house.runner.give_up(a)
+            house.runner.cancel(a)
             assert await told(a) == ["Cancelled"]
             assert clock.now == 2
             assert await told(long, c) == ["ok", "ok"]
@@ -776,8 +775,8 @@ def test_the_status_says_how_far_the_runs_are(clock: Clock) -> None:
             (a,) = house.take("a")
             await house.until(0.5)
             b, c = house.take("b", "c")
-            house.runner.hurry(c)
-            house.runner.hurry(a)
+            house.runner.prioritise(c)
+            house.runner.prioritise(a)
             assert house.status() == Status(running=2, waiting=1, cap=2, oldest="a", age=0.5, awaited=2)
             await house.until(2.5)
             assert house.status() == Status(
@@ -788,7 +787,7 @@ def test_the_status_says_how_far_the_runs_are(clock: Clock) -> None:
                 done=1, running=0, waiting=2, cap=1, resumes_in=11.5, oldest="b", age=9.5, awaited=1
             )
             await told(b, c)
-            house.runner.hurry(c)
+            house.runner.prioritise(c)
             assert house.status() == Status(done=3, cap=1)
 
     clock.run(main())
@@ -804,7 +803,7 @@ def test_a_run_says_how_much_of_its_time_may_be_the_engine_s(clock: Clock) -> No
             clock.stall(0.25)
             assert round((await ended(a)).lag, 3) == pytest.approx(0.25, abs=0.02)
             assert (await ended(b)).lag == 0.0
-            house.runner.give_up(c)
+            house.runner.cancel(c)
             assert (await ended(c)).lag == 0.0
 
     clock.run(main())
@@ -845,7 +844,7 @@ def test_after_everything_was_given_up_new_runs_may_start(clock: Clock) -> None:
         async with House(clock, {"a": Step(100.0), "b": [limited(60.0)]}, cap=2) as house:
             jobs = house.take("a", "b", "c")
             await house.until(1.0)
-            house.runner.give_up_all()
+            house.runner.cancel_all()
             assert await told(*jobs) == ["ConnectionLost", "Cancelled", "Cancelled"]
             (d,) = house.take("d")
             assert await told(d) == ["ok"]
@@ -867,7 +866,7 @@ class Case:
 
     script: list[Step]
     comes: float
-    urgency: Priority
+    priority: Priority
     timeout: float
     stopped: tuple[str, float] | None
 
@@ -876,9 +875,9 @@ CASES = st.builds(
     Case,
     script=st.lists(st.sampled_from(STEPS), max_size=4),
     comes=MOMENTS,
-    urgency=st.sampled_from([Priority.AHEAD, Priority.ASKED]),
+    priority=st.sampled_from([Priority.AHEAD, Priority.ASKED]),
     timeout=st.sampled_from([1.5, 4.0, 300.0]),
-    stopped=st.none() | st.tuples(st.sampled_from(["give_up", "drop", "hurry"]), MOMENTS),
+    stopped=st.none() | st.tuples(st.sampled_from(["cancel", "discard", "prioritise"]), MOMENTS),
 )
 
 
@@ -894,14 +893,14 @@ def test_whatever_happens_every_run_ends_and_no_limit_is_passed(
         script: Script = {f"w{number}": case.script for number, case in enumerate(cases)}
         async with House(clock, script, cap=cap, budget=budget, quiet=2.0) as house:
             jobs = [
-                Job(RunRequest(name, timeout=case.timeout), ticket=Ticket(case.urgency))
+                Job(RunRequest(name, timeout=case.timeout), ticket=Ticket(case.priority))
                 for name, case in zip(script, cases, strict=True)
             ]
             for job, case in zip(jobs, cases, strict=True):
                 loop.call_at(case.comes, house.runner.take, [job])
                 if case.stopped is not None:
                     do, moment = case.stopped
-                    stop = house.drop if do == "drop" else getattr(house.runner, do)
+                    stop = house.discard if do == "discard" else getattr(house.runner, do)
                     loop.call_at(case.comes + moment, stop, job)
             assert len(await told(*jobs)) == len(cases)
             client = house.client
@@ -933,7 +932,7 @@ def test_one_that_is_given_up_while_it_waits_its_turn_holds_nobody_up(clock: Clo
             await house.until(10.0)
             (queued,) = house.take("queued")
             clock.jump(10.5)  # what was due at 20 has not been looked at
-            house.runner.give_up(gone)
+            house.runner.cancel(gone)
             (new,) = house.take("new")
             assert await told(limiter, queued, new) == ["ok"] * 3
             assert await told(gone) == ["Cancelled"]
@@ -948,7 +947,7 @@ def test_back_off_is_counted_as_it_was_waited_for(clock: Clock) -> None:
         async with House(clock, {"a": limited(10.0)}) as house:
             (job,) = house.take("a")
             await house.until(1.0)
-            house.runner.give_up(job)
+            house.runner.cancel(job)
             await told(job)
             assert house.runner.numbers().back_off == pytest.approx(1.0)
 
@@ -1020,7 +1019,7 @@ def test_what_is_given_up_is_told_of_at_once(clock: Clock) -> None:
             jobs = house.take("a", "b", "c")
             times = telling_times(clock, jobs)
             await house.until(1.002)
-            house.runner.give_up_all()
+            house.runner.cancel_all()
             assert await told(*jobs) == ["ok", "ok", "ConnectionLost"]
             assert times["b"] == 1.002
 

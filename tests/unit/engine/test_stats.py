@@ -17,8 +17,7 @@ from pytest_wisebot import (
 )
 from pytest_wisebot.engine.jobs import Job
 from pytest_wisebot.engine.stats import Stats, StatsSnapshot
-from pytest_wisebot.engine.values import Ended, Outcome
-from pytest_wisebot.runs import RunRequest
+from pytest_wisebot.runs import Ended, Outcome, RunRequest
 
 
 def run(workflow: str, elapsed: float) -> WorkflowRun:
@@ -31,18 +30,18 @@ def end(
     *,
     job: Job | None = None,
     now: float = 0.0,
-    given_up: bool = False,
+    cancelled: bool = False,
     begun: bool = False,
 ) -> None:
     if not begun:
         ledger.begin(now)
-    ledger.end(job or Job(RunRequest("a")), Ended(outcome), now, given_up=given_up)
+    ledger.end(job or Job(RunRequest("a")), Ended(outcome), now, cancelled=cancelled)
 
 
 def sent(ledger: Stats, *, awaited: bool = False) -> Job:
     """A run that has been sent, and that a test waits for or not."""
     job = Job(RunRequest("a"))
-    job.mark.awaited = awaited
+    job.delivery.awaited = awaited
     ledger.sent(job)
     return job
 
@@ -104,8 +103,8 @@ def test_what_was_not_run_is_counted_by_its_reason() -> None:
     ledger = Stats()
     for error in (BudgetExhausted("3 runs"), BudgetExhausted("3 runs"), CircuitOpen("all failed")):
         end(ledger, error)
-    end(ledger, Cancelled('the run of workflow "a" was given up'), given_up=True)
-    end(ledger, Cancelled('the run of workflow "b" was given up'), given_up=True)
+    end(ledger, Cancelled('the run of workflow "a" was given up'), cancelled=True)
+    end(ledger, Cancelled('the run of workflow "b" was given up'), cancelled=True)
     numbers = ledger.numbers(0.0)
     assert numbers.not_run == {"3 runs": 2, "all failed": 1, "given up before being sent": 2}
     assert (numbers.runs, numbers.without_verdict, ledger.done) == (0, 0, 5)
@@ -117,7 +116,7 @@ def test_without_verdict_are_those_that_the_infrastructure_failed() -> None:
     end(ledger, ConnectionFailed("x"))
     end(ledger, ConnectionLost("x"))
     end(ledger, ConfigurationError("no host"))
-    end(ledger, ConnectionLost("the run was given up after it had been sent"), given_up=True)
+    end(ledger, ConnectionLost("the run was given up after it had been sent"), cancelled=True)
     assert ledger.numbers(0.0).without_verdict == 2
     assert ledger.done == 4
 
@@ -125,20 +124,20 @@ def test_without_verdict_are_those_that_the_infrastructure_failed() -> None:
 def test_not_awaited_are_runs_that_were_sent_and_whose_end_no_test_saw() -> None:
     """Those that a test waited for to their end are seen; those given up are not, even while a test waited."""
     ledger = Stats()
-    seen, unseen, given_up = sent(ledger, awaited=True), sent(ledger), sent(ledger, awaited=True)
+    seen, unseen, cancelled = sent(ledger, awaited=True), sent(ledger), sent(ledger, awaited=True)
     assert ledger.numbers(0.0).not_awaited == 3
     end(ledger, run("a", 1.0), job=seen)
     end(ledger, run("a", 1.0), job=unseen)
-    end(ledger, ConnectionLost("x"), job=given_up, given_up=True)
+    end(ledger, ConnectionLost("x"), job=cancelled, cancelled=True)
     assert ledger.numbers(0.0).not_awaited == 2
-    unseen.mark.awaited = True  # its test asks late
+    unseen.delivery.awaited = True  # its test asks late
     assert ledger.numbers(0.0).not_awaited == 1
 
 
 def test_what_was_never_sent_was_not_missed() -> None:
     """Whether anybody waited for it or not."""
     ledger = Stats()
-    end(ledger, Cancelled("x"), given_up=True)
+    end(ledger, Cancelled("x"), cancelled=True)
     end(ledger, ConnectionFailed("x"))
     assert ledger.numbers(0.0).not_awaited == 0
 

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,21 +17,23 @@ from typing import Any
 import pytest
 
 from pytest_wisebot import ConfigurationError, WorkflowRun
-from pytest_wisebot.engine.jobs import Job
-from pytest_wisebot.engine.values import Ended
-from pytest_wisebot.event_log import event_line, read_events
-from pytest_wisebot.redaction import Redactor, Secret
-from pytest_wisebot.runs import Occurrence, RunRequest
-from pytest_wisebot.storage import sessions
-from pytest_wisebot.storage.session_log import run_event
-from pytest_wisebot.storage.sessions import MOST_KEPT, Session, Sessions, catch_up, runs_of
+from pytest_wisebot.event_log import event_line, read_events, run_event
+from pytest_wisebot.redaction import Redact, Redactor, Secret
+from pytest_wisebot.runs import Ended, Occurrence, RunRequest
+from pytest_wisebot.storage.sessions import MOST_KEPT, LoggedRuns, Session, Sessions
+from pytest_wisebot.storage.store import RequestKeys
 
 HERE: dict[str, Any] = {"environment": "staging", "origin": "https://a.test", "base_url": None, "emulator": None}
 
 
+def keys(redactor: Redactor | None = None) -> RequestKeys:
+    return RequestKeys(redactor or Redactor([Secret("CANARY-secret")]), lambda name: f"id-of-{name}")
+
+
 def session(root: Path, carry: Path | None = None, **facts: Any) -> Session:
     redactor = Redactor([Secret("CANARY-secret")])
-    return Session(Sessions(root), redactor, lambda name: f"id-of-{name}", lambda: {**HERE, **facts}, carry)
+    runs = LoggedRuns(carry, keys()) if carry is not None else None
+    return Session(Sessions(root), redactor, keys(redactor), lambda: {**HERE, **facts}, runs)
 
 
 def test_nothing_is_written_before_a_run(tmp_path: Path) -> None:
@@ -101,9 +104,7 @@ def test_a_session_that_runs_is_not_cleared_away(tmp_path: Path) -> None:
 def test_what_ran_is_kept_longer_than_what_only_may_have(tmp_path: Path) -> None:
     """Sessions without a run that was kept, as during an outage, push none out that has some, nor are they the last."""
     paid = session(tmp_path)
-    paid.open()
-    assert paid.store is not None
-    paid.store.put(ASKED, WorkflowRun(ok=True, workflow="triage"))
+    logged(paid, "a")
     paid.close()
     for _ in range(2 * MOST_KEPT):
         one = session(tmp_path)
@@ -120,8 +121,9 @@ import sys
 from pathlib import Path
 from pytest_wisebot.storage.sessions import Session, Sessions
 from pytest_wisebot.redaction import Redactor
+from pytest_wisebot.storage.store import RequestKeys
 
-one = Session(Sessions(Path(sys.argv[1])), Redactor(), lambda name: name, dict)
+one = Session(Sessions(Path(sys.argv[1])), Redactor(), RequestKeys(Redactor()), dict)
 one.open()
 print(one.id, flush=True)
 sys.stdin.read()
@@ -168,25 +170,34 @@ def test_an_unknown_session_is_told_the_known(tmp_path: Path) -> None:
 ASKED = RunRequest("triage", {"n": 1}, occurrence=Occurrence("test"))
 
 
-def run_id(one: Session) -> str | None:
-    assert one.store is not None
-    found = one.store.find(ASKED)
-    return found.run.run_id if found else None
-
-
-def test_what_is_carried_over_stays_as_it_was(tmp_path: Path) -> None:
-    """The runs of the earlier session are in the new one, and a new run in it changes nothing in the old one."""
+def test_runs_that_are_carried_over_stay_as_they_were(tmp_path: Path) -> None:
+    """The new session has the runs of the earlier one, over any number of sessions, and changes none there."""
     first = session(tmp_path)
-    first.open()
-    assert first.store is not None
-    first.store.put(ASKED, WorkflowRun(ok=True, workflow="triage", run_id="old"))
+    logged(first, "a", "b", run_id="old")
+    first.close()
     second = session(tmp_path, carry=first.folder)
-    second.open()
-    assert second.store is not None
-    assert run_id(second) == "old"
-    second.store.put(ASKED, WorkflowRun(ok=True, workflow="triage", run_id="new"))
-    assert run_id(second) == "new"
-    assert run_id(first) == "old"
+    logged(second, "b", run_id="new")
+    second.close()
+    third = session(tmp_path, carry=second.folder)
+    third.open()
+    assert run_ids(first, "a", "b") == ["old", "old"]
+    assert run_ids(second, "a", "b") == run_ids(third, "a", "b") == ["old", "new"]
+
+
+def test_a_session_begins_with_all_that_it_carries_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is killed while it begins has no log at all, and is never the last session."""
+    first = session(tmp_path)
+    logged(first, "a")
+    first.close()
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    second = session(tmp_path, carry=first.folder)
+    monkeypatch.setattr("pytest_wisebot.files.os.replace", die)
+    with pytest.raises(KeyboardInterrupt):
+        second.open()
+    assert Sessions(tmp_path).last_of(HERE) == first.folder
 
 
 def test_a_root_that_cannot_be_written_ends_nothing(tmp_path: Path) -> None:
@@ -197,7 +208,7 @@ def test_a_root_that_cannot_be_written_ends_nothing(tmp_path: Path) -> None:
     one.write({"event": "test"})
     one.end(0.0)
     assert one.problem == f"{tmp_path / '.wisebot' / 'sessions'} cannot be written: File exists"
-    assert (one.folder, one.store) == (None, None)
+    assert one.folder is None
 
 
 def test_events_hold_no_credential_and_no_line_ends(tmp_path: Path) -> None:
@@ -219,7 +230,7 @@ def test_a_torn_last_line_is_left_out(tmp_path: Path) -> None:
     path.write_bytes(b"".join(lines) + b'{"event": "ru')
     assert [event["event"] for event in read_events(path)] == ["session", "run"]
     path.write_bytes(lines[0] + b'{"event": "ru\n' + lines[1])
-    with pytest.raises(ConfigurationError, match=rf"^{path}: line 2 is no JSON$"):
+    with pytest.raises(ConfigurationError, match=rf"^{path}: line 2 is not valid JSON$"):
         list(read_events(path))
     path.write_text(json.dumps({"event": "session", "format": 2}), "utf-8")
     with pytest.raises(ConfigurationError, match=rf"^{path}: has format 2, and this version .+ reads 1: install a"):
@@ -244,19 +255,17 @@ def test_many_threads_write_whole_lines(tmp_path: Path) -> None:
     assert len(list(read_events(one.folder / "events.jsonl"))) == 401
 
 
-# --- the log first, and files when there is time
+# --- the runs in a log
 
 
-def logged(one: Session, *names: str, request: RunRequest = ASKED) -> None:
-    """Runs that have ended, as the keeper keeps them: in memory for their files, and as lines of the log."""
+def logged(one: Session, *names: str, request: RunRequest = ASKED, run_id: str | None = None) -> None:
+    """Runs that have ended, as the recorder stores them."""
     one.open()
     for name in names:
         asked = replace(request, occurrence=Occurrence(f"test_a.py::{name}"))
-        job = Job(asked, reference=name)
-        job.started = job.ended = 1_800_000_000.0
-        run = replace(RUN, run_id=f"run-{name}", inputs=asked.inputs)
-        one.keep(asked, run)
-        one.write(run_event(job, Ended(run, reference=name)))
+        run = replace(RUN, run_id=run_id or f"run-{name}", extra={"more": True}, inputs=asked.inputs)
+        ended = Ended(run, reference=name, started=1_800_000_000.0, ended=1_800_000_000.0)
+        one.write(run_event(asked, ended) | {"key": one.key(asked)})
 
 
 RUN = WorkflowRun(
@@ -267,7 +276,6 @@ RUN = WorkflowRun(
     result={"category": "é\u2028", "n": [1, 2.5, None]},
     has_result=True,
     error={"code": "odd"},
-    extra={"runId": 7, "more": True},
     status_code=422,
     started_at=datetime(2027, 1, 15, 8, 0, 0, 123000, UTC),
     elapsed=1.25,
@@ -278,87 +286,98 @@ RUN = WorkflowRun(
 )
 
 
-def kept(folder: Path, *names: str, request: RunRequest = ASKED) -> list[WorkflowRun | None]:
-    store = runs_of(folder, Redactor(), lambda name: f"id-of-{name}")
-    found = [store.find(replace(request, occurrence=Occurrence(f"test_a.py::{name}"))) for name in names]
+def kept(one: Session, *names: str, request: RunRequest = ASKED) -> list[WorkflowRun | None]:
+    assert one.folder is not None
+    runs = LoggedRuns(one.folder, keys())
+    found = [runs.find(replace(request, occurrence=Occurrence(f"test_a.py::{name}"))) for name in names]
     return [one.run if one is not None else None for one in found]
 
 
-def test_a_killed_session_has_every_run_that_it_has_logged(tmp_path: Path) -> None:
-    """Also those that were in no file yet, exactly as they would have been there."""
-    for name in ("whole", "killed"):
-        (tmp_path / name).mkdir()
-    whole, killed = session(tmp_path / "whole"), session(tmp_path / "killed")
-    for one in (whole, killed):
-        logged(one, "a", "b", "c")
-    while whole.is_behind:
-        whole.file_one()
-    killed.file_one()
-    for one in (whole, killed):
-        one.close()
-    assert killed.folder is not None
-    assert whole.folder is not None
-    assert kept(killed.folder, "a", "b", "c")[1:] == [None, None]
-    for _ in range(2):
-        catch_up(killed.folder, Redactor())
-    found = kept(killed.folder, "a", "b", "c")
-    assert found == kept(whole.folder, "a", "b", "c")
-    for name, run in zip("abc", found, strict=True):
-        assert run == replace(RUN, run_id="7", inputs=ASKED.inputs, first_source="live"), name
-    (files, others) = (sorted(folder.glob("runs/*/*.json")) for folder in (killed.folder, whole.folder))
-    assert [path.name for path in files] == [path.name for path in others]
+def run_ids(one: Session, *names: str) -> list[str | None]:
+    return [run.run_id if run is not None else None for run in kept(one, *names)]
 
 
-def test_what_a_log_has_is_a_session_s_run(tmp_path: Path) -> None:
-    """A session that was killed before its first file is the last one all the same."""
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_session_has_every_run_that_it_has_logged(tmp_path: Path, ends: bool) -> None:
+    """Exactly as it was, whether the session came to its end or was killed, and also while it runs."""
     one = session(tmp_path)
-    logged(one, "a")
-    one.close()
+    logged(one, "a", "b", "c")
+    if ends:
+        one.end(0.0)
+        one.close()
+    for name, run in zip("abc", kept(one, *"abc"), strict=True):
+        assert run == replace(
+            RUN, run_id=f"run-{name}", extra={"more": True}, inputs=ASKED.inputs, first_source="live"
+        ), name
+    assert kept(one, "d") == [None]
     session(tmp_path).open()
     assert Sessions(tmp_path).last_of(HERE, with_runs=True) == one.folder
 
 
-def test_a_session_that_still_runs_is_left_alone(tmp_path: Path) -> None:
-    """It writes its files itself; and one that has come to its end has all of them."""
-    running = session(tmp_path)
-    logged(running, "a")
-    assert running.folder is not None
-    catch_up(running.folder, Redactor())
-    assert kept(running.folder, "a") == [None]
-    running.end(0.0)
-    running.close()
-    catch_up(running.folder, Redactor())
-    assert kept(running.folder, "a") == [None]
+def test_the_last_of_several_runs_of_one_occurrence_counts(tmp_path: Path) -> None:
+    """A test that is run again is judged by its last execution."""
+    one = session(tmp_path)
+    logged(one, "a", run_id="old")
+    logged(one, "a", run_id="new")
+    assert run_ids(one, "a") == ["new"]
 
 
-def test_a_run_that_the_log_cannot_tell_of_goes_into_its_file_at_once(tmp_path: Path) -> None:
-    """By inputs that hold a credential, and are masked in the log, nobody would find the file again."""
+def test_a_run_is_found_by_inputs_that_hold_a_credential(tmp_path: Path) -> None:
+    """They are masked in the log, and another credential at their place makes no other request."""
     one = session(tmp_path)
     asked = RunRequest("triage", {"token": "CANARY-secret"})
-    one.open()
-    assert one.takes_at_once(ASKED)
-    assert not one.takes_at_once(asked)
     logged(one, "a", request=asked)
-    assert not one.is_behind
-    assert one.store is not None
-    assert one.store.find(replace(asked, occurrence=Occurrence("test_a.py::a"))) is not None
+    (run,) = kept(one, "a", request=asked)
+    assert run is not None
+    assert run.inputs == asked.inputs
+    assert one.folder is not None
+    assert b"CANARY" not in (one.folder / "events.jsonl").read_bytes()
 
 
-def test_what_is_behind_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is in no file yet is in memory, too: as much of it as the log has grown by."""
-    monkeypatch.setattr(sessions, "MOST_BEHIND", 1500)
-    one = session(tmp_path)
+def test_a_project_s_patterns_hide_no_run(tmp_path: Path) -> None:
+    """They are for values from outside: neither for the time of a run nor for the key by which it is found."""
+    redactor = Redactor(redact=Redact(keys=("key", "made", "ok"), patterns=(r"[0-9a-f]{4,}", "triage/"), paths=()))
+    one = Session(Sessions(tmp_path), redactor, keys(redactor), dict)
+    logged(one, "a", run_id="0123456789")
+    assert one.folder is not None
+    found = LoggedRuns(one.folder, keys(redactor)).find(replace(ASKED, occurrence=Occurrence("test_a.py::a")))
+    assert found is not None
+    assert (found.run.started_at, found.run.ok) == (RUN.started_at, False)
+    assert "0123456789" not in (one.folder / "events.jsonl").read_text("utf-8")
+
+
+def test_a_credential_that_becomes_known_later_is_masked(tmp_path: Path) -> None:
+    """The runs are found as before."""
+    redactor = Redactor()
+    one = Session(Sessions(tmp_path), redactor, keys(redactor), dict)
+    logged(one, "a", "b", run_id="run-CANARY-late")
+    redactor.add(Secret("run-CANARY-late"))
+    one.clean_again()
+    logged(one, "c")
+    assert one.folder is not None
+    assert b"CANARY" not in (one.folder / "events.jsonl").read_bytes()
+    assert None not in kept(one, "a", "b", "c")
+
+
+def test_a_session_of_the_format_before_is_refused_by_name(tmp_path: Path) -> None:
+    """Its runs are not all in its log: nothing of it is taken, and the message says what to do."""
+    one = session(tmp_path, storage=1)
     logged(one, "a")
-    assert (one.is_behind, one.is_far_behind) == (True, False)
-    logged(one, "b", "c")
-    assert one.is_far_behind
-    while one.is_behind:
-        one.file_one()
-    logged(one, "d")
-    assert not one.is_far_behind
+    message = (
+        f"session {one.id} was kept by an earlier version of pytest-wisebot, in another format: use that version to "
+        "judge or resume it, or make its runs anew with --wisebot-runs=live"
+    )
+    uses: list[Callable[[], object]] = [
+        lambda: Sessions(tmp_path).named(one.id),
+        lambda: Sessions(tmp_path).last_of(HERE),
+    ]
+    for use in uses:
+        with pytest.raises(ConfigurationError) as caught:
+            use()
+        assert str(caught.value) == message
 
 
-def test_a_torn_log_gives_what_is_whole(tmp_path: Path) -> None:
+def test_a_torn_log_gives_its_whole_lines(tmp_path: Path) -> None:
     """The last line of a killed session may be half a line."""
     one = session(tmp_path)
     logged(one, "a", "b")
@@ -366,5 +385,4 @@ def test_a_torn_log_gives_what_is_whole(tmp_path: Path) -> None:
     assert one.folder is not None
     log = one.folder / "events.jsonl"
     log.write_bytes(log.read_bytes()[:-20])
-    catch_up(one.folder, Redactor())
-    assert [run is not None for run in kept(one.folder, "a", "b")] == [True, False]
+    assert run_ids(one, "a", "b") == ["run-a", None]

@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_wisebot import ConnectionLost, NotRun, RecordingNotFound, WorkflowRun
 from pytest_wisebot.engine.engine import Engine
-from pytest_wisebot.engine.jobs import Job
-from pytest_wisebot.engine.values import Ended
 from pytest_wisebot.errors import Attempted
-from pytest_wisebot.event_log import read_events
-from pytest_wisebot.redaction import Redactor, Secret
-from pytest_wisebot.runs import SHARED, Occurrence, RunRequest, shared_occurrence
+from pytest_wisebot.event_log import Events, read_events
+from pytest_wisebot.redaction import Redactor
+from pytest_wisebot.runs import SHARED, Ended, Occurrence, RunRequest, shared_occurrence
 from pytest_wisebot.settings import Settings
-from pytest_wisebot.storage.input_diff import MOST_LINES, differences, nearness
+from pytest_wisebot.storage.input_diff import MOST_LINES, differences, input_diff
 from pytest_wisebot.storage.recorder import LIGHT, RunRecorder
-from pytest_wisebot.storage.session_log import Events
 from pytest_wisebot.storage.sessions import Session, Sessions
-from pytest_wisebot.storage.sources import Finder, Last, Live, Lookup, Record, Replay, Source, Verify
-from pytest_wisebot.storage.store import Store
+from pytest_wisebot.storage.sources import NOT_FOUND, Finder, Last, Live, Lookup, Record, Replay, Source, Verify
+from pytest_wisebot.storage.store import RequestKeys, Store
 
 if TYPE_CHECKING:
     from tests.unit.conftest import FakeClient
@@ -67,7 +63,7 @@ def test_each_gets_its_own(store: Store) -> None:
 def test_nobody_gets_what_another_test_will_ask_for(store: Store) -> None:
     """A test that is new gets nothing as long as each run belongs to a test that is there."""
     finder = Finder(store, "recording")
-    finder.expect(one.test for one in store.others(request("x")))
+    finder.expect(one.test for one in store.occurrences(request("x")))
     assert given(finder, request("test_new")) is None
     assert given(finder, request("test_a.py::test_one", call=2)) is None
 
@@ -98,7 +94,7 @@ def test_a_run_that_was_shared_serves_who_shares_no_more(store: Store) -> None:
 def test_who_shares_from_now_on_is_given_what_anybody_recorded(store: Store) -> None:
     """The other way round: a run of a test that is there, too."""
     finder = Finder(store, "recording")
-    finder.expect(one.test for one in store.others(request("x")))
+    finder.expect(one.test for one in store.occurrences(request("x")))
     shared = RunRequest("triage", {"n": 1}, share=True, occurrence=SHARED)
     assert given(finder, shared) == given(finder, shared) == "of test_a.py::test_old"
 
@@ -196,12 +192,12 @@ def test_a_recording_may_be_too_old(store: Store) -> None:
     """On the last day it still holds."""
     asked = request("test_a.py::test_one")
     for days, holds in ((30, True), (30.1, False)):
-        replay = Replay(Finder(store, "recording"), 30, now=lambda days=days: MADE + timedelta(days=days))  # type: ignore[misc]
+        replay = Replay(Finder(store, "recording"), store, 30, now=lambda days=days: MADE + timedelta(days=days))  # type: ignore[misc]
         if holds:
-            assert replay.recall(asked).ended
+            assert replay.lookup(asked).ended
         else:
             with pytest.raises(RecordingNotFound, match="is 30 days old, more than max-age-days = 30 allows"):
-                replay.recall(asked)
+                replay.lookup(asked)
 
 
 def test_what_is_there_needs_no_place_in_the_window(store: Store) -> None:
@@ -210,8 +206,8 @@ def test_what_is_there_needs_no_place_in_the_window(store: Store) -> None:
     for asked in requests:
         store.put(asked, run(f"run-{asked.inputs['n']}"))
     redactor = Redactor()
-    keeper = RunRecorder(Last(Finder(store, "last"), "s-1"), None, redactor)
-    engine = Engine(Settings(concurrency=1, max_runs=0), redactor, keeper=keeper)
+    recorder = RunRecorder(Last(Finder(store, "last"), "s-1"), None, redactor)
+    engine = Engine(Settings(concurrency=1, max_runs=0), redactor, recorder=recorder)
     try:
         pending = engine.submit_all([*requests, RunRequest("triage", {"n": "new"})])
         assert [one.wait(10).run_id for one in pending[:-1]] == [f"run-{n}" for n in range(100)]
@@ -230,19 +226,18 @@ class Slow(Live):
     is_light = False
 
     def __init__(self) -> None:
-        super().__init__()
         self.begun, self.may_end = threading.Event(), threading.Event()
 
-    def keep(self, request: RunRequest, run: WorkflowRun, recalled: Lookup, /) -> list[str]:
+    def store(self, request: RunRequest, run: WorkflowRun, found: Lookup, /) -> list[str]:
         self.begun.set()
         self.may_end.wait(10)
-        return super().keep(request, run, recalled)
+        return super().store(request, run, found)
 
 
 def test_a_run_is_on_disk_before_its_test_is_told(client: FakeClient) -> None:
     """Its place is free for the next one meanwhile; and the session's end waits for it."""
     source, redactor = Slow(), Redactor()
-    engine = Engine(Settings(concurrency=1), redactor, keeper=RunRecorder(source, None, redactor))
+    engine = Engine(Settings(concurrency=1), redactor, recorder=RunRecorder(source, None, redactor))
     first, second = engine.submit_all([RunRequest("a"), RunRequest("b")])
     client.wait_for("a")
     client.open("a")
@@ -260,30 +255,30 @@ def test_a_run_is_on_disk_before_its_test_is_told(client: FakeClient) -> None:
 class Full(Live):
     """Has no room."""
 
-    def keep(self, _request: RunRequest, _run: WorkflowRun, _recalled: Lookup, /) -> list[str]:
+    def store(self, _request: RunRequest, _run: WorkflowRun, _found: Lookup, /) -> list[str]:
         raise OSError(28, "No space left on device")
 
 
 def test_a_run_that_cannot_be_kept_is_told_all_the_same(client: FakeClient) -> None:
     """It was paid for; the end of the session says what is missing."""
     redactor = Redactor()
-    keeper = RunRecorder(Full(), None, redactor)
-    engine = Engine(Settings(), redactor, keeper=keeper)
+    recorder = RunRecorder(Full(), None, redactor)
+    engine = Engine(Settings(), redactor, recorder=recorder)
     client.gates = {}
     pending = engine.submit(RunRequest("a"))
     client.wait_for("a")
     client.open("a")
     assert pending.wait(10).ok
     engine.close()
-    assert keeper.problems == {"[Errno 28] No space left on device": 1}
+    assert recorder.problems == {"[Errno 28] No space left on device": 1}
 
 
 def test_what_drifted_is_told_with_its_recording(store: Store) -> None:
     """The comparer's lines, below the file and when it was made; nothing where nothing differs."""
     asked = request("test_a.py::test_one")
     for lines in ([], ["result: other"]):
-        verify = Verify(Finder(store, "recording"), lambda expected, came, lines=lines: lines)  # type: ignore[misc]
-        drift = verify.keep(asked, run("new"), verify.recall(asked))
+        verify = Verify(Finder(store, "recording"), store, lambda expected, came, lines=lines: lines)  # type: ignore[misc]
+        drift = verify.store(asked, run("new"), verify.lookup(asked))
         about = f"recording: recordings/triage/{store.paths()[0].name}, of 2026-11-20 00:00:00 UTC"
         assert drift == ([about, *lines] if lines else [])
 
@@ -300,96 +295,79 @@ def test_inputs_are_compared_by_path() -> None:
         "gone: recorded null, asked nothing",
     ]
     assert differences(recorded, recorded) == []
-    assert nearness(recorded, recorded) == 0.0
-    assert nearness({}, {}) == 0.0
-    assert nearness({"a": 1}, {"a": 2}) < nearness({"a": 1}, {"b": 1}) == 1.0
+    assert input_diff(recorded, recorded) == 0.0
+    assert input_diff({}, {}) == 0.0
+    assert input_diff({"a": 1}, {"a": 2}) < input_diff({"a": 1}, {"b": 1}) == 1.0
     many = differences({}, {f"k{n:02}": n for n in range(50)})
     assert len(many) == MOST_LINES + 1
     assert many[-1] == "and 30 more"
 
 
-# --- the log at once, and files when there is time
+# --- one line of the log, or the thread
 
 
 @pytest.fixture
 def session(tmp_path: Path) -> Iterator[Session]:
-    one = Session(Sessions(tmp_path), Redactor(), lambda name: name, dict)
+    redactor = Redactor()
+    one = Session(Sessions(tmp_path), redactor, RequestKeys(redactor), dict)
     yield one
     one.close()
 
 
-def keeper_of(source: Source, session: Session) -> RunRecorder:
+def recorder_of(source: Source, session: Session) -> RunRecorder:
     events = Events(Redactor())
-    events.tell(session.take)
+    events.add_sink(session.write_line)
     return RunRecorder(source, session, Redactor(), events=events)
 
 
-def ended_job(received: int = 0, inputs: Mapping[str, Any] = MappingProxyType({"n": 1})) -> tuple[Job, Ended]:
-    job = Job(RunRequest("triage", dict(inputs), occurrence=Occurrence("test")), reference="r1")
-    job.flight.received = received
-    return job, Ended(run("run-1"), reference="r1")
+ASKED = RunRequest("triage", {"n": 1}, occurrence=Occurrence("test"))
 
 
-def test_a_run_is_kept_by_one_line_of_the_log(session: Session) -> None:
-    """Within the loop that asks; its file is written when nothing else has been for a moment."""
+def test_a_run_is_stored_by_one_line_of_the_log(session: Session) -> None:
+    """Within the loop that asks, and nowhere else."""
     session.open()
-    keeper = keeper_of(Live(session), session)
-    job, ended = ended_job()
-    assert keeper.keep_at_once(job, ended) == ended
+    recorder = recorder_of(Live(), session)
+    ended = Ended(run("run-1"), reference="r1")
+    assert recorder.is_light(ended, LIGHT)
+    assert recorder.store(ASKED, ended) == ended
     assert session.folder is not None
     events = list(read_events(session.folder / "events.jsonl"))
     assert [(event["event"], event.get("run")) for event in events] == [("session", None), ("run", "r1")]
-    ends_at = time.monotonic() + 30
-    while not list(session.folder.glob("runs/triage/webhook-*.json")) and time.monotonic() < ends_at:
-        time.sleep(0.01)
-    assert not session.is_behind
-    keeper.close()
+    assert [path.name for path in session.folder.iterdir()] == ["events.jsonl"]
+    recorder.close()
 
 
-@pytest.mark.parametrize("why", ["large", "first", "masked", "recorded"])
-def test_what_takes_longer_than_a_line_is_left_to_the_thread(session: Session, store: Store, why: str) -> None:
-    """A large answer, the session's own folder, a file that the log could not tell, and recordings."""
+@pytest.mark.parametrize("why", ["large", "first", "kept", "recorded"])
+def test_work_beyond_one_line_is_left_to_the_thread(session: Session, store: Store, why: str) -> None:
+    """A large answer, the session's own folder, a kept run, and recordings."""
     if why != "first":
         session.open()
-    source = Record(store, session) if why == "recorded" else Live(session)
-    session._redactor.add(Secret("CANARY-input"))
-    job, ended = ended_job(
-        received=LIGHT + 1 if why == "large" else LIGHT, inputs={"n": "CANARY-input" if why == "masked" else 1}
-    )
-    keeper = keeper_of(source, session)
-    assert keeper.keep_at_once(job, ended) is None
-    kept: Future[Ended] = Future()
-    keeper.keep(job, ended, lambda told: told(), kept.set_result)
-    assert kept.result(10).outcome == ended.outcome
-    keeper.close()
-    assert session.store is not None
-    assert session.store.find(job.request) is not None
-
-
-def test_nothing_is_left_to_write_once_it_has_finished(session: Session) -> None:
-    """However much has just ended."""
-    session.open()
-    keeper = keeper_of(Live(session), session)
-    for number in range(50):
-        job, ended = ended_job(inputs={"n": number})
-        assert keeper.keep_at_once(job, ended) is not None
-    keeper.finish()
+    source = Record(store, session) if why == "recorded" else Live()
+    outcome = replace(run("run-1"), source="last") if why == "kept" else run("run-1")
+    ended = Ended(outcome, reference="r1")
+    recorder = recorder_of(source, session)
+    assert not recorder.is_light(ended, LIGHT + 1 if why == "large" else LIGHT)
+    stored: Future[Ended] = Future()
+    recorder.store_soon(ASKED, ended, NOT_FOUND, lambda call: call(), stored.set_result)
+    assert stored.result(10).outcome == outcome
+    recorder.close()
     assert session.folder is not None
-    assert len(list(session.folder.glob("runs/triage/*.json"))) == 50
-    keeper.close()
+    assert [event.get("run") for event in read_events(session.folder / "events.jsonl")] == [None, "r1"]
+    assert (why == "recorded") == (store.find(ASKED) is not None)
 
 
-def test_an_error_is_noted_before_its_test_is_told(session: Session) -> None:
-    """At once, but for one after which something may have run, where the session's folder must be made for it first."""
-    keeper = keeper_of(Live(session), session)
-    job, _ = ended_job()
+def test_an_error_is_noted_before_its_test_sees_it(session: Session) -> None:
+    """At once; but the session's folder must be made first for an error after which something may have run."""
+    recorder = recorder_of(Live(), session)
     stopped = Ended(NotRun("the budget is spent"), reference="r1")
     lost = Ended(ConnectionLost("the connection ended", Attempted("triage", "webhook", "a host")), reference="r2")
-    assert keeper.keep_at_once(job, stopped) == stopped
-    assert keeper.keep_at_once(job, lost) is None
+    assert recorder.is_light(stopped, 0)
+    assert recorder.store(ASKED, stopped) == stopped
+    assert not recorder.is_light(lost, 0)
     session.open()
-    assert keeper.keep_at_once(job, lost) == lost
+    assert recorder.is_light(lost, 0)
+    assert recorder.store(ASKED, lost) == lost
     assert session.folder is not None
     events = list(read_events(session.folder / "events.jsonl"))
     assert [event.get("run") for event in events] == [None, "r1", "r2"]
-    keeper.close()
+    recorder.close()

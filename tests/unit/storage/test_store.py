@@ -7,7 +7,6 @@ import random
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,7 +19,7 @@ from hypothesis import strategies as st
 from pytest_wisebot import Api, ConfigurationError, WorkflowRun, files
 from pytest_wisebot.redaction import Redact, Redactor, Secret
 from pytest_wisebot.runs import SHARED, Occurrence, RunRequest
-from pytest_wisebot.storage.store import MOST_OCCURRENCES, Store
+from pytest_wisebot.storage.store import Store
 
 CANARY = "CANARY-secret-of-triage"
 MADE = datetime(2026, 11, 20, 8, 30, 0, 123000, UTC)
@@ -160,7 +159,6 @@ def test_recorded_anew_unchanged_only_the_last_lines_differ(store: Store, folder
     random.Random(1).shuffle(requests)
     for asked in requests:
         again.put(asked, run(asked, run_id="another", started_at=MADE + timedelta(days=1), elapsed=2.0), "s-2")
-    again.tidy()
     after = text(folder)
     assert before != after
     assert before.partition('  "about"')[0] == after.partition('  "about"')[0]
@@ -199,33 +197,43 @@ def test_occurrences_of_one_request_are_apart(store: Store, occurrences: list[Oc
     assert len(again.paths()) == 1
 
 
-def test_many_equal_requests_spill_into_numbered_files(store: Store, folder: Path) -> None:
-    """Two thousand in random order: bounded files, all in order once tidied, each found, and nothing left over."""
-    requests = [request(f"test_it.py::test[{n:04}]") for n in range(2_000)]
+def test_many_equal_requests_stay_in_order(store: Store, folder: Path) -> None:
+    """Hundreds in random order: one file, at any time in the order of the tests, and each run is found."""
+    requests = [request(f"test_it.py::test[{n:04}]") for n in range(300)]
     arriving = random.Random(7).sample(requests, len(requests))
-    for asked in arriving:
+    for number, asked in enumerate(arriving):
         store.put(asked, run(asked, run_id=asked.occurrence.test))
-    store.tidy()
-    names = sorted((path.name for path in folder.glob("*/*")), key=lambda name: (len(name), name))
-    assert len(names) == 2_000 / MOST_OCCURRENCES
-    assert names[0].count(".") == 1
-    assert names[1].endswith(".2.json")
-    tests = [
-        one["test"]
-        for name in names
-        for one in json.loads((folder / "triage" / name).read_text("utf-8"))["occurrences"]
-    ]
-    assert tests == [asked.occurrence.test for asked in requests]
+        if number % 100 == 99:
+            tests = [one["test"] for one in json.loads(text(folder))["occurrences"]]
+            assert tests == sorted(tests)
     again = anew(store)
     assert all((found := again.find(asked)) and found.run.run_id == asked.occurrence.test for asked in arriving)
 
 
-def test_large_answers_do_not_share_a_file(store: Store, folder: Path) -> None:
-    """Each run costs what it is worth: a file that has become large takes no more."""
-    for number in range(6):
-        asked = request(f"test_it.py::test[{number}]")
-        store.put(asked, run(asked, result="x" * 50_000))
-    assert len(list(folder.glob("*/*.json"))) == 3
+def spill(folder: Path, *, stale: bool = False) -> tuple[list[RunRequest], Path]:
+    """Three recordings of one request in two files, as earlier versions left many; or one of them in both."""
+    requests = [request(f"test_it.py::test[{n}]") for n in range(3)]
+    one, other = Store(folder, Redactor()), Store(folder.parent / "other", Redactor())
+    for asked in requests[:2]:
+        one.put(asked, run(asked, run_id=asked.occurrence.test))
+    for asked in requests[1 if stale else 2 :]:
+        path, _ = other.put(asked, run(asked, run_id="stale" if asked is requests[1] else asked.occurrence.test))
+    (main,) = folder.glob("*/*.json")
+    return requests, path.rename(main.with_suffix(".2.json"))
+
+
+@pytest.mark.parametrize("stale", [False, True])
+def test_numbered_files_of_an_earlier_version_are_read(folder: Path, stale: bool) -> None:
+    """The first file decides; the next recording joins them."""
+    requests, numbered = spill(folder, stale=stale)
+    store = Store(folder, Redactor())
+    found = [store.find(asked) for asked in requests]
+    assert [one.run.run_id for one in found if one] == [asked.occurrence.test for asked in requests]
+    assert store.occurrences(requests[0]) == [asked.occurrence for asked in requests]
+    store.put(requests[0], run(requests[0], run_id="new"))
+    assert not numbered.exists()
+    found = [anew(store).find(asked) for asked in requests]
+    assert [one.run.run_id for one in found if one] == ["new", *(asked.occurrence.test for asked in requests[1:])]
 
 
 def test_no_credential_is_written(store: Store, folder: Path) -> None:
@@ -236,7 +244,7 @@ def test_no_credential_is_written(store: Store, folder: Path) -> None:
     assert "CANARY" not in str(path.relative_to(folder))
     assert "CANARY" not in path.read_text("utf-8")
     other = Store(folder, Redactor([Secret("CANARY-secret-of-another")]))
-    assert other.place(request(inputs={"token": "CANARY-secret-of-another"})) == store.place(
+    assert other.key(request(inputs={"token": "CANARY-secret-of-another"})) == store.key(
         request(inputs={"token": CANARY})
     )
 
@@ -323,14 +331,17 @@ TOUCHED = "it was not touched: mend it, or remove it and make its runs anew"
         (lambda data: data["about"].clear(), f'has 1 "occurrences" and 0 lines "about" them; {TOUCHED}'),
         (
             lambda data: data["occurrences"][0].update(envelope={"ok": "yes"}),
-            f'occurrence 1 is no envelope: an object with a boolean "ok"; {TOUCHED}',
+            f'occurrence 1 has no valid envelope: an object with a boolean "ok"; {TOUCHED}',
         ),
         (
             lambda data: data["occurrences"][0].update(envelope=[]),
-            f'occurrence 1 is no envelope: an object with a boolean "ok"; {TOUCHED}',
+            f'occurrence 1 has no valid envelope: an object with a boolean "ok"; {TOUCHED}',
         ),
-        (lambda data: data["occurrences"].__setitem__(0, 3), f"occurrence 1 is no object; {TOUCHED}"),
-        (lambda data: data["occurrences"][0].update(call="1"), f"occurrence 1 is of nobody; {TOUCHED}"),
+        (lambda data: data["occurrences"].__setitem__(0, 3), f"occurrence 1 is not an object; {TOUCHED}"),
+        (
+            lambda data: data["occurrences"][0].update(call="1"),
+            f"occurrence 1 does not name a test or fixture; {TOUCHED}",
+        ),
         (
             lambda data: data["about"][0].update(started_at="today"),
             f'line 1 "about" has no "started_at" that is a time with its zone; {TOUCHED}',
@@ -363,7 +374,7 @@ def test_a_torn_file_is_named_and_stays(store: Store, folder: Path) -> None:
     path, _ = store.put(asked, run(asked))
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(
-        ConfigurationError, match=rf"^recordings/triage/{path.name}: is no whole JSON \(.+\); it was not"
+        ConfigurationError, match=rf"^recordings/triage/{path.name}: is not valid JSON \(.+\); it was not"
     ):
         anew(store).find(asked)
     assert len(path.read_bytes()) == 100
@@ -422,15 +433,13 @@ def test_a_killed_writer_leaves_whole_files(folder: Path) -> None:
 
 
 def test_two_sessions_that_take_turns_lose_nothing(folder: Path) -> None:
-    """Each writes into the file that the other has left, and begins no file that is there already."""
+    """Each writes into the file that the other has left."""
     stores = [Store(folder, Redactor()), Store(folder, Redactor())]
-    asked = [request(f"test_it.py::test[{n:03}]") for n in range(2 * MOST_OCCURRENCES + 20)]
+    asked = [request(f"test_it.py::test[{n:03}]") for n in range(120)]
     for number, one in enumerate(asked):
         stores[number // 7 % 2].put(one, run(one, run_id=one.occurrence.test))
     stores[0].remove(folder / "triage" / text_file(folder), {asked[0].occurrence})
     stores[1].put(asked[-1], run(asked[-1], run_id="again"))
-    for store in stores:
-        store.tidy()
     kept = Store(folder, Redactor())
     found = {one.occurrence: found.run.run_id for one in asked if (found := kept.find(one))}
     expected = {one.occurrence: one.occurrence.test for one in asked[1:-1]}
@@ -454,7 +463,6 @@ WRITES_ITS_OWN = """
     for number in range(150):
         asked = RunRequest("triage", {"n": number % 2}, occurrence=Occurrence(f"{sys.argv[2]}[{number}]"))
         store.put(asked, WorkflowRun(ok=True, workflow="triage"))
-    store.tidy()
 """
 
 
@@ -464,7 +472,7 @@ def test_two_sessions_at_once_lose_nothing(folder: Path) -> None:
         subprocess.Popen([sys.executable, "-c", textwrap.dedent(WRITES_ITS_OWN), str(folder), name]) for name in "ab"
     ]
     assert [process.wait(60) for process in processes] == [0, 0]
-    kept = [occurrence.test for _, occurrence, _ in Store(folder, Redactor()).everything()]
+    kept = [occurrence.test for _, occurrence in Store(folder, Redactor()).everything()]
     assert sorted(kept) == sorted(f"{name}[{number}]" for name in "ab" for number in range(150))
 
 
@@ -476,38 +484,6 @@ def test_a_session_that_was_stopped_holds_nobody_up_for_ever(folder: Path, monke
     with files.folder_lock(folder / "triage"):
         store.put(asked, run(asked))
     assert store.find(asked)
-
-
-@pytest.mark.parametrize("writes", range(1, 4))
-def test_a_killed_clean_up_brings_no_old_run_back(folder: Path, monkeypatch: pytest.MonkeyPatch, writes: int) -> None:
-    """Wherever `Store.tidy` was killed, each run that a later session records takes the place of the old one."""
-    asked = [request(f"test_it.py::test[{n:03}]") for n in range(2 * MOST_OCCURRENCES + 20)]
-    store = Store(folder, Redactor())
-    for one in reversed(asked):
-        store.put(one, run(one, run_id="old"))
-    with monkeypatch.context() as patch:
-        patch.setattr("pytest_wisebot.storage.store.write_whole", dies_after(writes))
-        with pytest.raises(KeyboardInterrupt):
-            store.tidy()
-    store = Store(folder, Redactor())
-    for one in asked:
-        store.put(one, run(one, run_id="new"))
-    store.tidy()
-    store = Store(folder, Redactor())
-    assert {found.run.run_id for one in asked if (found := store.find(one))} == {"new"}
-    assert len(list(store.everything())) == len(asked)
-
-
-def dies_after(writes: int) -> Callable[[str, bytes], None]:
-    """Writes files whole, and so many of them."""
-    left = iter(range(writes))
-
-    def write(path: str, data: bytes) -> None:
-        if next(left, None) is None:
-            raise KeyboardInterrupt
-        files.write_whole(path, data)
-
-    return write
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_wisebot import Api, ConfigurationError, ConnectionFailed, InfrastructureError, WisebotError, WorkflowRun
-from pytest_wisebot.engine.values import Ended
 from pytest_wisebot.errors import NOBODY, Answer, Attempted
 from pytest_wisebot.redaction import Redact, Secret
-from pytest_wisebot.runs import MAX_DEPTH, Occurrence, RunRequest
+from pytest_wisebot.runs import MAX_DEPTH, Ended, Occurrence, RunRequest
 from pytest_wisebot.settings import Credential, Settings, Snapshots, Workflow
 from pytest_wisebot.workers import protocol
+from pytest_wisebot.workers.server import encoded
 
 LONE = ["\ud800", "\udfff"]
 
@@ -141,15 +141,15 @@ def tree(root: type[WisebotError] = WisebotError) -> Iterator[type[WisebotError]
 
 
 def arrived(message: Mapping[str, Any]) -> Any:
-    """The message as whoever reads its line has it."""
-    line = protocol.line(message)
+    """The message at the other end of a channel."""
+    line = encoded(message)
     assert line.isascii()
     assert line.index(b"\n") == len(line) - 1
     return json.loads(line)
 
 
 def come_home(ended: Ended) -> Ended:
-    return protocol.ended_from_dict(arrived({"ended": 7, **protocol.ended_to_dict(ended)}))
+    return Ended.from_dict(arrived(ended.to_dict()))
 
 
 @given(request=REQUESTS)
@@ -193,7 +193,7 @@ def test_errors_arrive_as_they_were(
 def test_an_error_of_a_class_that_is_not_known_there_keeps_its_words() -> None:
     """A project's own hook may raise what only the controller has loaded."""
     data = {"error": {"class": "VaultIsSealed", "message": "no credential today"}, "lag": 0.0}
-    there = protocol.ended_from_dict(data).outcome
+    there = Ended.from_dict(data).outcome
     assert type(there) is WisebotError
     assert str(there) == "no credential today"
 

@@ -38,8 +38,7 @@ from pytest_wisebot.workers import remote_engine as remotes
 from pytest_wisebot.workers import server as doors
 from pytest_wisebot.workers.remote_engine import RemoteEngine
 from pytest_wisebot.workers.rpc import serve
-from pytest_wisebot.workers.secret_broadcast import SecretBroadcast
-from pytest_wisebot.workers.server import HOST, WorkerConnection, WorkerServer
+from pytest_wisebot.workers.server import HOST, Channel, SecretBroadcast, WorkerServer, encoded
 
 if TYPE_CHECKING:
     from tests.unit.conftest import FakeClient
@@ -54,7 +53,7 @@ class Controller:
     """The side that owns the engine: a host behind a door."""
 
     def __init__(self) -> None:
-        self.door = WorkerServer(self._enter)
+        self.door = WorkerServer(self._serve)
         self.made = Engine(Settings(concurrency=2), Redactor())
         self.problem: WisebotError | None = None
         self.masked: list[str] = []
@@ -73,8 +72,11 @@ class Controller:
     def collect(self, census: CollectedTests) -> None:
         self.tests.append(census)
 
-    def described(self, *, collected: bool) -> dict[str, Any]:
-        self.collected.append(collected)
+    def ahead(self, runs: list[Ahead], confirmations: int) -> None:
+        with suppress(WisebotError):
+            self.engine.ahead(runs, confirmations=confirmations)
+
+    def described(self) -> dict[str, Any]:
         if self.problem is not None:
             raise self.problem
         return SESSION
@@ -82,7 +84,9 @@ class Controller:
     def mask(self, secret: Secret) -> None:
         self.masked.append(secret.reveal())
 
-    def worker(self, name: str = "gw0", *, collected: bool = False, mask: Masked | None = None) -> RemoteEngine:
+    def worker(
+        self, name: str = "gw0", *, collected: bool = False, mask: Callable[[Secret], None] = lambda _: None
+    ) -> RemoteEngine:
         """A worker that has come in."""
         one = RemoteEngine((HOST, self.door.port), self.door.key, name, collected=collected, mask=mask)
         self._rooms.callback(one.close)
@@ -101,9 +105,10 @@ class Controller:
         self._rooms.close()
         self.made.close()
 
-    def _enter(self, visitor: WorkerConnection) -> None:
+    def _serve(self, channel: Channel, collected: bool) -> None:
+        self.collected.append(collected)
         try:
-            serve(self, visitor)
+            serve(self, channel)
         finally:
             self._left.put(None)
 
@@ -136,7 +141,7 @@ class Stranger:
         self._socket.close()
 
     def say(self, message: dict[str, Any] | bytes) -> None:
-        self._socket.sendall(message if isinstance(message, bytes) else protocol.line(message))
+        self._socket.sendall(message if isinstance(message, bytes) else encoded(message))
 
     def hears(self) -> Any:
         """The next message; None when the other side has hung up."""
@@ -147,7 +152,7 @@ class Stranger:
         return json.loads(line) if line else None
 
     def submit(self, number: int, request: RunRequest) -> None:
-        self.say({"do": "submit", "id": number, "request": protocol.request_to_dict(request), "key": ""})
+        self.say({"call": "submit", "number": number, "request": protocol.request_to_dict(request), "key": ""})
 
     def vanish(self) -> None:
         """What the kernel does for a process that was killed."""
@@ -352,7 +357,7 @@ def test_a_run_of_a_test_that_is_over_is_not_begun(controller: Controller, clien
     assert controller.made.status().waiting == 0
 
 
-def test_a_worker_learns_of_the_session(controller: Controller) -> None:
+def test_a_worker_gets_the_session(controller: Controller) -> None:
     """And the controller learns whether it came while it collected."""
     assert controller.worker(collected=True).describe() == SESSION
     assert controller.worker("gw1").describe() == SESSION
@@ -382,7 +387,7 @@ def test_a_worker_that_does_not_listen_holds_nobody_up(controller: Controller, c
     assert worker.submit(RunRequest("a")).wait(LIMIT).ok
     assert worker.submit(RunRequest("large")).wait(LIMIT).ok
     assert deaf.hears() == {"welcome": "pytest-wisebot"}
-    numbers = [deaf.hears()["ended"] for _ in range(8)]
+    numbers = [deaf.hears()["number"] for _ in range(8)]
     assert sorted(numbers) == list(range(8))
 
 
@@ -406,13 +411,13 @@ def test_what_a_worker_that_has_gone_had_not_sent_is_not_sent(
     gone.say({"key": controller.door.key, "collected": False})
     assert gone.hears() == {"welcome": "pytest-wisebot"}
     gone.submit(1, RunRequest("flying"))
-    gone.say({"do": "awaited", "id": 1})
+    gone.say({"call": "awaited", "number": 1})
     client.wait_for("flying")
     other = controller.worker("gw1")
     flying = other.submit(RunRequest("other's"))
     client.wait_for("flying", "other's")
     gone.submit(2, RunRequest("queued"))
-    gone.say({"do": "describe"})
+    gone.say({"call": "describe"})
     assert gone.hears() == {"session": SESSION}
     late = other.submit(RunRequest("late"))
     goes(gone)
@@ -453,7 +458,7 @@ def test_a_worker_that_has_left_starts_nothing_more(controller: Controller, clie
     with pytest.raises(Cancelled, match=r"^the session has ended$"):
         worker.describe()
     worker.forget("a")
-    worker.give_up_all()
+    worker.cancel_all()
     worker.close()
 
 
@@ -520,7 +525,7 @@ def test_every_door_has_a_key_of_its_own() -> None:
     """Long enough that nobody guesses it."""
     keys = set()
     for _ in range(3):
-        door = WorkerServer(lambda visitor: None)
+        door = WorkerServer(lambda channel, collected: None)
         keys.add(door.key)
         door.close()
     assert len(keys) == 3
@@ -595,7 +600,7 @@ def test_a_worker_that_dies_in_the_middle_of_a_line_makes_no_noise(controller: C
     stranger = controller.stranger()
     stranger.say({"key": controller.door.key, "collected": False})
     assert stranger.hears() == {"welcome": doors.WELCOME}
-    stranger.say(b'{"do": "sub')
+    stranger.say(b'{"call": "sub')
     stranger.vanish()
     controller.await_leaving()
     client.open("a")
@@ -625,3 +630,38 @@ def test_being_told_twice_does_not_end_a_worker(controller: Controller, client: 
     assert worker.describe() == worker.describe() == SESSION
     client.open("a")
     assert worker.submit(RunRequest("a")).wait(LIMIT).ok
+
+
+def patched_as_by_pytest_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ``--disable-socket`` and ``--allow-hosts`` do while a test runs."""
+
+    class Guarded(socket.socket):
+        def __new__(cls, *args: object, **kwargs: object) -> Guarded:
+            raise RuntimeError("A test tried to use socket.socket.")
+
+    def refuse(*_: object) -> None:
+        raise RuntimeError("A test tried to use socket.socket.connect().")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "socket", Guarded)
+
+
+def test_a_worker_under_disable_socket_reaches_the_controller(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test itself connects to nothing: the controller, which sends the requests, is another process."""
+    with socket.create_server((HOST, 0)) as listener, monkeypatch.context() as patch:
+        patched_as_by_pytest_socket(patch)
+        with pytest.raises(RuntimeError):
+            socket.create_connection((HOST, 1))
+        remotes._connect(listener.getsockname()).close()
+
+
+def test_a_description_that_does_not_come_is_not_waited_for(
+    controller: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No wait is without a deadline."""
+    monkeypatch.setattr(remotes, "DESCRIBE_SECONDS", 0.05)
+    may_end = threading.Event()
+    monkeypatch.setattr(controller, "described", lambda: may_end.wait(LIMIT) and SESSION)
+    with pytest.raises(ConfigurationError, match=r"^the xdist controller has not described the session"):
+        controller.worker().describe()
+    may_end.set()
