@@ -302,7 +302,7 @@ class Runner:
         job = self._queued.pop(ticket)
         job.begun_at = self._loop.time()
         job.started = time.time()
-        job.flight.turns = _Turns(self, job)
+        job.flight.gate = _Turns(self, job)
         job.task = self._loop.create_task(self._outcome_of(job))
         self._begun[job] = None
         job.task.add_done_callback(partial(self._done, job))
@@ -317,7 +317,7 @@ class Runner:
         if job.target is not None and outcome is not None:
             outcome = self._circuit.judge(job.target, outcome)
         self._settle(job, outcome if outcome is not None else _given_up(job), given_up=outcome is None)
-        job.flight.turns, job.task = NoGate(), None  # no ring of references: its result goes when its test lets go
+        job.flight.gate, job.task = NoGate(), None  # no ring of references: its result goes when its test lets go
         self._pump()
 
     async def _outcome_of(self, job: Job) -> Outcome:
@@ -478,6 +478,6 @@ def _given_up(job: Job) -> WisebotError:
         return flight.failure
     if not flight.sent:
         return Cancelled(f'the run of workflow "{request.workflow}" was given up before it was sent')
-    asked = flight.asked or Attempted(request.workflow, str(request.api), "its host")
+    asked = flight.attempted or Attempted(request.workflow, str(request.api), "its host")
     asked = replace(asked, attempts=flight.attempts, trace=flight.trace)
     return ConnectionLost("the run was given up after it had been sent", asked)
