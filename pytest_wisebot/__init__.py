@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     )
     from .plugin.trigger import TriggerWorkflow
     from .runs import Api, WorkflowRun
-    from .settings.values import Settings
+    from .settings.settings import Settings
     from .snapshots.assertion import WorkflowSnapshot
 
 __version__ = "0.1.0"
@@ -49,7 +49,7 @@ _HOMES = {
     ".engine.pending": "PendingRun",
     ".plugin.trigger": "TriggerWorkflow",
     ".runs": "Api WorkflowRun",
-    ".settings.values": "Settings",
+    ".settings.settings": "Settings",
     ".snapshots.assertion": "WorkflowSnapshot",
 }
 """The modules of the public names; all others are errors."""

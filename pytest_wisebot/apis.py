@@ -14,8 +14,9 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from .errors import ConfigurationError
+from .redaction import Secret
 from .runs import TEST_HEADER, Api, RunRequest
-from .settings import Credential, Secret, Settings, Workflow
+from .settings import Credential, Settings, Workflow
 from .settings.checks import checked_id as checked
 from .text import readable_json
 

@@ -57,7 +57,7 @@ def test_the_emulators_names() -> None:
 
 
 def test_the_schema_that_ships_is_current() -> None:
-    """``wisebot.schema.json`` is what the model says; `python -m pytest_wisebot.settings` writes it anew."""
+    """``wisebot.schema.json`` is made from the table; `python -m pytest_wisebot.settings.schema` prints it anew."""
     shipped = json.loads((PACKAGE / "wisebot.schema.json").read_text("utf-8"))
     assert shipped == json_schema()
 

@@ -31,9 +31,9 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "event_log": ({"errors", "runs", "redaction"}, set()),
     "gate_config": (set(), set()),
     "redaction": (set(), set()),
-    "settings": ({"errors", "runs", "gate_config", "redaction"}, {"pydantic"}),
+    "settings": ({"errors", "runs", "gate_config", "redaction"}, set()),
     "envelope": ({"errors", "runs"}, {"pydantic"}),
-    "apis": ({"errors", "runs", "settings"}, set()),
+    "apis": ({"errors", "runs", "redaction", "settings"}, set()),
     "client": ({"errors", "exhaustion", "runs", "settings", "redaction", "envelope", "apis"}, {"httpx"}),
     "assertions": ({"errors", "runs"}, {"pydantic"}),
     "engine": (
@@ -55,6 +55,8 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
 ENTRY_CHAIN = [
     "__init__",
     "outcomes",
+    "settings/__init__",
+    "settings/fields",
     "plugin/__init__",
     "plugin/options",
     "plugin/hookspecs",

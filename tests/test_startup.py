@@ -36,8 +36,8 @@ def test_a_public_name_loads_its_own_room_only(name: str, home: str) -> None:
 
 def test_without_a_file_settings_load_nothing_heavy() -> None:
     """A project that compares snapshots, and has no ``wisebot.toml``, does not wait for what would check one."""
-    given = "CliOptions(), start=path, root=path, cwd=path, variables={}"
-    made = f"from pathlib import Path; path = Path('/'); from pytest_wisebot.settings import *; resolve({given})"
+    given = "{}, start=path, root=path, cwd=path, variables={}"
+    made = f"from pathlib import Path; path = Path('/'); from pytest_wisebot.settings import resolve; resolve({given})"
     assert not HEAVY & modules_after(made)
 
 

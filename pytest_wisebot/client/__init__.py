@@ -1,4 +1,4 @@
-"""Runs one workflow over HTTP: deadline and retries (`client`), bytes (`exchange`), and what they say (`verdict`)."""
+"""Runs one workflow over HTTP: deadline and retries (`client`), bytes (`exchange`), and their meaning (`response`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One run's way through its attempts: whom it asks, how far it is, and who says when it may go on."""
+"""The attempts of one run: its target, its state, and the gate that admits each attempt."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ..runs import Api
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Whom a run asks, and as whom.
+    """The target of a run: API, host, workflow and credential.
 
     Attributes:
         host: the origin.
         workflow: the workflow's id.
         credential: what an error calls the credential.
-        secret: the credential itself, closed: by it two are told apart that are called the same.
+        secret: the credential itself, hidden; it distinguishes two credentials of the same name.
     """
 
     api: Api
@@ -32,7 +32,7 @@ class Target:
 
 
 class AttemptGate(Protocol):
-    """Who says when a run may make its attempts: the engine, for which each is one of many."""
+    """Decides when a run may make its attempts. The engine has one, since each run is one of many."""
 
     def begin(self, target: Target) -> None:
         """The first attempt is about to be made. Raises `NotRun` when it must not be."""
@@ -47,32 +47,32 @@ class AttemptGate(Protocol):
         ...
 
     async def again(self, seconds: float) -> None:
-        """Returns when the next attempt may be made, after so many seconds at least. Raises `NotRun`."""
+        """Returns when the next attempt may be made, after that many seconds at least. Raises `NotRun`."""
         ...
 
 
 class NoGate:
-    """The turns of a run that is alone: all of them at once."""
+    """The gate of a run that is alone: always open."""
 
     def begin(self, target: Target) -> None:
-        """It may."""
+        """Always allowed."""
 
     def sent(self) -> None:
-        """Nobody counts."""
+        """Not counted."""
 
     def failed(self, error: InfrastructureError) -> None:
-        """Nobody minds."""
+        """Not recorded."""
 
     async def again(self, seconds: float) -> None:
-        """Waits as long as the client asks."""
+        """Waits for that many seconds."""
         await asyncio.sleep(seconds)
 
 
 @dataclass(slots=True)
 class AttemptState:
-    """How far a run has come: what its result says of itself, and whether giving up now leaves the outcome unknown."""
+    """The progress of a run: attempts, times, and whether to give up now leaves the outcome unknown."""
 
-    turns: AttemptGate = field(default_factory=NoGate)
+    gate: AttemptGate = field(default_factory=NoGate)
     attempts: int = 0
     sent_at: float | None = None
     started_at: datetime | None = None
@@ -80,7 +80,7 @@ class AttemptState:
     """Bytes of the answer."""
     trace: str = ""
     """The header ``traceparent`` of the attempt that is under way, or that was the last; empty without one."""
-    asked: Attempted | None = None
+    attempted: Attempted | None = None
     failure: InfrastructureError | None = None
     """The last attempt's error, or that of the last one after which the run may have happened."""
 
@@ -96,7 +96,7 @@ class AttemptState:
         self.trace = ""
 
     def keep(self, failure: InfrastructureError) -> None:
-        """Remembers why an attempt failed; that a run may have happened is not forgotten over a later error."""
+        """Keeps the error of an attempt. A later error does not replace one after which the run may have happened."""
         self.sent_at = None
         if isinstance(failure, OutcomeUnknown) or not isinstance(self.failure, OutcomeUnknown):
             self.failure = failure
@@ -105,4 +105,4 @@ class AttemptState:
         """The first byte of the attempt is about to go out: from now on it may have happened."""
         self.sent_at = time.perf_counter()
         self.started_at = datetime.now(UTC)
-        self.turns.sent()
+        self.gate.sent()

@@ -1,9 +1,9 @@
-"""Runs one workflow over HTTP and says what became of it: a `WorkflowRun`, or the error that names who must act.
+"""Runs one workflow over HTTP. The result is a `WorkflowRun`, or an error whose class names who must act.
 
-One step, one worry: `Client.run` holds the deadline, then the retries, then one attempt, which is one exchange of bytes
-(`exchange`) and the reading of its answer (`verdict`). The client never starts a run again that may have happened,
-unless the settings call the workflow idempotent. The one deadline is ours: httpx's own limits are per read, and a slow
-drip passes them.
+Each step has one task: `Client.run` holds the deadline, then the retries, then one attempt, which is one exchange of
+bytes (`exchange`) and the reading of its answer (`response`). The client never repeats a run that may have happened,
+unless the settings declare the workflow idempotent. The deadline is the client's own: the limits of httpx are per read,
+and a slow drip passes them.
 """
 
 from __future__ import annotations
@@ -35,10 +35,9 @@ from ..runs import Api, RunRequest, WorkflowRun
 from ..settings import Settings
 from ..text import brief
 from .attempt import AttemptState, Target
-from .exchange import Exchanger, MockedError, Received, is_of_the_network
+from .exchange import Exchanger, MockedError, Received, Trace, is_of_the_network
 from .proxies import Proxies
 from .response import AnswerReader
-from .trace import Trace
 
 LONGEST_PAUSE: Final = 60.0
 """Seconds that a ``Retry-After`` makes one wait at most."""
@@ -48,7 +47,7 @@ STATUS_LIMIT: Final = 10.0
 
 
 class Client:
-    """Asks Wisebot. For use within one event loop.
+    """Runs workflows of Wisebot, within one event loop.
 
     Args:
         settings: the hosts, credentials and limits.
@@ -79,74 +78,70 @@ class Client:
     async def __aexit__(self, *_: object) -> None:
         if self._token_check is not None:
             self._token_check.cancel()
-            await asyncio.wait([self._token_check])  # and not its result, whose error each run was told
+            await asyncio.wait([self._token_check])  # not for its result, whose error each run has raised
             if not self._token_check.cancelled():
                 self._token_check.exception()  # seen, so that asyncio does not complain
 
-    async def run(self, request: RunRequest, flight: AttemptState) -> WorkflowRun:
-        """Runs a workflow and waits for its end; ``flight`` shows how far it is.
+    async def run(self, request: RunRequest, state: AttemptState) -> WorkflowRun:
+        """Runs a workflow and waits for its end; ``state`` shows how far it is.
 
         Raises:
             ConfigurationError: nothing can be sent.
             InfrastructureError: no verdict is possible, and why.
-            NotRun: ``flight.turns`` did not let it be sent.
+            NotRun: ``state.gate`` did not let it be sent.
         """
         prepared = prepare(request, self._settings)
-        flight.asked = self._attempted(prepared, flight)
-        flight.turns.begin(_target(prepared))
+        state.attempted = self._attempted(prepared, state)
+        state.gate.begin(_target(prepared))
         seconds = request.timeout if request.timeout is not None else self._settings.timeout
         try:
             async with asyncio.timeout(seconds) as deadline:
                 await self._check_token(prepared)
-                return await self._attempts(prepared, flight, deadline)
+                return await self._attempts(prepared, state, deadline)
         except TimeoutError:
-            raise self._overdue(prepared, flight, seconds) from None
+            raise self._overdue(prepared, state, seconds) from None
 
-    # --- the deadline
-
-    def _overdue(self, prepared: Prepared, flight: AttemptState, seconds: float) -> InfrastructureError:
-        if isinstance(flight.failure, OutcomeUnknown):
-            return flight.failure
-        asked = self._attempted(prepared, flight)
-        if flight.sent:
+    def _overdue(self, prepared: Prepared, state: AttemptState, seconds: float) -> InfrastructureError:
+        if isinstance(state.failure, OutcomeUnknown):
+            return state.failure
+        asked = self._attempted(prepared, state)
+        if state.sent:
             return RunTimedOut(f"no whole answer within {seconds:g} s", asked)
-        return flight.failure or ConnectionFailed(f"no connection within the run's {seconds:g} s", asked)
+        return state.failure or ConnectionFailed(f"no connection within the run's {seconds:g} s", asked)
 
-    # --- the retries
-
-    async def _attempts(self, prepared: Prepared, flight: AttemptState, deadline: asyncio.Timeout) -> WorkflowRun:
+    async def _attempts(self, prepared: Prepared, state: AttemptState, deadline: asyncio.Timeout) -> WorkflowRun:
         while True:
-            flight.begin()
+            state.begin()
             try:
-                return await self._attempt(prepared, flight)
+                return await self._attempt(prepared, state)
             except InfrastructureError as error:
-                flight.keep(error)
-                flight.turns.failed(error)
-                pause = self._pause(error, prepared, flight, deadline)
-            assert flight.failure is not None
+                state.keep(error)
+                state.gate.failed(error)
+                pause = self._pause(error, prepared, state, deadline)
+            assert state.failure is not None
             if pause is None:
-                raise flight.failure
-            await self._next_turn(pause, flight, flight.failure)
+                raise state.failure
+            await self._wait_for_gate(pause, state, state.failure)
 
-    async def _next_turn(self, pause: float, flight: AttemptState, failure: InfrastructureError) -> None:
+    async def _wait_for_gate(self, pause: float, state: AttemptState, failure: InfrastructureError) -> None:
         try:
-            await flight.turns.again(pause)
+            await state.gate.again(pause)
         except NotRun as stopped:
-            # What did not start, and may not be tried again, was not run. What may have happened stays so.
+            # A run that did not start, and may not be retried, was not run. One that may have happened stays so.
             if isinstance(failure, NotStarted):
                 raise stopped from None
             raise failure from None
 
     def _pause(
-        self, error: InfrastructureError, prepared: Prepared, flight: AttemptState, deadline: asyncio.Timeout
+        self, error: InfrastructureError, prepared: Prepared, state: AttemptState, deadline: asyncio.Timeout
     ) -> float | None:
         """Seconds until the next attempt; None when there must not be one."""
         may_repeat = isinstance(error, NotStarted) or (
             isinstance(error, OutcomeUnknown) and prepared.workflow.idempotent
         )
-        if not may_repeat or flight.attempts > self._settings.retries:
+        if not may_repeat or state.attempts > self._settings.retries:
             return None
-        pause = self._back_off(error, flight.attempts)
+        pause = self._back_off(error, state.attempts)
         ends_at = deadline.when()
         in_time = ends_at is None or asyncio.get_running_loop().time() + pause < ends_at
         return pause if in_time else None
@@ -157,12 +152,10 @@ class Client:
             return min(asked, LONGEST_PAUSE)
         return float(min(0.5 * 2 ** (attempts - 1), 8.0) * (0.5 + self._jitter() / 2))
 
-    # --- one attempt
-
-    async def _attempt(self, prepared: Prepared, flight: AttemptState) -> WorkflowRun:
-        flight.trace = self._trace.span()
+    async def _attempt(self, prepared: Prepared, state: AttemptState) -> WorkflowRun:
+        state.trace = self._trace.span()
         try:
-            received = await self._exchanger.exchange(prepared.outgoing, flight)
+            received = await self._exchanger.exchange(prepared.outgoing, state)
         except (httpx.InvalidURL, UnicodeError) as error:  # an id that is too long, a host that no DNS name can be
             raise ConfigurationError(
                 f"workflow {brief(prepared.request.workflow)}: no request can be made for {prepared.outgoing.host} "
@@ -177,23 +170,23 @@ class Client:
         except Exception as error:
             if not is_of_the_network(error):
                 raise
-            raise self._broken(error, prepared, flight) from None
-        assert flight.sent_at is not None
-        elapsed = time.perf_counter() - flight.sent_at
-        verdict = await self._reader.read(received, prepared.credential, self._attempted(prepared, flight))
-        if isinstance(verdict, InfrastructureError):
-            raise verdict
-        return self._run(verdict, received, prepared, flight, elapsed)
+            raise self._broken(error, prepared, state) from None
+        assert state.sent_at is not None
+        elapsed = time.perf_counter() - state.sent_at
+        response = await self._reader.read(received, prepared.credential, self._attempted(prepared, state))
+        if isinstance(response, InfrastructureError):
+            raise response
+        return self._run(response, received, prepared, state, elapsed)
 
-    def _broken(self, error: Exception, prepared: Prepared, flight: AttemptState) -> InfrastructureError:
-        """What an exchange that did not end means: whether the request had begun to go out decides."""
-        asked = self._attempted(prepared, flight)
-        if not flight.sent:
+    def _broken(self, error: Exception, prepared: Prepared, state: AttemptState) -> InfrastructureError:
+        """The error of an exchange that broke off. It depends on whether the request had begun to go out."""
+        asked = self._attempted(prepared, state)
+        if not state.sent:
             return ConnectionFailed(self._exchanger.why_no_connection(error), asked)
         return ConnectionLost(f"the connection ended before the answer was whole ({type(error).__name__})", asked)
 
     def _run(
-        self, envelope: Envelope, received: Received, prepared: Prepared, flight: AttemptState, elapsed: float
+        self, envelope: Envelope, received: Received, prepared: Prepared, state: AttemptState, elapsed: float
     ) -> WorkflowRun:
         settings = self._settings
         return WorkflowRun(
@@ -208,25 +201,25 @@ class Client:
             api=prepared.request.api,
             inputs=prepared.request.inputs,
             status_code=received.status_code,
-            started_at=flight.started_at or datetime.now(UTC),
+            started_at=state.started_at or datetime.now(UTC),
             elapsed=elapsed,
-            attempts=flight.attempts,
+            attempts=state.attempts,
             source="emulator" if settings.emulated_fallback is not None else "live",
             trial=prepared.request.trial,
             environment=settings.environment_of(prepared.request.api),
             commands=prepared.commands,
         )
 
-    def _attempted(self, prepared: Prepared, flight: AttemptState) -> Attempted:
+    def _attempted(self, prepared: Prepared, state: AttemptState) -> Attempted:
         request = prepared.request
         return Attempted(
             workflow=request.workflow,
             api=str(request.api),
             host=prepared.outgoing.host,
-            attempts=flight.attempts,
+            attempts=state.attempts,
             environment=self._settings.environment_of(request.api),
             commands=prepared.commands,
-            trace=flight.trace if flight.sent else "",
+            trace=state.trace if state.sent else "",
         )
 
     # --- the dashboard token, checked once before the first run
@@ -236,8 +229,8 @@ class Client:
             return
         if self._token_check is None:
             self._token_check = asyncio.create_task(self._refused_token())
-        # Waited for with a limit, and without cancelling it: the check belongs to all runs, and a server that leaves it
-        # hanging must not use up the time of a run that it may answer.
+        # All runs share the check, so that no run cancels it. The wait has a limit: a server that leaves the check
+        # hanging must not use up the time of a run.
         seconds = prepared.request.timeout if prepared.request.timeout is not None else self._settings.timeout
         done, _ = await asyncio.wait([self._token_check], timeout=min(STATUS_LIMIT, seconds / 2))
         received = self._token_check.result() if done else None
@@ -247,7 +240,7 @@ class Client:
             )
 
     async def _refused_token(self) -> Received | None:
-        """The answer that refuses the token; None when it is good, or when nobody can say: then the run finds out."""
+        """The answer that refuses the token; None when the token is valid or the check is inconclusive."""
         outgoing = status_check(self._settings)
         if outgoing is None:
             return None

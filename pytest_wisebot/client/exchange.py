@@ -1,9 +1,9 @@
 """One exchange of bytes with a host, and what it means when it breaks.
 
-Of httpx its transport alone is used, on purpose. Each attempt has a connection of its own: of a reused one nobody could
-tell whether it was stale or the run was lost. Nothing follows redirects (one would carry ``X-Workflow-Secret`` to
-another host), reads ``.netrc`` or keeps cookies; answers are asked for unpacked and read in pieces up to a limit.
-What comes packed all the same is unpacked by `unpacking`, within the same limit.
+Only the transport of httpx is used. Each attempt has a connection of its own: with a reused connection, a stale one and
+a lost run look the same. Redirects are not followed (one would carry ``X-Workflow-Secret`` to another host), ``.netrc``
+is not read, cookies are not kept. Answers are requested unpacked, and read in pieces up to a limit; `unpacking` unpacks
+those that come packed, within the same limit.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from secrets import token_hex  # and not random, whose numbers a test may count on
 from typing import Any, Final
 
 import httpx
@@ -50,7 +51,7 @@ class MockedError(Exception):
 
 
 TRACE_HEADER: Final = "traceparent"
-"""The header of the W3C's trace context by which gateways and servers name a request in their logs."""
+"""The header of the W3C's trace context, version 00, by which gateways and servers name a request in their logs."""
 
 _OF_EVERY_REQUEST: Final = {"User-Agent": f"pytest-wisebot httpx/{httpx.__version__}", "Connection": "close"}
 
@@ -59,10 +60,25 @@ EXCERPT: Final = 300
 
 
 def excerpt(text: str, redactor: Redactor) -> str:
-    """What an error shows of an answer's text: no credential, nothing that does not print, and not much."""
+    """The text of an answer as an error shows it: without credentials, printable, at most `EXCERPT` characters."""
     cleaned = redactor.clean(text)
     readable = "".join(char if char.isprintable() else " " for char in cleaned)
     return re.sub(r" {2,}", " ", readable).strip()[:EXCERPT]
+
+
+class Trace:
+    """One trace, with a span for each request. After an unknown outcome there is no ``runId`` to look for in logs.
+
+    Args:
+        sends: whether requests carry an id at all.
+    """
+
+    def __init__(self, *, sends: bool = True) -> None:
+        self._trace_id = token_hex(16) if sends else ""
+
+    def span(self) -> str:
+        """The header ``traceparent`` of a new request; empty where none is sent. Flags: sampled."""
+        return f"00-{self._trace_id}-{token_hex(8)}-01" if self._trace_id else ""
 
 
 class Exchanger:
@@ -70,15 +86,15 @@ class Exchanger:
 
     Args:
         settings: the limits.
-        routes: opens the connections.
+        proxies: opens the connections.
     """
 
-    def __init__(self, settings: Settings, routes: Proxies) -> None:
+    def __init__(self, settings: Settings, proxies: Proxies) -> None:
         self._settings = settings
-        self._routes = routes
+        self._proxies = proxies
         self._timeout = httpx.Timeout(None, connect=settings.connect_timeout).as_dict()
 
-    async def exchange(self, outgoing: Outgoing, flight: AttemptState) -> Received:
+    async def exchange(self, outgoing: Outgoing, state: AttemptState) -> Received:
         """Sends a request, on a connection of its own, and reads the answer up to the limit.
 
         Raises:
@@ -86,23 +102,23 @@ class Exchanger:
             MockedError: nothing went over the network.
             Exception: what the network did; see `is_of_the_network`.
         """
-        connection = _Connection(flight)
-        async with self._routes.transport(outgoing.host) as transport:
+        connection = _Connection(state)
+        async with self._proxies.transport(outgoing.host) as transport:
             try:
-                response = await transport.handle_async_request(self._request(outgoing, connection, flight.trace))
+                response = await transport.handle_async_request(self._request(outgoing, connection, state.trace))
             except asyncio.CancelledError:
                 await connection.close()
                 raise
-            if not flight.sent:
+            if not state.sent:
                 raise MockedError
-            # Of httpx' response the stream alone: what it does besides, for who reads it in other ways, is not needed.
+            # Only the stream of httpx's response is needed.
             stream = response.stream
             assert isinstance(stream, httpx.AsyncByteStream)
             try:
                 body, flaw = await self._read(stream)
             finally:
                 await stream.aclose()
-            flight.received = len(body)
+            state.received = len(body)
             return Received(response.status_code, response.headers, body, flaw)
 
     def _request(self, outgoing: Outgoing, connection: _Connection, trace: str) -> httpx.Request:
@@ -144,7 +160,7 @@ class Exchanger:
 
 @lru_cache(maxsize=256)
 def _parsed(url: str) -> httpx.URL:
-    """A workflow's URL, which is the same for all of its runs."""
+    """A workflow's URL, parsed once for all of its runs."""
     return httpx.URL(url)
 
 
@@ -154,17 +170,17 @@ _MATTERS: Final = (".connect_tcp.complete", ".send_request_headers.started")
 class _Connection:
     """Closes what httpcore leaves open when a TLS handshake is given up."""
 
-    def __init__(self, flight: AttemptState) -> None:
-        self._flight = flight
+    def __init__(self, state: AttemptState) -> None:
+        self._state = state
         self._stream: Any = None
 
     async def trace(self, event: str, info: Mapping[str, Any]) -> None:
-        """What httpcore tells of a connection: a dozen events for each, of which two matter."""
+        """Handles the events of httpcore: a dozen for each connection, of which two matter."""
         if event.endswith(_MATTERS):
             if event.endswith(".connect_tcp.complete"):
                 self._stream = info["return_value"]
-            elif info["request"].method != b"CONNECT":  # which is the proxy's business and starts no run
-                self._flight.begin_to_send()
+            elif info["request"].method != b"CONNECT":  # the request to a proxy starts no run
+                self._state.begin_to_send()
 
     async def close(self) -> None:
         if self._stream is not None:

@@ -1,7 +1,7 @@
-"""How hosts are reached: through which proxy, and trusting whose certificates.
+"""The connection to a host: its proxy and its trusted certificates.
 
-The variables are those of the session's beginning. A test that sets a proxy for its own code reaches no other test's
-run, although these fly at the same time.
+The variables are those of the session's beginning. A test that sets a proxy for its own code does not affect the
+runs of other tests, which are in flight at the same time.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _LIMITS: Final = httpx.Limits(max_connections=None, max_keepalive_connections=0)
 
 
 class Transport(httpx.AsyncHTTPTransport):
-    """One connection. What a test puts in the place of httpx' own method, to answer in the network's, is not called."""
+    """One connection. It keeps the method of httpx itself, also where a test has replaced it by a mock."""
 
     handle_async_request = httpx.AsyncHTTPTransport.handle_async_request
 
 
 class Proxies:
-    """Opens the way to hosts.
+    """Opens connections to hosts.
 
     Args:
         variables: the environment variables of the session's beginning.

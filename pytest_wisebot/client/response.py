@@ -1,4 +1,4 @@
-"""What an answer says: a run that ended, or the error that names who must act."""
+"""The meaning of an answer: a run that ended, or an error whose class names who must act."""
 
 from __future__ import annotations
 
@@ -62,46 +62,46 @@ class AnswerReader:
         self._redactor = redactor
         self._limit = limit
 
-    async def read(self, received: Received, credential: str, asked: Attempted) -> Envelope | InfrastructureError:
-        """The run that an answer tells of, or why it tells of none.
+    async def read(self, received: Received, credential: str, attempted: Attempted) -> Envelope | InfrastructureError:
+        """The run that an answer holds, or the error that explains why it holds none.
 
         Args:
             received: the answer.
             credential: what an error calls the credential.
-            asked: what was asked of whom, for an error's words.
+            attempted: the request, for the message of an error.
         """
         received = await self._unpacked(received)
         envelope, flaw = await self._opened(received)
         status = received.status_code
         if envelope is not None and (_is_of_a_run(status, envelope) or status == 429):
             if unfinished := _unfinished(status, envelope):
-                return self._not_finished(unfinished, envelope.run_id, asked, self.answer(received))
+                return self._not_finished(unfinished, envelope.run_id, attempted, self.answer(received))
             if _is_of_a_run(status, envelope):
                 return envelope
         answer = self.answer(received)
         if status == 202:
-            return self._not_finished(f"status 202, and the answer {flaw}", None, asked, answer)
+            return self._not_finished(f"status 202, and the answer {flaw}", None, attempted, answer)
         kind, reason = _refusal(received, answer, credential)
         if 300 <= status < 400:
             reason = f"redirected to {self._redirect_host(received)}, which is not followed"
         elif 200 <= status < 300:
             reason = f"the answer {flaw or f'is a part of one alone (status {status})'}"
-        return kind(reason, asked, answer)
+        return kind(reason, attempted, answer)
 
-    async def refused_token(self, received: Received, credential: str, asked: Attempted) -> InfrastructureError:
+    async def refused_token(self, received: Received, credential: str, attempted: Attempted) -> InfrastructureError:
         """What an answer with 401 or 403 to ``GET /api/v1/status`` means, before which no run is started."""
         received = await self._unpacked(received)
         answer = self.answer(received)
         if before := _before_wisebot(received, answer):
-            return Rejected(f"GET /api/v1/status was {before}; no run was started", asked, answer)
+            return Rejected(f"GET /api/v1/status was {before}; no run was started", attempted, answer)
         reason = f"{credential} was refused by GET /api/v1/status; no run was started"
-        return AuthenticationFailed(reason, asked, answer)
+        return AuthenticationFailed(reason, attempted, answer)
 
-    def _not_finished(self, how: str, run_id: str | None, asked: Attempted, answer: Answer) -> RunNotFinished:
+    def _not_finished(self, how: str, run_id: str | None, attempted: Attempted, answer: Answer) -> RunNotFinished:
         run_id = excerpt(run_id, self._redactor)[:MOST_OF_A_RUN_ID] if run_id else None
         known = f"runId {run_id}" if run_id else "no runId"
         return RunNotFinished(
-            f"accepted, and its end is unknown: {how}; {known}", asked, replace(answer, run_id=run_id)
+            f"accepted, and its end is unknown: {how}; {known}", attempted, replace(answer, run_id=run_id)
         )
 
     async def _unpacked(self, received: Received) -> Received:
@@ -172,9 +172,9 @@ def _unfinished(status: int, envelope: Envelope) -> str:
     """What says that a run was accepted and has not ended; empty where its envelope says how it ended."""
     if envelope.result is not None or not is_no_error(envelope.error):
         return ""
-    said = envelope.extra.get("status")
-    if says_unfinished(said):
-        return f"its status is {brief(said)}"
+    value = envelope.extra.get("status")
+    if says_unfinished(value):
+        return f"its status is {brief(value)}"
     return "status 202, without result or error" if status == 202 else ""
 
 

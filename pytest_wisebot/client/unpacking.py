@@ -1,7 +1,7 @@
 """Unpacks answers that come packed although they were asked for unpacked: gzip and deflate, up to a limit.
 
-A ``Content-Encoding`` is a claim of whatever stands in between: it may be wrong ("UTF-8"), or left over from a proxy
-that has unpacked the body already. What reads as text is therefore taken as it is.
+A server or proxy in between may set a wrong ``Content-Encoding`` ("UTF-8"), or leave it in place although it has
+unpacked the body. A body that reads as text is therefore taken as it is.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-_PIECE: Final = 64 * 1024
-"""Bytes that are unpacked at once: a bomb ends at the limit, and not in the memory."""
+_PIECE: Final = 4096
+"""Bytes that are unpacked in one step. A damaged body loses the step that is damaged, and keeps those before it."""
 
 MOST: Final = 4
 """Encodings, one within the other, that are undone."""
@@ -37,7 +37,7 @@ class Unpacked:
 
 
 class BrokenError(Exception):
-    """A packed body is not what its encoding says; holds what was unpacked before."""
+    """A packed body does not match its encoding; holds the part that was unpacked before."""
 
     def __init__(self, body: bytes, flaw: str) -> None:
         super().__init__(flaw)
@@ -74,45 +74,27 @@ def unpacked(body: bytes, encodings: list[str], limit: int) -> Unpacked:
     return Unpacked(body, ignored=tuple(ignored))
 
 
-def _gunzipped(body: bytes, name: str, limit: int) -> bytes:
+def _gunzip(body: bytes, name: str, limit: int) -> bytes:
     """All members of a gzip file, one after the other; zeros at its end are padding."""
     found = bytearray()
     at = 0
     for _ in range(MOST_MEMBERS):
-        at = _inflate(body, at, 16 + zlib.MAX_WBITS, _Sink(found, name, limit))
+        at = _inflate_stream(body, at, 16 + zlib.MAX_WBITS, found, name, limit)
         if not body[at:].strip(b"\0"):
             return bytes(found)
     raise BrokenError(bytes(found), f"is packed ({name}) in more than {MOST_MEMBERS} parts")
 
 
-def _inflated(body: bytes, name: str, limit: int) -> bytes:
-    """``deflate``: by the standard within zlib's frame, by some servers without."""
+def _inflate(body: bytes, name: str, limit: int) -> bytes:
+    """``deflate``: within zlib's frame by the standard, without it by some servers."""
     framed = len(body) >= 2 and body[0] & 0x0F == zlib.DEFLATED and (body[0] << 8 | body[1]) % 31 == 0
     found = bytearray()
-    _inflate(body, 0, zlib.MAX_WBITS if framed else -zlib.MAX_WBITS, _Sink(found, name, limit))
+    _inflate_stream(body, 0, zlib.MAX_WBITS if framed else -zlib.MAX_WBITS, found, name, limit)
     return bytes(found)
 
 
-@dataclass(frozen=True, slots=True)
-class _Sink:
-    """Takes what is unpacked, up to the limit."""
-
-    found: bytearray
-    name: str
-    limit: int
-
-    def take(self, piece: bytes) -> None:
-        self.found.extend(piece)
-        if len(self.found) > self.limit:
-            large = f"is larger than {self.limit // 2**20} MiB ({self.name}, unpacked)"
-            raise BrokenError(bytes(self.found[: self.limit]), large)
-
-    def broken(self, how: str) -> BrokenError:
-        return BrokenError(bytes(self.found), f"is packed ({self.name}), and {how}")
-
-
-def _inflate(body: bytes, at: int, bits: int, sink: _Sink) -> int:
-    """Unpacks the one stream that begins at an offset, and gives the offset of its end.
+def _inflate_stream(body: bytes, at: int, bits: int, found: bytearray, name: str, limit: int) -> int:
+    """Unpacks the one stream that begins at an offset, and returns the offset of its end.
 
     Raises:
         BrokenError: it is cut, damaged, or holds more than the limit.
@@ -121,27 +103,21 @@ def _inflate(body: bytes, at: int, bits: int, sink: _Sink) -> int:
     while not stream.eof:
         packed = body[at : at + _PIECE]
         if not packed:
-            raise sink.broken("cut short")
+            raise BrokenError(bytes(found), f"is packed ({name}), and cut short")
         at += len(packed)
-        _drain(stream, packed, sink)
+        try:
+            found += stream.decompress(packed, limit + 1 - len(found))
+        except zlib.error:
+            raise BrokenError(bytes(found), f"is packed ({name}), and damaged") from None
+        if len(found) > limit:
+            raise BrokenError(bytes(found[:limit]), f"is larger than {limit // 2**20} MiB ({name}, unpacked)")
     return at - len(stream.unused_data)
 
 
-def _drain(stream: Any, packed: bytes, sink: _Sink) -> None:
-    piece = b"?" * _PIECE
-    while packed or len(piece) == _PIECE:  # a full piece may have left more behind than its input
-        try:
-            piece = stream.decompress(packed, _PIECE)
-        except zlib.error:
-            raise sink.broken("damaged") from None
-        packed = stream.unconsumed_tail
-        sink.take(piece)
-
-
 _UNPACK: Final[dict[str, Callable[[bytes, str, int], bytes]]] = {
-    "gzip": _gunzipped,
-    "x-gzip": _gunzipped,
-    "deflate": _inflated,
+    "gzip": _gunzip,
+    "x-gzip": _gunzip,
+    "deflate": _inflate,
 }
 
 

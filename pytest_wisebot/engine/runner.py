@@ -286,7 +286,7 @@ class Runner:
         job = self._queued.pop(ticket)
         job.begun_at = self._loop.time()
         job.started = time.time()
-        job.flight.turns = _JobGate(self, job)
+        job.flight.gate = _JobGate(self, job)
         job.task = self._loop.create_task(self._outcome_of(job))
         self._begun[job] = None
         job.task.add_done_callback(partial(self._done, job))
@@ -300,7 +300,7 @@ class Runner:
         if job.target is not None and outcome is not None:
             outcome = self._circuit.judge(job.target, outcome)
         self._settle(job, outcome if outcome is not None else _cancelled(job), cancelled=outcome is None)
-        job.flight.turns, job.task = NoGate(), None  # no ring of references: the result goes with its test
+        job.flight.gate, job.task = NoGate(), None  # no ring of references: the result goes with its test
         self._pump()
 
     async def _outcome_of(self, job: Job) -> Outcome:
@@ -477,6 +477,6 @@ def _cancelled(job: Job) -> WisebotError:
         return flight.failure
     if not flight.sent:
         return Cancelled(f'the run of workflow "{request.workflow}" was given up before it was sent')
-    asked = flight.asked or Attempted(request.workflow, str(request.api), "its host")
+    asked = flight.attempted or Attempted(request.workflow, str(request.api), "its host")
     asked = replace(asked, attempts=flight.attempts, trace=flight.trace)
     return ConnectionLost("the run was given up after it had been sent", asked)

@@ -13,7 +13,7 @@ from ..engine.values import CollectedTests
 from ..errors import ConfigurationError, WisebotError
 from ..redaction import Redactor
 from ..runs import RunRequest, WorkflowRun
-from ..settings import Credential, Settings, as_credential, read_credential
+from ..settings import Credential, Settings, read_credential
 from . import durations, xdist
 from .closing import Closing
 from .collected import left_out_of
@@ -285,15 +285,12 @@ class WisebotSession:
         __tracebackhide__ = True
         if secret is None:
             return None
-        if not isinstance(secret, str):
-            found = as_credential(secret, "secret=")
-        else:
-            folder = self.settings.file.parent if self.settings.file else self._config.rootpath
-            found = read_credential(secret, "secret=", folder, os.environ)
-        if (found is None or found.secret is None) and is_offline(self._config):
-            return None  # nobody is asked, and whose run it is does not depend on it
-        if found is None or found.secret is None:
-            raise ConfigurationError(f"secret=: {found.problem if found else 'is none'}")
+        folder = self.settings.file.parent if self.settings.file else self._config.rootpath
+        found = read_credential(secret, "secret=", folder, os.environ)
+        if found.secret is None and is_offline(self._config):
+            return None  # nothing is sent, and whose run it is does not depend on it
+        if found.secret is None:
+            raise ConfigurationError(f"secret=: {found.problem}")
         self.redactor.add(found.secret)
         return found
 

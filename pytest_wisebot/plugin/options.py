@@ -1,32 +1,27 @@
-"""The options and their help texts."""
+"""The options, made from the table of settings."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .markers import APIS
+from ..settings.fields import Field, option_fields
 
 if TYPE_CHECKING:
     from ..redaction import Secret
 
-MODES = ("live", "record", "replay", "last", "resume", "verify")
-"""Where runs come from."""
-
 OFFLINE = ("replay", "last")
-"""The modes in which nothing is asked of any network."""
+"""The modes of ``--wisebot-runs`` in which no network is used."""
 
 ALL_GIVEN = "wisebot_all_given"
-"""Where all credentials are, until they are hidden, that were given by options; a later one replaces an earlier one."""
-
-_CREDENTIAL = "env:NAME, file:PATH, or the value itself (which the process list and the shell's history then show)"
+"""Holds all credentials that options gave, a later one of the same option included, until they are hidden."""
 
 
-class _Given(argparse.Action):
-    """Takes the last credential that is given, and remembers all of them: each is to be hidden."""
+class _Credential(argparse.Action):
+    """Stores the last credential that is given, and keeps all of them in a list, since each must be hidden."""
 
     def __call__(
         self, parser: object, namespace: argparse.Namespace, values: object, option: str | None = None
@@ -37,60 +32,32 @@ class _Given(argparse.Action):
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Adds the options. Their values are checked when a selected test needs them, and not before."""
-    add = parser.getgroup("wisebot", "Wisebot workflows").addoption
-    _add_target(add)
-    _add_runs(add)
-    _add_results(add)
+    """Adds the options. Most values are checked when a selected test needs them, and not before."""
+    group = parser.getgroup("wisebot", "Wisebot workflows")
+    for field in option_fields():
+        default = f" Default: {field.shown_default}." if field.shown_default and field.flag is None else ""
+        text = f"{field.option_help or field.help}{default}".replace("%", "%%")
+        group.addoption(field.option_name, dest=f"wisebot_{field.name}", help=text, **_arguments(field))
 
 
-def _add_target(add: Callable[..., None]) -> None:
-    """Whom to ask, and by which credentials."""
-    add("--wisebot-env", metavar="NAME", help="the environment of wisebot.toml to run against")
-    add("--wisebot-config", metavar="FILE", help="the wisebot.toml to read; by default the nearest one to the tests")
-    add("--wisebot-origin", metavar="URL", help="trigger origin of the webhook API: scheme and host")
-    add("--wisebot-base-url", metavar="URL", help="base URL of the dashboard API: scheme and host")
-    add("--wisebot-secret", action=_Given, metavar="CREDENTIAL", help=f"webhook secret: {_CREDENTIAL}")
-    add("--wisebot-token", action=_Given, metavar="CREDENTIAL", help=f"dashboard JWT or wb_live_... key: {_CREDENTIAL}")
-    add("--wisebot-api", choices=APIS, help="the API of tests that name none; 'both' runs each of them over both")
-    add("--wisebot-allow-protected", action="store_true", help="run against an environment that is protected")
-
-
-def _add_runs(add: Callable[..., None]) -> None:
-    """How runs are made, how many, and where they come from."""
-    add("--wisebot-timeout", type=_seconds, metavar="SECONDS", help="for a whole run, its retries included (300)")
-    add("--wisebot-concurrency", type=_whole, metavar="N", help="how many runs may be in flight at once (8)")
-    add("--wisebot-retries", type=_whole, metavar="N", help="how often to retry what by the contract did not start (2)")
-    add("--wisebot-max-runs", type=_whole, metavar="N", help="send at most N requests for runs, retries included")
-    add("--wisebot-trials", type=_count, metavar="N", help="so many trials for tests that have some, same rate")
-    add(
-        "--wisebot-runs",
-        choices=MODES,
-        default="live",
-        help="live: ask Wisebot (default); record: and keep recordings; replay: recordings, without any network; "
-        "last: the last session's runs, judged again; resume: these, and ask for the rest; verify: ask, and compare "
-        "with the recordings",
-    )
-    add("--wisebot-recordings", metavar="DIR", help="the folder of recordings (recordings, beside wisebot.toml)")
-    add("--wisebot-session", metavar="ID", help="with last and resume: another session than the last one")
-    add("--wisebot-prune", action="store_true", help="with record: remove the recordings that no test asks for")
-    add("--wisebot-no-ahead", action="store_true", help="start no declared run before its test asks for it")
-    add("--wisebot-no-trace", action="store_true", help="send no traceparent header, by which servers' logs name a run")
-    add("--wisebot-plan", action="store_true", help="say what the session would run, and run nothing")
-
-
-def _add_results(add: Callable[..., None]) -> None:
-    """What is made of the results."""
-    add("--wisebot-gate", action="store_true", help="judge by [gate] in wisebot.toml whether this may be deployed")
-    add("--wisebot-baseline", metavar="FILE", help="compare with an earlier session: its runs.jsonl, or none")
-    add("--wisebot-max-missing-tests", type=_natural, metavar="N", help="so many of the baseline's may be gone (0)")
-    add("--wisebot-report", metavar="DIR", help="write runs.jsonl, report.json, summary.md and report.html there")
-    add("--wisebot-summary", metavar="FILE", help="append summary.md to FILE, such as $GITHUB_STEP_SUMMARY")
-    add("--wisebot-scan", action="append", metavar="PATH", help="look for credentials in PATH, and run no test")
+def _arguments(field: Field) -> dict[str, Any]:
+    """The arguments of argparse for a field's kind of values."""
+    if field.flag is not None:
+        return {"action": "store_const", "const": field.flag}
+    if field.option_choices:
+        return {"choices": (*field.choices, *field.option_choices), "default": field.default}
+    kinds: dict[str, dict[str, Any]] = {
+        "reference": {"action": _Credential},
+        "texts": {"action": "append"},
+        "seconds": {"type": _seconds},
+        "whole": {"type": _whole},
+        "count": {"type": partial(_whole, least=field.least)},
+    }
+    return {"metavar": field.metavar, **kinds.get(field.kind, {})}
 
 
 def asks_for_report(config: pytest.Config) -> bool:
-    """Whether the session is judged or reported on, and so of interest even where no test uses a run."""
+    """Whether the session is judged or reported on, which concerns sessions without any run as well."""
     option = config.option
     asked = (option.wisebot_report, option.wisebot_summary, option.wisebot_baseline)
     if not option.wisebot_gate and all(one is None for one in asked):
@@ -106,7 +73,7 @@ def only_lists(config: pytest.Config) -> bool:
 
 
 def is_offline(config: pytest.Config) -> bool:
-    """Whether nothing is asked of any network in this session."""
+    """Whether this session uses no network."""
     return config.option.wisebot_runs in OFFLINE
 
 
@@ -117,24 +84,13 @@ def _seconds(text: str) -> float:
         raise argparse.ArgumentTypeError(f"expected a number of seconds, got {text!r}") from None
 
 
-def _whole(text: str) -> int:
+def _whole(text: str, least: int | None = None) -> int:
     try:
-        return int(text)
+        number = int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"expected a whole number, got {text!r}") from None
-
-
-def _count(text: str) -> int:
-    number = _whole(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
-    return number
-
-
-def _natural(text: str) -> int:
-    number = _whole(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, got {text!r}")
+    if least is not None and number < least:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least {least}, got {text!r}")
     return number
 
 

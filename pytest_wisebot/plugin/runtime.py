@@ -18,8 +18,8 @@ import pytest
 from ..errors import ConfigurationError
 from ..event_log import Events
 from ..redaction import Secret
-from ..runs import Api
-from ..settings import CliOptions, Credential, Settings, resolve
+from ..settings import Credential, Settings, resolve
+from ..settings.fields import given_options
 from .leak_scan import last_look_of
 from .options import asks_for_report, is_offline
 from .redact_pytest import clean_terminal, redactor_of
@@ -277,24 +277,8 @@ def resolved(config: pytest.Config, variables: Mapping[str, str], env: str | Non
     Raises:
         ConfigurationError: something in them is wrong.
     """
-    option, cwd = config.option, config.invocation_params.dir
-    given = CliOptions(
-        env=env or option.wisebot_env,
-        config=cwd / option.wisebot_config if option.wisebot_config is not None else None,
-        origin=option.wisebot_origin,
-        base_url=option.wisebot_base_url,
-        secret=option.wisebot_secret,
-        token=option.wisebot_token,
-        api=Api(option.wisebot_api) if option.wisebot_api in ("webhook", "dashboard") else None,
-        allow_protected=option.wisebot_allow_protected,
-        timeout=option.wisebot_timeout,
-        concurrency=option.wisebot_concurrency,
-        retries=option.wisebot_retries,
-        max_runs=option.wisebot_max_runs,
-        no_trace=option.wisebot_no_trace,
-        max_missing_tests=option.wisebot_max_missing_tests,
-        recordings=(cwd / option.wisebot_recordings).absolute() if option.wisebot_recordings is not None else None,
-    )
+    given = given_options(config.option) | ({"env": env} if env is not None else {})
+    cwd = config.invocation_params.dir
     return resolve(given, start=_common_folder(config), root=config.rootpath, cwd=cwd, variables=variables)
 
 

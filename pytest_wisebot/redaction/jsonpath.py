@@ -92,7 +92,9 @@ class Pattern:
         while at < len(text):
             part = _PART.match(text, at)
             if not part or not _well_dotted(part, at):
-                raise ValueError(f"{text!r} is no JSON path: not understood from {text[at:]!r} on; expected {_GRAMMAR}")
+                raise ValueError(
+                    f"{text!r} is not a valid JSON path: not understood from {text[at:]!r} on; expected {_GRAMMAR}"
+                )
             steps.append(_step(part))
             at = part.end()
         return cls(tuple(steps))

@@ -1,33 +1,27 @@
-"""Options, ``wisebot.toml`` and environment variables become one `Settings`, which says where each value came from."""
+"""Options, ``wisebot.toml`` and environment variables become one `Settings`, each value with its source.
+
+Each name is loaded on first use: pytest loads `fields` at every start, and nothing else of this package.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from ..redaction import Redact, Secret
-from .credentials import Credential, as_credential, read_credential
-from .file_values import FILE_NAME
-from .resolve import CliOptions, resolve
-from .values import Settings, Snapshots, Workflow
+if TYPE_CHECKING:
+    from .credentials import Credential, read_credential
+    from .load import resolve
+    from .schema import json_schema, reference_tables
+    from .settings import Settings, Snapshots, Workflow
 
-__all__ = [
-    "FILE_NAME",
-    "CliOptions",
-    "Credential",
-    "Redact",
-    "Secret",
-    "Settings",
-    "Snapshots",
-    "Workflow",
-    "as_credential",
-    "json_schema",
-    "read_credential",
-    "resolve",
-]
+__all__ = ["Credential", "Settings", "Snapshots", "Workflow", "json_schema", "read_credential", "resolve"]
+__all__ += ["reference_tables"]
+
+_HOMES = {"Credential": "credentials", "read_credential": "credentials", "resolve": "load"}
+_HOMES |= {"json_schema": "schema", "reference_tables": "schema"}
 
 
-def json_schema() -> dict[str, Any]:
-    """The JSON Schema of ``wisebot.toml``, as it ships with this package."""
-    from .file import json_schema as made  # which loads pydantic
-
-    return made()
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOMES.get(name, 'settings')}", __name__), name)

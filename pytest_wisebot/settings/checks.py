@@ -1,28 +1,80 @@
-"""One value at a time: what is right, and what a wrong one is told.
-
-Checks of what a table or an option says raise `ValueError`; who calls them puts the value's place before the message.
-"""
+"""The check of one value, by the kind of its field. A check raises `ValueError`; its caller adds the value's place."""
 
 from __future__ import annotations
 
 import difflib
 import ipaddress
-import json
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from ..gate_config import selected
-from ..runs import Api
+from ..redaction.jsonpath import Pattern
+from ..redaction.user_rules import checked_pattern
+from ..text import brief
+from .fields import Field
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What the values of some fields look like.
+
+    Attributes:
+        schema: the JSON Schema of such a value.
+        check: returns the value in its one form, or raises ValueError. It gets values of the schema's type only.
+    """
+
+    schema: Mapping[str, Any]
+    check: Callable[[Any], Any] = lambda value: value
+
+
+def check(field: Field, value: object) -> Any:
+    """The value in its one form.
+
+    Raises:
+        ValueError: the value is wrong; the message names what is expected, and shows no credential.
+    """
+    if field.choices and value not in field.choices:
+        expected = " or ".join(f'"{choice}"' for choice in field.choices)
+        raise ValueError(f"expected {expected}, got {describe(value)}")
+    kind = KINDS[field.kind]
+    types, expected = _TYPES.get(kind.schema.get("type", ""), (object, ""))
+    if not isinstance(value, types) or (isinstance(value, bool) and types in (int, int | float)):
+        shown = f"another type ({type(value).__name__})" if field.kind == "reference" else describe(value)
+        raise ValueError(f"expected {expected}, got {shown}")
+    if field.least is not None and value < field.least:
+        raise ValueError(f"expected a whole number, at least {field.least}, got {value}")
+    return kind.check(value)
+
+
+def describe(value: object) -> str:
+    """A wrong value in a message, a table or a list by its type alone: a credential may stand in it."""
+    if isinstance(value, Mapping | list | tuple):
+        return "a table" if isinstance(value, Mapping) else "a list"
+    return brief(value)
+
+
+_TYPES: Final[Mapping[str, tuple[Any, str]]] = {
+    "string": (str, "a string"),
+    "integer": (int, "a whole number"),
+    "number": (int | float, "a number"),
+    "boolean": (bool, "true or false"),
+}
+
+# --- strings --------------------------------------------------------------------------------------------------------
 
 
 def checked_origin(text: str) -> str:
-    """``text`` as scheme and host (and port) alone, without a trailing slash.
+    """Scheme and host (and port) without a trailing slash, in lower case.
 
     Raises:
-        ValueError: it is no such thing; the message says what to write, and never shows a user name or password.
+        ValueError: it has another form; the message never shows a user name or password.
     """
     if not text.isascii() or re.search(r"[\s\x00-\x1f\x7f\\]", text):
         raise ValueError("a host has no spaces, control or non-ASCII characters")
@@ -33,7 +85,7 @@ def checked_origin(text: str) -> str:
     except ValueError:
         raise ValueError("has a bracket too few or too many around its address") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f'"{text[:80]}" is no origin: write scheme and host, as in "https://example.com"')
+        raise ValueError(f'"{text[:80]}" is not an origin: write scheme and host, as in "https://example.com"')
     origin = f"{parts.scheme}://{parts.netloc.lower()}"
     if parts.path.strip("/"):
         raise ValueError(f'has the path "{parts.path}": write scheme and host only, "{origin}"')
@@ -46,8 +98,13 @@ def checked_origin(text: str) -> str:
     return origin
 
 
+def hostname(origin: str) -> str:
+    """The host of an origin, without its port, and without the final dot, which leads to the same host."""
+    return (urlsplit(origin).hostname or "").rstrip(".")
+
+
 def is_loopback(origin: str) -> bool:
-    """Whether an origin is this machine itself, which no proxy and no eavesdropper stands before."""
+    """Whether an origin is this machine itself: no proxy and no eavesdropper stands before it."""
     host = urlsplit(origin).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -55,73 +112,30 @@ def is_loopback(origin: str) -> bool:
         return host == "localhost"
 
 
-def checked_reference(text: str) -> str:
-    """``text`` if it names a credential and is none. The message never shows it: it might be one."""
+def plain_http(origin: str) -> str | None:
+    """What is wrong with sending a credential to this origin, when it is neither HTTPS nor this machine."""
+    if origin.startswith("https:") or is_loopback(origin):
+        return None
+    return f"{origin} would carry the credential unencrypted: write https, or set allow-http = true in the environment"
+
+
+def _checked_reference(text: str) -> str:
+    """The message does not show the string: it may be a credential."""
     kind, _, name = text.partition(":")
     if kind not in ("env", "file") or not name.strip():
         raise ValueError('write a reference, "env:NAME" or "file:PATH": a credential is never written into this file')
     return text
 
 
-def checked_seconds(value: float) -> float:
-    """``value`` if it is a number of seconds above 0."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"expected a number of seconds above 0, got {value!r}")
-    if not (math.isfinite(value) and value > 0):
-        raise ValueError(f"expected a number of seconds above 0, got {value:g}")
-    return value
-
-
-def checked_share(value: float) -> float:
-    """``value`` if it is a share, from 0 to 1."""
-    if not 0 <= value <= 1:
-        raise ValueError(f"expected a share from 0 to 1, as in 0.95 for 95%, got {value:g}")
-    return value
-
-
-def checked_growth(value: float) -> float:
-    """``value`` if something can grow by this share of it."""
-    if not (math.isfinite(value) and value >= 0):
-        raise ValueError(f"expected a share of at least 0, as in 0.25 for 25%, got {value:g}")
-    return value
-
-
-def checked_select(text: str) -> str:
-    """``text`` if it says which tests a gate is about. What its expressions mean, pytest knows."""
-    selected(text)
-    return text
-
-
-def checked_gate_paths(value: object) -> tuple[str, ...]:
-    """``value`` if it lists folders and files relative to ``wisebot.toml``. Whether they exist, `resolve` looks up."""
-    if not isinstance(value, list | tuple):
-        raise ValueError(f'expected a list of folders and files, as in ["tests/e2e"], got {_shown(value)}')
-    if not value:
-        raise ValueError('expected at least one folder or file, as in ["tests/e2e"]: leave the key out for all tests')
-    for item in value:
-        if not isinstance(item, str) or not item.strip():
-            raise ValueError(f'expected folders and files, as in ["tests/e2e"], got {_shown(item)} among them')
-        if "::" in item:
-            raise ValueError(f'"{item}" names a test: write its file or folder, and choose tests by select')
-        if PurePosixPath(item).is_absolute() or PureWindowsPath(item).is_absolute():
-            raise ValueError(f'"{item}" is absolute: write it relative to wisebot.toml')
-    return tuple(value)
-
-
-def _shown(value: object) -> str:
-    return json.dumps(value, default=str)[:80]
-
-
-def checked_emulator(text: str) -> str:
-    """``text`` if it is ``module:attribute``."""
+def _checked_emulator(text: str) -> str:
     module, _, attribute = text.partition(":")
     if not attribute.isidentifier() or not all(part.isidentifier() for part in module.split(".")):
-        raise ValueError(f'"{text}" is no emulator: write "module:attribute" of a module beside this file')
+        raise ValueError(f'"{text}" is not an emulator: write "module:attribute" of a module beside this file')
     return text
 
 
 def checked_id(workflow_id: str) -> str:
-    """``workflow_id`` if a URL can carry it.
+    """A workflow's id that a URL can carry.
 
     ``.`` and ``..`` are refused because clients and proxies resolve them, even quoted, to another path.
     """
@@ -132,62 +146,175 @@ def checked_id(workflow_id: str) -> str:
     return workflow_id
 
 
-def checked_api(value: object) -> Api:
-    """``value`` as one of the two APIs."""
-    if value not in (Api.WEBHOOK, Api.DASHBOARD):
-        raise ValueError(f'expected "webhook" or "dashboard", got {value!r}')
-    return Api(str(value))
+def _checked_select(text: str) -> str:
+    selected(text)  # whether the expressions are valid, pytest decides
+    return text
 
 
-def checked_switch(value: object) -> bool:
-    """``value`` if it is true or false."""
-    if not isinstance(value, bool):
-        raise ValueError(f"expected True or False, got {value!r}")
-    return value
+# --- numbers --------------------------------------------------------------------------------------------------------
 
 
-def checked_header(value: object) -> str:
-    """``value`` if it is a header that the webhook API takes the secret from."""
-    if value not in ("authorization", "x-workflow-secret"):
-        raise ValueError(f'expected "authorization" or "x-workflow-secret", got {value!r}')
-    return str(value)
+def _within(is_valid: Callable[[float], bool], expected: str) -> Callable[[float], float]:
+    def checked(value: float) -> float:
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        if not is_valid(number):
+            raise ValueError(f"expected {expected}, got {number:g}")
+        return number
+
+    return checked
 
 
-def at_least(lowest: int) -> Callable[[int], int]:
-    """A check for a whole number that is not below ``lowest``."""
+_seconds = _within(lambda value: math.isfinite(value) and value > 0, "a number of seconds above 0")
+_share = _within(lambda value: 0 <= value <= 1, "a share from 0 to 1, as in 0.95 for 95%")
+_growth = _within(lambda value: math.isfinite(value) and value >= 0, "a share of at least 0, as in 0.25 for 25%")
 
-    def check(value: int) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
-            raise ValueError(f"expected a whole number, at least {lowest}, got {value}")
-        return value
-
-    return check
+# --- lists and tables: a check finds every mistake ------------------------------------------------------------------
 
 
-def unless_none(check: Callable[[int], int]) -> Callable[[int | None], int | None]:
-    """The same check for a value that may be left out."""
-    return lambda value: None if value is None else check(value)
+def _list(item: Callable[[object], str], expected: str) -> Callable[[object], tuple[str, ...]]:
+    """A check for a list of which each item passes a check."""
+
+    def checked(value: object) -> tuple[str, ...]:
+        if not isinstance(value, list | tuple):
+            raise ValueError(f"expected a list {expected}, got {_type(value)}")
+        return tuple(_each(dict(enumerate(value)), item).values())
+
+    return checked
 
 
-def plain_http(origin: str) -> str | None:
-    """What is wrong with sending a credential to this origin, when it is neither HTTPS nor this machine."""
-    if origin.startswith("https:") or is_loopback(origin):
-        return None
-    return f"{origin} would carry the credential unencrypted: write https, or set allow-http = true in the environment"
+def _each(items: Mapping[T, object], check_item: Callable[[object], str]) -> dict[T, str]:
+    found: dict[T, str] = {}
+    problems: list[str] = []
+    for place, item in items.items():
+        try:
+            found[place] = check_item(item)
+        except ValueError as error:
+            problems.append(f"{f'[{place}]' if isinstance(place, int) else place}: {error}")
+    if problems:
+        raise ValueError("; ".join(problems))
+    return found
 
 
-def nearest(word: object, known: Iterable[str]) -> str:
-    """What a wrong key may have meant, or else every right one."""
+def _checked_patterns(value: object) -> tuple[str, ...]:
+    if isinstance(value, Mapping):
+        return tuple(_each(value, checked_pattern).values())
+    return _list(checked_pattern, "of regular expressions, or a table that names them")(value)
+
+
+def _checked_named_patterns(value: object) -> dict[str, str]:
+    if not isinstance(value, Mapping):
+        example = 'a table of placeholders and regular expressions, as in {order = "ORD-[0-9]+"}'
+        raise ValueError(f"expected {example}, got {_type(value)}")
+    for name in value:
+        _checked_placeholder(name)
+    return _each(value, checked_pattern)
+
+
+def _checked_placeholders(value: object) -> dict[str, str]:
+    """The keys of a table with the names of their placeholders, or those of a list, which name their own."""
+    if isinstance(value, Mapping):
+        return {_checked_key(key): name for key, name in _each(value, _checked_placeholder).items()}
+    keys = _list(_checked_key, "of names of keys, or a table of them and their placeholders")(value)
+    return {key: _placeholder_for(key) for key in keys}
+
+
+def _placeholder_for(key: str) -> str:
+    """A placeholder's name from the characters of a key that can stand in one."""
+    return re.sub(r"\A[^A-Za-z]+|[^\w-]+", "-", key, flags=re.ASCII).strip("-_") or "value"
+
+
+def _checked_key(key: object) -> str:
+    if not isinstance(key, str) or not key:
+        raise ValueError(f"expected the name of a key, got {'an empty string' if key == '' else _type(key)}")
+    return key
+
+
+def _checked_path(path: object) -> str:
+    if not isinstance(path, str):
+        raise ValueError(f"expected a JSON path, got {_type(path)}")
+    Pattern.parse(path)
+    return path
+
+
+def _checked_placeholder(name: object) -> str:
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][\w-]*", name):
+        example = 'write letters, digits and hyphens, as in "order-id"'
+        raise ValueError(f"{name!r} is not a valid name of a placeholder: {example}")
+    return name
+
+
+def _checked_gate_paths(value: object) -> tuple[str, ...]:
+    """Whether the folders and files exist, `load` finds out."""
+    if not isinstance(value, list | tuple):
+        raise ValueError(f'expected a list of folders and files, as in ["tests/e2e"], got {brief(value)}')
+    if not value:
+        raise ValueError('expected at least one folder or file, as in ["tests/e2e"]: leave the key out for all tests')
+    for item in value:
+        if not isinstance(item, str) or not item.strip():
+            raise ValueError(f'expected folders and files, as in ["tests/e2e"], got {brief(item)} among them')
+        if "::" in item:
+            raise ValueError(f'"{item}" names a test: write its file or folder, and choose tests by select')
+        if PurePosixPath(item).is_absolute() or PureWindowsPath(item).is_absolute():
+            raise ValueError(f'"{item}" is absolute: write it relative to wisebot.toml')
+    return tuple(value)
+
+
+def _type(value: object) -> str:
+    types = {"dict": "a table", "list": "a list", "str": "a string", "bool": "true or false", "int": "a number"}
+    return types.get(type(value).__name__, type(value).__name__)
+
+
+_STRING: Final = {"type": "string"}
+_STRINGS: Final = {"items": _STRING, "type": "array"}
+_NAMED_STRINGS: Final = {"additionalProperties": _STRING, "type": "object"}
+_EITHER: Final = {"anyOf": [_STRINGS, _NAMED_STRINGS]}
+
+KINDS: Final[Mapping[str, Kind]] = {
+    "text": Kind(_STRING),
+    "folder": Kind(_STRING),
+    "choice": Kind(_STRING),
+    "origin": Kind(_STRING, checked_origin),
+    "reference": Kind(_STRING, _checked_reference),
+    "emulator": Kind(_STRING, _checked_emulator),
+    "id": Kind(_STRING, checked_id),
+    "select": Kind(_STRING, _checked_select),
+    "switch": Kind({"type": "boolean"}),
+    "whole": Kind({"type": "integer"}),
+    "count": Kind({"type": "integer"}),
+    "seconds": Kind({"type": "number"}, _seconds),
+    "share": Kind({"type": "number"}, _share),
+    "growth": Kind({"type": "number"}, _growth),
+    "keys": Kind(_STRINGS, _list(_checked_key, "of names of keys")),
+    "json-paths": Kind(_STRINGS, _list(_checked_path, 'of JSON paths, as in ["items[*].email"]')),
+    "gate-paths": Kind({**_STRINGS, "minItems": 1}, _checked_gate_paths),
+    "patterns": Kind(_EITHER, _checked_patterns),
+    "named-patterns": Kind(_NAMED_STRINGS, _checked_named_patterns),
+    "placeholders": Kind(_EITHER, _checked_placeholders),
+}
+"""The kinds of values. An option of kind ``count`` is checked at once, ``whole`` when the settings are made."""
+
+
+# --- what a wrong name may have meant -------------------------------------------------------------------------------
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The name that a wrong one may have meant, or else every right one."""
     names = list(known)
-    near = difflib.get_close_matches(str(word), names, n=1)
-    return f'did you mean "{near[0]}"?' if near else _listed(names)
+    return _likely(word, names) or _listed(names)
 
 
-def nearest_of_all(word: object, known: Iterable[str]) -> str:
+def nearest_of_all(word: str, known: Iterable[str]) -> str:
     """Every right name, the one that a wrong name may have meant first."""
     names = list(known)
-    near = difflib.get_close_matches(str(word), names, n=1)
-    return (f'did you mean "{near[0]}"? ' if near else "") + _listed(names)
+    return f"{_likely(word, names)} {_listed(names)}".lstrip()
+
+
+def _likely(word: str, names: list[str]) -> str:
+    near = difflib.get_close_matches(word, names, n=1)
+    return f'did you mean "{near[0]}"?' if near else ""
 
 
 def _listed(names: list[str]) -> str:

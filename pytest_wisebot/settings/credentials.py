@@ -1,8 +1,9 @@
-"""A credential: what it may look like, how it is given, and that nothing of it shows."""
+"""A credential: what it may look like, and how it is given. Nothing of it shows."""
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +16,12 @@ _KINDS = ("env", "file")
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A credential and how it was given. Nothing of it shows but that it is set, and by what.
+    """A credential and how it was given. It shows whether it is set, and by what, and no more.
 
     Attributes:
         given_by: the option, the key in ``wisebot.toml`` or the variable that gave it.
         reference: ``env:NAME`` or ``file:PATH`` (absolute); None when the value itself was given.
-        secret: the credential; None when the reference leads nowhere, and then ``problem`` says why.
+        secret: the credential; None when the reference leads nowhere, for the reason in ``problem``.
     """
 
     given_by: str
@@ -33,17 +34,23 @@ class Credential:
         return f"{self.reference or 'a value'} ({state}) from {self.given_by}"
 
 
-def read_credential(given: str | Secret, given_by: str, folder: Path, variables: Mapping[str, str]) -> Credential:
+def read_credential(
+    given: str | Secret | Credential, given_by: str, folder: Path, variables: Mapping[str, str]
+) -> Credential:
     """The credential that ``env:NAME`` or ``file:PATH`` names (relative to ``folder``), or that a value is.
 
-    A reference that leads nowhere is no error yet: not every test needs every credential. One trailing newline of a
+    A reference that leads nowhere is not an error yet: not every test needs every credential. One trailing newline of a
     file is not part of the credential, since most editors write one.
 
     Raises:
-        ConfigurationError: what was found cannot be a credential; the message does not show it.
+        ConfigurationError: the value cannot be a credential; the message does not show it.
     """
+    if isinstance(given, Credential):
+        return given
     if isinstance(given, Secret):
         return _checked(given, given_by)
+    if not isinstance(given, str):  # from a caller without types; bytes would show in the traceback
+        raise ConfigurationError(f"{given_by}: expected a string, got a value of type {type(given).__name__}")
     kind, colon, name = given.partition(":")
     if colon and (not name or kind not in _KINDS) and difflib.get_close_matches(kind.lower(), _KINDS, 1, 0.6):
         raise ConfigurationError(f"{given_by}: looks like a reference, but names nothing: write env:NAME or file:PATH")
@@ -52,41 +59,25 @@ def read_credential(given: str | Secret, given_by: str, folder: Path, variables:
             return Credential(given_by, given, problem=f"the environment variable {name} is not set")
         return _checked(Secret(variables[name]), given_by, given)
     if kind == "file" and name:
-        return _found(given, name, given_by, folder)
+        return _from_file(name, given_by, folder)
     return _checked(Secret(given), given_by)
 
 
-def _found(given: str, name: str, given_by: str, folder: Path) -> Credential:
+def _from_file(name: str, given_by: str, folder: Path) -> Credential:
+    reference = f"file:{name}"
     try:
-        return _read(folder / Path(name).expanduser(), given_by)
-    except RuntimeError:
-        return Credential(given_by, given, problem="no such home folder")
-    except ValueError:
-        return Credential(given_by, given, problem="is no path")
-
-
-def _read(path: Path, given_by: str) -> Credential:
-    reference = f"file:{path.absolute()}"
-    try:
+        path = folder / Path(name).expanduser()
+        reference = f"file:{path.absolute()}"
         text = path.read_bytes().decode()
-    except UnicodeDecodeError:
-        raise ConfigurationError(f"{given_by}: {reference} is no text") from None
+    except RuntimeError:
+        return Credential(given_by, reference, problem="no such home folder")
     except OSError as error:
         return Credential(given_by, reference, problem=f"cannot be read: {error.strerror}")
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{given_by}: {reference} is not UTF-8 text") from None
+    except ValueError:
+        return Credential(given_by, reference, problem="is not a valid path")
     return _checked(Secret(text.removesuffix("\n").removesuffix("\r")), given_by, reference)
-
-
-def as_credential(value: str | Secret | Credential | None, given_by: str) -> Credential | None:
-    """A credential that was given as itself.
-
-    Raises:
-        ConfigurationError: it cannot be one; the message does not show it.
-    """
-    if value is None or isinstance(value, Credential):
-        return value
-    if not isinstance(value, str | Secret):  # a caller without types; bytes would show in the traceback
-        raise ConfigurationError(f"{given_by}: expected a text, got a value of type {type(value).__name__}")
-    return _checked(value if isinstance(value, Secret) else Secret(value), given_by)
 
 
 def _checked(secret: Secret, given_by: str, reference: str | None = None) -> Credential:
@@ -100,7 +91,7 @@ def _what_is_wrong_with(credential: str) -> str | None:
     """What is wrong with a credential, in words that do not show it; None when nothing is."""
     if "\n" in credential or "\r" in credential:
         return "has a newline in it"
-    if any(ord(char) < 32 or ord(char) == 127 for char in credential):
+    if re.search(r"[\x00-\x1f\x7f]", credential):
         return "has a control character in it"
     if not credential.isascii():
         return "has a non-ASCII character in it, which no HTTP header can carry"

@@ -258,7 +258,7 @@ def test_a_secret_of_another_type_is_refused_and_not_shown(project: Any, value: 
                 trigger_workflow("echo", secret=secret)
             except ConfigurationError as error:
                 assert "CANARY" not in str(error)
-                assert str(error).startswith("secret=: expected a text, got a value of type ")
+                assert str(error).startswith("secret=: expected a string, got a value of type ")
             else:
                 pytest.fail("was taken")
     """)

@@ -113,11 +113,11 @@ class FakeClient:
 
     async def run(self, request: RunRequest, flight: AttemptState) -> WorkflowRun:
         name = request.workflow
-        flight.turns.begin(Target(request.api, "https://wisebot.example", name, "a FAKE credential"))
+        flight.gate.begin(Target(request.api, "https://wisebot.example", name, "a FAKE credential"))
         flight.begin()
         if name not in self.connecting:
             flight.sent_at = 0.0
-            flight.turns.sent()
+            flight.gate.sent()
         self._note(request, begins=True)
         number = len(self.order)
         try:

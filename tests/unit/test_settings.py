@@ -13,12 +13,10 @@ from pytest_wisebot.errors import ConfigurationError
 from pytest_wisebot.redaction import Redact, Secret
 from pytest_wisebot.runs import Api
 from pytest_wisebot.settings import (
-    CliOptions,
     Credential,
     Settings,
     Snapshots,
     Workflow,
-    as_credential,
     read_credential,
     resolve,
 )
@@ -82,9 +80,7 @@ class Suite:
 
     def settings(self, variables: Mapping[str, str] = VARIABLES, **given: Any) -> Settings:
         """The settings in force with these variables and options."""
-        return resolve(
-            CliOptions(**given), start=self.folder, root=self.folder, cwd=self.folder / "cwd", variables=variables
-        )
+        return resolve(given, start=self.folder, root=self.folder, cwd=self.folder / "cwd", variables=variables)
 
     def told(self, variables: Mapping[str, str] = VARIABLES, **given: Any) -> str:
         """What the user is told of them, which are wrong."""
@@ -672,7 +668,7 @@ def test_a_file_that_is_no_text_is_told_by_its_path(suite: Suite) -> None:
     """A file that is no UTF-8 text holds no credential."""
     (suite.folder / "cwd" / "s").write_bytes(b"CANARY-\xff\xfe-secret")
 
-    assert suite.told(secret="file:s") == f"--wisebot-secret: file:{suite.folder / 'cwd' / 's'} is no text"
+    assert suite.told(secret="file:s") == f"--wisebot-secret: file:{suite.folder / 'cwd' / 's'} is not UTF-8 text"
 
 
 @pytest.mark.parametrize("given", ["file:~no-such-user-here/token", "file:a\0b"], ids=["home", "zero"])
@@ -685,15 +681,14 @@ def test_a_path_that_no_system_knows_leads_nowhere(tmp_path: Path, given: str) -
 
 
 def test_a_credential_as_itself_is_checked(tmp_path: Path) -> None:
-    """What is given as itself, a text or a secret, is checked like the rest; a credential is left as it is."""
+    """A value that is given as a string or a secret is checked like the rest; a credential stays as it is."""
     ready = Credential("somewhere", None, Secret("CANARY-ready"))
 
-    assert as_credential(None, "x") is None
-    assert as_credential(ready, "x") is ready
-    assert as_credential("CANARY-text", "x") == Credential("x", None, Secret("CANARY-text"))
+    assert read_credential(ready, "x", tmp_path, {}) is ready
+    assert read_credential("CANARY-text", "x", tmp_path, {}) == Credential("x", None, Secret("CANARY-text"))
     for wrong in ("CANARY7", Secret("CANARY7")):
         with pytest.raises(ConfigurationError) as caught:
-            as_credential(wrong, "x")
+            read_credential(wrong, "x", tmp_path, {})
         assert str(caught.value) == f"x: the credential {TOO_SHORT}"
 
 
@@ -705,7 +700,7 @@ UNENCRYPTED = "would carry the credential unencrypted: write https, or set allow
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("x.test", '"x.test" is no origin: write scheme and host, as in "https://example.com"'),
+        ("x.test", '"x.test" is not an origin: write scheme and host, as in "https://example.com"'),
         ("https://x.test/p", 'has the path "/p": write scheme and host only, "https://x.test"'),
         ("https://x.test?a=CANARY", 'has a query or a fragment: write scheme and host only, "https://x.test"'),
         ("https://u:CANARY@x.test", "a user name or password has no place in it: write scheme and host only"),
@@ -732,7 +727,7 @@ def test_an_environment_may_allow_plain_http(suite: Suite) -> None:
 def test_a_trace_is_sent_unless_the_file_or_the_option_says_no(suite: Suite) -> None:
     """The option wins over the environment, and the header can say which of them it was."""
     suite.write('default-environment = "e"\n[environments.e]\ntrace = true\n[environments.off]\ntrace = false\n')
-    found = [suite.settings(), suite.settings(env="off"), suite.settings(no_trace=True)]
+    found = [suite.settings(), suite.settings(env="off"), suite.settings(trace=False)]
     assert [settings.trace for settings in found] == [True, False, False]
     assert [settings.source("trace") for settings in found] == [
         "wisebot.toml: environments.e.trace",
@@ -745,8 +740,8 @@ def test_a_trace_is_sent_unless_the_file_or_the_option_says_no(suite: Suite) -> 
 def test_every_wrong_option_is_told_at_once(suite: Suite) -> None:
     """Several wrong options make one message, a line for each."""
     assert suite.told(origin="x", base_url="y", timeout=0.0, concurrency=0, retries=-1).splitlines() == [
-        '--wisebot-origin: "x" is no origin: write scheme and host, as in "https://example.com"',
-        '--wisebot-base-url: "y" is no origin: write scheme and host, as in "https://example.com"',
+        '--wisebot-origin: "x" is not an origin: write scheme and host, as in "https://example.com"',
+        '--wisebot-base-url: "y" is not an origin: write scheme and host, as in "https://example.com"',
         "--wisebot-timeout: expected a number of seconds above 0, got 0",
         "--wisebot-concurrency: expected a whole number, at least 1, got 0",
         "--wisebot-retries: expected a whole number, at least 0, got -1",
@@ -803,7 +798,7 @@ def test_a_reference_from_the_hook_is_followed(staging: Suite, monkeypatch: pyte
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"origin": "x"}, '"x" is no origin: write scheme and host, as in "https://example.com"'),
+        ({"origin": "x"}, '"x" is not an origin: write scheme and host, as in "https://example.com"'),
         ({"base_url": "http://x.test"}, f"http://x.test {UNENCRYPTED}"),
         ({"secret": "CANARY7"}, f"the credential {TOO_SHORT}"),
         ({"token": Secret("CANARY\n-token")}, "the credential has a newline in it"),
@@ -874,10 +869,13 @@ def test_the_hook_may_say_what_is_redacted(staging: Suite) -> None:
     [
         ({"redact": {"keys": ["a"]}}, "redact: expected a Redact, got dict"),
         ({"snapshots": None}, "snapshots: expected a Snapshots, got NoneType"),
-        ({"redact": Redact(patterns=("x*",))}, "redact.patterns: [0]: 'x*' matches the empty text, and so everywhere"),
+        (
+            {"redact": Redact(patterns=("x*",))},
+            "redact.patterns: [0]: 'x*' matches the empty string, and so everywhere",
+        ),
         (
             {"snapshots": Snapshots(keys={"a": "<x>"})},
-            "snapshots.keys: a: '<x>' is no name of a placeholder: write letters, digits and hyphens, as in "
+            "snapshots.keys: a: '<x>' is not a valid name of a placeholder: write letters, digits and hyphens, as in "
             '"order-id"',
         ),
     ],
@@ -907,7 +905,7 @@ def test_every_wrong_value_from_the_hook_is_told_at_once(staging: Suite) -> None
 
     assert sorted(str(caught.value).splitlines()) == sorted(
         [
-            f'{HOOK}: "x" is no origin: write scheme and host, as in "https://example.com"',
+            f'{HOOK}: "x" is not an origin: write scheme and host, as in "https://example.com"',
             f"{HOOK}: the credential {TOO_SHORT}",
             f"{HOOK}: the credential has a newline in it",
             f"{HOOK}: expected a number of seconds above 0, got 0",

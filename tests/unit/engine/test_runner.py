@@ -119,7 +119,7 @@ class Scripted(Client):
 
     def _send(self, name: str, flight: AttemptState) -> None:
         flight.sent_at = self._clock.now
-        flight.turns.sent()
+        flight.gate.sent()
         self.sent.append((self._clock.now, name))
 
     async def _check_token(self, prepared: Prepared) -> None:

@@ -116,7 +116,9 @@ def test_what_is_no_path_is_refused(text: str, rest: str) -> None:
     with pytest.raises(ValueError, match="JSON path") as raised:
         Pattern.parse(text)
 
-    assert str(raised.value) == f"{text!r} is no JSON path: not understood from {rest!r} on; expected {GRAMMAR}"
+    assert (
+        str(raised.value) == f"{text!r} is not a valid JSON path: not understood from {rest!r} on; expected {GRAMMAR}"
+    )
 
 
 def test_escapes_are_those_of_json() -> None:

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from pytest_wisebot.redaction.user_patterns import checked_pattern
+from pytest_wisebot.redaction.user_rules import checked_pattern
 
 
 @pytest.mark.parametrize(
@@ -35,14 +35,14 @@ def test_an_ordinary_expression_is_taken(pattern: str) -> None:
 @pytest.mark.parametrize(
     ("pattern", "problem"),
     [
-        (1, "expected a regular expression as a text, got int"),
-        ("", "'' matches the empty text, and so everywhere"),
-        ("x*", "'x*' matches the empty text, and so everywhere"),
-        ("a|", "'a|' matches the empty text, and so everywhere"),
-        (r"\b", r"'\\b' matches the empty text, and so everywhere"),
-        ("(?=x)", "'(?=x)' matches the empty text, and so everywhere"),
-        ("(", "'(' is no regular expression: missing ), unterminated subpattern at position 0"),
-        ("[0-9", "'[0-9' is no regular expression: unterminated character set at position 0"),
+        (1, "expected a regular expression as a string, got int"),
+        ("", "'' matches the empty string, and so everywhere"),
+        ("x*", "'x*' matches the empty string, and so everywhere"),
+        ("a|", "'a|' matches the empty string, and so everywhere"),
+        (r"\b", r"'\\b' matches the empty string, and so everywhere"),
+        ("(?=x)", "'(?=x)' matches the empty string, and so everywhere"),
+        ("(", "'(' is not a valid regular expression: missing ), unterminated subpattern at position 0"),
+        ("[0-9", "'[0-9' is not a valid regular expression: unterminated character set at position 0"),
     ],
 )
 def test_what_cannot_be_used_is_refused(pattern: object, problem: str) -> None:

@@ -315,7 +315,9 @@ def test_a_path_that_is_none_is_an_error() -> None:
     with pytest.raises(RuleError) as raised:
         held(RESULT, {"items[].score": IsInt()})
 
-    assert str(raised.value).startswith("rules: 'items[].score' is no JSON path: not understood from '[].score' on; ")
+    assert str(raised.value).startswith(
+        "rules: 'items[].score' is not a valid JSON path: not understood from '[].score' on; "
+    )
 
 
 # --- exclusions

@@ -1,46 +1,31 @@
-"""What the rest of the package sees of the settings: plain values that say where they came from."""
+"""The settings in force, as the rest of the package sees them: plain values, each with its source."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, Final, Self
-from urllib.parse import urlsplit
 
 from ..errors import ConfigurationError
 from ..gate_config import Gate
 from ..redaction import Redact, Secret
 from ..runs import Api
-from .checks import (
-    at_least,
-    checked_api,
-    checked_header,
-    checked_origin,
-    checked_seconds,
-    checked_switch,
-    nearest,
-    nearest_of_all,
-    plain_http,
-    unless_none,
-)
+from .checks import check, hostname, nearest, nearest_of_all, plain_http
 from .credentials import Credential, read_credential
-from .redact_tables import checked_keys, checked_named_patterns, checked_paths, checked_patterns, checked_placeholders
+from .fields import ENVIRONMENT, Field, Table, settings_fields
 
 HOOK: Final = "the pytest_wisebot_settings hook"
 
-ORIGIN_VARIABLES: Final = ("WISEBOT_WORKFLOW_TRIGGER_ORIGIN", "WISEBOT_CONVEX_SITE", "CONVEX_SITE_URL")
-BASE_URL_VARIABLES: Final = ("WISEBOTAI_BASE_URL",)
-SECRET_VARIABLES: Final = ("WISEBOT_WORKFLOW_SECRET",)
-TOKEN_VARIABLES: Final = ("WISEBOT_ACCESS_TOKEN", "WISE_KEY", "WISEBOTAI_API_KEY")
+_DEFAULTS: Final[Mapping[str, Any]] = {item.name: item.default for item in ENVIRONMENT.fields}
+_VARIABLE: Final = {item.key: item.variables[0] for item in ENVIRONMENT.fields if item.variables}
 
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
-    """One workflow as the settings know it: its name in tests, its id at Wisebot, its own secret."""
+    """One workflow: its name in tests, its id at Wisebot, its own secret."""
 
     name: str
     id: str
@@ -111,18 +96,18 @@ class Settings:
     secret: Credential | None = None
     token: Credential | None = None
     api: Api = Api.WEBHOOK
-    timeout: float = 300.0
-    connect_timeout: float = 10.0
-    concurrency: int = 8
-    retries: int = 2
+    timeout: float = _DEFAULTS["timeout"]
+    connect_timeout: float = _DEFAULTS["connect_timeout"]
+    concurrency: int = _DEFAULTS["concurrency"]
+    retries: int = _DEFAULTS["retries"]
     max_runs: int | None = None
-    max_response_mib: int = 16
+    max_response_mib: int = _DEFAULTS["max_response_mib"]
     recordings: Path | None = None
     max_age_days: int | None = None
-    secret_header: str = "authorization"
-    allow_http: bool = False
-    trace: bool = True
-    protected: bool = False
+    secret_header: str = _DEFAULTS["secret_header"]
+    allow_http: bool = _DEFAULTS["allow_http"]
+    trace: bool = _DEFAULTS["trace"]
+    protected: bool = _DEFAULTS["protected"]
     protected_hosts: Mapping[str, str] = field(default_factory=dict)
     allow_protected: bool = False
     workflows: Mapping[str, Workflow] = field(default_factory=dict)
@@ -136,8 +121,8 @@ class Settings:
     def replace(self, **changes: Any) -> Self:
         """A copy with these values changed, checked like those of ``wisebot.toml``.
 
-        ``secret`` and ``token`` may be texts: the credential itself, ``env:NAME`` or ``file:PATH``. What is not changed
-        stays, a credential for a host that is changed included: the project's own code knows which host it leads to.
+        ``secret`` and ``token`` may be strings: the credential itself, ``env:NAME`` or ``file:PATH``. Every other value
+        stays, a credential for a host that is changed included: the hook decides which host its credentials are for.
 
         Raises:
             ConfigurationError: a value is wrong.
@@ -158,49 +143,37 @@ class Settings:
         return dataclasses.replace(self, sources={**before.sources, **self.sources, **changed}).checked(HOOK)
 
     def checked(self, given_by: str) -> Self:
-        """These settings with their hosts in one form, once every value is found right.
+        """These settings with each value in its one form.
 
         Raises:
             ConfigurationError: with every value that is wrong, and where it came from.
         """
         problems: list[str] = []
-        credential = partial(_checked_credential, folder=self.file.parent if self.file else Path.cwd())
-        values: dict[str, Any] = {
-            "origin": self._checked_host("origin", given_by, problems),
-            "base_url": self._checked_host("base_url", given_by, problems),
-            "secret": self._checked_by(credential, "secret", given_by, problems),
-            "token": self._checked_by(credential, "token", given_by, problems),
-            "api": self._checked_by(checked_api, "api", given_by, problems),
-            "recordings": self._checked_by(_checked_folder, "recordings", given_by, problems),
-            "secret_header": self._checked_by(checked_header, "secret_header", given_by, problems),
-        }
-        for name, check in _UNCHANGED.items():
-            self._checked_by(check, name, given_by, problems)
+        values: dict[str, Any] = {}
+        for item in settings_fields():
+            try:
+                values[item.name] = self._checked_value(item, getattr(self, item.name))
+            except ValueError as error:
+                problems.append(f"{self.source(item.name, given_by)}: {error}")
         if problems:
             raise ConfigurationError("\n".join(problems))
         return dataclasses.replace(self, **values)
 
-    def _checked_by(self, check: Callable[[Any], Any], name: str, given_by: str, problems: list[str]) -> Any:
-        value = getattr(self, name)
-        try:
-            return check(value)
-        except ValueError as error:
-            problems.append(f"{self.source(name, given_by)}: {error}")
-            return value
-
-    def _checked_host(self, name: str, given_by: str, problems: list[str]) -> str | None:
-        host = getattr(self, name)
-        if host is None:
+    def _checked_value(self, item: Field, value: Any) -> Any:
+        if value is None and self.__dataclass_fields__[item.name].default is None:
             return None
-        try:
-            if not isinstance(host, str):
-                raise ValueError(f"expected a text, got {type(host).__name__}")
-            host = checked_origin(host)
-            if not self.allow_http and (problem := plain_http(host)):
-                raise ValueError(problem)
-        except ValueError as error:
-            problems.append(f"{self.source(name, given_by)}: {error}")
-        return str(host)
+        if item.table is not None:
+            return _checked_table(item.name, item.table, value)
+        if item.kind == "folder":
+            if not isinstance(value, str | Path):
+                raise ValueError(f"expected a path, got {type(value).__name__}")
+            return Path(value).absolute()
+        if item.kind == "reference":
+            return _checked_credential(value, self.file.parent if self.file else Path.cwd())
+        value = check(item, value)
+        if item.kind == "origin" and not self.allow_http and (problem := plain_http(value)):
+            raise ValueError(problem)
+        return Api(value) if item.name == "api" else value
 
     @property
     def emulated_by(self) -> str | None:
@@ -217,19 +190,17 @@ class Settings:
             return None
         if self.protected:
             return f'environment "{self.environment}" is protected: add --wisebot-allow-protected to run against it'
-        for host in (self.origin, self.base_url):
-            name = self.protected_hosts.get(hostname(host)) if host else None
-            if name is not None:
-                return (
-                    f'{host} belongs to the protected environment "{name}": add --wisebot-allow-protected to run there'
-                )
+        for host in filter(None, (self.origin, self.base_url)):
+            if name := self.protected_hosts.get(hostname(host)):
+                owner = f'belongs to the protected environment "{name}"'
+                return f"{host} {owner}: add --wisebot-allow-protected to run there"
         return None
 
     def workflow(self, name: str) -> Workflow:
         """The workflow that a test calls ``name``; ``id:ID`` is always that id.
 
         Raises:
-            ConfigurationError: the environment lists its workflows, and this is none of them.
+            ConfigurationError: the environment lists its workflows, and not this one.
         """
         if name.startswith("id:"):
             return Workflow(name, name.removeprefix("id:"))
@@ -243,51 +214,39 @@ class Settings:
         )
 
     def host(self, api: Api) -> str:
-        """The origin that an API is asked at.
+        """The origin that requests of an API go to.
 
         Raises:
-            ConfigurationError: there is none; the message says the ways to give it.
+            ConfigurationError: none is given; the message names the ways to give it.
         """
-        host = self.origin if api is Api.WEBHOOK else self.base_url
-        if host is not None:
-            return host
-        if api is Api.WEBHOOK:
-            raise ConfigurationError(
-                self._missing("trigger origin for the webhook API", "origin", "URL", ORIGIN_VARIABLES[0])
-            )
-        raise ConfigurationError(
-            self._missing("base URL for the dashboard API", "base-url", "URL", BASE_URL_VARIABLES[0])
-        )
+        webhook = api is Api.WEBHOOK
+        host = self.origin if webhook else self.base_url
+        if host is None:
+            what = "trigger origin for the webhook API" if webhook else "base URL for the dashboard API"
+            raise ConfigurationError(self._missing(what, "origin" if webhook else "base-url", "URL"))
+        return host
 
     def credential(self, api: Api, workflow: Workflow) -> Credential:
         """The credential for a run, of this API alone.
 
         Raises:
-            ConfigurationError: there is none, or its reference leads nowhere; the message says the ways to give it.
+            ConfigurationError: none is given, or its reference leads nowhere; the message names the ways to give it.
         """
-        found = self._secret_of(workflow) if api is Api.WEBHOOK else self.token
-        if found is None and api is Api.WEBHOOK:
-            what = f'webhook secret for workflow "{workflow.name}"'
-            raise ConfigurationError(self._missing(what, "secret", "env:NAME", SECRET_VARIABLES[0]))
+        webhook = api is Api.WEBHOOK
+        found = self._secret_of(workflow) if webhook else self.token
         if found is None:
-            raise ConfigurationError(
-                self._missing("token for the dashboard API", "token", "env:NAME", TOKEN_VARIABLES[0])
-            )
+            what = f'webhook secret for workflow "{workflow.name}"' if webhook else "token for the dashboard API"
+            raise ConfigurationError(self._missing(what, "secret" if webhook else "token", "env:NAME"))
         if found.secret is None:
             raise ConfigurationError(f"{found.given_by}: {found.reference}: {found.problem}")
         return found
 
     def _secret_of(self, workflow: Workflow) -> Credential | None:
-        first = self.source("secret").startswith("--") or self.source("secret") == HOOK
-        return (
-            (self.secret if first else None)
-            or workflow.secret
-            or self.secret
-            or self.emulated.get(workflow.id)
-            or self.emulated_fallback
-        )
+        for_all = self.source("secret").startswith("--") or self.source("secret") == HOOK
+        own = (self.secret, workflow.secret) if for_all else (workflow.secret, self.secret)
+        return own[0] or own[1] or self.emulated.get(workflow.id) or self.emulated_fallback
 
-    def _missing(self, what: str, key: str, value: str, variable: str) -> str:
+    def _missing(self, what: str, key: str, value: str) -> str:
         given = f"there is no {what}: give it by --wisebot-{key} {value}"
         options = [f"--wisebot-{name}" for name in ("origin", "base-url") if self.source(name).startswith("--")]
         if self.environment is not None and options:
@@ -295,7 +254,7 @@ class Settings:
         if self.environment is not None:
             name = self.file.name if self.file else "wisebot.toml"
             return f'{given} or {key} = "{value}" under [environments.{self.environment}] in {name}'
-        given = f"{given} or the variable {variable}"
+        given = f"{given} or the variable {_VARIABLE[key]}"
         if self.file is None:
             return f"{given} (no wisebot.toml was found beside the tests)"
         known = ", ".join(self.environments)
@@ -307,11 +266,11 @@ class Settings:
         return None if self.source(host).startswith("--") else self.environment
 
     def credentials(self) -> list[Secret]:
-        """Every credential in force, for who must mask them."""
+        """Every credential in force, to be masked."""
         return [credential.secret for credential in self._named() if credential.secret]
 
     def missing_credentials(self) -> list[Credential]:
-        """Those that are named, and lead nowhere."""
+        """Those whose reference leads nowhere."""
         return [credential for credential in self._named() if not credential.secret]
 
     def _named(self) -> list[Credential]:
@@ -320,66 +279,22 @@ class Settings:
         return [credential for credential in found if credential is not None]
 
 
-def _checked_redact(value: object) -> object:
-    if not isinstance(value, Redact):
-        raise ValueError(f"redact: expected a Redact, got {type(value).__name__}")
-    checks = {"keys": checked_keys, "patterns": checked_patterns, "paths": checked_paths}
-    return _checked_parts("redact", value, checks)
+_TABLES: Final[Mapping[str, type[Any]]] = {"redact": Redact, "snapshots": Snapshots, "gate": Gate}
 
 
-def _checked_snapshots(value: object) -> object:
-    if not isinstance(value, Snapshots):
-        raise ValueError(f"snapshots: expected a Snapshots, got {type(value).__name__}")
-    checks = {"keys": checked_placeholders, "patterns": checked_named_patterns, "keep": checked_paths}
-    return _checked_parts("snapshots", value, checks)
-
-
-def _checked_gate(value: object) -> object:
-    if not isinstance(value, Gate):
-        raise ValueError(f"gate: expected a Gate, got {type(value).__name__}")
-    return value
-
-
-def _checked_parts(name: str, value: object, checks: Mapping[str, Callable[[Any], Any]]) -> object:
-    for part, check in checks.items():
+def _checked_table(name: str, table: Table, value: object) -> object:
+    kind = _TABLES[name]
+    if not isinstance(value, kind):
+        raise ValueError(f"{name}: expected a {kind.__name__}, got {type(value).__name__}")
+    for item in () if kind is Gate else table.fields:  # no hook has a reason to build a gate by hand
         try:
-            check(getattr(value, part))
+            check(item, getattr(value, item.name))
         except ValueError as error:
-            raise ValueError(f"{name}.{part}: {error}") from None
+            raise ValueError(f"{name}.{item.name}: {error}") from None
     return value
 
 
-_UNCHANGED: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "redact": _checked_redact,
-    "snapshots": _checked_snapshots,
-    "gate": _checked_gate,
-    "trace": checked_switch,
-    "timeout": checked_seconds,
-    "connect_timeout": checked_seconds,
-    "concurrency": at_least(1),
-    "retries": at_least(0),
-    "max_runs": unless_none(at_least(0)),
-    "max_response_mib": at_least(1),
-    "max_age_days": unless_none(at_least(1)),
-}
-
-
-def hostname(origin: str) -> str:
-    """The host of an origin, without its port, and without the final dot that changes nothing about where it leads."""
-    return (urlsplit(origin).hostname or "").rstrip(".")
-
-
-def _checked_folder(value: object) -> Path | None:
-    if value is not None and not isinstance(value, str | Path):
-        raise ValueError(f"expected a path, got {type(value).__name__}")
-    return None if value is None else Path(value).absolute()
-
-
-def _checked_credential(value: object, folder: Path) -> Credential | None:
-    if value is None or isinstance(value, Credential):
-        return value
-    if not isinstance(value, str | Secret):
-        raise ValueError(f"expected a text, got {type(value).__name__}")
+def _checked_credential(value: Any, folder: Path) -> Credential:
     try:
         return read_credential(value, HOOK, folder, os.environ)
     except ConfigurationError as error:

@@ -1,0 +1,255 @@
+"""From options, ``wisebot.toml`` and variables to `Settings`, in the order of precedence.
+
+A named environment is closed: a variable never fills its hosts or credentials, so that a shell prepared for production
+can neither redirect a staging run nor hand it a secret. And a host given as an option takes out of force the credential
+that the environment has for its own host.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from ..errors import ConfigurationError
+from ..gate_config import Gate, Limits
+from ..redaction import Redact
+from ..runs import Api
+from .checks import check, describe, hostname, nearest, nearest_of_all, plain_http
+from .credentials import Credential, read_credential
+from .fields import ENVIRONMENT, FILE, LIMITS, WORKFLOW, Field, Table, settings_fields
+from .settings import Settings, Snapshots, Workflow
+
+FILE_NAME: Final = "wisebot.toml"
+
+
+def find_file(start: Path, root: Path) -> Path | None:
+    """The nearest ``wisebot.toml`` from ``start`` up to ``root``; outside ``root`` only these two folders count."""
+    between = [start, *start.parents]
+    folders = between[: between.index(root) + 1] if root in between else [start, root]
+    return next((folder / FILE_NAME for folder in folders if (folder / FILE_NAME).is_file()), None)
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """The values of ``wisebot.toml``, by the names of their fields; keys that the file leaves out are absent.
+
+    Raises:
+        ConfigurationError: the file cannot be read, is not valid TOML, or holds wrong values; every mistake is listed.
+    """
+    try:
+        data = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{path}: is not UTF-8 text") from None
+    except RecursionError:
+        raise ConfigurationError(f"{path.name}: is not valid TOML: nested too deeply") from None
+    except ValueError as error:  # TOMLDecodeError, and an integer of more digits than Python converts
+        raise ConfigurationError(f"{path.name}: is not valid TOML: {error}") from None
+    mistakes: list[str] = []
+    values = _read_table(FILE, data, (), mistakes)
+    mistakes += _contradictions(values)
+    if mistakes:
+        raise ConfigurationError("\n".join(f"{path.name}: {mistake}" for mistake in mistakes))
+    return values
+
+
+def _read_table(table: Table, data: Any, place: tuple[str, ...], mistakes: list[str]) -> dict[str, Any]:
+    if not _is_table(data, place, mistakes):
+        return {}
+    keys = {field.key: field for field in table.fields}
+    values = {}
+    for key, field in keys.items():
+        if key in data:
+            values[field.name] = _read_value(field, data[key], (*place, key), mistakes)
+    mistakes += [f"{_dotted(*place, key)}: unknown key, {nearest(key, keys)}" for key in data if key not in keys]
+    return values
+
+
+def _read_value(field: Field, value: Any, place: tuple[str, ...], mistakes: list[str]) -> Any:
+    if field.kind == "table" and field.table is not None:
+        return _read_table(field.table, value, place, mistakes)
+    if field.table is not None:
+        named = value.items() if _is_table(value, place, mistakes) else ()
+        return {name: _read_table(field.table, item, (*place, name), mistakes) for name, item in named}
+    try:
+        return check(field, value)
+    except ValueError as error:
+        mistakes.append(f"{_dotted(*place)}: {error}")
+        return None
+
+
+def _is_table(value: Any, place: tuple[str, ...], mistakes: list[str]) -> bool:
+    if not isinstance(value, dict):
+        shown = "a string" if isinstance(value, str) else describe(value)  # it may be a credential: "triage = SECRET"
+        mistakes.append(f"{_dotted(*place)}: expected a table, got {shown}")
+    return isinstance(value, dict)
+
+
+def _dotted(*place: str) -> str:
+    return ".".join(step if re.fullmatch(r"[\w-]+", step) else json.dumps(step) for step in place)
+
+
+def _contradictions(values: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong between values that are right one by one. A value that is wrong itself is None."""
+    environments: Mapping[str, Any] = values.get("environments", {})
+    default = values.get("default_environment")
+    if default is not None and default not in environments:
+        yield f'default-environment: unknown environment "{default}", {nearest_of_all(default, environments)}'
+    for name, table in environments.items():
+        place = _dotted("environments", name)
+        if "emulator" in table and ("origin" in table or "base_url" in table):
+            yield f"{place}: an environment has an emulator or hosts of its own, not both"
+        for key in ("origin", "base_url"):
+            if table.get(key) and not table.get("allow_http") and (problem := plain_http(table[key])):
+                yield f"{place}.{key.replace('_', '-')}: {problem}"
+
+
+def resolve(given: Mapping[str, Any], *, start: Path, root: Path, cwd: Path, variables: Mapping[str, str]) -> Settings:
+    """The settings in force.
+
+    Args:
+        given: the values that options give, by the names of their fields.
+        start: the folder where the search for ``wisebot.toml`` begins: the one that the tests have in common.
+        root: the folder where it ends.
+        cwd: what a path given as an option is relative to.
+        variables: the environment variables.
+
+    Raises:
+        ConfigurationError: with every mistake that was found, one a line, in the user's terms.
+    """
+    given = {name: value for name, value in given.items() if value is not None and (name, value) != ("api", "both")}
+    path = cwd / given["config"] if "config" in given else find_file(start, root)
+    if path is not None and not path.is_file():
+        raise ConfigurationError(f"--wisebot-config: there is no file {path}")
+    if path is None and "env" in given:
+        raise ConfigurationError(f"--wisebot-env {given['env']}: no wisebot.toml was found from {start} up to {root}")
+    return _Resolution(given, path, root, cwd, variables).settings()
+
+
+class _Resolution:
+    """One pass over all that is given. It collects the mistakes and reports them at once."""
+
+    def __init__(
+        self, given: Mapping[str, Any], path: Path | None, root: Path, cwd: Path, variables: Mapping[str, str]
+    ) -> None:
+        self.given = given
+        self.path = path
+        self.folder = path.parent if path else root
+        self.cwd = cwd
+        self.variables = variables
+        self.file = read_file(path) if path else {}
+        self.environments: Mapping[str, Mapping[str, Any]] = self.file.get("environments", {})
+        self.name = given.get("env", self.file.get("default_environment"))
+        if self.name is not None and self.name not in self.environments:
+            known = nearest_of_all(self.name, self.environments)
+            raise ConfigurationError(f'--wisebot-env: unknown environment "{self.name}", {known}')
+        self.table = self.environments.get(self.name or "", {})
+        self.sources: dict[str, str] = {}
+        self.problems: list[str] = []
+
+    def settings(self) -> Settings:
+        values = {field.name: value for field in settings_fields() if (value := self._value(field)) is not None}
+        if self.name is not None:
+            self.sources["environment"] = "--wisebot-env" if "env" in self.given else self._place("default-environment")
+        if "origin" not in values and "base_url" in values and "emulator" not in values:
+            values.setdefault("api", Api.DASHBOARD)
+        values.setdefault("recordings", self.folder / "recordings")
+        values["gate"] = self._gate(values.get("gate", {}))
+        settings = Settings(
+            environment=self.name,
+            environments=tuple(self.environments),
+            file=self.path,
+            protected_hosts=self._protected_hosts(),
+            allow_protected=self.given.get("allow_protected", False),
+            workflows={name: self._workflow(name, entry) for name, entry in self.table.get("workflows", {}).items()},
+            sources=self.sources,
+            **values,
+        )
+        try:
+            settings = settings.checked("default")
+        except ConfigurationError as error:
+            self.problems.insert(0, str(error))
+        if self.problems:
+            raise ConfigurationError("\n".join(self.problems))
+        return settings
+
+    def _value(self, field: Field) -> Any:
+        """The value of a field; None where the default holds."""
+        found = self._found(field)
+        if found is None:
+            return None
+        self.sources[field.key] = found[1]
+        return self._converted(field, *found)
+
+    def _found(self, field: Field) -> tuple[Any, str, Path] | None:
+        """The value by precedence, its source, and the folder that a path in it is relative to."""
+        if field.has_option and field.name in self.given:
+            return self.given[field.name], field.option_name, self.cwd
+        table, place = (self.table, f"environments.{self.name}.") if field in ENVIRONMENT.fields else (self.file, "")
+        if field.name in table and not self._is_out_of_force(field):
+            return table[field.name], self._place(place + field.key), self.folder
+        variable = next((name for name in field.variables if self.variables.get(name)), None)
+        if variable is None or self.name is not None:
+            return None
+        return f"env:{variable}" if field.kind == "reference" else self.variables[variable], variable, self.cwd
+
+    def _is_out_of_force(self, field: Field) -> bool:
+        return any(host in self.given for host in field.unless)
+
+    def _converted(self, field: Field, value: Any, source: str, folder: Path) -> Any:
+        if field.kind == "reference":
+            return self._credential(value, source, folder)
+        if field.kind == "folder":
+            return folder / value
+        kinds: Mapping[str, Any] = {"redact": Redact, "snapshots": Snapshots}
+        return kinds[field.name](**value) if field.name in kinds else value
+
+    def _credential(self, value: Any, source: str, folder: Path) -> Credential:
+        try:
+            return read_credential(value, source, folder, self.variables)
+        except ConfigurationError as error:
+            self.problems.append(str(error))
+            return Credential(source, problem=str(error))
+
+    def _workflow(self, name: str, entry: Mapping[str, Any]) -> Workflow:
+        place = self._place(f"environments.{self.name}.workflows.{name}.")
+        values: dict[str, Any] = {"id": name}
+        for field in WORKFLOW.fields:
+            if field.name in entry and not self._is_out_of_force(field):
+                values[field.name] = self._converted(field, entry[field.name], place + field.key, self.folder)
+        return Workflow(name, **values)
+
+    def _gate(self, table: Mapping[str, Any]) -> Gate:
+        """The gate of the file, for this one session with the missing tests that an option allows."""
+        for path in table.get("paths", ()):
+            if not (self.folder / path).exists():
+                known = nearest_of_all(path, _beside(self.folder, path))
+                self.problems.append(f'{self._place("gate.paths")}: there is no "{path}" beside the file, {known}')
+        allowed = {name: self.given[name] for name in ("max_missing_tests",) if name in self.given}
+        values = {**table, **allowed}
+        overall = {field.name: values.pop(field.name) for field in LIMITS.fields if field.name in values}
+        workflows = {name: Limits(**limits) for name, limits in values.pop("workflows", {}).items()}
+        return Gate(Limits(**overall), workflows, **values)
+
+    def _protected_hosts(self) -> dict[str, str]:
+        return {
+            hostname(table[key]): name
+            for name, table in self.environments.items()
+            for key in ("origin", "base_url")
+            if table.get("protected") and key in table
+        }
+
+    def _place(self, key: str) -> str:
+        return f"{self.path.name if self.path else FILE_NAME}: {key}"
+
+
+def _beside(folder: Path, missing: str) -> list[str]:
+    """What there is in the nearest folder that exists of those that lead to a missing path."""
+    parent = next(one for one in (folder / missing).parents if one.is_dir())
+    names = (os.path.relpath(one, folder) for one in parent.iterdir() if not one.name.startswith((".", "__")))
+    return sorted(Path(name).as_posix() for name in names)
