@@ -1,7 +1,7 @@
-"""``report.html``: one file that a browser shows without asking anybody for anything, scripts or no scripts.
+"""``report.html``: one file that a browser shows without any other file, and without scripts.
 
-What is on the page is decided in `page` as plain values; the templates lay it out. Every text is made harmless and
-escaped at one place, as it is written into the page: the environment below does both to each expression.
+`page` decides what is on the page; the templates lay it out. Every string is escaped at one place, as it is written
+into the page: the environment below escapes the value of each expression.
 """
 
 from __future__ import annotations
@@ -11,30 +11,39 @@ from typing import TYPE_CHECKING, Any
 
 from ..text import count, escape, truncate_middle
 from .baseline import Comparison
+from .format import duration, seconds_text, time_of_day
 from .model import Model
-from .page import duration, page, without_in_words
-from .rows import FOLDED_LINES, LONGEST_NAME, moment, trials_text
+from .page import LONGEST_CELL, MOST_LISTED, RULE_STATES, page
+from .rows import LONGEST_NAME, outcome, outcome_kind, run_kind, run_sign, split_id, trials_text
 from .timeline import bar_title
 from .verdict import Verdict
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+_GLOBALS = {
+    "folded_lines": 40,  # a string of more lines is folded
+    "folded_tests": 60,  # more tests that passed are folded
+    "most_dots": 20,  # runs of one test that a closed row shows
+    "most_listed": MOST_LISTED,
+    "rule_states": RULE_STATES,
+}
+
 
 def html_report(model: Model, verdict: Verdict, baseline: Comparison | None = None) -> str:
     """The page of a session.
 
     Args:
-        model: what happened.
-        verdict: may it be deployed, and why not.
-        baseline: how it compares with an earlier session.
+        model: the session.
+        verdict: whether the workflows may be deployed, and why not.
+        baseline: how the session compares with an earlier one.
     """
-    return _environment().get_template("page.html").render(page=page(model, verdict, baseline))
+    return _environment().get_template("page.html").render(page(model, verdict, baseline))
 
 
 @cache
 def _environment() -> Environment:
-    """What makes pages of templates; loaded when a page is asked for, since most sessions ask for none."""
+    """The environment of the templates, loaded only if there is a page to make."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     made = Environment(
@@ -45,19 +54,26 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.globals |= _GLOBALS
     made.filters |= {
+        "anchor": lambda word: f"tests-{word.replace(' ', '-')}",
         "bar_title": bar_title,
         "brief": lambda text: truncate_middle(text, LONGEST_NAME),
+        "cell": lambda text: truncate_middle(text, LONGEST_CELL),
         "counted": count,
         "duration": duration,
-        "moment": moment,
+        "outcome": outcome,
+        "outcome_kind": outcome_kind,
+        "run_kind": run_kind,
+        "run_sign": run_sign,
+        "seconds": seconds_text,
+        "split_id": split_id,
+        "time_of_day": time_of_day,
         "trials": trials_text,
-        "without": without_in_words,
     }
-    made.globals["folded_lines"] = FOLDED_LINES
     return made
 
 
 def _shown(value: Any) -> Any:
-    """Every value on its way into the page, before it is escaped; what is markup already has been here before."""
+    """The value of an expression, before it is escaped as HTML. Markup has been here before."""
     return escape(value, keep="\n\t") if isinstance(value, str) and not hasattr(value, "__html__") else value

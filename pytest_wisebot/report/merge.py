@@ -2,87 +2,65 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigurationError
 from ..event_log import FORMAT, event_line, read_events
+from ..files import write_whole
 from .output import LOG, clear, log_in
 
 
-def write_joined(shards: Sequence[Path], folder: Path, said: Mapping[str, Any]) -> Path:
-    """Writes the log of all shards, and gives its path. A shard that has none is said to be missing, in the log, too.
+def write_joined(shards: Sequence[Path], folder: Path, options: Mapping[str, Any]) -> Path:
+    """Writes the log of all shards, and returns its path. The log names the shards that have no log.
 
     Args:
         shards: their folders.
-        folder: where it goes; what was reported there before is taken away.
-        said: what holds for the union, of the options that were given (see `add_event`).
+        folder: the output; the reports that are there are removed.
+        options: values that hold for the union (see `add_event`).
 
     Raises:
-        ConfigurationError: a log cannot be read, there is none at all, or the output is a shard.
-        OSError: it cannot be written.
+        ConfigurationError: a log cannot be read, no shard has a log, or the output is a shard.
+        OSError: the log cannot be written.
     """
     if folder.resolve() in {shard.resolve() for shard in shards}:
         raise ConfigurationError(f"{folder}: is a shard itself: write the union somewhere else")
-    found = [shard for shard in shards if log_in(shard).is_file()]
-    if not found:
+    if not any(log_in(shard).is_file() for shard in shards):
         raise ConfigurationError(f"none of {', '.join(map(str, shards))} has a {LOG}")
     clear(folder)
-    temporary = folder / f".{LOG}.{os.getpid()}.tmp"
-    with temporary.open("wb") as file:
-        for shard, name in zip(shards, names(shards), strict=True):
-            for event in _events(shard, name):
-                file.write(event_line(event))
-    log = temporary.replace(folder / LOG)
-    add_event(log, said)
+    log = folder / LOG
+    named = zip(shards, names(shards), strict=True)
+    write_whole(str(log), b"".join(event_line(event) for shard, name in named for event in _events(shard, name)))
+    add_event(log, options)
     return log
 
 
-def add_event(log: Path, said: Mapping[str, Any]) -> None:
-    """Adds to a joined log what holds for the union, so that reports that are made of it later agree.
+def add_event(log: Path, values: Mapping[str, Any]) -> None:
+    """Adds values that hold for the union to a joined log, so that later reports agree.
 
     Args:
         log: the file.
-        said: what is kept; values that are None say nothing.
+        values: by name; None is left out.
     """
-    known = {name: value for name, value in said.items() if value is not None}
+    known = {name: value for name, value in values.items() if value is not None}
     if known:
         with log.open("ab") as file:
             file.write(event_line({"event": "merge", **known}))
 
 
-def joined(folders: Iterable[Path]) -> Iterator[dict[str, Any]]:
-    """The events of these folders, one after the other.
-
-    Raises:
-        ConfigurationError: one has no log that can be read.
-    """
-    for folder in folders:
-        yield from read_events(log_in(folder))
-
-
 def names(shards: Sequence[Path]) -> list[str]:
-    """What to call shards: the folder's own name, or its path where others have the same."""
+    """The names of shards: the folder's name, or its path if another shard has the same name."""
     short = [shard.resolve().name for shard in shards]
     return [name if short.count(name) == 1 else str(shard) for shard, name in zip(shards, short, strict=True)]
 
 
 def _events(shard: Path, name: str) -> Iterator[dict[str, Any]]:
+    """The events of a shard. If it has no first line, it never began, or was killed before it had collected."""
     log = log_in(shard)
-    first = True
-    for event in read_events(log) if log.is_file() else ():
-        if first and event.get("event") != "session":
-            yield _missing(name)
-        first = False
-        if event.get("event") == "merge":  # of a union that is a part of this one
-            continue
-        yield {**event, "shard": name} if event.get("event") == "session" else event
-    if first:
-        yield _missing(name)
-
-
-def _missing(name: str) -> dict[str, Any]:
-    """The first line of a shard that was never begun, or killed before it knew its tests."""
-    return {"event": "session", "format": FORMAT, "shard": name, "selected": None}
+    events = list(read_events(log)) if log.is_file() else []
+    if not events or events[0].get("event") != "session":
+        yield {"event": "session", "format": FORMAT, "shard": name, "selected": None}
+    for event in events:
+        if event.get("event") != "merge":  # of a union that is a part of this one
+            yield {**event, "shard": name} if event.get("event") == "session" else event

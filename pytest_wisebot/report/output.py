@@ -1,26 +1,26 @@
-"""The folder of reports: what its files are called, and the one place that writes them."""
+"""The folder of reports: the names of its files, and the functions that read and write them."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from ..errors import ConfigurationError
 from ..event_log import read_events
+from ..files import write_whole
 from .baseline import NONE_YET
-from .conclusion import Baseline, Conclusion
 from .document import json_report
+from .gate import Baseline, Conclusion
 from .html import html_report
 from .log_reader import model_of
 from .markdown import markdown_report
 
 LOG: Final = "runs.jsonl"
-"""The event log, written as things end: of it alone all others can be made."""
+"""The event log: every other file can be made of it alone."""
 
 KEPT_LOG: Final = "events.jsonl"
-"""What the same log is called in the folder of a session that was kept."""
+"""The name of the same log in the folder of a kept session."""
 
 JSON: Final = "report.json"
 SUMMARY: Final = "summary.md"
@@ -33,59 +33,51 @@ _WRITERS: Final[Mapping[str, Callable[[Conclusion], str]]] = {
 
 
 def log_in(folder: Path) -> Path:
-    """The event log of a folder: of reports, or of a session that was kept."""
+    """The event log of a folder: of reports, or of a kept session."""
     own, kept = folder / LOG, folder / KEPT_LOG
     return kept if kept.is_file() and not own.is_file() else own
 
 
-def clear(folder: Path) -> None:
-    """Makes the folder, and takes away what an earlier session has reported there: it must not be taken for this one's.
+def read_logs(folders: Iterable[Path]) -> Iterator[dict[str, Any]]:
+    """The events of these folders, one folder after the other.
 
     Raises:
-        OSError: it cannot be made, or written.
+        ConfigurationError: a folder has no log that can be read.
+    """
+    for folder in folders:
+        yield from read_events(log_in(folder))
+
+
+def clear(folder: Path) -> None:
+    """Makes the folder, and removes the reports of an earlier session from it.
+
+    Raises:
+        OSError: the folder cannot be made, or written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name in (LOG, *_WRITERS):
         (folder / name).unlink(missing_ok=True)
 
 
-def write_reports(folder: Path, conclusion: Conclusion) -> None:
-    """Writes every report but the log.
+def write_reports(folder: Path, conclusion: Conclusion, *names: str) -> None:
+    """Writes these reports; without a name, every report.
 
     Raises:
         OSError: a file cannot be written.
     """
-    for name, written in _WRITERS.items():
-        _write_whole(folder / name, written(conclusion))
-
-
-def write_json(folder: Path, conclusion: Conclusion) -> None:
-    """Writes the report for programs alone.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    _write_whole(folder / JSON, json_report(conclusion))
-
-
-def write_summary(folder: Path, conclusion: Conclusion) -> None:
-    """Writes the summary alone.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    _write_whole(folder / SUMMARY, markdown_report(conclusion))
+    for name in names or _WRITERS:
+        write_whole(str(folder / name), _WRITERS[name](conclusion).encode())
 
 
 def read_baseline(path: Path, name: str) -> Baseline | Literal["none"]:
-    """An earlier session's log, to compare with.
+    """Reads an earlier session's log, to compare with.
 
     Args:
         path: the log, or the folder of reports that has it.
-        name: what to call it, as it was given; ``none`` states that there is no earlier session yet.
+        name: the name of the baseline, as it was given; ``none`` states that there is no earlier session yet.
 
     Raises:
-        ConfigurationError: it cannot be read, or is no log of a session.
+        ConfigurationError: the log cannot be read, or no test has ended in it.
     """
     if name == NONE_YET:
         return NONE_YET
@@ -94,10 +86,3 @@ def read_baseline(path: Path, name: str) -> Baseline | Literal["none"]:
     if not model.tests:
         raise ConfigurationError(f"{log}: holds no test that has ended: a {LOG} of an earlier session is wanted")
     return Baseline(model, name)
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Whoever looks sees the old file or the new one, and never a part."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(text, "utf-8")
-    temporary.replace(path)
