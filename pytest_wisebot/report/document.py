@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, is_dataclass
 from typing import Any, Final
 
 from ..event_log import moment
 from .baseline import Comparison
 from .gate import Conclusion
-from .model import Run, Session, Test, Workflow, all_counts, outcome_counts, pass_rate
+from .model import Run, Test, Workflow, all_counts, outcome_counts, pass_rate
 
 FORMAT: Final = 1
 """Raised when a reader of the earlier format would misread the later one; a new key does not raise it."""
 
 _MOMENTS: Final = {"queued", "started", "ended", "made"}
-
-_NULL_IF_EMPTY: Final = {"workflow_id", "trial", "source", "problem", "message", "contradiction", "trace"}
+_NULL_IF_EMPTY: Final = {"workflow_id", "source", "problem", "message", "contradiction", "trace", "said", "worker"}
+_KEYS: Final = {"run_id": "runId", "problem": "error", "diff": "drift"}
+"""Attributes whose key has another name."""
 
 _SESSION: Final = (
     "name", "version", "mode", "started", "ended", "environment", "origin", "base_url", "emulator", "exitstatus",
+    "gate", "extent",
 )  # fmt: skip
-
 _RUN: Final = (
     "reference", "workflow", "workflow_id", "api", "outcome", "run_id", "trial", "status", "queued", "started", "ended",
     "made", "seconds", "attempts", "source", "problem", "message", "diff", "contradiction", "trace",
 )  # fmt: skip
-
-_KEYS: Final = {"run_id": "runId", "problem": "error", "diff": "drift"}
-"""Attributes of a run whose key has another name."""
 
 
 def json_report(conclusion: Conclusion) -> str:
@@ -46,27 +44,28 @@ def document(conclusion: Conclusion) -> dict[str, Any]:
             "code": verdict.code,
             "rules": [{**asdict(row), "state": str(row.state)} for row in verdict.rows],
         },
-        "sessions": [_session(one) for one in model.sessions],
+        "sessions": [_values(one, *_SESSION) for one in model.sessions],
         "counts": outcome_counts(model.tests),
         "all_counts": all_counts(model.tests),
         "workflows": {name: _workflow(one) for name, one in model.workflows.items()},
-        "baseline": _comparison(conclusion.comparison),
+        "baseline": _comparison(conclusion.comparison) if conclusion.comparison is not None else None,
         "tests": [_test(test) for test in model.tests],
         "unreported": model.unreported,
         "runs": [_run(run) for run in model.runs],
     }
 
 
-def _value(source: object, attribute: str) -> Any:
-    value = getattr(source, attribute)
-    if attribute in _MOMENTS:
+def _values(source: object, *attributes: str) -> dict[str, Any]:
+    """These attributes as JSON, by their keys."""
+    return {_KEYS.get(name, name): _value(name, getattr(source, name)) for name in attributes}
+
+
+def _value(name: str, value: Any) -> Any:
+    if name in _MOMENTS:
         return moment(value)
-    return value or None if attribute in _NULL_IF_EMPTY else value
-
-
-def _session(one: Session) -> dict[str, Any]:
-    known = {name: _value(one, name) for name in _SESSION}
-    return known | {"gate": one.gate.to_dict(), "extent": asdict(one.extent) if one.extent is not None else None}
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    return value or None if name in _NULL_IF_EMPTY else value
 
 
 def _workflow(one: Workflow) -> dict[str, Any]:
@@ -81,31 +80,19 @@ def _workflow(one: Workflow) -> dict[str, Any]:
     }
 
 
-def _comparison(comparison: Comparison | None) -> dict[str, Any] | None:
-    if comparison is None:
-        return None
+def _comparison(comparison: Comparison) -> dict[str, Any]:
     known = comparison.to_dict()
-    workflows = known.pop("workflows")
-    return known | {"workflows": {one["name"]: one for one in workflows}}
+    workflows = {one["name"]: one for one in known.pop("workflows")}
+    return {**known, "workflows": workflows}
 
 
 def _test(test: Test) -> dict[str, Any]:
     return {
-        "id": test.id,
-        "outcome": test.outcome,
-        "also": test.also,
-        "uses_runs": test.uses_runs,
-        "workflows": test.workflows,
+        **_values(test, "id", "outcome", "also", "uses_runs", "workflows"),
         "runs": [run.reference for run in test.runs],
-        "seconds": test.seconds,
-        "executions": test.executions,
-        "error": test.problem or None,
-        "said": test.said or None,
-        "trials": asdict(test.trials) if test.trials is not None else None,
-        "worker": test.worker or None,
-        "session": test.session,
+        **_values(test, "seconds", "executions", "problem", "said", "trials", "worker", "session"),
     }
 
 
 def _run(run: Run) -> dict[str, Any]:
-    return {_KEYS.get(name, name): _value(run, name) for name in _RUN}
+    return {**_values(run, *_RUN), "trial": run.trial or None}

@@ -15,8 +15,13 @@ MOST_NAMED: Final = 5
 
 MOST_TICKS: Final = 7
 
-_ROUND_STEPS: Final = (10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
-"""Steps of ten seconds and more that people count by."""
+_DAY: Final = 86400.0
+
+_STEPS: Final = (
+    *(digit * 10.0**power for power in range(-6, 1) for digit in (1, 2, 5)),
+    *(10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 10800.0, 21600.0, 43200.0, _DAY),
+)
+"""Steps that people count by."""
 
 
 def percentile(seconds: Sequence[float], share: float) -> float | None:
@@ -98,12 +103,7 @@ class Axis:
     def _step(self) -> float:
         """The smallest round step that makes at most `MOST_TICKS` ticks besides the one at 0."""
         least = self.span / MOST_TICKS
-        if least > _ROUND_STEPS[-1]:
-            return math.ceil(least / _ROUND_STEPS[-1]) * float(_ROUND_STEPS[-1])
-        if least > 5:
-            return float(next(step for step in _ROUND_STEPS if step >= least))
-        power = 10.0 ** math.floor(math.log10(least))
-        return next(power * one for one in (1, 2, 5, 10) if power * one >= least * (1 - 1e-9))
+        return next((step for step in _STEPS if step >= least * (1 - 1e-9)), math.ceil(least / _DAY) * _DAY)
 
     def _label(self, seconds: float, step: float) -> str:
         if seconds == 0:

@@ -16,17 +16,11 @@ TOP: Final = 32
 BAND: Final = 44
 """Pixels of the band of dots."""
 
-BOTTOM: Final = 22
-"""Pixels below the band, for the axis."""
-
 _GOLDEN_RATIO: Final = 0.618033988749895
 """By this share of the band each dot is lower than the one before: evenly spread, and the same in each report."""
 
 _FAR: Final = 2.5
 """A limit of so many times the slowest run is not drawn: it would press all dots together."""
-
-_MANY_DOTS: Final = 300
-"""With more dots, each is fainter."""
 
 _CAPTION_WIDTH: Final = 16.0
 """Per cent of the width of a caption."""
@@ -56,11 +50,6 @@ class Line(NamedTuple):
     caption: str
     row: int
     to_left: bool
-
-    @property
-    def y(self) -> int:
-        """Pixels from the top to the foot of the caption."""
-        return 11 + 14 * self.row
 
 
 class Figure(NamedTuple):
@@ -96,16 +85,6 @@ class Strip:
     far: str
 
     @property
-    def is_dense(self) -> bool:
-        """Whether there are so many dots that each is drawn fainter."""
-        return len(self.dots) > _MANY_DOTS
-
-    @property
-    def height(self) -> int:
-        """Pixels of the strip."""
-        return TOP + BAND + BOTTOM
-
-    @property
     def description(self) -> str:
         """The figures in a sentence."""
         figures = (
@@ -121,29 +100,37 @@ def strips(model: Model, baseline: Comparison | None) -> tuple[Strip, ...]:
 
 
 def _strip(workflow: Workflow, model: Model, beside: Beside | None) -> Strip:
-    limits = {
-        "p95": model.gate.of(workflow.name, "p95_seconds"),
-        "each": model.gate.of(workflow.name, "max_seconds"),
-        "then": beside.p95_then if beside is not None else None,
-    }
+    limit, most = model.gate.of(workflow.name, "p95_seconds"), model.gate.of(workflow.name, "max_seconds")
+    then = beside.p95_then if beside is not None else None
     slowest = max(workflow.seconds)
-    drawn = [one for one in limits.values() if one is not None and one <= _FAR * slowest]
+    drawn = [one for one in (limit, most, then) if one is not None and one <= _FAR * slowest]
     axis = Axis(max(slowest, *drawn, 0.0) * 1.06 or 1.0)
-    far = [
-        f"{name} at most {seconds_text(limit)}"
-        for name, limit in limits.items()
-        if name != "then" and limit is not None and limit > axis.span
+    values: list[tuple[str, float | None, str, int]] = [  # kind, seconds, text and row, the most important first
+        ("p95", workflow.p95, "p95", 1),
+        ("p50", workflow.p50, "p50", 1),
+        ("limit", limit, "p95 at most", 0),
+        ("most", most, "each at most", 0),
+        ("then", then, "p95 then", 0),
     ]
-    captions = [one for one in _captions(workflow, limits) if one.seconds <= axis.span]
+    captions = [
+        _Caption(kind, seconds, f"{text} {seconds_text(seconds)}", row)
+        for kind, seconds, text, row in values
+        if seconds is not None
+    ]
+    near = [one for one in captions if one.seconds <= axis.span]
+    far = [one.text for one in captions if one.seconds > axis.span and one.kind != "then"]
     rate = pass_rate(workflow.tests)
-    passed, _, numbers = str(rate).partition(" ")
     return Strip(
         workflow.name,
-        f"{passed} passed {numbers}" if rate.judged else "no test with a verdict",
+        str(rate).replace(" ", " passed ", 1) if rate.judged else "no test with a verdict",
         _dots(workflow, axis),
-        tuple(_lines(captions, axis, far_is_shown=bool(far))),
+        tuple(_lines(near, axis, far_is_shown=bool(far))),
         axis.ticks,
-        _figures(workflow, limits),
+        (
+            _figure("p50", workflow, 0.5),
+            _figure("p95", workflow, 0.95, limit, then),
+            _figure("slowest", workflow, 1.0, most),
+        ),
         " and ".join(far),
     )
 
@@ -164,16 +151,6 @@ class _Caption(NamedTuple):
     seconds: float
     text: str
     row: int
-
-
-def _captions(workflow: Workflow, limits: dict[str, float | None]) -> Iterator[_Caption]:
-    """The values across the strip, the most important first."""
-    for kind, value in (("p95", workflow.p95), ("p50", workflow.p50)):
-        yield _Caption(kind, value or 0.0, f"{kind} {seconds_text(value or 0.0)}", 1)
-    texts = {"p95": ("limit", "p95 at most"), "each": ("most", "each at most"), "then": ("then", "p95 then")}
-    for name, (kind, text) in texts.items():
-        if (limit := limits[name]) is not None:
-            yield _Caption(kind, limit, f"{text} {seconds_text(limit)}", 0)
 
 
 def _lines(captions: Iterable[_Caption], axis: Axis, *, far_is_shown: bool) -> Iterator[Line]:
@@ -203,13 +180,9 @@ def _is_free(place: tuple[int, float, float], taken: Sequence[tuple[int, float, 
     return left >= 0 and right <= 100 and all(apart)
 
 
-def _figures(workflow: Workflow, limits: dict[str, float | None]) -> tuple[Figure, ...]:
-    def figure(name: str, share: float, limit: float | None, then: float | None) -> Figure:
-        over = limit is not None and workflow.took(share, for_certain=True) > limit
-        return Figure(name, seconds_text(workflow.took(share)), seconds_text(limit, ""), seconds_text(then, ""), over)
-
-    return (
-        figure("p50", 0.5, None, None),
-        figure("p95", 0.95, limits["p95"], limits["then"]),
-        figure("slowest", 1.0, limits["each"], None),
-    )
+def _figure(
+    name: str, workflow: Workflow, share: float, limit: float | None = None, then: float | None = None
+) -> Figure:
+    """A figure. It is over its limit only if the delay of this package cannot be the reason."""
+    over = limit is not None and workflow.took(share, for_certain=True) > limit
+    return Figure(name, seconds_text(workflow.took(share)), seconds_text(limit, ""), seconds_text(then, ""), over)

@@ -62,7 +62,6 @@ class Run:
     attempts: int = 0
     lag: float = 0.0
     source: str = ""
-    environment: str | None = None
     inputs: Any = None
     has_result: bool = False
     result: Any = None
@@ -130,8 +129,6 @@ class Test:
     runs: tuple[Run, ...] = ()
     uses_runs: bool = False
     seconds: float = 0.0
-    started: float | None = None
-    ended: float | None = None
     worker: str = ""
     problem: str = ""
     text: str = ""
@@ -247,7 +244,6 @@ class Session:
     origin: str | None = None
     base_url: str | None = None
     emulator: str | None = None
-    protected: bool = False
     selected: tuple[str, ...] | None = None
     deselected: tuple[str, ...] = ()
     deselected_by_gate: tuple[str, ...] = ()

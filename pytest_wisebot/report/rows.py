@@ -54,14 +54,12 @@ class RunRow:
         run: the run.
         elsewhere: whether it is shown under another test, and this row is a link.
         opened: whether it is open when its test is opened.
-        facts: names and values.
         blocks: what was sent, what came, and how to repeat it.
     """
 
     run: Run
     elsewhere: bool
     opened: bool
-    facts: tuple[tuple[str, str], ...] = ()
     blocks: tuple[Block, ...] = ()
 
 
@@ -73,7 +71,6 @@ class TestRow:
         test: the test.
         anchor: its name in the page.
         failing: whether it did not pass: its strings are cut last.
-        beside: how it compares with the baseline; empty without one.
         reason: the beginning of why it did not pass.
         said: the message of the failure; None without one.
         text: pytest's text of the failure; None if it adds nothing to ``said``.
@@ -84,7 +81,6 @@ class TestRow:
     test: Test
     anchor: str
     failing: bool
-    beside: str
     reason: str
     said: Excerpt | None
     text: Excerpt | None
@@ -104,18 +100,12 @@ class Rows:
         anchors: the name in the page of each test that has a row, by its id.
     """
 
-    def __init__(self, longest: int, baseline: Comparison | None) -> None:
-        """Rows for a page.
-
-        Args:
-            longest: most characters of one string.
-            baseline: how the session compares with an earlier one.
-        """
+    def __init__(self, longest: int) -> None:
+        """Rows for a page with at most so many characters of one string."""
         self.anchors: dict[str, str] = {}
         self._longest = longest
         self._shown: set[str] = set()
         self._numbers = itertools.count(1)
-        self._beside = _changes(baseline) if baseline is not None else {}
 
     def groups(self, tests: Iterable[Test]) -> list[tuple[str, list[TestRow]]]:
         """The rows of tests that used runs, by outcome."""
@@ -141,7 +131,6 @@ class Rows:
             test,
             anchor,
             failing,
-            self._beside.get(test.id, ""),
             _reason(said) if failing else "",
             text_excerpt(said, self._longest) if said else None,
             text_excerpt(test.text, self._longest) if adds else None,
@@ -152,7 +141,7 @@ class Rows:
         if run.reference in self._shown:
             return RunRow(run, elsewhere=True, opened=False)
         self._shown.add(run.reference)
-        return RunRow(run, False, opened, tuple(_facts(run)), tuple(_blocks(run, self._longest)))
+        return RunRow(run, False, opened, tuple(_blocks(run, self._longest)))
 
 
 def outcome(word: str) -> Outcome:
@@ -180,7 +169,7 @@ def split_id(nodeid: str) -> tuple[str, str]:
     """A test's file and class, and its own name with its parameters."""
     head, bracket, parameters = nodeid.partition("[")
     place, colons, name = head.rpartition("::")
-    return truncate_middle(place + colons, LONGEST_NAME), truncate_middle(name + bracket + parameters, LONGEST_NAME)
+    return brief(place + colons), brief(name + bracket + parameters)
 
 
 def trials_text(trials: Trials) -> str:
@@ -191,8 +180,15 @@ def trials_text(trials: Trials) -> str:
     return f"passed {trials.passes} of {judged}, and {trials.min_passes} of {trials.trials} had to pass{not_needed}"
 
 
-def _changes(baseline: Comparison) -> Mapping[str, str]:
+def brief(text: str) -> str:
+    """A name of bounded length."""
+    return truncate_middle(text, LONGEST_NAME)
+
+
+def baseline_words(baseline: Comparison | None) -> Mapping[str, str]:
     """How each test compares with the baseline."""
+    if baseline is None:
+        return {}
     lists = {
         "newly failing": baseline.newly_failing,
         "failed before": baseline.still_failing,
@@ -209,7 +205,8 @@ def _reason(said: str) -> str:
     return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON]}…"
 
 
-def _facts(run: Run) -> Iterator[tuple[str, str]]:
+def run_facts(run: Run) -> Mapping[str, str]:
+    """Names and values of a run."""
     waited = None if run.queued is None or run.started is None or run.is_kept else max(0.0, run.started - run.queued)
     source = SOURCES.get(run.source, run.source) or "no answer"
     made = f", made {time_of_day(run.made)}" if run.is_kept and run.made is not None else ""
@@ -227,7 +224,7 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
         "shared": "by equal requests" if run.shared else "",
         "error class": run.problem,
     }
-    yield from ((name, value) for name, value in facts.items() if value)
+    return {name: value for name, value in facts.items() if value}
 
 
 def _blocks(run: Run, longest: int) -> Iterator[Block]:
@@ -244,3 +241,7 @@ def _blocks(run: Run, longest: int) -> Iterator[Block]:
     for command in run.commands:
         title = "repeat it with curl" if command.startswith("curl") else "or with Wisebot's command"
         yield Block(title if len(run.commands) > 1 else "repeat it", "command", text_excerpt(command, longest))
+
+
+FILTERS: Final = (brief, outcome, outcome_kind, run_facts, run_kind, run_sign, split_id, trials_text)
+"""Filters of the templates."""

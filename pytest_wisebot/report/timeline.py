@@ -109,16 +109,6 @@ class Group:
         words = (*RUN_KINDS, *sorted(found.keys() - RUN_KINDS.keys()))
         return ", ".join(f"{found[word]:,} {word}" for word in words if found[word])
 
-    @property
-    def kept(self) -> int:
-        """How many runs were made earlier."""
-        return sum(mark.run.is_kept for mark in self.marks)
-
-    @property
-    def unsent(self) -> int:
-        """How many runs have no time."""
-        return len(self.marks) - self.kept
-
 
 class Timeline(NamedTuple):
     """The groups of all workflows on one axis."""

@@ -81,7 +81,7 @@ def test_runs_that_took_no_time_are_marks_in_rows() -> None:
     unsent = run(150, 0, None, 0, outcome="not run", source="")
     found = group(*kept, unsent)
     assert [mark.run.is_kept for mark in found.marks] == [True] * 150 + [False]
-    assert (found.kept, found.unsent, found.height) == (150, 1, 2 * MARK)
+    assert found.height == 2 * MARK
     assert len({(mark.x, mark.y) for mark in found.marks}) == 151
 
 
