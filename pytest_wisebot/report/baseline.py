@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -130,6 +131,18 @@ class Comparison:
     outside: tuple[str, ...] = ()
 
     @property
+    def lists(self) -> dict[str, Sequence[str]]:
+        """The lists of tests and workflows by their headings; the first three are of interest even if empty."""
+        return {
+            "newly failing": self.newly_failing,
+            "failing before, too": self.still_failing,
+            "newly fixed": self.newly_fixed,
+            "missing": self.missing_in_words,
+            "workflows missing": self.missing_workflows,
+            "not in it": self.new,
+        }
+
+    @property
     def missing_in_words(self) -> list[str]:
         """Each missing test, beside the new test that may be the same."""
         new = dict(self.renamed)
@@ -150,17 +163,16 @@ def compare(after: Model, before: Model, name: str) -> Comparison:
     """
     earlier = {test.id: test for test in before.counted if test.outcome in JUDGED}
     judged = [test for test in after.counted if test.outcome in JUDGED]
-    changes: dict[str, list[str]] = {"newly_failing": [], "still_failing": [], "newly_fixed": [], "new": [], "": []}
+    changes: dict[str, list[str]] = defaultdict(list)
     for test in judged:
         changes[_change(test, earlier.get(test.id))].append(test.id)
-    del changes[""]
     missing, outside = _missing(after, before)
     known = {*_in_gate(before), *before.collected}
     new = [test for test in _in_gate(after) if test not in known]
     both = sorted(after.workflows.keys() & before.workflows.keys())
     return Comparison(
         name=name,
-        **{change: tuple(tests) for change, tests in changes.items()},
+        **{change: tuple(changes[change]) for change in ("newly_failing", "still_failing", "newly_fixed", "new")},
         workflows=tuple(_beside(after.workflows[one], before.workflows[one]) for one in both),
         missing=tuple(missing),
         renamed=tuple(_renamed(missing, new)),

@@ -57,10 +57,7 @@ def duration(seconds: float) -> str:
 
 def time_of_day(seconds: float) -> str:
     """Date and time of seconds since the epoch."""
-    try:
-        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
-    except (OverflowError, OSError, ValueError):
-        return "at an unknown time"
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def named(names: Sequence[str], most: int = MOST_NAMED) -> str:
@@ -70,8 +67,9 @@ def named(names: Sequence[str], most: int = MOST_NAMED) -> str:
 
 
 def count_named(names: Sequence[str], noun: str = "") -> str:
-    """How many names there are, and the first of them: ``2: a, b``, ``1 test: a``."""
-    return f"{count(len(names), noun) if noun else len(names)}: {named(names)}"
+    """How many names there are, and the first of them: ``0``, ``2: a, b``, ``1 test: a``."""
+    number = count(len(names), noun) if noun else str(len(names))
+    return f"{number}: {named(names)}" if names else number
 
 
 @dataclass(frozen=True, slots=True)

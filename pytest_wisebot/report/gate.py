@@ -14,21 +14,7 @@ from .format import count_named, named, percent, seconds_text
 from .log_reader import model_of, read
 from .model import Model, Run, Test, Workflow, counts_in_words, pass_rate
 from .preconditions import preconditions
-from .verdict import (
-    CLOSED_CODE,
-    INFRASTRUCTURE_CODE,
-    NOT_RUN_CODE,
-    OPEN_CODE,
-    GateRule,
-    GateStatus,
-    Verdict,
-    judged,
-    no_verdict,
-    not_judged,
-    unreachable,
-)
-
-_WORST_FIRST: Final = (CLOSED_CODE, INFRASTRUCTURE_CODE, NOT_RUN_CODE, OPEN_CODE)
+from .verdict import GateRule, GateStatus, Verdict, judged, no_verdict, not_judged, unreachable
 
 RELATIVE_LIMITS: Final = {"max_pass_rate_drop": "max-pass-rate-drop", "max_p95_growth": "max-p95-growth"}
 """Limits that need a baseline."""
@@ -98,15 +84,10 @@ def judge(model: Model, baseline: Comparison | None = None, *, none_yet: bool = 
         none_yet: whether it was stated that there is no earlier session to compare with.
     """
     if not model.is_joined and not any(one.gated for one in model.sessions):
-        return Verdict(GateStatus.NOT_GATED, OPEN_CODE, tuple(_rules(model, baseline)))
+        return Verdict(GateStatus.NOT_GATED, 0, tuple(_rules(model, baseline)))
     rows = [*preconditions(model), *_baseline_rules(model, baseline, none_yet=none_yet), *_rules(model, baseline)]
-    rows.sort(key=lambda row: _WORST_FIRST.index(row.code))
-    code = rows[0].code if rows else OPEN_CODE
-    word = {OPEN_CODE: GateStatus.OPEN, CLOSED_CODE: GateStatus.CLOSED}.get(code, GateStatus.NO_VERDICT)
     pytest_code = next((status for one in model.sessions if (status := one.exitstatus) not in (None, 0, 1)), None)
-    if pytest_code is not None and pytest_code % 256 and not model.is_joined:  # the system makes 0 of 256
-        code = pytest_code
-    return Verdict(word, code, tuple(rows))
+    return Verdict.of(rows, pytest_code if not model.is_joined else None)
 
 
 # --- rules about the session
@@ -173,24 +154,20 @@ def _pass_rate(tests: Sequence[Test], least: float, workflow: str = "", scope: s
     if not rate.judged:
         return not_judged(rule, wanted, "no test has a verdict", workflow)
     failed = [test.id for test in tests if test.outcome in (FAILED, DRIFT)]
-    return judged(rate.share >= least - ROUNDING, rule, wanted, f"{rate}{_names(failed)}", workflow)
+    measured = f"{rate}: {named(failed)}" if failed else str(rate)
+    return judged(rate.share >= least - ROUNDING, rule, wanted, measured, workflow)
 
 
 def _infrastructure(tests: Sequence[Test], most: int, workflow: str = "", scope: str = "") -> GateRule:
     found = [test.id for test in tests if test.is_also(INFRASTRUCTURE)]
-    rule, measured = f"infrastructure errors{scope}", f"{len(found)}{_names(found)}"
-    return judged(len(found) <= most, rule, f"at most {most}", measured, workflow, unreachable)
+    rule = f"infrastructure errors{scope}"
+    return judged(len(found) <= most, rule, f"at most {most}", count_named(found), workflow, unreachable)
 
 
 def _flaky(tests: Sequence[Test], most: int | None, workflow: str = "") -> GateRule:
     found = [test.id for test in tests if test.outcome == FLAKY]
     wanted = f"at most {most}" if most is not None else "any number (no max-flaky)"
-    return judged(most is None or len(found) <= most, "flaky tests", wanted, f"{len(found)}{_names(found)}", workflow)
-
-
-def _names(tests: Sequence[str]) -> str:
-    """The tests that a rule has counted, even if it allows them."""
-    return f": {named(tests)}" if tests else ""
+    return judged(most is None or len(found) <= most, "flaky tests", wanted, count_named(found), workflow)
 
 
 def _live_runs(limits: Limits, runs: Iterable[Run], workflow: str = "") -> Iterator[GateRule]:
@@ -246,11 +223,9 @@ def _baseline_rules(model: Model, baseline: Comparison | None, *, none_yet: bool
     measured = f"none yet (--wisebot-baseline={NONE_YET})" if none_yet else "no baseline"
     for workflow, limits in [("", model.gate.overall), *sorted(model.gate.workflows.items())]:
         for limit, rule in RELATIVE_LIMITS.items():
-            if getattr(limits, limit) is None:
-                continue
-            if none_yet:
+            if getattr(limits, limit) is not None and none_yet:
                 yield not_judged(rule, "a baseline", measured, workflow)
-            else:
+            elif getattr(limits, limit) is not None:
                 yield no_verdict(rule, _GIVE_BASELINE, measured, workflow)
     if model.gate.max_missing_tests is not None:
         yield not_judged("max-missing-tests", "a baseline", measured)

@@ -62,6 +62,10 @@ class Figure(NamedTuple):
     over: bool
 
 
+_Value = tuple[str, float | None, str, int]
+"""A value to be marked: kind, seconds, text and row."""
+
+
 @dataclass(frozen=True, slots=True)
 class Strip:
     """One workflow.
@@ -105,26 +109,21 @@ def _strip(workflow: Workflow, model: Model, beside: Beside | None) -> Strip:
     slowest = max(workflow.seconds)
     drawn = [one for one in (limit, most, then) if one is not None and one <= _FAR * slowest]
     axis = Axis(max(slowest, *drawn, 0.0) * 1.06 or 1.0)
-    values: list[tuple[str, float | None, str, int]] = [  # kind, seconds, text and row, the most important first
+    values: list[_Value] = [  # the most important first
         ("p95", workflow.p95, "p95", 1),
         ("p50", workflow.p50, "p50", 1),
         ("limit", limit, "p95 at most", 0),
         ("most", most, "each at most", 0),
         ("then", then, "p95 then", 0),
     ]
-    captions = [
-        _Caption(kind, seconds, f"{text} {seconds_text(seconds)}", row)
-        for kind, seconds, text, row in values
-        if seconds is not None
-    ]
-    near = [one for one in captions if one.seconds <= axis.span]
-    far = [one.text for one in captions if one.seconds > axis.span and one.kind != "then"]
+    limits = [(seconds, text) for kind, seconds, text, _ in values if seconds is not None and kind != "then"]
+    far = [f"{text} {seconds_text(seconds)}" for seconds, text in limits if seconds > axis.span]
     rate = pass_rate(workflow.tests)
     return Strip(
         workflow.name,
         str(rate).replace(" ", " passed ", 1) if rate.judged else "no test with a verdict",
         _dots(workflow, axis),
-        tuple(_lines(near, axis, far_is_shown=bool(far))),
+        tuple(_lines(values, axis, far_is_shown=bool(far))),
         axis.ticks,
         (
             _figure("p50", workflow, 0.5),
@@ -146,23 +145,18 @@ def _dots(workflow: Workflow, axis: Axis) -> tuple[Dot, ...]:
     )
 
 
-class _Caption(NamedTuple):
-    kind: str
-    seconds: float
-    text: str
-    row: int
-
-
-def _lines(captions: Iterable[_Caption], axis: Axis, *, far_is_shown: bool) -> Iterator[Line]:
+def _lines(values: Iterable[_Value], axis: Axis, *, far_is_shown: bool) -> Iterator[Line]:
     """The lines. Each caption is on a side that has room, and left out if both sides are taken.
 
     Args:
-        captions: the most important first.
+        values: the most important first.
         axis: the axis.
         far_is_shown: whether the right end of the first row is taken by limits beyond the strip.
     """
     taken: list[tuple[int, float, float]] = [(0, 100 - 1.4 * _CAPTION_WIDTH, 100)] if far_is_shown else []
-    for kind, seconds, text, row in captions:
+    for kind, seconds, text, row in values:
+        if seconds is None or seconds > axis.span:
+            continue
         x = axis.at(seconds)
         # The p50 goes left and the p95 right, so that they leave each other room.
         left, right = (row, x - _CAPTION_WIDTH, x), (row, x, x + _CAPTION_WIDTH)
@@ -170,7 +164,8 @@ def _lines(captions: Iterable[_Caption], axis: Axis, *, far_is_shown: bool) -> I
         place = next((one for one in sides if _is_free(one, taken)), None)
         if place is not None:
             taken.append(place)
-        yield Line(kind, x, text if place else "", row, to_left=place == left)
+        caption = f"{text} {seconds_text(seconds)}" if place else ""
+        yield Line(kind, x, caption, row, to_left=place == left)
 
 
 def _is_free(place: tuple[int, float, float], taken: Sequence[tuple[int, float, float]]) -> bool:

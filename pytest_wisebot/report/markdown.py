@@ -33,15 +33,6 @@ _MARKS: Final = {
     RuleState.NOT_JUDGED: "▫️ not judged",
 }
 
-_HEADINGS: Final = {
-    "newly_failing": "Newly failing",
-    "still_failing": "Failing before, too",
-    "newly_fixed": "Newly fixed",
-    "missing_in_words": "Missing",
-    "missing_workflows": "Workflows missing",
-}
-"""Lists of a comparison, in order."""
-
 
 def markdown_report(conclusion: Conclusion) -> str:
     """The summary, at most `MOST_BYTES` long. It counts what it leaves out."""
@@ -76,11 +67,10 @@ def _beside(comparison: Comparison | None) -> Iterator[str]:
     if comparison is None:
         return
     yield f"\n## Beside {_code(comparison.name)}\n"
-    for attribute, heading in _HEADINGS.items():
-        names = getattr(comparison, attribute)
-        if names or "missing" not in attribute:
-            yield f"- {heading}: {len(names)}"
-            yield from _names(names, "workflow" if "workflows" in attribute else "test", indent="  ")
+    for number, (heading, names) in enumerate(comparison.lists.items()):
+        if (names or number < 3) and heading != "not in it":
+            yield f"- {heading.capitalize()}: {len(names)}"
+            yield from _names(names, "workflow" if "workflow" in heading else "test", indent="  ")
     if comparison.workflows:
         yield "\n| workflow | pass rate | p95 |"
         yield "|---|---|---|"

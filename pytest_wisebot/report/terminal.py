@@ -35,15 +35,7 @@ def beside(comparison: Comparison | None) -> Iterator[str]:
     if comparison is None:
         return
     yield f"beside {comparison.name}:"
-    groups = {
-        "newly failing": comparison.newly_failing,
-        "failing before, too": comparison.still_failing,
-        "newly fixed": comparison.newly_fixed,
-        "missing": comparison.missing_in_words,
-        "workflows missing": comparison.missing_workflows,
-        "not in it": comparison.new,
-    }
-    yield from (f"  {what}: {len(tests)} ({named(tests)})" for what, tests in groups.items() if tests)
+    yield from (f"  {what}: {len(tests)} ({named(tests)})" for what, tests in comparison.lists.items() if tests)
     if not comparison.newly_failing:
         yield "  newly failing: none"
     yield from (f"  {one.name}: pass rate {one.rates}; p95 {one.p95s}" for one in comparison.workflows)

@@ -12,6 +12,7 @@ import heapq
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final, NamedTuple
 
 from ..outcomes import DRIFT, FAILED
@@ -56,7 +57,6 @@ class Bar(NamedTuple):
 
     Attributes:
         run: the run.
-        failed_in_test: whether the run is fine, and its test has failed.
         y: pixels from the top of its workflow's lanes.
         height: pixels.
         waited: from its request until it was admitted; None if that is not drawn.
@@ -65,7 +65,6 @@ class Bar(NamedTuple):
     """
 
     run: Run
-    failed_in_test: bool
     y: float
     height: float
     waited: Stretch | None
@@ -77,7 +76,6 @@ class Mark(NamedTuple):
     """A run that took no time in this session, or whose time is unknown."""
 
     run: Run
-    failed_in_test: bool
     x: float
     y: float
 
@@ -111,11 +109,19 @@ class Group:
 
 
 class Timeline(NamedTuple):
-    """The groups of all workflows on one axis."""
+    """The groups of all workflows on one axis.
+
+    Attributes:
+        groups: one for each workflow.
+        ticks: of the axis.
+        span: seconds of the axis.
+        failed_in_test: references of the runs that are fine and whose tests have failed.
+    """
 
     groups: tuple[Group, ...]
     ticks: tuple[Tick, ...]
     span: float
+    failed_in_test: frozenset[str]
 
 
 class _Times(NamedTuple):
@@ -145,10 +151,10 @@ def timeline(model: Model) -> Timeline:
         lanes = {name: _lanes(several, lambda one: one.started) for name, several in times.items()}
     height = min(LANE, HIGHEST / max(1, sum(one.total for one in lanes.values())))
     failed = [test for test in model.tests if test.outcome in (FAILED, DRIFT)]
-    suspects = frozenset(run.reference for test in failed for run in test.runs if run.outcome == "ok")
-    drawing = _Drawing(Axis(span), height, shows_waiting, suspects)
+    failed_in_test = frozenset(run.reference for test in failed for run in test.runs if run.outcome == "ok")
+    drawing = _Drawing(Axis(span), height, shows_waiting)
     groups = [drawing.group(name, one.runs, times[name], lanes[name]) for name, one in model.workflows.items()]
-    return Timeline(tuple(groups), drawing.axis.ticks if any(times.values()) else (), span)
+    return Timeline(tuple(groups), drawing.axis.ticks if any(times.values()) else (), span, failed_in_test)
 
 
 def _session_starts(model: Model) -> list[float]:
@@ -197,13 +203,11 @@ class _Drawing:
         axis: of time.
         lane: pixels of a lane.
         shows_waiting: whether each bar shows how long its run waited.
-        suspects: references of the runs that are fine and whose tests have failed.
     """
 
     axis: Axis
     lane: float
     shows_waiting: bool
-    suspects: frozenset[str]
 
     def group(self, name: str, runs: Sequence[Run], times: Sequence[_Times], lanes: _Lanes) -> Group:
         area, most = ("", 0) if self.shows_waiting else self._waiting(times)
@@ -227,7 +231,6 @@ class _Drawing:
         width = round(max(least, end - self.axis.at(last)), 3)
         return Bar(
             run,
-            run.reference in self.suspects,
             round(y, 2),
             round(max(0.5, self.lane - gap), 2),
             self._stretch(times.queued, times.started) if self.shows_waiting else None,
@@ -241,7 +244,7 @@ class _Drawing:
 
     def _mark(self, run: Run, index: int, top: float) -> Mark:
         row, column = divmod(index, MARKS_A_ROW)
-        return Mark(run, run.reference in self.suspects, column * 100 / MARKS_A_ROW, round(top + row * MARK + 1, 2))
+        return Mark(run, column * 100 / MARKS_A_ROW, round(top + row * MARK + 1, 2))
 
     def _waiting(self, times: Sequence[_Times]) -> tuple[str, int]:
         """The outline of the number of waiting runs, and the most that waited at once."""
@@ -251,13 +254,14 @@ class _Drawing:
             if started > queued:
                 changes[queued] += 1
                 changes[started] -= 1
-        levels, level = [], 0
-        for x, change in sorted(changes.items()):
-            level += change
-            levels.append((x, level))
-        most = max((level for _, level in levels), default=0)
-        steps = "".join(f"H{10 * x:.5g}V{100 - 100 * level / most:.4g}" for x, level in levels if most)
-        return (f"M0 100{steps}H1000V100Z", most) if most else ("", 0)
+        levels = list(accumulate(change for _, change in sorted(changes.items())))
+        if not levels:
+            return "", 0
+        most = max(levels)
+        steps = (
+            f"H{10 * x:.5g}V{100 - 100 * level / most:.4g}" for x, level in zip(sorted(changes), levels, strict=True)
+        )
+        return f"M0 100{''.join(steps)}H1000V100Z", most
 
 
 def bar_title(run: Run) -> str:

@@ -14,15 +14,17 @@ Code 1 takes precedence over 10, and 10 over 11. Other exit codes of pytest stay
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, Self
 
 OPEN_CODE: Final = 0
 CLOSED_CODE: Final = 1
 INFRASTRUCTURE_CODE: Final = 10
 NOT_RUN_CODE: Final = 11
+
+_WORST_FIRST: Final = (CLOSED_CODE, INFRASTRUCTURE_CODE, NOT_RUN_CODE, OPEN_CODE)
 
 
 class RuleState(StrEnum):
@@ -84,6 +86,16 @@ class Verdict:
     word: GateStatus
     code: int
     rows: tuple[GateRule, ...]
+
+    @classmethod
+    def of(cls, rows: Iterable[GateRule], pytest_code: int | None) -> Self:
+        """The verdict of these rules, with another code than 0 or 1 that pytest ended with."""
+        rows = sorted(rows, key=lambda row: _WORST_FIRST.index(row.code))
+        code = rows[0].code if rows else OPEN_CODE
+        word = {OPEN_CODE: GateStatus.OPEN, CLOSED_CODE: GateStatus.CLOSED}.get(code, GateStatus.NO_VERDICT)
+        if pytest_code is not None and pytest_code % 256:  # the system makes 0 of 256
+            code = pytest_code
+        return cls(word, code, tuple(rows))
 
     @property
     def is_gated(self) -> bool:

@@ -23,8 +23,8 @@ def run(number: int, queued: float, started: float | None, ended: float, **more:
     return Run(**(said | more))
 
 
-def group(*runs: Run, tests: tuple[Test, ...] = (), began: float | None = 0.0) -> Group:
-    (only,) = timeline(Model((Session(started=began),), tests, runs)).groups
+def group(*runs: Run) -> Group:
+    (only,) = timeline(Model((Session(started=0.0),), (), runs)).groups
     return only
 
 
@@ -88,8 +88,8 @@ def test_runs_that_took_no_time_are_marks_in_rows() -> None:
 def test_a_run_is_marked_when_its_test_says_that_it_is_wrong() -> None:
     """A workflow that answers with the wrong thing is not all green."""
     wrong = run(1, 0, 0, 5)
-    (bar,) = group(wrong, tests=(Test("t", "failed", (wrong,), uses_runs=True),)).bars
-    assert bar.failed_in_test
+    tests = (Test("t", "failed", (wrong,), uses_runs=True),)
+    assert timeline(Model((Session(started=0.0),), tests, (wrong,))).failed_in_test == {"r1"}
 
 
 def test_each_session_counts_from_its_own_beginning() -> None:
