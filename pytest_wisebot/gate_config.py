@@ -1,30 +1,30 @@
-"""What a deployment is held to: the ``[gate]`` table of ``wisebot.toml`` as plain values.
+"""The ``[gate]`` table of ``wisebot.toml`` as plain values.
 
-The settings read it, the event log carries it, and the gate judges by it, also where reports are made much later and
-``wisebot.toml`` is not there.
+The settings read it, the event log carries it, and the gate judges by it. Reports that are made later need no
+``wisebot.toml``.
 """
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Self
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What is demanded of all tests together, or of those of one workflow. None demands nothing.
+    """Limits for all tests together, or for the tests of one workflow. None is no limit.
 
     Attributes:
-        min_pass_rate: the share of tests that must pass, of those with a verdict, from 0 to 1.
-        max_infrastructure_errors: how many tests may be without a verdict because Wisebot was not reachable.
-        max_flaky: how many tests may have passed although some of their trials failed.
-        min_runs: how many live runs there must be at least.
-        p95_seconds: what 95 % of a workflow's runs may take at most.
-        max_seconds: what each of a workflow's runs may take at most.
-        max_pass_rate_drop: by how much the pass rate may be below the baseline's; 0.05 is five of a hundred tests.
-        max_p95_growth: by what share of it the p95 may be above the baseline's; 0.25 is a quarter more.
+        min_pass_rate: smallest share of passed tests among the tests with a verdict, from 0 to 1.
+        max_infrastructure_errors: most tests without a verdict because Wisebot was not reachable.
+        max_flaky: most tests that passed although some of their trials failed.
+        min_runs: fewest live runs.
+        p95_seconds: largest 95th percentile of the seconds of a workflow's runs.
+        max_seconds: most seconds of each of a workflow's runs.
+        max_pass_rate_drop: largest drop of the pass rate below the baseline's; 0.05 is five of a hundred tests.
+        max_p95_growth: largest growth of the p95 above the baseline's, as a share of it; 0.25 is a quarter more.
     """
 
     min_pass_rate: float | None = None
@@ -42,14 +42,14 @@ class Gate:
     """The ``[gate]`` table.
 
     Attributes:
-        overall: of all tests together; its limits in seconds, and those beside a baseline, hold for each workflow.
-        workflows: of the tests of single workflows, by name.
-        require_live: a run that was made earlier opens no gate.
-        allow_emulator: an emulator may open it.
-        select: the tests that the gate is about, as ``-m EXPRESSION``, ``-k EXPRESSION`` or both; None: all.
-        paths: the folders and files that a session must have collected whole, relative to ``wisebot.toml``; empty: not
-            stated.
-        max_missing_tests: how many tests of the baseline may be missing; None: not stated, and none may.
+        overall: limits of all tests together. Limits in seconds, and limits that need a baseline, hold for each
+            workflow.
+        workflows: limits of single workflows, by name.
+        require_live: whether a run that was made earlier keeps the gate shut.
+        allow_emulator: whether runs against an emulator may open the gate.
+        select: the tests that the gate is about, as ``-m EXPRESSION``, ``-k EXPRESSION`` or both; None for all tests.
+        paths: folders and files that a session must collect whole, relative to ``wisebot.toml``; empty if not stated.
+        max_missing_tests: how many tests of the baseline may be missing; None if not stated, which allows none.
     """
 
     overall: Limits = field(default_factory=Limits)
@@ -61,29 +61,20 @@ class Gate:
     max_missing_tests: int | None = None
 
     def of(self, workflow: str, name: str) -> Any:
-        """One of a workflow's limits: its own, or the one for all workflows."""
+        """A limit of a workflow: its own, or else the one for all workflows."""
         own = getattr(self.workflows.get(workflow), name, None)
         return own if own is not None else getattr(self.overall, name)
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON."""
+        """The table as JSON."""
         return asdict(self)
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """What `to_dict` gave, by this version or another one."""
-        known = {item.name: data[item.name] for item in fields(cls) if item.name in data}
-        known["overall"] = _limits(known.get("overall", {}))
-        known["workflows"] = {name: _limits(one) for name, one in known.get("workflows", {}).items()}
-        known["paths"] = tuple(known.get("paths", ()))
-        return cls(**known)
 
 
 def selected(text: str) -> dict[str, str]:
-    """The expressions of ``[gate] select``, by pytest's option for each: ``m`` and ``k``. One without any is for ``m``.
+    """The expressions of ``[gate] select`` by the letter of pytest's option, ``m`` or ``k``; without an option: ``m``.
 
     Raises:
-        ValueError: it is written otherwise.
+        ValueError: the string is not of this form.
     """
     expected = f'expected "-m EXPRESSION" or "-k EXPRESSION", got "{text}"'
     try:
@@ -105,7 +96,3 @@ def selected(text: str) -> dict[str, str]:
     if not found or not all(found.values()):
         raise ValueError(expected)
     return found
-
-
-def _limits(data: Mapping[str, Any]) -> Limits:
-    return Limits(**{item.name: data[item.name] for item in fields(Limits) if item.name in data})

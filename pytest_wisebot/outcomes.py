@@ -1,24 +1,9 @@
-"""What a test ends as: the words, in the order of their weight, and what each of them means for a verdict.
-
-================== =========================================================================================
-``failed``         the workflow is wrong
-``error``          the test is broken around its call; of a test that used runs reports make it ``failed``
-``drift``          passed, with a run that differs from its recording
-``infrastructure`` no verdict: Wisebot was not reachable, or did not answer as it should
-``crashed``        no verdict: the process that ran the test died
-``not run``        no verdict: what the test needs was never sent, or its call was never made
-``xfailed``        failed, as its mark expects
-``skipped``        not called, or not to its end
-``flaky``          passed, although some of its trials, or an earlier attempt of it, failed
-``xpassed``        passed, although its mark expects a failure; reports make it ``passed``
-``passed``         passed
-================== =========================================================================================
-"""
+"""How a test ends: one table of outcomes, the worst first, with what each means for a verdict and how it is shown."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
 
 PASSED: Final = "passed"
 FAILED: Final = "failed"
@@ -32,25 +17,84 @@ SKIPPED: Final = "skipped"
 FLAKY: Final = "flaky"
 XPASSED: Final = "xpassed"
 WITHOUT_RUN: Final = "without a run"
-"""In counts: tests that passed or failed as pytest says, and asked no workflow."""
+"""In counts: tests that passed or failed in pytest's terms, and used no run."""
 
-WORST_FIRST: Final = (FAILED, ERROR, DRIFT, INFRASTRUCTURE, CRASHED, NOT_RUN, XFAILED, SKIPPED, FLAKY, XPASSED, PASSED)
+_GOOD: Final = "good"
+_WRONG: Final = "wrong"
+_NONE: Final = "none"
+
+
+class Outcome(NamedTuple):
+    """A row of the table.
+
+    Attributes:
+        verdict: on the workflow: ``good``, ``wrong``, or ``none`` for a failed test that is not a verdict; empty for an
+            outcome that a test with runs does not have in reports.
+        sign: on the page, beside the word.
+        letter: in pytest's line of progress, where the outcome has one of its own.
+        colour: in the terminal.
+    """
+
+    verdict: str = ""
+    sign: str = "·"
+    letter: str = ""
+    colour: str = ""
+
+
+TABLE: Final = {
+    # The workflow is wrong.
+    FAILED: Outcome(_WRONG, "✗"),
+    # The test is broken around its call. Reports make it ``failed`` if the test used runs.
+    ERROR: Outcome(sign="!"),
+    # Passed, with a run that differs from its recording.
+    DRIFT: Outcome(_WRONG, "Δ", "d", "red"),
+    # Wisebot was not reachable, or did not answer as it should.
+    INFRASTRUCTURE: Outcome(_NONE, "!", "i", "yellow"),
+    # The process that ran the test died.
+    CRASHED: Outcome(_NONE, "†"),
+    # What the test needs was never sent, or its call was never made.
+    NOT_RUN: Outcome(_NONE, "∅", "n", "yellow"),
+    # Failed, as its mark expects.
+    XFAILED: Outcome(),
+    # Not called, or not to its end.
+    SKIPPED: Outcome(),
+    # Passed, although some of its trials, or an earlier attempt of it, failed.
+    FLAKY: Outcome(_GOOD, "~", "~", "yellow"),
+    # Passed, although its mark expects a failure. Reports make it ``passed`` if the test used runs.
+    XPASSED: Outcome(),
+    PASSED: Outcome(_GOOD, "✓", ".", "green"),
+}
+
+
+def _words(*verdicts: str) -> tuple[str, ...]:
+    return tuple(word for word, outcome in TABLE.items() if outcome.verdict in verdicts)
+
+
+WORST_FIRST: Final = tuple(TABLE)
 """The order in which the phases of one test decide its outcome."""
 
-OUTCOMES: Final = (PASSED, FLAKY, FAILED, DRIFT, INFRASTRUCTURE, CRASHED, NOT_RUN)
-"""The outcomes of tests that used runs, in the order of reports."""
+REPORT_ORDER: Final = (*(word for word in TABLE if word not in (XFAILED, SKIPPED)), XFAILED, SKIPPED)
+"""The order of tests in reports. Several tests of one id decide in this order: a skipped one leaves it to the other."""
 
-GOOD: Final = frozenset({PASSED, FLAKY})
-JUDGED: Final = frozenset({PASSED, FLAKY, FAILED, DRIFT})
+GOOD: Final = frozenset(_words(_GOOD))
+JUDGED: Final = frozenset(_words(_GOOD, _WRONG))
 """The outcomes that are a verdict on the workflow."""
 
-NO_VERDICT: Final = frozenset({INFRASTRUCTURE, CRASHED, NOT_RUN})
-"""The outcomes of failed tests that are no verdict on the workflow."""
+NO_VERDICT: Final = frozenset(_words(_NONE))
+"""The outcomes of failed tests that are not a verdict on the workflow."""
 
-BAD: Final = frozenset({FAILED, DRIFT, *NO_VERDICT})
+BAD: Final = frozenset(_words(_WRONG, _NONE))
 """The outcomes of tests that pytest reports as failed."""
+
+OUTCOMES: Final = (PASSED, FLAKY, *_words(_WRONG, _NONE))
+"""The outcomes of tests that used runs, in the order of counts."""
+
+
+def rank(word: str, order: Sequence[str] = WORST_FIRST) -> int:
+    """The place of an outcome in an order; a word that is not in the table counts as a failure."""
+    return order.index(word) if word in order else 0
 
 
 def worst(words: Iterable[str]) -> str:
-    """The outcome that counts of several of one test; a word that is not in the table counts as a failure."""
-    return min(words, key=lambda word: WORST_FIRST.index(word) if word in WORST_FIRST else 0)
+    """The outcome of several that decides the outcome of a test."""
+    return min(words, key=rank)

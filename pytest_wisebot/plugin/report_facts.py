@@ -8,20 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ..outcomes import DRIFT, FAILED, FLAKY, INFRASTRUCTURE, NOT_RUN, PASSED
+from ..outcomes import DRIFT, FAILED, FLAKY, INFRASTRUCTURE, NOT_RUN, PASSED, TABLE
 
 if TYPE_CHECKING:
     from .run_tracker import RequestedRun
 
 OWN = (INFRASTRUCTURE, NOT_RUN, DRIFT)
 """The categories of failed reports that are this plugin's own."""
-
-_SHOWN: dict[str, tuple[str, dict[str, bool]]] = {
-    INFRASTRUCTURE: ("i", {"yellow": True}),
-    NOT_RUN: ("n", {"yellow": True}),
-    DRIFT: ("d", {"red": True}),
-}
-"""The letter and the colour of each."""
 
 _STOPS_ALL = frozenset({"BudgetExhausted", "Cancelled", "CircuitOpen", "NotRun"})
 """The classes of errors that stop many runs at once; others that are "not run" are about their own test."""
@@ -247,12 +240,12 @@ def notes_of(terminalreporter: Any) -> Iterator[str]:
 def shown(report: pytest.TestReport) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
     """Category, letter and word of a report that this plugin has its own for."""
     own: str | None = getattr(report, _OUTCOME, None)
-    if report.failed and own in _SHOWN:  # failed still: a plugin that runs the test again makes another outcome of it
-        letter, colour = _SHOWN[own]
-        return own, letter, (own.upper(), colour)
+    if report.failed and own in OWN:  # failed still: a plugin that runs the test again makes another outcome of it
+        return own, TABLE[own].letter, (own.upper(), {TABLE[own].colour: True})
     count = count_on(report)
     if count is None or not count.met or not report.passed or report.when != "call" or hasattr(report, "wasxfail"):
         return None
     if count.failures:
-        return FLAKY, "~", (f"FLAKY {count}", {"yellow": True})
-    return "passed", ".", (str(count).replace("passed", "PASSED", 1), {"green": True})
+        return FLAKY, TABLE[FLAKY].letter, (f"FLAKY {count}", {TABLE[FLAKY].colour: True})
+    passed = TABLE[PASSED]
+    return PASSED, passed.letter, (str(count).replace("passed", "PASSED", 1), {passed.colour: True})

@@ -21,8 +21,8 @@ import pytest
 
 from ..errors import ConfigurationError
 from ..event_log import FORMAT, EventLog, cleaned_line, event_line, moment, read_events
-from ..report.conclusion import Baseline, Conclusion, concluded
-from ..report.output import LOG, SUMMARY, clear, read_baseline, write_json, write_reports, write_summary
+from ..report.gate import Baseline, Conclusion, build
+from ..report.output import JSON, LOG, SUMMARY, clear, read_baseline, write_reports
 from ..report.terminal import COLOURS, beside, block
 from ..report.verdict import NOT_RUN_CODE
 from . import session_metadata
@@ -87,7 +87,7 @@ class Reporting:
         self._session = session
         self._log.write(self._first_line(session_metadata.beginning(self._config, self._began_at)))
         if self._gated and self._config.option.wisebot_report is not None:
-            self._try(lambda: write_json(self.folder, concluded(read_events(self._log.path))))
+            self._try(lambda: write_reports(self.folder, build(read_events(self._log.path)), JSON))
 
     def begin(self, known: Mapping[str, Any]) -> None:
         """Completes the first line, once it is known which tests there are."""
@@ -153,7 +153,7 @@ class Reporting:
         """The exit code where there was no session: a plugin has ended pytest before it, and may have said 0."""
         if self._gated and code % 256 == 0:
             self._log.write(self._first_line(session_metadata.beginning(self._config, self._began_at)))
-            self._try(lambda: self._write(concluded(read_events(self._log.path))))
+            self._try(lambda: self._write(build(read_events(self._log.path))))
             self._say("wisebot: NO VERDICT: pytest was ended before its session began")
             code = NOT_RUN_CODE
         self._close()
@@ -193,7 +193,7 @@ class Reporting:
     def _written(self, end: Mapping[str, Any]) -> Conclusion:
         """What the log comes to with this end, and the reports of it."""
         event = {"event": "end", "ended": moment(time.time()), **end}
-        last = concluded([*read_events(self._log.path), event], self._baseline)
+        last = build([*read_events(self._log.path), event], self._baseline)
         self._try(lambda: self._write(last))
         return last
 
@@ -231,7 +231,7 @@ class Reporting:
         if self._config.option.wisebot_report is not None:
             write_reports(self.folder, last)
         elif self._config.option.wisebot_summary is not None:
-            write_summary(self.folder, last)
+            write_reports(self.folder, last, SUMMARY)
 
     def _append_summary(self) -> None:
         given = self._config.option.wisebot_summary

@@ -1,12 +1,12 @@
 """``python -m pytest_wisebot.report``: makes reports of event logs, of one session or of the shards of a suite.
 
 ``DIR``
-    builds ``report.json``, ``summary.md`` and ``report.html`` from the ``runs.jsonl`` there, also when its session was
-    killed before it could, and ends with the exit code of the verdict: of a gated session the gate's, of any other 0.
+    builds ``report.json``, ``summary.md`` and ``report.html`` from the ``runs.jsonl`` there, even if the session was
+    killed, and exits with the code of the verdict: the gate's for a gated session, 0 for any other.
 
 ``merge SHARD… -o DIR``
     joins the folders of a suite that was split over machines, builds every report of the union, applies the gate and
-    the baseline once, to the union, and ends with the gate's exit code.
+    the baseline once, to the union, and exits with the gate's code.
 """
 
 from __future__ import annotations
@@ -18,18 +18,17 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import ConfigurationError
-from .conclusion import Baseline, Conclusion, concluded
-from .merge import add_event, joined, write_joined
-from .output import LOG, SUMMARY, read_baseline, write_reports
+from ..event_log import read_events
+from .gate import Baseline, Conclusion, build
+from .output import LOG, SUMMARY, add_event, log_in, read_baseline, write_joined, write_reports
 from .terminal import block
-from .verdict import GateStatus
 
-WRONGLY_USED = 2
-"""The exit code where there is nothing to report on, as that of wrong arguments."""
+USAGE_ERROR = 2
+"""The exit code if the arguments are wrong, or a log cannot be read."""
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Does what the arguments say, and gives the exit code."""
+    """Runs the command of these arguments, and returns the exit code."""
     words = list(sys.argv[1:] if args is None else args)
     try:
         return _merge(words[1:]) if words[:1] == ["merge"] else _rebuild(words)
@@ -37,21 +36,18 @@ def main(args: Sequence[str] | None = None) -> int:
         print(f"pytest_wisebot.report: {error}", file=sys.stderr)
     except OSError as error:
         print(f"pytest_wisebot.report: {error.filename}: {error.strerror}", file=sys.stderr)
-    return WRONGLY_USED
+    return USAGE_ERROR
 
 
 def _rebuild(words: list[str]) -> int:
     parser = _parser("makes the reports of a session from its event log; see also: merge --help")
     parser.usage = "%(prog)s [-h] [--baseline FILE] DIR\n       %(prog)s merge [-h] SHARD [SHARD ...] -o DIR"
     parser.add_argument("folder", metavar="DIR", type=Path, help=f"the folder that has the session's {LOG}")
-    given = parser.parse_args(words)
-    events = list(joined([given.folder]))
+    options = parser.parse_args(words)
+    events = list(read_events(log_in(options.folder)))
     if not events:
-        raise ConfigurationError(f"{given.folder / LOG}: is empty: its session ended before it had begun")
-    last = concluded(events, _baseline(given))
-    write_reports(given.folder, last)
-    _tell(last, given.folder)
-    return last.verdict.code
+        raise ConfigurationError(f"{options.folder / LOG}: is empty: its session ended before it had begun")
+    return _report(build(events, _baseline(options)), options.folder)
 
 
 def _merge(words: list[str]) -> int:
@@ -62,17 +58,12 @@ def _merge(words: list[str]) -> int:
         "--max-missing-tests", metavar="N", type=_natural, help="in the place of max-missing-tests in [gate]"
     )
     parser.add_argument("--summary", metavar="FILE", type=Path, help=f"append {SUMMARY} to this file")
-    given = parser.parse_args(words)
-    baseline = _baseline(given)
-    log = write_joined(given.shards, given.output, {"max_missing_tests": given.max_missing_tests})
-    last = concluded(joined([log.parent]), baseline)
-    add_event(log, {"baseline": last.compared})
-    write_reports(given.output, last)
-    if given.summary is not None:
-        with given.summary.open("a", encoding="utf-8") as file:
-            file.write((given.output / SUMMARY).read_text("utf-8"))
-    _tell(last, given.output)
-    return last.verdict.code
+    options = parser.parse_args(words)
+    baseline = _baseline(options)
+    log = write_joined(options.shards, options.output, {"max_missing_tests": options.max_missing_tests})
+    conclusion = build(read_events(log), baseline)
+    add_event(log, {"baseline": conclusion.compared})
+    return _report(conclusion, options.output, options.summary)
 
 
 def _parser(description: str, prog: str = "") -> argparse.ArgumentParser:
@@ -88,15 +79,21 @@ def _natural(text: str) -> int:
     return int(text)
 
 
-def _baseline(given: argparse.Namespace) -> Baseline | Literal["none"] | None:
-    return read_baseline(Path(given.baseline), given.baseline) if given.baseline is not None else None
+def _baseline(options: argparse.Namespace) -> Baseline | Literal["none"] | None:
+    return read_baseline(Path(options.baseline), options.baseline) if options.baseline is not None else None
 
 
-def _tell(last: Conclusion, folder: Path) -> None:
-    if last.verdict.word is not GateStatus.NOT_GATED:
-        print(f" {last.verdict.word} ".center(80, "="))
-    print("\n".join(block(last)))
+def _report(conclusion: Conclusion, folder: Path, summary: Path | None = None) -> int:
+    """Writes the reports, prints the verdict, and returns its exit code."""
+    write_reports(folder, conclusion)
+    if summary is not None:
+        with summary.open("a", encoding="utf-8") as file:
+            file.write((folder / SUMMARY).read_text("utf-8"))
+    if conclusion.verdict.is_gated:
+        print(f" {conclusion.verdict.word} ".center(80, "="))
+    print("\n".join(block(conclusion)))
     print(f"reports in {folder}")
+    return conclusion.verdict.code
 
 
 if __name__ == "__main__":

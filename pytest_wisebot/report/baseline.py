@@ -1,94 +1,105 @@
-"""A session beside an earlier one: what fails that did not, what is fixed, and how rates and latencies moved."""
+"""Comparison with an earlier session: newly failing, fixed and missing tests, and changes of pass rates and latency."""
 
 from __future__ import annotations
 
+import difflib
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Final, Self
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
 
-from ..outcomes import DRIFT, FAILED, GOOD, JUDGED
+from ..outcomes import GOOD, JUDGED, SKIPPED, XFAILED
 from ..text import count
-from .format import percent, seconds_text
-from .missing import missing
-from .model import Model, Test, Workflow, pass_rate
+from .format import seconds_text
+from .model import Model, PassRate, Test, Workflow, file_of, is_under, pass_rate
 
 ROUNDING: Final = 1e-9
-"""By how much floating point may be off: what is just enough is enough."""
+"""Tolerance for floating point: a value at its limit is within it."""
 
 NONE_YET: Final = "none"
-"""What is given in the place of a baseline's file where there is no earlier session yet."""
+"""Given in the place of a baseline's file if there is no earlier session yet."""
 
 FEWEST_FOR_P95: Final = 20
-"""Live runs from which on a p95 is anything else than the slowest one."""
+"""Live runs from which on a p95 differs from the slowest run."""
+
+MOST_PAIRED: Final = 100
+"""Missing tests, and new tests, of which each is compared with each to find renamed ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """One workflow now and then.
+    """One workflow in the session and in the baseline. The names of the fields are those of ``report.json``.
 
     Attributes:
         name: the workflow's.
-        now: tests that passed, and those with a verdict; ``then`` likewise.
-        p95_now: seconds; None without a live run; ``p95_then`` likewise.
-        runs_now: live runs; ``runs_then`` likewise.
+        now: pass rate in the session.
+        then: pass rate in the baseline.
+        p95_now: seconds in the session; None without a live run.
+        p95_then: seconds in the baseline; None without a live run.
+        runs_now: live runs in the session.
+        runs_then: live runs in the baseline.
     """
 
     name: str
-    now: tuple[int, int]
-    then: tuple[int, int]
-    p95_now: float | None
-    p95_then: float | None
-    runs_now: int
-    runs_then: int
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """One of the workflows in `Comparison.to_dict`."""
-        return cls(**{item.name: _tuples(data[item.name]) for item in fields(cls)})
+    now: PassRate
+    then: PassRate
+    p95_now: float | None = None
+    p95_then: float | None = None
+    runs_now: int = 0
+    runs_then: int = 0
 
     @property
     def drop(self) -> float:
-        """By how much the pass rate is below the baseline's, from -1 to 1; 0 where one of them has none."""
-        return _rate(self.then) - _rate(self.now) if self.now[1] and self.then[1] else 0.0
+        """How much lower the pass rate is than the baseline's, from -1 to 1; 0 if one of them has no verdict."""
+        return self.then.share - self.now.share if self.now.judged and self.then.judged else 0.0
 
-    def doubt_of_drop(self, limit: float) -> str:
-        """Why nothing can be said of a drop; empty where it can.
-
-        Where one test alone is more than the limit allows, the rate of so few tests cannot be held to it.
-        """
-        fewest = min(self.now[1], self.then[1])
-        if not fewest:
-            return "too few to say: no test with a verdict to compare"
-        wanted = math.ceil(1 / limit - ROUNDING) if limit > 0 else 1
-        if fewest >= wanted or self.drop <= limit + ROUNDING:
-            return ""
-        return f"too few to say: {count(fewest, 'test')}, and it takes {wanted} to tell {100 * limit:g} points"
+    @property
+    def drop_text(self) -> str:
+        """The change of the pass rate in points."""
+        return f"{-100 * self.drop:+.3g} points" if abs(self.drop) > 0.0005 else "as before"
 
     @property
     def growth(self) -> float:
-        """By what share the p95 is above the baseline's."""
+        """How much higher the p95 is than the baseline's, as a share of it."""
         return self.p95_now / self.p95_then - 1 if self.p95_now and self.p95_then else 0.0
 
     @property
-    def doubt_of_growth(self) -> str:
-        """Why nothing can be said of the p95; empty where it can."""
-        fewest = min(self.runs_now, self.runs_then)
-        if fewest >= FEWEST_FOR_P95:
-            return ""
-        return f"too few to say: {count(fewest, 'live run')}, and a p95 takes {FEWEST_FOR_P95}"
+    def growth_text(self) -> str:
+        """The growth in per cent; empty if one of both has no p95."""
+        return f"{100 * self.growth:+.3g}%" if self.p95_now and self.p95_then else ""
 
     @property
     def rates(self) -> str:
         """Both pass rates in words."""
-        return f"{_in_words(self.now)}, baseline {_in_words(self.then)}"
+        return f"{self.now}, baseline {self.then}"
 
     @property
     def p95s(self) -> str:
         """Both p95 in words."""
-        now, then = (seconds_text(one) if one is not None else "none" for one in (self.p95_now, self.p95_then))
-        grown = f" ({100 * self.growth:+.3g}%)" if self.p95_now and self.p95_then else ""
-        return f"{now}, baseline {then}{grown}"
+        growth = f" ({self.growth_text})" if self.growth_text else ""
+        return f"{seconds_text(self.p95_now)}, baseline {seconds_text(self.p95_then)}{growth}"
+
+    def why_drop_not_judged(self, limit: float) -> str:
+        """Why a limit cannot be applied to the drop; empty if it can.
+
+        If one test alone is more than the limit allows, there are too few tests for the limit.
+        """
+        fewest = min(self.now.judged, self.then.judged)
+        if not fewest:
+            return "too few to say: no test with a verdict to compare"
+        needed = math.ceil(1 / limit - ROUNDING) if limit > 0 else 1
+        if fewest >= needed or self.drop <= limit + ROUNDING:
+            return ""
+        return f"too few to say: {count(fewest, 'test')}, and it takes {needed} to tell {100 * limit:g} points"
+
+    @property
+    def why_growth_not_judged(self) -> str:
+        """Why a limit cannot be applied to the growth; empty if it can."""
+        fewest = min(self.runs_now, self.runs_then)
+        if fewest >= FEWEST_FOR_P95:
+            return ""
+        return f"too few to say: {count(fewest, 'live run')}, and a p95 takes {FEWEST_FOR_P95}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +107,15 @@ class Comparison:
     """A session beside its baseline.
 
     Attributes:
-        name: what the baseline is called.
-        newly_failing: tests that passed then and fail now.
-        still_failing: tests that failed then, too.
-        newly_fixed: tests that failed then and pass now.
-        new: tests that the baseline did not judge.
-        workflows: those that both have.
-        missing: tests that the baseline has and the session has not; one that was collected is not missing.
-        renamed: of these the ones that may be there by another name, each with that name.
-        missing_workflows: workflows that the baseline ran, and no test of the session's that was to.
+        name: the name of the baseline.
+        newly_failing: tests that passed in the baseline and fail now.
+        still_failing: tests that failed in the baseline, too.
+        newly_fixed: tests that failed in the baseline and pass now.
+        new: tests without a verdict in the baseline.
+        workflows: the workflows that both have.
+        missing: tests of the baseline that the session has not; a test that was collected is not missing.
+        renamed: pairs of a missing test and the new test that may be the same.
+        missing_workflows: workflows of the baseline that the session did not run, and that no idle test may run.
         outside: tests of the baseline that ``[gate]`` is not about, as it is now.
     """
 
@@ -120,72 +131,131 @@ class Comparison:
     outside: tuple[str, ...] = ()
 
     @property
+    def lists(self) -> dict[str, Sequence[str]]:
+        """The lists of tests and workflows by their headings; the first three are of interest even if empty."""
+        return {
+            "newly failing": self.newly_failing,
+            "failing before, too": self.still_failing,
+            "newly fixed": self.newly_fixed,
+            "missing": self.missing_in_words,
+            "workflows missing": self.missing_workflows,
+            "not in it": self.new,
+        }
+
+    @property
     def missing_in_words(self) -> list[str]:
-        """Each missing test, and beside it the new one that may be the same."""
+        """Each missing test, beside the new test that may be the same."""
         new = dict(self.renamed)
         return [f"{test} -> {new[test]}?" if test in new else test for test in self.missing]
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON."""
+        """The comparison as JSON."""
         return asdict(self)
 
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """What `to_dict` gave, by this version or another one."""
-        known = {item.name: _tuples(data[item.name]) for item in fields(cls) if item.name in data}
-        known["workflows"] = tuple(Beside.from_dict(one) for one in data.get("workflows", ()))
-        return cls(**known)
 
-
-def compare(now: Model, then: Model, name: str) -> Comparison:
-    """How a session compares with an earlier one.
+def compare(after: Model, before: Model, name: str) -> Comparison:
+    """Compares a session with an earlier one.
 
     Args:
-        now: the session.
-        then: the baseline.
-        name: what to call it.
+        after: the session.
+        before: the baseline.
+        name: the name of the baseline.
     """
-    before = {test.id: test for test in then.counted if test.outcome in JUDGED}
-    judged = [test for test in now.counted if test.outcome in JUDGED]
-    failing = [test for test in judged if test.outcome in (FAILED, DRIFT)]
-    both = sorted(now.workflows.keys() & then.workflows.keys())
-    gone = missing(now, then)
+    earlier = {test.id: test for test in before.counted if test.outcome in JUDGED}
+    judged = [test for test in after.counted if test.outcome in JUDGED]
+    changes: dict[str, list[str]] = defaultdict(list)
+    for test in judged:
+        changes[_change(test, earlier.get(test.id))].append(test.id)
+    missing, outside = _missing(after, before)
+    known = {*_in_gate(before), *before.collected}
+    new = [test for test in _in_gate(after) if test not in known]
+    both = sorted(after.workflows.keys() & before.workflows.keys())
     return Comparison(
         name=name,
-        newly_failing=tuple(test.id for test in failing if _was_good(test, before)),
-        still_failing=tuple(test.id for test in failing if test.id in before and not _was_good(test, before)),
-        newly_fixed=tuple(
-            test.id for test in judged if test.outcome in GOOD and test.id in before and not _was_good(test, before)
-        ),
-        new=tuple(test.id for test in judged if test.id not in before),
-        workflows=tuple(_beside(now.workflows[one], then.workflows[one]) for one in both),
-        missing=gone.tests,
-        renamed=gone.renamed,
-        missing_workflows=gone.workflows,
-        outside=gone.outside,
+        **{change: tuple(changes[change]) for change in ("newly_failing", "still_failing", "newly_fixed", "new")},
+        workflows=tuple(_beside(after.workflows[one], before.workflows[one]) for one in both),
+        missing=tuple(missing),
+        renamed=tuple(_renamed(missing, new)),
+        missing_workflows=tuple(_missing_workflows(after, before, outside)),
+        outside=tuple(outside),
     )
 
 
-def _tuples(value: Any) -> Any:
-    """JSON's lists as the tuples that they were."""
-    return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value
+def _change(test: Test, earlier: Test | None) -> str:
+    """The field of `Comparison` that a judged test belongs to; empty if it passed before, too."""
+    is_good = test.outcome in GOOD
+    if earlier is None:
+        return "new"
+    if earlier.outcome in GOOD:
+        return "" if is_good else "newly_failing"
+    return "newly_fixed" if is_good else "still_failing"
 
 
-def _was_good(test: Test, before: Mapping[str, Test]) -> bool:
-    return test.id in before and before[test.id].outcome in GOOD
+def _beside(after: Workflow, before: Workflow) -> Beside:
+    rates = pass_rate(after.tests), pass_rate(before.tests)
+    return Beside(after.name, *rates, after.p95, before.p95, len(after.seconds), len(before.seconds))
 
 
-def _beside(now: Workflow, then: Workflow) -> Beside:
-    return Beside(
-        now.name, pass_rate(now.tests), pass_rate(then.tests), now.p95, then.p95, len(now.seconds), len(then.seconds)
-    )
+def _missing(after: Model, before: Model) -> tuple[list[str], list[str]]:
+    """Tests that the baseline has and the session has not, and tests that the gate is not about any more.
+
+    A test that the gate is not about any more is missing if the baseline's own ``[gate]`` had ``paths``, or ``select``,
+    and was about the test: ``wisebot.toml`` was changed since.
+    """
+    missing: list[str] = []
+    outside: list[str] = []
+    there = {*_in_gate(after)}
+    for test in (test for test in _in_gate(before) if test not in there):
+        if not _is_in_paths(test, after):
+            (missing if _paths(before) else outside).append(test)
+        elif test in after.deselected_by_gate:
+            (missing if before.gate.select is not None else outside).append(test)
+        else:
+            missing.append(test)
+    return missing, outside
 
 
-def _rate(passed_of: tuple[int, int]) -> float:
-    passed, judged = passed_of
-    return passed / judged
+def _in_gate(model: Model) -> list[str]:
+    """The tests that were collected, or have ended, and that the model's own gate is about, in order."""
+    collected = [test for one in model.sessions for test in (*(one.selected or ()), *one.deselected)]
+    every = dict.fromkeys([*collected, *(test.id for test in model.tests)])
+    return [test for test in every if test not in model.deselected_by_gate and _is_in_paths(test, model)]
 
 
-def _in_words(passed_of: tuple[int, int]) -> str:
-    passed, judged = passed_of
-    return f"{percent(passed / judged)} ({passed} of {judged})" if judged else "none"
+def _is_in_paths(test: str, model: Model) -> bool:
+    paths = _paths(model)
+    return not paths or is_under(file_of(test), paths)
+
+
+def _paths(model: Model) -> list[str]:
+    """The folders and files of ``[gate] paths``; empty without."""
+    return list(dict.fromkeys(path for one in model.extents if one.by == "paths" for path in one.paths))
+
+
+def _missing_workflows(after: Model, before: Model, outside: Sequence[str]) -> Iterator[str]:
+    """Workflows without a run, unless a test that used one is there and used no run, such as a skipped one."""
+    idle = {test.id for test in after.tests if not test.runs or test.outcome in (SKIPPED, XFAILED)}
+    idle |= {*after.unreported} | {test for one in after.sessions for test in one.deselected}
+    for name, workflow in before.workflows.items():
+        tests = {test.id for test in workflow.tests}
+        is_about_others = bool(tests) and tests <= {*outside}
+        if name not in after.workflows and not is_about_others and idle.isdisjoint(tests):
+            yield name
+
+
+def _renamed(missing: Sequence[str], new: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Pairs of a missing test and a new one, the most similar first; each test is in one pair."""
+    pairs = [(_similarity(one, other), one, other) for one in missing[:MOST_PAIRED] for other in new[:MOST_PAIRED]]
+    taken: set[str] = set()
+    for similarity, one, other in sorted(pairs, key=lambda pair: -pair[0]):
+        if similarity and taken.isdisjoint((one, other)):
+            taken |= {one, other}
+            yield one, other
+
+
+def _similarity(one: str, other: str) -> float:
+    """How similar two names in one file are; of two files, whether the names are the same."""
+    (file, _, name), (other_file, _, other_name) = one.partition("::"), other.partition("::")
+    if file == other_file:
+        return difflib.SequenceMatcher(None, name, other_name).ratio()
+    return 1.0 if name == other_name else 0.0

@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, is_dataclass
 from typing import Any, Final
 
 from ..event_log import moment
 from .baseline import Comparison
-from .conclusion import Conclusion
-from .model import Run, Session, Test, Workflow, all_counts, outcome_counts, pass_rate
+from .gate import Conclusion
+from .model import Run, Test, Workflow, all_counts, outcome_counts, pass_rate
 
 FORMAT: Final = 1
-"""Raised when a reader of an earlier one would misread a later one; a new key is no such thing."""
+"""Raised when a reader of the earlier format would misread the later one; a new key does not raise it."""
+
+_MOMENTS: Final = {"queued", "started", "ended", "made"}
+_NULL_IF_EMPTY: Final = {"workflow_id", "source", "problem", "message", "contradiction", "trace", "said", "worker"}
+_KEYS: Final = {"run_id": "runId", "problem": "error", "diff": "drift"}
+"""Attributes whose key has another name."""
+
+_SESSION: Final = (
+    "name", "version", "mode", "started", "ended", "environment", "origin", "base_url", "emulator", "exitstatus",
+    "gate", "extent",
+)  # fmt: skip
+_RUN: Final = (
+    "reference", "workflow", "workflow_id", "api", "outcome", "run_id", "trial", "status", "queued", "started", "ended",
+    "made", "seconds", "attempts", "source", "problem", "message", "diff", "contradiction", "trace",
+)  # fmt: skip
 
 
 def json_report(conclusion: Conclusion) -> str:
-    """The document as text, ASCII alone. Inputs and results are in ``runs.jsonl``, and not repeated here."""
+    """The document in ASCII. It leaves out inputs and results, which are in ``runs.jsonl``."""
     return json.dumps(document(conclusion), indent=1, allow_nan=False) + "\n"
 
 
@@ -31,40 +44,34 @@ def document(conclusion: Conclusion) -> dict[str, Any]:
             "code": verdict.code,
             "rules": [{**asdict(row), "state": str(row.state)} for row in verdict.rows],
         },
-        "sessions": [_session(one) for one in model.sessions],
+        "sessions": [_values(one, *_SESSION) for one in model.sessions],
         "counts": outcome_counts(model.tests),
         "all_counts": all_counts(model.tests),
         "workflows": {name: _workflow(one) for name, one in model.workflows.items()},
-        "baseline": _comparison(conclusion.comparison),
+        "baseline": _comparison(conclusion.comparison) if conclusion.comparison is not None else None,
         "tests": [_test(test) for test in model.tests],
-        "unreported": list(model.unreported),
+        "unreported": model.unreported,
         "runs": [_run(run) for run in model.runs],
     }
 
 
-def _session(one: Session) -> dict[str, Any]:
-    return {
-        "name": one.name,
-        "version": one.version,
-        "mode": one.mode,
-        "started": moment(one.started),
-        "ended": moment(one.ended),
-        "environment": one.environment,
-        "origin": one.origin,
-        "base_url": one.base_url,
-        "emulator": one.emulator,
-        "exitstatus": one.exitstatus,
-        "gate": one.gate.to_dict(),
-        "extent": asdict(one.extent) if one.extent is not None else None,
-    }
+def _values(source: object, *attributes: str) -> dict[str, Any]:
+    """These attributes as JSON, by their keys."""
+    return {_KEYS.get(name, name): _value(name, getattr(source, name)) for name in attributes}
+
+
+def _value(name: str, value: Any) -> Any:
+    if name in _MOMENTS:
+        return moment(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    return value or None if name in _NULL_IF_EMPTY else value
 
 
 def _workflow(one: Workflow) -> dict[str, Any]:
-    passed, judged = pass_rate(one.tests)
     return {
         "tests": outcome_counts(one.tests),
-        "passed": passed,
-        "judged": judged,
+        **pass_rate(one.tests)._asdict(),
         "runs": len(one.runs),
         "live_runs": len(one.seconds),
         "p50": one.p50,
@@ -73,65 +80,19 @@ def _workflow(one: Workflow) -> dict[str, Any]:
     }
 
 
-def _comparison(comparison: Comparison | None) -> dict[str, Any] | None:
-    if comparison is None:
-        return None
-    return {
-        "name": comparison.name,
-        "newly_failing": list(comparison.newly_failing),
-        "still_failing": list(comparison.still_failing),
-        "newly_fixed": list(comparison.newly_fixed),
-        "new": list(comparison.new),
-        "missing": list(comparison.missing),
-        "renamed": [list(pair) for pair in comparison.renamed],
-        "missing_workflows": list(comparison.missing_workflows),
-        "outside": list(comparison.outside),
-        "workflows": {one.name: asdict(one) for one in comparison.workflows},
-    }
+def _comparison(comparison: Comparison) -> dict[str, Any]:
+    known = comparison.to_dict()
+    workflows = {one["name"]: one for one in known.pop("workflows")}
+    return {**known, "workflows": workflows}
 
 
 def _test(test: Test) -> dict[str, Any]:
     return {
-        "id": test.id,
-        "outcome": test.outcome,
-        "also": list(test.also),
-        "uses_runs": test.uses_runs,
-        "workflows": list(test.workflows),
-        "runs": _references(test.runs),
-        "seconds": test.seconds,
-        "executions": test.executions,
-        "error": test.problem or None,
-        "said": test.said or None,
-        "trials": asdict(test.trials) if test.trials is not None else None,
-        "worker": test.worker or None,
-        "session": test.session,
+        **_values(test, "id", "outcome", "also", "uses_runs", "workflows"),
+        "runs": [run.reference for run in test.runs],
+        **_values(test, "seconds", "executions", "problem", "said", "trials", "worker", "session"),
     }
-
-
-def _references(runs: Sequence[Run]) -> list[str]:
-    return [run.reference for run in runs]
 
 
 def _run(run: Run) -> dict[str, Any]:
-    return {
-        "reference": run.reference,
-        "workflow": run.workflow,
-        "workflow_id": run.workflow_id or None,
-        "api": run.api,
-        "outcome": run.outcome,
-        "runId": run.run_id,
-        "trial": run.trial or None,
-        "status": run.status,
-        "queued": moment(run.queued),
-        "started": moment(run.started),
-        "ended": moment(run.ended),
-        "made": moment(run.made),
-        "seconds": run.seconds,
-        "attempts": run.attempts,
-        "source": run.source or None,
-        "error": run.problem or None,
-        "message": run.message or None,
-        "drift": list(run.diff),
-        "contradiction": run.contradiction or None,
-        "trace": run.trace or None,
-    }
+    return {**_values(run, *_RUN), "trial": run.trial or None}

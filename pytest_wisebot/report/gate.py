@@ -1,209 +1,255 @@
-"""The gate: may this be deployed? A function of what a session was and of what it is held to, and of nothing else."""
+"""The gate: a pure function from an event log to the verdict whether the tested workflows may be deployed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
 
 from ..gate_config import Gate, Limits
 from ..outcomes import DRIFT, FAILED, FLAKY, INFRASTRUCTURE
 from ..text import count
-from .baseline import ROUNDING, Comparison
-from .format import named, percent, seconds_text
-from .model import Model, Test, Workflow, counts_in_words, pass_rate
-from .preconditions import conditions
-from .relative import relative_rows
-from .verdict import (
-    CLOSED_CODE,
-    INFRASTRUCTURE_CODE,
-    NOT_RUN_CODE,
-    OPEN_CODE,
-    GateRule,
-    GateStatus,
-    RuleState,
-    Verdict,
-    closed,
-    no_verdict,
-)
+from .baseline import NONE_YET, ROUNDING, Beside, Comparison, compare
+from .format import count_named, named, percent, seconds_text
+from .log_reader import model_of, read
+from .model import Model, Run, Test, Workflow, counts_in_words, pass_rate
+from .preconditions import preconditions
+from .verdict import GateRule, GateStatus, Verdict, judged, no_verdict, not_judged, unreachable
 
-_WORST_FIRST = (CLOSED_CODE, INFRASTRUCTURE_CODE, NOT_RUN_CODE, OPEN_CODE)
+RELATIVE_LIMITS: Final = {"max_pass_rate_drop": "max-pass-rate-drop", "max_p95_growth": "max-p95-growth"}
+"""Limits that need a baseline."""
+
+_GIVE_BASELINE: Final = f"--wisebot-baseline=FILE, or ={NONE_YET} where there is no earlier session yet"
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """An earlier session, and its name."""
+
+    model: Model
+    name: str
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """The session, the verdict on it, and how it compares with a baseline: the source of every report."""
+
+    model: Model
+    verdict: Verdict
+    comparison: Comparison | None = None
+    none_yet: bool = False
+    """Whether it was stated that there is no earlier session to compare with."""
+
+    @property
+    def compared(self) -> Any:
+        """The comparison as the log keeps it, so that later reports agree with this one."""
+        return self.comparison.to_dict() if self.comparison is not None else NONE_YET if self.none_yet else None
+
+    @property
+    def headline(self) -> str:
+        """The session in one line: outcomes of its tests, and its targets."""
+        model = self.model
+        killed = f", killed: {count(len(model.unreported), 'test')} never reported;"
+        state = ":" if all(one.ended is not None for one in model.begun) else killed
+        target = "; ".join(model.targets) or "no target"
+        counts = counts_in_words(model.tests)
+        return f"{self.verdict.word}{state} {counts}; {count(model.live_runs, 'live run')} against {target}"
+
+
+def build(events: Iterable[Mapping[str, Any]], baseline: Baseline | Literal["none"] | None = None) -> Conclusion:
+    """Builds the conclusion of a log.
+
+    Args:
+        events: of one session, or of several that were one suite.
+        baseline: an earlier session to compare with, or the statement that there is none yet; None for the comparison
+            that the log itself has.
+    """
+    model = model_of(events)
+    given = model.compared if baseline is None else baseline
+    comparison = None
+    if isinstance(given, Baseline):
+        comparison = compare(model, given.model, given.name)
+    elif isinstance(given, Mapping):
+        comparison = read(Comparison, given)
+    none_yet = given == NONE_YET
+    return Conclusion(model, judge(model, comparison, none_yet=none_yet), comparison, none_yet)
 
 
 def judge(model: Model, baseline: Comparison | None = None, *, none_yet: bool = False) -> Verdict:
     """The verdict on a session, or on several that were one suite.
 
     Args:
-        model: what happened, and the limits.
+        model: the session, with the limits.
         baseline: how it compares with an earlier session.
-        none_yet: it was stated that there is no earlier session to compare with.
+        none_yet: whether it was stated that there is no earlier session to compare with.
     """
     if not model.is_joined and not any(one.gated for one in model.sessions):
-        return Verdict(GateStatus.NOT_GATED, OPEN_CODE, tuple(_rules(model, baseline)))
-    rows = [*conditions(model), *relative_rows(model, baseline, none_yet=none_yet), *_rules(model, baseline)]
-    rows.sort(key=lambda row: _WORST_FIRST.index(row.code))
-    pytest_code = next((code for one in model.sessions if (code := one.exitstatus) not in (None, 0, 1)), None)
-    if pytest_code is not None and pytest_code % 256 == 0:  # the system would make it 0, which says something else
-        pytest_code = None
-    codes = {row.code for row in rows}
-    code = next((code for code in _WORST_FIRST if code in codes), OPEN_CODE)
-    word = {OPEN_CODE: GateStatus.OPEN, CLOSED_CODE: GateStatus.CLOSED}.get(code, GateStatus.NO_VERDICT)
-    return Verdict(word, pytest_code if pytest_code is not None and not model.is_joined else code, tuple(rows))
+        return Verdict(GateStatus.NOT_GATED, 0, tuple(_rules(model, baseline)))
+    rows = [*preconditions(model), *_baseline_rules(model, baseline, none_yet=none_yet), *_rules(model, baseline)]
+    pytest_code = next((status for one in model.sessions if (status := one.exitstatus) not in (None, 0, 1)), None)
+    return Verdict.of(rows, pytest_code if not model.is_joined else None)
+
+
+# --- rules about the session
 
 
 def _rules(model: Model, baseline: Comparison | None) -> Iterator[GateRule]:
     gate = model.gate
     if model.counted:
-        yield from _of_rates(model, gate)
+        yield from _overall(model, gate)
     if unused := [test.id for test in model.tests if test.unused_mark]:
-        yield _unused_marks_row(unused)
-    if (least := gate.overall.min_runs) is not None:
-        yield _at_least_runs(least, sum(run.is_live for run in model.runs), "")
+        measured = f"{count(len(unused), 'test')} under a wisebot mark used no run: {named(unused)}"
+        yield not_judged("wisebot marks", "a run of each test", measured)
+    yield from _live_runs(gate.overall, model.runs)
     for name in sorted({*model.workflows, *gate.workflows}):
-        own = gate.workflows.get(name)
         workflow = model.workflows.get(name) or Workflow(name, (), ())
-        if own is not None:
-            yield from _of_workflow(workflow, own, model)
-        yield from _of_latency(workflow, gate)
-    if baseline is not None:
-        yield from _of_baseline(model, baseline)
+        if name in gate.workflows:
+            yield from _own_limits(workflow, gate.workflows[name], model)
+        yield from _latency(workflow, "p95", 0.95, gate.of(name, "p95_seconds"))
+        yield from _latency(workflow, "slowest run", 1.0, gate.of(name, "max_seconds"))
+    for one in baseline.workflows if baseline is not None else ():
+        yield from _changes(one, gate)
 
 
-def _of_rates(model: Model, gate: Gate) -> Iterator[GateRule]:
+def _overall(model: Model, gate: Gate) -> Iterator[GateRule]:
     overall = gate.overall
-    scope, tests = _in_question(model, gate, "min_pass_rate")
+    scope, tests = _in_scope(model, gate, "min_pass_rate")
     if tests:
-        yield _rate_row(tests, 1.0 if overall.min_pass_rate is None else overall.min_pass_rate, "", scope)
-    scope, tests = _in_question(model, gate, "max_infrastructure_errors")
+        yield _pass_rate(tests, 1.0 if overall.min_pass_rate is None else overall.min_pass_rate, scope=scope)
+    scope, tests = _in_scope(model, gate, "max_infrastructure_errors")
     if tests:
-        yield _infrastructure_row(tests, overall.max_infrastructure_errors or 0, "", scope)
+        yield _infrastructure(tests, overall.max_infrastructure_errors or 0, scope=scope)
     if overall.max_flaky is not None or any(test.outcome == FLAKY for test in model.counted):
-        yield _flaky_row(model.counted, overall.max_flaky, "")
+        yield _flaky(model.counted, overall.max_flaky)
 
 
-def _in_question(model: Model, gate: Gate, name: str) -> tuple[str, Sequence[Test]]:
-    """What an overall limit is about: all tests, or, where the file sets none, those without one of their own."""
-    if getattr(gate.overall, name) is not None:
+def _in_scope(model: Model, gate: Gate, limit: str) -> tuple[str, Sequence[Test]]:
+    """The tests that an overall limit is about: all, or, if the file does not set it, those without an own limit."""
+    if getattr(gate.overall, limit) is not None:
         return "", model.counted
-    own = {workflow for workflow, limits in gate.workflows.items() if getattr(limits, name) is not None}
+    own = {workflow for workflow, limits in gate.workflows.items() if getattr(limits, limit) is not None}
     rest = [test for test in model.counted if own.isdisjoint(test.workflows)]
     return (" of the other tests" if own else ""), rest
 
 
-def _of_workflow(workflow: Workflow, own: Limits, model: Model) -> Iterator[GateRule]:
+def _own_limits(workflow: Workflow, own: Limits, model: Model) -> Iterator[GateRule]:
     name = workflow.name
-    tests = [test for test in workflow.tests if test.counts]
-    live = sum(run.is_live for run in workflow.runs)
     if not workflow.runs:
         known = ", ".join(model.workflows) or "none"
         yield no_verdict("runs", "at least 1", f"none; workflows that ran: {known}", name)
         return
+    tests = [test for test in workflow.tests if test.counts]
     if own.min_pass_rate is not None:
-        yield _rate_row(tests, own.min_pass_rate, name)
+        yield _pass_rate(tests, own.min_pass_rate, name)
     if own.max_infrastructure_errors is not None:
-        yield _infrastructure_row(tests, own.max_infrastructure_errors, name)
+        yield _infrastructure(tests, own.max_infrastructure_errors, name)
     if own.max_flaky is not None:
-        yield _flaky_row(tests, own.max_flaky, name)
-    if own.min_runs is not None:
-        yield _at_least_runs(own.min_runs, live, name)
+        yield _flaky(tests, own.max_flaky, name)
+    yield from _live_runs(own, workflow.runs, name)
 
 
-def _rate_row(tests: Sequence[Test], wanted: float, workflow: str, scope: str = "") -> GateRule:
-    passed, judged = pass_rate(tests)
-    rule, asked = f"pass rate{scope}", f"at least {percent(wanted)}"
-    if not judged:
-        return GateRule(rule, asked, "no test has a verdict", RuleState.NOT_JUDGED, workflow=workflow)
-    wrong = [test.id for test in tests if test.outcome in (FAILED, DRIFT)]
-    measured = f"{percent(passed / judged)} ({passed} of {judged})" + _naming(wrong)
-    if passed / judged >= wanted - ROUNDING:
-        return GateRule(rule, asked, measured, workflow=workflow)
-    return closed(rule, asked, measured, workflow)
+def _pass_rate(tests: Sequence[Test], least: float, workflow: str = "", scope: str = "") -> GateRule:
+    rate = pass_rate(tests)
+    rule, wanted = f"pass rate{scope}", f"at least {percent(least)}"
+    if not rate.judged:
+        return not_judged(rule, wanted, "no test has a verdict", workflow)
+    failed = [test.id for test in tests if test.outcome in (FAILED, DRIFT)]
+    measured = f"{rate}: {named(failed)}" if failed else str(rate)
+    return judged(rate.share >= least - ROUNDING, rule, wanted, measured, workflow)
 
 
-def _infrastructure_row(tests: Sequence[Test], most: int, workflow: str, scope: str = "") -> GateRule:
+def _infrastructure(tests: Sequence[Test], most: int, workflow: str = "", scope: str = "") -> GateRule:
     found = [test.id for test in tests if test.is_also(INFRASTRUCTURE)]
-    rule, wanted, measured = f"infrastructure errors{scope}", f"at most {most}", f"{len(found)}{_naming(found)}"
-    if len(found) <= most:
-        return GateRule(rule, wanted, measured, workflow=workflow)
-    return no_verdict(rule, wanted, measured, workflow, INFRASTRUCTURE_CODE)
+    rule = f"infrastructure errors{scope}"
+    return judged(len(found) <= most, rule, f"at most {most}", count_named(found), workflow, unreachable)
 
 
-def _flaky_row(tests: Sequence[Test], most: int | None, workflow: str) -> GateRule:
+def _flaky(tests: Sequence[Test], most: int | None, workflow: str = "") -> GateRule:
     found = [test.id for test in tests if test.outcome == FLAKY]
     wanted = f"at most {most}" if most is not None else "any number (no max-flaky)"
-    measured = f"{len(found)}{_naming(found)}"
-    if most is None or len(found) <= most:
-        return GateRule("flaky tests", wanted, measured, workflow=workflow)
-    return closed("flaky tests", wanted, measured, workflow)
+    return judged(most is None or len(found) <= most, "flaky tests", wanted, count_named(found), workflow)
 
 
-def _naming(tests: Sequence[str]) -> str:
-    """The tests that a rule has counted: also where it forgives them."""
-    return f": {named(tests)}" if tests else ""
+def _live_runs(limits: Limits, runs: Iterable[Run], workflow: str = "") -> Iterator[GateRule]:
+    least, live = limits.min_runs, sum(run.is_live for run in runs)
+    if least is not None:
+        yield judged(live >= least, "live runs", f"at least {least}", str(live), workflow, no_verdict)
 
 
-def _unused_marks_row(tests: Sequence[str]) -> GateRule:
-    measured = f"{count(len(tests), 'test')} under a wisebot mark used no run: {named(tests)}"
-    return GateRule("wisebot marks", "a run of each test", measured, RuleState.NOT_JUDGED)
+def _latency(workflow: Workflow, rule: str, share: float, limit: float | None) -> Iterator[GateRule]:
+    if limit is None or not workflow.runs:
+        return
+    wanted = f"at most {seconds_text(limit)}"
+    if not workflow.seconds:  # an outage has its own rule
+        yield not_judged(rule, wanted, "no live run", workflow.name)
+        return
+    took, for_certain = workflow.took(share), workflow.took(share, for_certain=True)
+    measured = f"{seconds_text(took)} ({count(len(workflow.seconds), 'run')})"
+    if for_certain <= limit < took:
+        late = f"{measured}; pytest-wisebot itself was up to {seconds_text(took - for_certain)} late"
+        yield not_judged(rule, wanted, late, workflow.name)
+    else:
+        yield judged(took <= limit, rule, wanted, measured, workflow.name)
 
 
-def _at_least_runs(least: int, live: int, workflow: str) -> GateRule:
-    if live >= least:
-        return GateRule("live runs", f"at least {least}", str(live), workflow=workflow)
-    return no_verdict("live runs", f"at least {least}", str(live), workflow)
+# --- rules about the session beside a baseline
 
 
-def _of_latency(workflow: Workflow, gate: Gate) -> Iterator[GateRule]:
-    limits = {"p95": gate.of(workflow.name, "p95_seconds"), "slowest run": gate.of(workflow.name, "max_seconds")}
-    for rule, limit in limits.items():
-        if limit is None or not workflow.runs:
-            continue
-        wanted = f"at most {seconds_text(limit)}"
-        if not workflow.seconds:
-            # An outage has its own rule: what nobody answered took no time.
-            yield GateRule(rule, wanted, "no live run", RuleState.NOT_JUDGED, workflow=workflow.name)
-            continue
-        share = 0.95 if rule == "p95" else 1.0
-        took, for_certain = workflow.took(share), workflow.took(share, for_certain=True)
-        measured = f"{seconds_text(took)} ({count(len(workflow.seconds), 'run')})"
-        if took <= limit:
-            yield GateRule(rule, wanted, measured, workflow=workflow.name)
-        elif for_certain <= limit:
-            late = f"{measured}; pytest-wisebot itself was up to {seconds_text(took - for_certain)} late"
-            yield GateRule(rule, wanted, late, RuleState.NOT_JUDGED, workflow=workflow.name)
-        else:
-            yield closed(rule, wanted, measured, workflow.name)
+def _changes(one: Beside, gate: Gate) -> Iterator[GateRule]:
+    """The limits of how much worse than the baseline a workflow may be."""
+    most_drop, most_growth = gate.of(one.name, "max_pass_rate_drop"), gate.of(one.name, "max_p95_growth")
+    if most_drop is not None:
+        wanted = f"at most {100 * most_drop:g} points below the baseline's"
+        kept, why = one.drop <= most_drop + ROUNDING, one.why_drop_not_judged(most_drop)
+        yield _change("pass rate", wanted, one.rates, one.name, why, kept=kept)
+    if most_growth is not None:
+        wanted = f"at most {percent(most_growth)} above the baseline's"
+        kept, why = one.growth <= most_growth + ROUNDING, one.why_growth_not_judged
+        yield _change("p95", wanted, one.p95s, one.name, why, kept=kept)
 
 
-def _of_baseline(model: Model, baseline: Comparison) -> Iterator[GateRule]:
-    for one in baseline.workflows:
-        drop = model.gate.of(one.name, "max_pass_rate_drop")
-        if drop is not None:
-            wanted = f"at most {100 * drop:g} points below the baseline's"
-            doubt, bad = one.doubt_of_drop(drop), one.drop > drop + ROUNDING
-            yield _compared("pass rate", wanted, one.rates, one.name, doubt=doubt, bad=bad)
-        growth = model.gate.of(one.name, "max_p95_growth")
-        if growth is not None:
-            wanted = f"at most {percent(growth)} above the baseline's"
-            yield _compared(
-                "p95", wanted, one.p95s, one.name, doubt=one.doubt_of_growth, bad=one.growth > growth + ROUNDING
-            )
+def _change(rule: str, wanted: str, measured: str, workflow: str, why_not_judged: str, *, kept: bool) -> GateRule:
+    if why_not_judged:
+        return not_judged(rule, wanted, f"{measured}; {why_not_judged}", workflow)
+    return judged(kept, rule, wanted, measured, workflow)
 
 
-def _compared(rule: str, wanted: str, measured: str, workflow: str, *, doubt: str, bad: bool) -> GateRule:
-    if doubt:
-        return GateRule(rule, wanted, f"{measured}; {doubt}", RuleState.NOT_JUDGED, workflow=workflow)
-    return closed(rule, wanted, measured, workflow) if bad else GateRule(rule, wanted, measured, workflow=workflow)
+def _baseline_rules(model: Model, baseline: Comparison | None, *, none_yet: bool) -> Iterator[GateRule]:
+    """What is missing beside a baseline; without one, a row for each limit that needs one."""
+    if baseline is not None:
+        yield from _missing(model.gate.max_missing_tests or 0, baseline)
+        yield from _not_in_both(model, {one.name for one in baseline.workflows})
+        return
+    measured = f"none yet (--wisebot-baseline={NONE_YET})" if none_yet else "no baseline"
+    for workflow, limits in [("", model.gate.overall), *sorted(model.gate.workflows.items())]:
+        for limit, rule in RELATIVE_LIMITS.items():
+            if getattr(limits, limit) is not None and none_yet:
+                yield not_judged(rule, "a baseline", measured, workflow)
+            elif getattr(limits, limit) is not None:
+                yield no_verdict(rule, _GIVE_BASELINE, measured, workflow)
+    if model.gate.max_missing_tests is not None:
+        yield not_judged("max-missing-tests", "a baseline", measured)
 
 
-def headline(model: Model, verdict: Verdict) -> str:
-    """The session in one line: how its tests ended, and against whom."""
-    counts = counts_in_words(model.tests)
-    live = sum(run.is_live for run in model.runs)
-    target = "; ".join(model.targets) or "no target"
-    return f"{verdict.word}{_killed(model)} {counts}; {count(live, 'live run')} against {target}"
+def _missing(most: int, baseline: Comparison) -> Iterator[GateRule]:
+    """What is missing, and whether it is too much. A missing workflow whose tests are there counts as one test."""
+    tests, workflows = baseline.missing_in_words, baseline.missing_workflows
+    kept = max(len(tests), min(1, len(workflows))) <= most
+    if tests:
+        wanted = f"at most {most} of the baseline's"
+        yield judged(kept, "tests missing", wanted, count_named(tests), broken=no_verdict)
+    if workflows:
+        allowed = f", or at most {count(most, 'test')} missing" if most else ""
+        wanted = f"none of the baseline's{allowed}"
+        yield judged(kept, "workflows missing", wanted, count_named(workflows), broken=no_verdict)
+    if baseline.outside:
+        yield GateRule("tests not compared", "those that [gate] is about", count_named(baseline.outside, "other"))
 
 
-def _killed(model: Model) -> str:
-    """That the session, or one of its shards, was ended before it could write its last line."""
-    if all(one.ended is not None for one in model.begun):
-        return ":"
-    return f", killed: {count(len(model.unreported), 'test')} never reported;"
+def _not_in_both(model: Model, both: set[str]) -> Iterator[GateRule]:
+    """Limits of workflows that the baseline, or this session, did not run."""
+    for name in sorted({*model.workflows, *model.gate.workflows} - both):
+        missing = "no run of it in the baseline" if name in model.workflows else "no run of it"
+        for limit, rule in RELATIVE_LIMITS.items():
+            if model.gate.of(name, limit) is not None:
+                yield not_judged(rule, "a run of it then and now", missing, name)

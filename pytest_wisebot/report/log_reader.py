@@ -1,52 +1,124 @@
-"""From an event log to a `Model`: each line as far as this version knows it, and a default for what is missing."""
+"""From an event log to a `Model`. Unknown events and keys are ignored, and a missing key has its field's default."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import reduce
-from typing import Any
+from functools import cache, partial, reduce
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from ..gate_config import Gate
-from ..outcomes import BAD, ERROR, FAILED, PASSED, SKIPPED, WORST_FIRST, XFAILED, XPASSED
-from .model import Extent, Model, Narrowing, Run, Session, Test, Trials
+from ..outcomes import BAD, ERROR, FAILED, PASSED, REPORT_ORDER, XPASSED, rank
+from .model import Model, Run, Session, Test
+
+_T = TypeVar("_T")
+
+Event = Mapping[str, Any]
+_Events = Mapping[str, Sequence[Event]]
+"""The events of one session by kind, each kind in order."""
 
 
-def model_of(events: Iterable[Mapping[str, Any]]) -> Model:
-    """What a log says, be it of one session or joined of several."""
-    sessions: list[_Read] = []
+def model_of(events: Iterable[Event]) -> Model:
+    """The model of a log, of one session or joined of several."""
+    sessions: list[dict[str, list[Event]]] = []
     union: dict[str, Any] = {}
     for event in events:
-        if event.get("event") == "merge":
+        kind = str(event.get("event"))
+        if kind == "merge":
             union.update(event)
             continue
-        if event.get("event") == "session" or not sessions:
-            sessions.append(_Read(len(sessions)))
-        sessions[-1].take(event)
-    many = len(sessions) > 1
-    made = [one.made(many=many) for one in sessions] or [_Read(0).made()]
+        if kind == "session" or not sessions:
+            sessions.append(defaultdict(list))
+        sessions[-1][kind].append(event)
     tests: dict[tuple[str, str], Test] = {}
-    for test in (test for _, tests, _ in made for test in tests):
-        known = tests.get((test.worker, test.id))
-        tests[test.worker, test.id] = test if known is None else _both(known, test)
+    runs: list[Run] = []
+    for index, one in enumerate(sessions):
+        prefix = f"{index + 1}:" if len(sessions) > 1 else ""
+        own = [_run(event, prefix, index) for event in one["run"]]
+        runs += own
+        for test in _tests(one, own, prefix, index):
+            known = tests.get((test.worker, test.id))
+            tests[test.worker, test.id] = test if known is None else _both(known, test)
+    compared = _last(sessions[0], "end").get("baseline") if len(sessions) == 1 else None
     return Model(
-        tuple(session for session, _, _ in made),
+        tuple(map(_session, sessions)) or (Session(),),
         tuple(tests.values()),
-        tuple(run for _, _, runs in made for run in runs),
-        union.get("baseline", sessions[0].compared if len(sessions) == 1 else None),
+        tuple(runs),
+        union.get("baseline", compared),
         union.get("max_missing_tests"),
     )
 
 
-_OF_SEVERAL = (*(word for word in WORST_FIRST if word not in (XFAILED, SKIPPED)), XFAILED, SKIPPED)
-"""The order in which several tests of one id decide: one that was skipped leaves the verdict to the other."""
+def _last(events: _Events, kind: str) -> Event:
+    return (events.get(kind) or [{}])[-1]
+
+
+def _session(events: _Events) -> Session:
+    first, last = _last(events, "session"), _last(events, "end")
+    name = first.get("shard") or first.get("session", "")
+    return read(Session, {**last, **first}, name=name, exitstatus=last.get("without_gate", last.get("exitstatus")))
+
+
+def _run(event: Event, prefix: str, session: int) -> Run:
+    return read(
+        Run,
+        event,
+        reference=f"{prefix}{event.get('run', '')}",
+        run_id=event.get("runId"),
+        problem=event.get("class"),
+        has_result="result" in event,
+        session=session,
+    )
+
+
+def _tests(events: _Events, runs: Sequence[Run], prefix: str, session: int) -> Iterable[Test]:
+    """The tests of one session. With ``--dist=each`` the tests of each worker are tests of their own."""
+    requested: dict[str, list[Run]] = defaultdict(list)
+    for run in runs:
+        if run.test and not run.fixture:
+            requested[run.test].append(run)
+    by_reference = {run.reference: run for run in runs}
+    each = bool(_last(events, "session").get("each"))
+    by_test: dict[tuple[str, str], list[Event]] = defaultdict(list)
+    for event in events.get("test", ()):
+        by_test[str(event.get("worker", "")) if each else "", str(event.get("test", ""))].append(event)
+    for (worker, nodeid), several in by_test.items():
+        used = [by_reference.get(f"{prefix}{one}") for event in several for one in event.get("runs", ())]
+        tag = f"{worker}:{nodeid}" if worker else nodeid
+        own = {run.reference: run for run in [*requested.get(tag, ()), *filter(None, used)]}
+        in_order = sorted(own.values(), key=lambda run: (run.trial, run.queued or 0.0, run.reference))
+        items: dict[int, list[Event]] = defaultdict(list)
+        for event in several:
+            items[int(event.get("item", 0))].append(event)
+        yield reduce(_both, (_test(one, tuple(in_order), session, worker) for one in items.values()))
+
+
+def _test(events: Sequence[Event], runs: tuple[Run, ...], session: int, worker: str) -> Test:
+    """A test from its last line. The lines before it are attempts that a plugin has repeated."""
+    event = {"executions": len(events), **events[-1]}
+    problem = event.get("class")
+    uses_runs = bool(runs or problem)
+    outcome = str(event.get("outcome", ERROR))
+    if uses_runs:  # a fixture that breaks around a run fails the test, and an unexpected pass is a pass
+        outcome = {ERROR: FAILED, XPASSED: PASSED}.get(outcome, outcome)
+    return read(
+        Test,
+        event,
+        id=event.get("test"),
+        outcome=outcome,
+        runs=runs,
+        uses_runs=uses_runs,
+        problem=problem,
+        worker=worker,
+        session=session,
+    )
 
 
 def _both(one: Test, other: Test) -> Test:
     """Two tests of one id, in two shards or twice in a session: the worse of both, with what both have."""
-    worse = min(one, other, key=lambda test: _OF_SEVERAL.index(test.outcome) if test.outcome in _OF_SEVERAL else 0)
-    better = other if worse is one else one
+    worse, better = sorted((one, other), key=lambda test: rank(test.outcome, REPORT_ORDER))
     also = dict.fromkeys([*worse.also, better.outcome, *better.also])
     return replace(
         worse,
@@ -60,179 +132,48 @@ def _both(one: Test, other: Test) -> Test:
     )
 
 
-class _Read:
-    """One session's part of a log, as far as it was read."""
-
-    def __init__(self, index: int) -> None:
-        self._index = index
-        self._first: Mapping[str, Any] = {}
-        self._last: Mapping[str, Any] = {}
-        self._runs: list[Mapping[str, Any]] = []
-        self._tests: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
-
-    def take(self, event: Mapping[str, Any]) -> None:
-        """Reads one event; those of a kind that nobody knows yet say nothing."""
-        match event.get("event"):
-            case "session":
-                self._first = event
-            case "end":
-                self._last = event
-            case "run":
-                self._runs.append(event)
-            case "test":
-                key = str(event.get("worker", "")) if self._each else "", str(event.get("test", ""))
-                self._tests.setdefault(key, []).append(event)
-
-    @property
-    def compared(self) -> Any:
-        """The baseline in the last line; None without."""
-        return self._last.get("baseline")
-
-    @property
-    def _each(self) -> bool:
-        """Whether each worker ran all tests."""
-        return bool(self._first.get("each"))
-
-    def made(self, *, many: bool = False) -> tuple[Session, list[Test], list[Run]]:
-        prefix = f"{self._index + 1}:" if many else ""
-        runs = [_run(event, prefix, self._index) for event in self._runs]
-        by_test: dict[str, list[Run]] = {}
-        for run in runs:
-            if run.test and not run.fixture:
-                by_test.setdefault(run.test, []).append(run)
-        by_reference = {run.reference: run for run in runs}
-        tests = []
-        for (worker, nodeid), events in self._tests.items():
-            tag = f"{worker}:{nodeid}" if worker else nodeid
-            used = [by_reference.get(f"{prefix}{one}") for event in events for one in event.get("runs", ())]
-            own = {run.reference: run for run in [*by_test.get(tag, ()), *filter(None, used)]}
-            runs_of_test = tuple(sorted(own.values(), key=_order))
-            items: dict[int, list[Mapping[str, Any]]] = {}
-            for event in events:
-                items.setdefault(int(event.get("item", 0)), []).append(event)
-            tests.append(reduce(_both, (_test(one, runs_of_test, self._index, worker) for one in items.values())))
-        return _session(self._first, self._last), tests, runs
+# --- dataclasses from JSON
 
 
-def _order(run: Run) -> tuple[int, float, str]:
-    return run.trial, run.queued or 0.0, run.reference
+def read(kind: Callable[..., _T], data: Mapping[str, Any], **given: Any) -> _T:
+    """Builds a dataclass from JSON by the types of its fields.
+
+    Args:
+        kind: the dataclass.
+        data: values by the names of the fields; other keys are ignored, and None is the same as a missing key.
+        given: values of fields as they are; they take precedence.
+    """
+    known = [(name, value) for name, value in data.items() if value is not None and name not in given]
+    readers = _readers(kind)
+    found = {name: readers[name](value) for name, value in known if name in readers}
+    return kind(**found | {name: value for name, value in given.items() if value is not None})
 
 
-def _run(event: Mapping[str, Any], prefix: str, session: int) -> Run:
-    return Run(
-        reference=f"{prefix}{event.get('run', '')}",
-        workflow=str(event.get("workflow", "")),
-        api=str(event.get("api", "")),
-        outcome=str(event.get("outcome", "error")),
-        test=str(event.get("test", "")),
-        fixture=str(event.get("fixture", "")),
-        trial=int(event.get("trial", 0)),
-        shared=bool(event.get("shared", False)),
-        workflow_id=str(event.get("workflow_id", "")),
-        run_id=event.get("runId"),
-        status=event.get("status"),
-        queued=_seconds(event.get("queued")),
-        started=_seconds(event.get("started")),
-        ended=_seconds(event.get("ended")),
-        made=_seconds(event.get("made")),
-        seconds=event.get("seconds"),
-        attempts=int(event.get("attempts", 0)),
-        lag=float(event.get("lag", 0.0)),
-        source=str(event.get("source", "")),
-        environment=event.get("environment"),
-        inputs=event.get("inputs"),
-        has_result="result" in event,
-        result=event.get("result"),
-        error=event.get("error"),
-        problem=str(event.get("class", "")),
-        message=str(event.get("message", "")),
-        commands=tuple(map(str, event.get("commands", ()))),
-        diff=tuple(map(str, event.get("diff", ()))),
-        note=str(event.get("note", "")),
-        contradiction=str(event.get("contradiction", "")),
-        trace=str(event.get("trace", "")),
-        session=session,
-    )
+@cache
+def _readers(kind: Hashable) -> dict[str, Callable[[Any], Any]]:
+    return {name: _reader(hint) for name, hint in get_type_hints(kind).items()}
 
 
-def _test(events: list[Mapping[str, Any]], runs: tuple[Run, ...], session: int, worker: str) -> Test:
-    """A test, of its last line: the lines before it are those of attempts that a plugin has repeated."""
-    event = events[-1]
-    problem = str(event.get("class", ""))
-    uses_runs = bool(runs or problem)
-    said = event.get("trials")
-    return Test(
-        id=str(event.get("test", "")),
-        outcome=_outcome(str(event.get("outcome", "error")), uses_runs=uses_runs),
-        runs=runs,
-        uses_runs=uses_runs,
-        seconds=float(event.get("seconds", 0.0)),
-        started=_seconds(event.get("started")),
-        ended=_seconds(event.get("ended")),
-        worker=worker,
-        problem=problem,
-        text=str(event.get("text", "")),
-        trials=Trials(**{name: said.get(name, 0) for name in Trials.__dataclass_fields__}) if said else None,
-        executions=int(event.get("executions", len(events))),
-        failures=int(event.get("failures", 0)),
-        also=tuple(map(str, event.get("also", ()))),
-        unused_mark=bool(event.get("unused_mark", False)),
-        session=session,
-    )
+def _reader(kind: Any) -> Callable[[Any], Any]:
+    """What makes a value of a field's type from JSON."""
+    arms, origin = get_args(kind), get_origin(kind)
+    if float in arms:
+        return _moment_or_number
+    if isinstance(kind, UnionType):
+        return _reader(arms[0])
+    if origin is tuple:
+        item = _reader(arms[0])
+        return lambda values: tuple(map(item, values))
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        value = _reader(arms[1])
+        return lambda values: {name: value(one) for name, one in values.items()}
+    if isinstance(kind, type) and issubclass(kind, tuple):
+        return lambda values: kind(*values)
+    if hasattr(kind, "__dataclass_fields__"):
+        return partial(read, kind)
+    return kind if kind in (str, int, float, bool) else lambda value: value
 
 
-def _outcome(word: str, *, uses_runs: bool) -> str:
-    """What breaks around a run, in a fixture after it, is the test's failure; what passed unexpectedly has passed."""
-    if not uses_runs:
-        return word
-    return {ERROR: FAILED, XPASSED: PASSED}.get(word, word)
-
-
-def _session(first: Mapping[str, Any], last: Mapping[str, Any]) -> Session:
-    shard = str(first.get("shard", ""))
-    selected = first.get("selected")
-    split = first.get("split")
-    return Session(
-        name=shard or str(first.get("session", "")),
-        shard=shard,
-        version=str(first.get("version", "")),
-        mode=str(first.get("mode", "live")),
-        started=_seconds(first.get("started")),
-        ended=_seconds(last.get("ended")),
-        environment=first.get("environment"),
-        origin=first.get("origin"),
-        base_url=first.get("base_url"),
-        emulator=first.get("emulator"),
-        protected=bool(first.get("protected", False)),
-        selected=None if selected is None else tuple(selected),
-        deselected=tuple(first.get("deselected") or ()),
-        deselected_by_gate=tuple(first.get("deselected_by_gate") or ()),
-        gate=Gate.from_dict(first.get("gate") or {}),
-        gated=bool(first.get("gated", False)),
-        named=bool(first.get("named", False)),
-        updates_snapshots=bool(first.get("updates_snapshots", False)),
-        exitstatus=last.get("without_gate", last.get("exitstatus")),
-        failures_elsewhere=int(last.get("failures_elsewhere", 0)),
-        interrupted=str(last.get("interrupted", "")),
-        failed_by=tuple(map(str, last.get("failed_by", ()))),
-        other_failures=bool(last.get("other_failures", False)),
-        snapshots_written=int(last.get("snapshots_written", 0)),
-        split=(int(split[0]), int(split[1])) if split else None,
-        extent=_extent(first["extent"]) if first.get("extent") else None,
-    )
-
-
-def _extent(said: Mapping[str, Any]) -> Extent:
-    values: dict[str, Any] = {name: said[name] for name in Extent.__dataclass_fields__ if name in said}
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-    values["narrowed"] = tuple(map(_narrowing, values.get("narrowed", ())))
-    return Extent(**values)
-
-
-def _narrowing(said: Mapping[str, Any]) -> Narrowing:
-    return Narrowing(**{name: str(said[name]) for name in Narrowing.__dataclass_fields__ if name in said})
-
-
-def _seconds(text: str | None) -> float | None:
-    """Seconds since the epoch."""
-    return None if text is None else datetime.fromisoformat(text).timestamp()
+def _moment_or_number(value: str | float) -> float:
+    """Seconds: since the epoch for a moment, which is a string in the log."""
+    return datetime.fromisoformat(value).timestamp() if isinstance(value, str) else value

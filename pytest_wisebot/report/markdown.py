@@ -1,30 +1,30 @@
-"""The summary of a session for the page of a CI job: the verdict first, what did not pass next, then the figures."""
+"""The summary of a session for the page of a CI job: the verdict, the tests that did not pass, and the workflows."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from ..outcomes import BAD, CRASHED, DRIFT, FAILED, FLAKY, INFRASTRUCTURE, NOT_RUN, OUTCOMES
+from ..outcomes import BAD, DRIFT, ERROR, FAILED, FLAKY, OUTCOMES, rank
 from ..text import count, escape
 from .baseline import Comparison
-from .conclusion import Conclusion
 from .format import percent, seconds_text
+from .gate import Conclusion
 from .model import Model, Run, Test, Workflow, counts_in_words, outcome_counts, pass_rate
-from .verdict import GateRule, GateStatus, RuleState
+from .verdict import GateRule, RuleState
 
 MOST_BYTES: Final = 900 * 1024
-"""GitHub drops a page of more than 1 MiB as a whole, without a word."""
+"""GitHub drops a page of more than 1 MiB as a whole, without a message."""
 
 MOST_OF_A_TEST: Final = 6_000
-"""Characters that a failure has room for."""
+"""Characters of a failure."""
 
 MOST_ROWS: Final = 300
-"""Workflows and names that a list has room for."""
+"""Rows of a table, and names of a list."""
 
 MOST_RUNS: Final = 10
-"""Runs of one test that are listed."""
+"""Runs of one test."""
 
 _MARKS: Final = {
     RuleState.OK: "✅ ok",
@@ -32,11 +32,10 @@ _MARKS: Final = {
     RuleState.NO_VERDICT: "⚠️ no verdict",
     RuleState.NOT_JUDGED: "▫️ not judged",
 }
-_URGENCY: Final = {FAILED: 0, DRIFT: 1, INFRASTRUCTURE: 2, CRASHED: 3, NOT_RUN: 4, FLAKY: 5}
 
 
 def markdown_report(conclusion: Conclusion) -> str:
-    """The summary, never larger than `MOST_BYTES`; what it leaves out it says."""
+    """The summary, at most `MOST_BYTES` long. It counts what it leaves out."""
     model = conclusion.model
     head = "\n".join([*_head(conclusion), *_beside(conclusion.comparison), ""])
     tail = "\n".join([*_unreported(model), *_workflows(model), ""])
@@ -49,11 +48,9 @@ def markdown_report(conclusion: Conclusion) -> str:
 
 def _head(conclusion: Conclusion) -> Iterator[str]:
     model, verdict = conclusion.model, conclusion.verdict
-    word = "Wisebot workflows" if verdict.word is GateStatus.NOT_GATED else str(verdict.word)
-    yield f"# {word}\n"
-    counts = counts_in_words(model.tests)
+    yield f"# {verdict.word if verdict.is_gated else 'Wisebot workflows'}\n"
     targets = ", ".join(map(_code, model.targets))
-    yield f"**{counts}**; {count(sum(run.is_live for run in model.runs), 'live run')} against {targets}\n"
+    yield f"**{counts_in_words(model.tests)}**; {count(model.live_runs, 'live run')} against {targets}\n"
     if verdict.rows:
         yield "| | rule | wanted | measured |"
         yield "|---|---|---|---|"
@@ -70,17 +67,10 @@ def _beside(comparison: Comparison | None) -> Iterator[str]:
     if comparison is None:
         return
     yield f"\n## Beside {_code(comparison.name)}\n"
-    groups = {
-        "Newly failing": comparison.newly_failing,
-        "Failing before, too": comparison.still_failing,
-        "Newly fixed": comparison.newly_fixed,
-    }
-    gone = {"Missing": comparison.missing_in_words, "Workflows missing": comparison.missing_workflows}
-    groups |= {what: tuple(names) for what, names in gone.items() if names}
-    for what, tests in groups.items():
-        yield f"- {what}: {len(tests)}"
-        yield from (f"  - {_code(test)}" for test in tests[:MOST_ROWS])
-        yield from _left_out(len(tests) - MOST_ROWS, "workflow" if "Workflows" in what else "test", indent="  ")
+    for number, (heading, names) in enumerate(comparison.lists.items()):
+        if (names or number < 3) and heading != "not in it":
+            yield f"- {heading.capitalize()}: {len(names)}"
+            yield from _names(names, "workflow" if "workflow" in heading else "test", indent="  ")
     if comparison.workflows:
         yield "\n| workflow | pass rate | p95 |"
         yield "|---|---|---|"
@@ -92,12 +82,13 @@ def _beside(comparison: Comparison | None) -> Iterator[str]:
 
 
 def _failures(model: Model, room: int) -> str:
-    """As many of them as there is room for, the most urgent first."""
-    tests = [test for test in model.tests if test.outcome in _URGENCY or test.outcome in ("error", *BAD)]
+    """As many tests that did not pass as fit into so many bytes, the worst outcome first."""
+    tests = [test for test in model.tests if test.outcome in (FLAKY, ERROR, *BAD)]
     if not tests:
         return ""
     text = "## What did not pass\n\n"
-    for number, test in enumerate(sorted(tests, key=lambda one: _URGENCY.get(one.outcome, 0))):
+    tests.sort(key=lambda test: rank(FAILED if test.outcome == ERROR else test.outcome))
+    for number, test in enumerate(tests):
         section = "\n".join(_failure(test)) + "\n"
         if len((text + section).encode()) > room:
             rest = count(len(tests) - number, "more test")
@@ -131,12 +122,10 @@ def _about(run: Run) -> str:
 
 
 def _unreported(model: Model) -> Iterator[str]:
-    if not model.unreported:
-        return
-    yield f"## {count(len(model.unreported), 'test')} never reported\n"
-    yield from (f"- {_code(test)}" for test in model.unreported[:MOST_ROWS])
-    yield from _left_out(len(model.unreported) - MOST_ROWS, "test")
-    yield ""
+    if model.unreported:
+        yield f"## {count(len(model.unreported), 'test')} never reported\n"
+        yield from _names(model.unreported, "test")
+        yield ""
 
 
 def _workflows(model: Model) -> Iterator[str]:
@@ -145,37 +134,35 @@ def _workflows(model: Model) -> Iterator[str]:
     yield "## Workflows\n"
     yield f"| workflow | tests | {' | '.join(OUTCOMES)} | pass rate | live runs | p50 | p95 | slowest |"
     yield "|---" * (len(OUTCOMES) + 7) + "|"
-    names = sorted(model.workflows, key=lambda name: (_rate_of(model.workflows[name]), name))
-    yield from (_workflow(model.workflows[name]) for name in names[:MOST_ROWS])
-    yield from _left_out(len(names) - MOST_ROWS, "workflow")
-
-
-def _rate_of(workflow: Workflow) -> float:
-    """The share of a workflow's tests that passed; all, where none has a verdict."""
-    passed, judged = pass_rate(workflow.tests)
-    return passed / judged if judged else 1.0
+    worst_first = sorted(model.workflows.values(), key=lambda one: (pass_rate(one.tests).share, one.name))
+    yield from map(_workflow, worst_first[:MOST_ROWS])
+    yield from _left_out(len(worst_first) - MOST_ROWS, "workflow")
 
 
 def _workflow(workflow: Workflow) -> str:
-    counts = outcome_counts(workflow.tests)
-    _, judged = pass_rate(workflow.tests)
-    rate = percent(_rate_of(workflow)) if judged else "-"
+    counts, rate = outcome_counts(workflow.tests), pass_rate(workflow.tests)
     times = [seconds_text(workflow.took(share)) if workflow.seconds else "-" for share in (0.5, 0.95, 1.0)]
-    numbers = [str(counts.get(outcome, 0) or "-") for outcome in OUTCOMES]
-    cells = [_cell(workflow.name), str(len(workflow.tests)), *numbers, rate, str(len(workflow.seconds)), *times]
+    numbers = [str(counts.get(outcome, "-")) for outcome in OUTCOMES]
+    share = percent(rate.share) if rate.judged else "-"
+    cells = [_cell(workflow.name), str(len(workflow.tests)), *numbers, share, str(len(workflow.seconds)), *times]
     return f"| {' | '.join(cells)} |"
 
 
-def _left_out(number: int, what: str, indent: str = "") -> Iterator[str]:
+def _names(names: Sequence[str], noun: str, indent: str = "") -> Iterator[str]:
+    yield from (f"{indent}- {_code(name)}" for name in names[:MOST_ROWS])
+    yield from _left_out(len(names) - MOST_ROWS, noun, indent)
+
+
+def _left_out(number: int, noun: str, indent: str = "") -> Iterator[str]:
     if number > 0:
-        yield f"{indent}- and {count(number, f'more {what}')}"
+        yield f"{indent}- and {count(number, f'more {noun}')}"
 
 
-# --- text that means nothing
+# --- strings without a meaning in Markdown
 
 
 def _code(text: str) -> str:
-    """A text that is shown as it is, on one line: no mention, no link, no HTML."""
+    """A string as inline code on one line: no mention, no link, no HTML."""
     line = re.sub(r"\s", " ", escape(text, keep="\n\t"))[:500]
     longest = max((len(run) for run in re.findall("`+", line)), default=0)
     if not longest:
@@ -185,18 +172,18 @@ def _code(text: str) -> str:
 
 
 def _cell(text: str) -> str:
-    """The same in a table, where a stroke would end the cell, in code or not."""
+    """The same in a table, where a bar would end the cell, even in code."""
     return _code(text).replace("|", "\\|")
 
 
 def _plain(text: str) -> str:
-    """A text of words, in which what Markdown or GitHub would obey is escaped."""
+    """A string as words; syntax of Markdown and GitHub is escaped."""
     line = re.sub(r"\s", " ", escape(text, keep="\n\t"))[:2000]
     return re.sub(r"([\\`*_{}\[\]<>#|~!&])", r"\\\1", line).replace("@", "@<!-- -->").replace("://", ":<!-- -->//")
 
 
 def _fenced(text: str) -> str:
-    """A block of text as it is, whatever fences stand in it."""
+    """A string as a block of code, in a fence that is longer than any inside."""
     shown = escape(text, keep="\n\t")
     if len(shown) > MOST_OF_A_TEST:
         shown = f"{shown[:MOST_OF_A_TEST]}\n… {len(shown):,} characters in all, see the report"

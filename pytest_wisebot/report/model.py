@@ -1,4 +1,4 @@
-"""A session as plain data: what its event log says of its tests and their runs. Every report is made of this alone."""
+"""A session as plain data: the tests and runs of its event log. Every report is made of this alone."""
 
 from __future__ import annotations
 
@@ -7,44 +7,46 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..gate_config import Gate
 from ..outcomes import GOOD, JUDGED, OUTCOMES, SKIPPED, WITHOUT_RUN, XFAILED
-from .format import percentile
+from .format import percent, percentile
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run that has ended, in whatever way. Moments are seconds since the epoch; None where nobody knows.
+    """A run that has ended. Moments are seconds since the epoch; None if unknown.
 
     Attributes:
         reference: its name in the log, unique in the model.
-        test: the id of the test that asked for it; of a wider fixture, what that is wide for.
-        fixture: the name of such a fixture; empty where a test asked.
-        trial: which trial of its test it belongs to, from 1; 0 without trials.
-        workflow: as the tests name it.
-        outcome: ``ok``, ``failed`` (an envelope that says so), ``infrastructure``, ``not run``, ``not recorded``,
+        workflow: the name that the tests use.
+        outcome: ``ok``, ``failed`` (an envelope with ``ok: false``), ``infrastructure``, ``not run``, ``not recorded``,
             ``configuration`` or ``error``.
-        queued: when it was asked for; ``started``: when it was let in; ``ended``: when it had ended.
-        made: when it was made, which for a kept run is not this session.
-        seconds: how long its last attempt took, without queueing and back-off.
+        test: the id of the test that requested the run; for a higher-scoped fixture, the node of its scope.
+        fixture: the higher-scoped fixture that requested the run; empty if a test did.
+        trial: the trial of its test, from 1; 0 without trials.
+        queued: when it was requested.
+        started: when it was admitted.
+        ended: when it ended.
+        made: when it was made; for a kept run that is before this session.
+        seconds: duration of its last attempt, without queueing and back-off.
         attempts: requests that were sent for it.
         lag: seconds that this package itself may have added to ``seconds``.
         source: ``live``, ``emulator``, ``recording`` or ``last``; empty without an envelope.
-        problem: the class of the error that it ended with; empty for one with an envelope.
-        message: what that error says.
-        commands: what repeats it by hand.
-        diff: in what it differs from its recording, line by line.
-        contradiction: what its answer says against its own ``ok: true``; empty where it says nothing against it.
-        trace: the header ``traceparent`` of its last attempt; empty where none went out.
-        session: the index of its session in the model.
+        problem: class of the error that it ended with; empty with an envelope.
+        message: message of that error.
+        commands: shell commands that repeat it.
+        diff: difference from its recording, line by line.
+        contradiction: what in its answer contradicts its own ``ok: true``; empty without a contradiction.
+        trace: the header ``traceparent`` of its last attempt; empty if none was sent.
+        session: index of its session in the model.
     """
 
     reference: str
-    workflow: str
-    api: str
-    outcome: str
+    workflow: str = ""
+    api: str = ""
+    outcome: str = "error"
     test: str = ""
     fixture: str = ""
     trial: int = 0
@@ -60,7 +62,6 @@ class Run:
     attempts: int = 0
     lag: float = 0.0
     source: str = ""
-    environment: str | None = None
     inputs: Any = None
     has_result: bool = False
     result: Any = None
@@ -92,12 +93,12 @@ class Run:
 
 @dataclass(frozen=True)
 class Trials:
-    """What became of a test's trials: so many of at most so many had to pass, and so many did."""
+    """The trials of a test: how many at most, how many had to pass, and how many passed and failed."""
 
-    trials: int
-    min_passes: int
-    passes: int
-    failures: int
+    trials: int = 0
+    min_passes: int = 0
+    passes: int = 0
+    failures: int = 0
     why: str = ""
 
 
@@ -107,29 +108,27 @@ class Test:
 
     Attributes:
         id: pytest's node id.
-        outcome: one of `outcomes.OUTCOMES`, or what pytest calls it: ``skipped``, ``xfailed``, ``error``.
+        outcome: a word of `outcomes.TABLE`.
         runs: the runs that it used, in order.
-        uses_runs: whether it asked for any, be it in vain.
+        uses_runs: whether it requested a run, even one that was never begun.
         seconds: of the whole test: mostly waiting.
-        problem: the class of this package's error that it ended with.
-        text: why it did not pass, as pytest shows it.
-        executions: how often it was run: by a plugin that repeats failed tests, or because its id was given twice.
+        problem: class of this package's error that it ended with.
+        text: pytest's text of the failure.
+        executions: how often it was executed: by a plugin that repeats failed tests, or because its id was given twice.
         items: how many tests of this id have ended.
         failures: how many of its reports pytest counts as failures of the session.
-        also: the outcomes of its other failed phases, which rules about them count, too.
+        also: the outcomes of its other failed phases, which rules about these outcomes count, too.
         unused_mark: a class, a module or a hook has put it under a wisebot mark, and it passed without a run.
-        session: the index of its session in the model.
+        session: index of its session in the model.
     """
 
-    __test__ = False  # for pytest, which takes the name for a class of tests
+    __test__ = False  # for pytest, which would collect a class of this name
 
-    id: str
-    outcome: str
+    id: str = ""
+    outcome: str = "error"
     runs: tuple[Run, ...] = ()
     uses_runs: bool = False
     seconds: float = 0.0
-    started: float | None = None
-    ended: float | None = None
     worker: str = ""
     problem: str = ""
     text: str = ""
@@ -142,22 +141,22 @@ class Test:
     session: int = 0
 
     def is_also(self, outcome: str) -> bool:
-        """Whether it, or one of its phases, ended so."""
+        """Whether the test, or one of its phases, has this outcome."""
         return outcome == self.outcome or outcome in self.also
 
     @property
     def workflows(self) -> tuple[str, ...]:
-        """The workflows that it ran or meant to, each once."""
+        """The workflows of its runs, each once."""
         return tuple(dict.fromkeys(run.workflow for run in self.runs))
 
     @property
     def counts(self) -> bool:
-        """Whether a verdict is about it."""
+        """Whether the verdict is about it."""
         return self.uses_runs and self.outcome in OUTCOMES
 
     @property
     def said(self) -> str:
-        """What the failure says, without the source around it; with trials, why the first one failed."""
+        """The message of the failure without source code; with trials, the reason of the first one that failed."""
         lines = [line[1:].removeprefix("   ") for line in self.text.splitlines() if line == "E" or line[:2] == "E "]
         why = self.trials.why if self.trials is not None else ""
         text = textwrap.dedent("\n".join(lines)).replace("pytest_wisebot.errors.", "")
@@ -169,15 +168,15 @@ class Narrowing:
     """An option that leaves out tests.
 
     Attributes:
-        kind: what can be seen of its work: ``tests`` that were collected and left out, ``files`` that were not
-            collected, or nothing (``unseen``).
+        kind: what shows its effect: ``tests`` that were collected and left out, ``files`` that were not collected, or
+            nothing (``unseen``).
         option: as it was written, such as ``--ignore``.
-        value: its value; empty for an option that has none.
+        value: its value; empty for an option without one.
         where: ``command line``, ``addopts`` or ``PYTEST_ADDOPTS``.
     """
 
-    kind: str
-    option: str
+    kind: str = ""
+    option: str = ""
     value: str = ""
     where: str = ""
 
@@ -187,18 +186,18 @@ class Narrowing:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """Of which folders a session's tests are all, and what narrows them. Paths are those of node ids.
+    """The folders whose tests a session collects, and the options that narrow them. Paths are those of node ids.
 
     Attributes:
-        by: what states the folders: ``paths`` (of ``[gate]``), ``arguments``, ``testpaths`` or ``rootdir``.
+        by: source of the folders: ``paths`` (of ``[gate]``), ``arguments``, ``testpaths`` or ``rootdir``.
         paths: the folders and files.
-        arguments: pytest's arguments that name less than a folder, where nothing else states the folders.
+        arguments: pytest's arguments that name less than a folder, if nothing else states the folders.
         named: pytest's arguments.
         complete: folders of which no file was ignored.
-        files: the test files of ``paths``; None where all of ``paths`` is ``complete`` or ``whole``.
+        files: the test files of ``paths``; None if all of ``paths`` is ``complete`` or ``whole``.
         whole: files that were collected whole.
         narrowed: the options that leave out tests.
-        skipped: modules that have skipped themselves, with tests that are not known.
+        skipped: modules that skipped themselves, so that their tests are unknown.
     """
 
     by: str = ""
@@ -214,24 +213,25 @@ class Extent:
 
 @dataclass(frozen=True)
 class Session:
-    """What the first and the last line of a log say.
+    """The first and the last line of a log.
 
     Attributes:
-        name: what tells it from others: its shard's name where several were joined.
-        shard: the name of its shard; empty where none were joined.
-        ended: when; None for one that was killed.
-        selected: the ids of the tests that were to run; None where nobody has told.
-        deselected: those that an option left out, ``deselected_by_gate`` included, which the gate's own expression did.
-        named: an option named its environment or host.
-        updates_snapshots: ``--snapshot-update`` was given.
-        exitstatus: what pytest ended with, before any gate; None for one that was killed.
-        failures_elsewhere: how many failures pytest counted that are of no test's report.
-        interrupted: what ended it before its end, such as ``Exit: done``; empty where nothing did.
+        name: the name of its shard, or else its own.
+        shard: the name of its shard; empty if no shards were joined.
+        ended: when; None if it was killed.
+        selected: ids of the tests that were to run; None if unknown.
+        deselected: ids of the tests that were left out, ``deselected_by_gate`` included.
+        deselected_by_gate: ids of the tests that the gate's own expression left out.
+        named: whether an option named its environment or host.
+        updates_snapshots: whether ``--snapshot-update`` was given.
+        exitstatus: pytest's exit code before any gate; None if it was killed.
+        failures_elsewhere: how many failures pytest counted that belong to no test's report.
+        interrupted: what ended it early, such as ``Exit: done``; empty if nothing did.
         failed_by: what failed it besides tests, such as another plugin, in words.
-        other_failures: of an earlier version's log: it failed by something else than tests that used runs.
-        snapshots_written: how many files of snapshots are new or changed.
-        split: which of how many groups pytest-split gave it.
-        extent: of which folders its tests are all; None before the tests were collected.
+        other_failures: from a log of an earlier version: something other than tests that used runs failed it.
+        snapshots_written: number of snapshot files that are new or changed.
+        split: group and number of groups of pytest-split.
+        extent: the folders whose tests it collects; None before the tests were collected.
     """
 
     name: str = ""
@@ -244,7 +244,6 @@ class Session:
     origin: str | None = None
     base_url: str | None = None
     emulator: str | None = None
-    protected: bool = False
     selected: tuple[str, ...] | None = None
     deselected: tuple[str, ...] = ()
     deselected_by_gate: tuple[str, ...] = ()
@@ -258,31 +257,40 @@ class Session:
     failed_by: tuple[str, ...] = ()
     other_failures: bool = False
     snapshots_written: int = 0
-    split: tuple[int, int] | None = None
+    split: tuple[int, ...] | None = None
     extent: Extent | None = None
 
     @property
     def has_begun(self) -> bool:
-        """Whether there is a log of it; of a shard that is missing there is none."""
+        """Whether it has a log; a missing shard has none."""
         return self.started is not None
 
     @property
     def target(self) -> str:
-        """Whom it asked, in words."""
+        """Environment and hosts, in words."""
         hosts = " and ".join(host for host in (self.origin, self.base_url) if host)
         where = hosts or (f"emulator {self.emulator}" if self.emulator else "no host")
         return f"{self.environment} ({where})" if self.environment else where
 
 
+class PassRate(NamedTuple):
+    """How many tests passed, of the tests with a verdict."""
+
+    passed: int
+    judged: int
+
+    @property
+    def share(self) -> float:
+        """From 0 to 1; 1 without a verdict."""
+        return self.passed / self.judged if self.judged else 1.0
+
+    def __str__(self) -> str:
+        return f"{percent(self.share)} ({self.passed} of {self.judged})" if self.judged else "none"
+
+
 @dataclass(frozen=True)
 class Workflow:
-    """The figures of one workflow.
-
-    Attributes:
-        tests: those that used a run of it.
-        runs: its runs.
-        seconds: of its live runs, each.
-    """
+    """The tests and the runs of one workflow."""
 
     name: str
     tests: tuple[Test, ...]
@@ -290,27 +298,27 @@ class Workflow:
 
     @cached_property
     def seconds(self) -> tuple[float, ...]:
-        """How long each of its live runs took."""
+        """Durations of its live runs."""
         return tuple(run.seconds for run in self.runs if run.is_live and run.seconds is not None)
 
     def took(self, share: float, *, for_certain: bool = False) -> float:
-        """Seconds that so large a share of its live runs did not exceed; 0 without any.
+        """Seconds that this share of its live runs did not exceed; 0 without any.
 
         Args:
             share: from 0 to 1.
-            for_certain: without what this package itself may have added to each.
+            for_certain: without the seconds that this package itself may have added to each.
         """
         late = [run.lag if for_certain else 0.0 for run in self.runs if run.is_live and run.seconds is not None]
         return percentile([took - lag for took, lag in zip(self.seconds, late, strict=True)], share) or 0.0
 
     @property
     def p50(self) -> float | None:
-        """Seconds that half of its live runs did not exceed."""
+        """Median of the seconds of its live runs."""
         return percentile(self.seconds, 0.5)
 
     @property
     def p95(self) -> float | None:
-        """Seconds that 95 % of its live runs did not exceed."""
+        """95th percentile of the seconds of its live runs."""
         return percentile(self.seconds, 0.95)
 
 
@@ -322,23 +330,28 @@ class Model:
     tests: tuple[Test, ...]
     runs: tuple[Run, ...]
     compared: Any = None
-    """The baseline in the log: a comparison as JSON, or the word for none yet; None without either."""
+    """The baseline in the log: a comparison as JSON, or ``none`` if there is none yet; None if none was given."""
     max_missing_tests: int | None = None
-    """What allows missing tests in the place of ``[gate]``, as an option of ``merge``."""
+    """Replaces the number in ``[gate]``: an option of ``merge``."""
 
     @property
     def begun(self) -> tuple[Session, ...]:
-        """The sessions of which there is a log."""
+        """The sessions that have a log."""
         return tuple(one for one in self.sessions if one.has_begun)
 
     @property
     def targets(self) -> list[str]:
-        """Whom the sessions asked, each once."""
+        """The targets of the sessions, each once."""
         return sorted({one.target for one in self.begun})
 
     @property
+    def extents(self) -> list[Extent]:
+        """The extents of the sessions."""
+        return [one.extent for one in self.begun if one.extent is not None]
+
+    @property
     def gate(self) -> Gate:
-        """What the sessions are held to."""
+        """The ``[gate]`` table of the sessions."""
         gate = next((one.gate for one in self.begun), self.sessions[0].gate)
         allowed = self.max_missing_tests
         return gate if allowed is None else replace(gate, max_missing_tests=allowed)
@@ -348,28 +361,37 @@ class Model:
         """Whether it is the union of shards."""
         return any(one.shard for one in self.sessions)
 
+    @property
+    def live_runs(self) -> int:
+        """How many runs a workflow answered in these sessions."""
+        return sum(run.is_live for run in self.runs)
+
     @cached_property
     def counted(self) -> tuple[Test, ...]:
-        """The tests that a verdict is about."""
+        """The tests that the verdict is about."""
         return tuple(test for test in self.tests if test.counts)
 
     @cached_property
     def workflows(self) -> Mapping[str, Workflow]:
-        """The figures of each workflow, by name."""
-        names = sorted({run.workflow for run in self.runs})
-        of: dict[str, list[Test]] = {name: [] for name in names}
+        """The tests and runs of each workflow, by name."""
+        tests: dict[str, list[Test]] = {name: [] for name in sorted({run.workflow for run in self.runs})}
+        runs: dict[str, list[Run]] = {name: [] for name in tests}
         for test in self.tests:
             for name in test.workflows:
-                of[name].append(test)
-        runs: dict[str, list[Run]] = {name: [] for name in names}
+                tests[name].append(test)
         for run in self.runs:
             runs[run.workflow].append(run)
-        return {name: Workflow(name, tuple(of[name]), tuple(runs[name])) for name in names}
+        return {name: Workflow(name, tuple(tests[name]), tuple(runs[name])) for name in tests}
 
     @cached_property
     def collected(self) -> frozenset[str]:
-        """The ids of all tests that any session has seen."""
+        """The ids of all tests that any session has collected."""
         return frozenset().union(*({*(one.selected or ()), *one.deselected} for one in self.sessions))
+
+    @cached_property
+    def deselected_by_gate(self) -> frozenset[str]:
+        """The ids of the tests that the gate's own expression left out."""
+        return frozenset().union(*(one.deselected_by_gate for one in self.sessions))
 
     @cached_property
     def unreported(self) -> tuple[str, ...]:
@@ -382,31 +404,44 @@ class Model:
 
 
 def outcome_counts(tests: Iterable[Test]) -> dict[str, int]:
-    """How many of the tests that used runs ended how, in the order of `outcomes.OUTCOMES`; none that is zero."""
+    """The number of tests that used runs by outcome, without zeros, in the order of `outcomes.OUTCOMES`."""
     found = Counter(test.outcome for test in tests if test.uses_runs)
     return {word: found[word] for word in (*OUTCOMES, *sorted(found.keys() - {*OUTCOMES})) if found[word]}
 
 
 def all_counts(tests: Iterable[Test]) -> dict[str, int]:
-    """The same with the tests that a verdict is not about: skipped, xfailed, and those that used no run."""
+    """The same with the tests that no verdict is about: skipped, xfailed, and those that used no run."""
     tests = list(tests)
     found = outcome_counts(tests)
     without = [test.outcome for test in tests if not test.uses_runs]
     rest = Counter(word if word in (SKIPPED, XFAILED) else WITHOUT_RUN for word in without)
     for word in (SKIPPED, XFAILED, WITHOUT_RUN):
-        if many := found.pop(word, 0) + rest[word]:
-            found[word] = many
+        if number := found.pop(word, 0) + rest[word]:
+            found[word] = number
     return found
 
 
 def counts_in_words(tests: Iterable[Test]) -> str:
-    """How many tests ended how, and first of all that none used a run, where none did."""
+    """The number of tests by outcome, and first of all that none used a run, if none did."""
     found = all_counts(tests)
     ran = [] if any(word in found for word in OUTCOMES) else ["no test used a run"]
-    return ", ".join([*ran, *(f"{many} {word}" for word, many in found.items())])
+    return ", ".join([*ran, *(f"{number} {word}" for word, number in found.items())])
 
 
-def pass_rate(tests: Iterable[Test]) -> tuple[int, int]:
-    """How many tests passed, of how many that say something of their workflow."""
+def pass_rate(tests: Iterable[Test]) -> PassRate:
+    """How many tests passed, of the tests that are a verdict on their workflow."""
     judged = [test for test in tests if test.uses_runs and test.outcome in JUDGED]
-    return sum(test.outcome in GOOD for test in judged), len(judged)
+    return PassRate(sum(test.outcome in GOOD for test in judged), len(judged))
+
+
+def file_of(test: str) -> str:
+    """The file of a test's id, relative to the rootdir."""
+    return test.partition("::")[0]
+
+
+def is_under(path: str, folders: Iterable[str]) -> bool:
+    """Whether a path is one of these, or is inside one of them."""
+    return any(
+        path == folder or path.startswith(f"{folder}/") or (folder == "." and not path.startswith("../"))
+        for folder in folders
+    )

@@ -1,26 +1,26 @@
-"""The folder of reports: what its files are called, and the one place that writes them."""
+"""The folder of reports: reads and joins event logs, and writes what is made of them."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from ..errors import ConfigurationError
-from ..event_log import read_events
+from ..event_log import FORMAT, event_line, read_events
+from ..files import write_whole
 from .baseline import NONE_YET
-from .conclusion import Baseline, Conclusion
 from .document import json_report
+from .gate import Baseline, Conclusion
 from .html import html_report
 from .log_reader import model_of
 from .markdown import markdown_report
 
 LOG: Final = "runs.jsonl"
-"""The event log, written as things end: of it alone all others can be made."""
+"""The event log: every other file can be made of it alone."""
 
 KEPT_LOG: Final = "events.jsonl"
-"""What the same log is called in the folder of a session that was kept."""
+"""The name of the same log in the folder of a kept session."""
 
 JSON: Final = "report.json"
 SUMMARY: Final = "summary.md"
@@ -33,59 +33,41 @@ _WRITERS: Final[Mapping[str, Callable[[Conclusion], str]]] = {
 
 
 def log_in(folder: Path) -> Path:
-    """The event log of a folder: of reports, or of a session that was kept."""
+    """The event log of a folder: of reports, or of a kept session."""
     own, kept = folder / LOG, folder / KEPT_LOG
     return kept if kept.is_file() and not own.is_file() else own
 
 
 def clear(folder: Path) -> None:
-    """Makes the folder, and takes away what an earlier session has reported there: it must not be taken for this one's.
+    """Makes the folder, and removes the reports of an earlier session from it.
 
     Raises:
-        OSError: it cannot be made, or written.
+        OSError: the folder cannot be made, or written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name in (LOG, *_WRITERS):
         (folder / name).unlink(missing_ok=True)
 
 
-def write_reports(folder: Path, conclusion: Conclusion) -> None:
-    """Writes every report but the log.
+def write_reports(folder: Path, conclusion: Conclusion, *names: str) -> None:
+    """Writes these reports; without a name, every report.
 
     Raises:
         OSError: a file cannot be written.
     """
-    for name, written in _WRITERS.items():
-        _write_whole(folder / name, written(conclusion))
-
-
-def write_json(folder: Path, conclusion: Conclusion) -> None:
-    """Writes the report for programs alone.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    _write_whole(folder / JSON, json_report(conclusion))
-
-
-def write_summary(folder: Path, conclusion: Conclusion) -> None:
-    """Writes the summary alone.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    _write_whole(folder / SUMMARY, markdown_report(conclusion))
+    for name in names or _WRITERS:
+        write_whole(str(folder / name), _WRITERS[name](conclusion).encode())
 
 
 def read_baseline(path: Path, name: str) -> Baseline | Literal["none"]:
-    """An earlier session's log, to compare with.
+    """Reads an earlier session's log, to compare with.
 
     Args:
         path: the log, or the folder of reports that has it.
-        name: what to call it, as it was given; ``none`` states that there is no earlier session yet.
+        name: the name of the baseline, as it was given; ``none`` states that there is no earlier session yet.
 
     Raises:
-        ConfigurationError: it cannot be read, or is no log of a session.
+        ConfigurationError: the log cannot be read, or no test has ended in it.
     """
     if name == NONE_YET:
         return NONE_YET
@@ -96,8 +78,58 @@ def read_baseline(path: Path, name: str) -> Baseline | Literal["none"]:
     return Baseline(model, name)
 
 
-def _write_whole(path: Path, text: str) -> None:
-    """Whoever looks sees the old file or the new one, and never a part."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(text, "utf-8")
-    temporary.replace(path)
+# --- the union of shards
+
+
+def write_joined(shards: Sequence[Path], folder: Path, options: Mapping[str, Any]) -> Path:
+    """Writes the log of all shards, and returns its path. The log names the shards that have no log.
+
+    Args:
+        shards: their folders.
+        folder: the output; the reports that are there are removed.
+        options: values that hold for the union (see `add_event`).
+
+    Raises:
+        ConfigurationError: a log cannot be read, no shard has a log, or the output is a shard.
+        OSError: the log cannot be written.
+    """
+    if folder.resolve() in {shard.resolve() for shard in shards}:
+        raise ConfigurationError(f"{folder}: is a shard itself: write the union somewhere else")
+    if not any(log_in(shard).is_file() for shard in shards):
+        raise ConfigurationError(f"none of {', '.join(map(str, shards))} has a {LOG}")
+    clear(folder)
+    log = folder / LOG
+    named = zip(shards, names(shards), strict=True)
+    write_whole(str(log), b"".join(event_line(event) for shard, name in named for event in _events(shard, name)))
+    add_event(log, options)
+    return log
+
+
+def add_event(log: Path, values: Mapping[str, Any]) -> None:
+    """Adds values that hold for the union to a joined log, so that later reports agree.
+
+    Args:
+        log: the file.
+        values: by name; None is left out.
+    """
+    known = {name: value for name, value in values.items() if value is not None}
+    if known:
+        with log.open("ab") as file:
+            file.write(event_line({"event": "merge", **known}))
+
+
+def names(shards: Sequence[Path]) -> list[str]:
+    """The names of shards: the folder's name, or its path if another shard has the same name."""
+    short = [shard.resolve().name for shard in shards]
+    return [name if short.count(name) == 1 else str(shard) for shard, name in zip(shards, short, strict=True)]
+
+
+def _events(shard: Path, name: str) -> Iterator[dict[str, Any]]:
+    """The events of a shard. If it has no first line, it never began, or was killed before it had collected."""
+    log = log_in(shard)
+    events = list(read_events(log)) if log.is_file() else []
+    if not events or events[0].get("event") != "session":
+        yield {"event": "session", "format": FORMAT, "shard": name, "selected": None}
+    for event in events:
+        if event.get("event") != "merge":  # of a union that is a part of this one
+            yield {**event, "shard": name} if event.get("event") == "session" else event

@@ -1,4 +1,4 @@
-"""Values and texts of any size on a page of bounded size: each is cut, and what failed is cut last."""
+"""Values and strings of any size on a page of bounded size: each is cut, and those of failed tests are cut last."""
 
 from __future__ import annotations
 
@@ -10,116 +10,96 @@ from typing import Any, Final
 
 from ..text import escape
 
-PAGE_ROOM: Final = 2_300_000
-"""Bytes of a page that values and texts may take together; with 1,000 runs the rest of it takes about as much."""
+PAGE_BYTES: Final = 2_300_000
+"""Bytes of a page for values and strings together; with 1,000 runs the rest of the page takes about as much."""
 
 LONGEST: Final = 48_000
-"""Characters of a text that a page shows at most, however much room there is."""
+"""Most characters of a string on a page of any size."""
 
 SHORTEST: Final = 120
-"""Characters that are shown of every text, however many there are."""
+"""Characters that are shown of every string, however many there are."""
 
-_IN_MEMORY: Final = 40_000_000
-"""Characters of all texts that are looked at: more could never be shown."""
+_CHARACTERS_IN_MEMORY: Final = 40_000_000
+"""Characters of all strings together; a page could not show more."""
 
-_TEXTS_A_RUN: Final = 5
+_STRINGS_A_RUN: Final = 5
 
 _JSON: Final = json.JSONEncoder(ensure_ascii=False, indent=2)
 
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """The beginning of a text.
+    """The beginning of a string.
 
     Attributes:
-        text: as much of it as any page would show, harmless.
-        whole: characters of the whole, where that is more; else 0.
-        weight: bytes that the beginning takes in a page.
+        text: escaped, as much as any page shows.
+        whole: characters of the whole string if ``text`` is only a part of it; else 0.
+        bytes: bytes of ``text`` in a page.
     """
 
     text: str
     whole: int
-    weight: int
-
-    def within(self, room: int) -> Cut:
-        """As much of it as fits into so many bytes."""
-        if self.weight <= room:
-            return Cut(self.text, self.whole)
-        kept = self.text[: max(SHORTEST, len(self.text) * room // self.weight)]
-        return Cut(kept, (self.whole or len(self.text)) if len(kept) < len(self.text) else self.whole)
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """What is shown of a text, and how many characters the whole has; 0 where that is all."""
-
-    text: str
-    whole: int
+    bytes: int
 
     @property
     def lines(self) -> int:
-        """How many lines are shown."""
+        """The number of its lines."""
         return self.text.count("\n") + 1
+
+    def cut(self, room: int) -> Excerpt:
+        """As much of it as fits into so many bytes."""
+        if self.bytes <= room:
+            return self
+        kept = self.text[: max(SHORTEST, len(self.text) * room // self.bytes)]
+        return Excerpt(kept, (self.whole or len(self.text)) if len(kept) < len(self.text) else self.whole, room)
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Bytes that each text may take: of tests that did not pass, and of the others."""
+    """Bytes for each string: of tests that did not pass, and of the others."""
 
     failing: int
     passing: int
 
 
 def longest(runs: int) -> int:
-    """Characters of one text that are worth looking at, on a page of so many runs."""
-    return max(SHORTEST, min(LONGEST, _IN_MEMORY // (_TEXTS_A_RUN * max(1, runs))))
+    """Characters of one string that are kept for a page of so many runs."""
+    return max(SHORTEST, min(LONGEST, _CHARACTERS_IN_MEMORY // (_STRINGS_A_RUN * max(1, runs))))
 
 
-def text_excerpt(text: str, most: int) -> Excerpt:
-    """The beginning of a text."""
-    return _excerpt(text[:most], len(text) if len(text) > most else 0)
+def text_excerpt(text: str, most: int, whole: int = 0) -> Excerpt:
+    """The beginning of a string; of one that is a beginning itself, with the characters of the whole."""
+    shown = escape(text[:most], keep="\n\t")
+    return Excerpt(shown, whole or len(text) if len(text) > most else 0, len(html.escape(shown).encode()))
 
 
 def json_excerpt(value: Any, most: int) -> Excerpt:
-    """The beginning of a value as JSON for people.
+    """The beginning of a value as indented JSON.
 
-    A value that is cut is counted as it stands in the log: laid out for people it might be many times as long.
+    The length of a value that is cut is that of its JSON in the log: with indents it may be many times as long.
     """
-    text = _begun(value, most)
-    return _excerpt(text[:most], len(json.dumps(value, ensure_ascii=False)) if len(text) > most else 0)
-
-
-def _begun(value: Any, most: int) -> str:
-    """A value as JSON, up to the part in which it becomes too long."""
-    parts: list[str] = []
-    size = 0
+    text = ""
     for part in _JSON.iterencode(value):
-        parts.append(part)
-        size += len(part)
-        if size > most:
-            break
-    return "".join(parts)
+        text += part
+        if len(text) > most:
+            return text_excerpt(text, most, whole=len(json.dumps(value, ensure_ascii=False)))
+    return text_excerpt(text, most)
 
 
-def _excerpt(text: str, whole: int) -> Excerpt:
-    shown = escape(text, keep="\n\t")
-    return Excerpt(shown, whole, len(html.escape(shown).encode()))
+def share_bytes(failing: Iterable[Excerpt], passing: Iterable[Excerpt], total: int = PAGE_BYTES) -> Budget:
+    """Shares the bytes of a page: the strings of tests that did not pass come first, with up to three quarters."""
+    first, rest = sorted(one.bytes for one in failing), sorted(one.bytes for one in passing)
+    most_first = _fair_share(first, max(total * 3 // 4, total - sum(rest)))
+    used = sum(min(size, most_first) for size in first)
+    return Budget(most_first, _fair_share(rest, total - used))
 
 
-def room(failing: Iterable[Excerpt], passing: Iterable[Excerpt], total: int = PAGE_ROOM) -> Budget:
-    """How the room of a page is shared: what did not pass takes what it needs first, up to three quarters of it."""
-    first, rest = sorted(one.weight for one in failing), sorted(one.weight for one in passing)
-    most_first = _level(first, max(total * 3 // 4, total - sum(rest)))
-    used = sum(min(weight, most_first) for weight in first)
-    return Budget(most_first, _level(rest, total - used))
-
-
-def _level(weights: Sequence[int], total: int) -> int:
-    """The largest bound for each of these, from light to heavy, with which they do not exceed the total together."""
+def _fair_share(sizes: Sequence[int], total: int) -> int:
+    """The largest bound for each of these sizes, in ascending order, with which their sum is within the total."""
     left = total
-    for index, weight in enumerate(weights):
-        share = left // (len(weights) - index)
-        if weight > share:
+    for index, size in enumerate(sizes):
+        share = left // (len(sizes) - index)
+        if size > share:
             return max(SHORTEST, share)
-        left -= weight
-    return max([SHORTEST, *weights[-1:]])
+        left -= size
+    return max([SHORTEST, *sizes[-1:]])

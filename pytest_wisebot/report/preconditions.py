@@ -1,116 +1,84 @@
-"""What must be so that there can be a verdict at all. The gate fails closed: each row here keeps it shut.
+"""Preconditions of a verdict. The gate fails closed: each row here keeps it shut, with two exceptions that only inform.
 
-Whatever is missing, was replayed, left out or changed on the way makes no open gate. There is a row only for what is
-not as it must be.
+A missing session, a replayed run, a test that was left out, a setting that changed on the way: none of them opens the
+gate. There is a row only for a precondition that is not met, and for the extent of the suite.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterator
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
-from ..outcomes import BAD, CRASHED, ERROR, FAILED, NOT_RUN
+from ..outcomes import BAD, CRASHED, ERROR, FAILED, NOT_RUN, SKIPPED, XFAILED
 from ..text import count
-from .extent import extent_rows
-from .format import named
-from .model import Model, Session, Test
-from .shards import gaps, left_out, missing, overlaps
-from .verdict import GateRule, RuleState, closed, no_verdict
+from .format import count_named, named
+from .model import Extent, Model, Session, Test, file_of, is_under
+from .verdict import GateRule, closed, no_verdict, not_judged
+
+_EXIT_CODES: Final = {2: "interrupted", 3: "an internal error", 4: "used wrongly", 5: "no tests"}
+
+_STATED_BY: Final = {
+    "paths": "[gate] paths",
+    "arguments": "the folders given as arguments",
+    "testpaths": "testpaths",
+    "rootdir": "the rootdir",
+}
+"""What states the folders of the suite, in words."""
+
+_WORKER: Final = re.compile(r"^gw\d+:")
+"""Prefix of the ids of a session in which each worker of xdist ran all tests."""
+
+_WHOLE_FOLDERS: Final = 'whole folders, or paths = ["FOLDER"] under [gate] in wisebot.toml'
 
 
-def conditions(model: Model) -> Iterator[GateRule]:
-    """What keeps the gate shut, whatever its rules say."""
-    yield from _about_sessions(model)
-    yield from _about_targets(model)
-    yield from _about_selection(model)
-    yield from extent_rows(model)
-    yield from _about_failures(model)
-    if not model.counted:
-        skipped = sum(test.outcome == "skipped" for test in model.tests)
-        measured = f"none ({count(skipped, 'test')} skipped)" if skipped else "none"
-        yield no_verdict("tests", "at least 1 that used a run", measured)
-    elif not any(run.has_envelope for run in model.runs):
-        yield no_verdict("runs", "at least 1", "none")
-    if model.gate.require_live and (kept := sum(run.is_kept for run in model.runs)):
-        measured = f"{kept} of {count(len(model.runs), 'run')} made earlier"
-        yield no_verdict("live runs", "all (require-live)", measured)
-    if contradictory := _contradictory_in_silence(model):
-        whose = list(dict.fromkeys(chain.from_iterable(contradictory.values())))
-        yield no_verdict("contradictory answers", "none", f"{count(len(contradictory), 'run')}: {named(whose)}")
-    if drifted := _drifted_in_silence(model):
-        yield closed("drift that failed no test", "none", f"{count(len(drifted), 'run')}: {named(drifted)}")
-    if crashed := [test.id for test in model.tests if test.is_also(CRASHED)]:
-        yield no_verdict("tests whose process died", "none", f"{len(crashed)}: {named(crashed)}")
+def preconditions(model: Model) -> Iterator[GateRule]:
+    """The rows that keep the gate shut, whatever its limits are."""
+    for session in model.begun:
+        yield from _session(session, f" ({session.shard})" if session.shard else "", model)
+    yield from _targets(model)
+    yield from _selection(model)
+    yield from _extent(model)
+    yield from _other_failures(model)
+    yield from _runs(model)
+    yield from _none("tests whose process died", [test.id for test in model.tests if test.is_also(CRASHED)])
     if not_run := [test for test in model.counted if test.is_also(NOT_RUN)]:
         classes = Counter(test.problem or "NotRun" for test in not_run)
-        kinds = ", ".join(f"{many} {name}" for name, many in sorted(classes.items()))
+        kinds = ", ".join(f"{number} {name}" for name, number in sorted(classes.items()))
         yield no_verdict("tests not run", "none", f"{len(not_run)} ({kinds}): {named([one.id for one in not_run])}")
 
 
-def _drifted_in_silence(model: Model) -> list[str]:
-    """Runs that are not what was recorded, of tests that skipped, failed as expected, or are none."""
-    answered = {run.reference for test in model.tests if test.outcome in BAD for run in test.runs}
-    return [run.test or run.reference for run in model.runs if run.diff and run.reference not in answered]
+def _none(
+    rule: str, found: Sequence[str], noun: str = "", broken: Callable[..., GateRule] = no_verdict
+) -> Iterator[GateRule]:
+    """A row if anything was found of which there must be none."""
+    if found:
+        yield broken(rule, "none", count_named(found, noun))
 
 
-def _about_failures(model: Model) -> Iterator[GateRule]:
-    """What pytest counts as failed, and no rule that forgives by number has counted."""
-    others = [test for test in model.tests if not test.counts and test.outcome != CRASHED]
-    failed = sum(one.failures_elsewhere for one in model.sessions) + sum(test.failures for test in others)
-    names = [test.id for test in others if test.outcome in (FAILED, ERROR)]
-    failed = max(failed, len(names))
-    whose = f": {named(names)}" if names else ""
-    measured = [f"{count(failed, 'failure')} without a run{whose}"] if failed > 0 else []
-    measured += [why for one in model.sessions for why in one.failed_by]
-    if any(one.other_failures for one in model.sessions):
-        measured.append("tests without a run, or another plugin, failed: pytest's exit code 1")
-    if measured:
-        yield closed("other failures", "none", "; ".join(measured))
-
-
-def _contradictory_in_silence(model: Model) -> dict[str, list[str]]:
-    """Runs whose answers contradict their own ``ok: true``, and whose tests have not failed, as expected or not.
-
-    By their references, with the tests that used each; the run's own name where none has.
-    """
-    of: dict[str, list[Test]] = {run.reference: [] for run in model.runs if run.contradiction}
-    for test in model.tests:
-        for run in test.runs:
-            if run.contradiction:
-                of[run.reference].append(test)
-    names = {run.reference: run.test or run.reference for run in model.runs}
-    silent = {run: [one.id for one in tests if one.outcome not in {*BAD, "xfailed"}] for run, tests in of.items()}
-    return {run: tests or [names[run]] for run, tests in silent.items() if tests or not of[run]}
-
-
-def _about_sessions(model: Model) -> Iterator[GateRule]:
-    for one in model.begun:
-        which = f" ({one.shard})" if one.shard else ""
-        if one.ended is None or one.exitstatus is None:
-            yield no_verdict(f"session{which}", "an end", "it was ended before its end")
-        elif one.exitstatus not in (0, 1):
-            yield no_verdict(f"session{which}", "pytest's exit code 0 or 1", _exit_in_words(one.exitstatus))
-        elif one.interrupted:
-            yield no_verdict(f"session{which}", "an end", f"it was ended before its end by {one.interrupted}")
-        if not one.named:
-            where = f"environment {one.environment}" if one.environment else "no environment"
-            yield no_verdict(f"target{which}", "named by --wisebot-env or an origin", f"{where}, by default")
-        if one.mode in ("replay", "last") and model.gate.require_live:
-            yield no_verdict(f"mode{which}", "one that asks Wisebot (require-live)", f"--wisebot-runs={one.mode}")
-        yield from _about_snapshots(one, which)
-
-
-def _about_snapshots(one: Session, which: str) -> Iterator[GateRule]:
-    """A snapshot that was written by the session that is to be judged by it has judged nothing."""
+def _session(one: Session, which: str, model: Model) -> Iterator[GateRule]:
+    if one.ended is None or one.exitstatus is None:
+        yield no_verdict(f"session{which}", "an end", "it was ended before its end")
+    elif one.exitstatus not in (0, 1):
+        code = one.exitstatus
+        words = f"{code} ({_EXIT_CODES[code]})" if code in _EXIT_CODES else str(code)
+        yield no_verdict(f"session{which}", "pytest's exit code 0 or 1", words)
+    elif one.interrupted:
+        yield no_verdict(f"session{which}", "an end", f"it was ended before its end by {one.interrupted}")
+    if not one.named:
+        where = f"environment {one.environment}" if one.environment else "no environment"
+        yield no_verdict(f"target{which}", "named by --wisebot-env or an origin", f"{where}, by default")
+    if one.mode in ("replay", "last") and model.gate.require_live:
+        yield no_verdict(f"mode{which}", "one that asks Wisebot (require-live)", f"--wisebot-runs={one.mode}")
+    # A snapshot that this session has written is not a reference that the session can be judged by.
     if one.updates_snapshots:
         yield no_verdict(f"snapshots{which}", "compared", "--snapshot-update accepts whatever comes")
     if one.snapshots_written:
         yield no_verdict(f"snapshots{which}", "none written", f"{one.snapshots_written} written by this session")
 
 
-def _about_targets(model: Model) -> Iterator[GateRule]:
+def _targets(model: Model) -> Iterator[GateRule]:
     emulated = sorted({one.emulator for one in model.begun if one.emulator})
     if not emulated and any(run.source == "emulator" for run in model.runs):
         emulated = ["a run's own"]
@@ -122,24 +90,144 @@ def _about_targets(model: Model) -> Iterator[GateRule]:
         yield no_verdict("[gate]", "one for all shards", "they differ")
 
 
-_EXITS: Final = {2: "interrupted", 3: "an internal error", 4: "used wrongly", 5: "no tests"}
-
-
-def _exit_in_words(code: int) -> str:
-    return f"{code} ({_EXITS[code]})" if code in _EXITS else str(code)
-
-
-def _about_selection(model: Model) -> Iterator[GateRule]:
-    if unreported := model.unreported:
-        yield no_verdict("tests without a report", "none", f"{len(unreported)}: {named(unreported)}")
+def _selection(model: Model) -> Iterator[GateRule]:
+    yield from _none("tests without a report", model.unreported)
+    left_out = _left_out(model)
     if not model.is_joined:
-        if other := left_out(model):
-            but = f"none but by [gate] select ({model.gate.select})" if model.gate.select else "none"
-            yield no_verdict("tests deselected", but, f"{len(other)}: {named(other)}")
+        if left_out:
+            wanted = f"none but by [gate] select ({model.gate.select})" if model.gate.select else "none"
+            yield no_verdict("tests deselected", wanted, count_named(left_out))
         return
-    if absent := missing(model):
-        yield no_verdict("shards", "all", f"missing: {', '.join(absent)}")
-    if twice := overlaps(model):
-        yield GateRule("tests in several shards", "none", f"{len(twice)}: {named(twice)}", RuleState.NOT_JUDGED)
-    if gap := gaps(model):
-        yield no_verdict("tests in no shard", "none", f"{len(gap)}: {named(gap)}")
+    if missing := _missing_shards(model):
+        yield no_verdict("shards", "all", f"missing: {', '.join(missing)}")
+    times = Counter(test for one in model.sessions for test in set(one.selected or ()))
+    overlaps = sorted(test for test, number in times.items() if number > 1)
+    yield from _none("tests in several shards", overlaps, broken=not_judged)
+    yield from _none("tests in no shard", left_out)
+
+
+def _left_out(model: Model) -> list[str]:
+    """Collected tests that no session was to run, without the tests that the gate is not about."""
+    if model.is_joined:
+        selected = {test for one in model.sessions for test in one.selected or ()}
+        return sorted(model.collected - selected - model.deselected_by_gate)
+    by_gate = {*model.sessions[0].deselected_by_gate}
+    return [test for test in model.sessions[0].deselected if test not in by_gate]
+
+
+def _missing_shards(model: Model) -> list[str]:
+    """Shards that never began or did not collect their tests, and groups of pytest-split that no shard ran."""
+    absent = [one.shard for one in model.sessions if not one.has_begun]
+    unknown = [f"what {one.shard} was to run" for one in model.begun if one.selected is None]
+    splits = {one.split for one in model.sessions if one.split is not None}
+    groups = {group for group, _ in splits}
+    of = max((number for _, number in splits), default=0)
+    return [*absent, *unknown, *(f"group {group} of {of}" for group in range(1, of + 1) if group not in groups)]
+
+
+# --- the extent: whether all of the suite is there
+
+
+def _extent(model: Model) -> Iterator[GateRule]:
+    """The folders that the verdict is about with their number of tests, and a row for each thing that narrows them."""
+    extents = model.extents
+    if not extents:
+        return
+    paths = _outermost(extents)
+    by = " and ".join(dict.fromkeys(_STATED_BY.get(one.by, one.by) for one in extents))
+    files = _files_left_out(extents)
+    yield from _narrowed(model, files)
+    loose = dict.fromkeys(argument for one in extents for argument in one.arguments)
+    if unknown := [argument for argument in loose if not is_under(file_of(argument), paths)]:
+        yield no_verdict("narrowed by arguments", _WHOLE_FOLDERS, count_named(unknown, "part"))
+    if files:
+        rule = "test files in no shard" if model.is_joined else "test files left out"
+        given = list(dict.fromkeys(argument for one in extents for argument in one.named))
+        asked = f"; asked for: {named(given)}" if given and {*given} != {*paths} else ""
+        yield no_verdict(rule, f"none of {by}", f"{count_named(files)}{asked}")
+    if skipped := sorted({module for one in extents for module in one.skipped}):
+        measured = f"{count(len(skipped), 'module')} with unknown tests: {named(skipped)}"
+        yield not_judged("modules skipped", "none", measured)
+    tests = {_WORKER.sub("", test) for test in model.collected - model.deselected_by_gate}
+    held = {path: sum(is_under(file_of(test), [path]) for test in tests) for path in paths}
+    shown = {path: "the rootdir" if path == "." else path for path in paths}
+    measured = ", ".join(f"{count(number, 'test')} in {shown[path]}" for path, number in held.items())
+    if all(one.by == "paths" for one in extents) and (empty := [path for path in paths if not held[path]]):
+        yield no_verdict("extent", by, f"no test in {named(empty)}; {measured}")
+    elif paths:
+        yield GateRule("extent", by, measured)
+
+
+def _files_left_out(extents: Sequence[Extent]) -> list[str]:
+    """The test files of the extents that none of the sessions has collected whole."""
+    files = {file for one in extents for file in one.files or ()}
+    whole = {file for one in extents for file in one.whole}
+    complete = [folder for one in extents for folder in one.complete]
+    return sorted(file for file in files - whole if not is_under(file, complete))
+
+
+def _narrowed(model: Model, files: Sequence[str]) -> Iterator[GateRule]:
+    """A row for each option that narrows the suite; if its effect can be seen, only where it left out something."""
+    has_effect = {"tests": bool(_left_out(model)), "files": bool(files)}
+    for one in model.begun:
+        which = f" ({one.shard})" if one.shard else ""
+        for option in one.extent.narrowed if one.extent is not None else ():
+            if has_effect.get(option.kind, True):
+                yield no_verdict(f"narrowed by {option.option}{which}", "nothing left out", str(option))
+
+
+def _outermost(extents: Iterable[Extent]) -> list[str]:
+    """The folders and files of the extents, each once, without those inside another one."""
+    found = list(dict.fromkeys(path for one in extents for path in one.paths))
+    return [path for path in found if not is_under(path, [other for other in found if other != path])]
+
+
+# --- failures and runs that no other rule counts
+
+
+def _other_failures(model: Model) -> Iterator[GateRule]:
+    """Failures that pytest counts, and that no rule with a limit counts."""
+    others = [test for test in model.tests if not test.counts and test.outcome != CRASHED]
+    names = [test.id for test in others if test.outcome in (FAILED, ERROR)]
+    failed = sum(one.failures_elsewhere for one in model.sessions) + sum(test.failures for test in others)
+    failed = max(failed, len(names))
+    whose = f": {named(names)}" if names else ""
+    measured = [f"{count(failed, 'failure')} without a run{whose}"] if failed > 0 else []
+    measured += [why for one in model.sessions for why in one.failed_by]
+    if any(one.other_failures for one in model.sessions):
+        measured.append("tests without a run, or another plugin, failed: pytest's exit code 1")
+    if measured:
+        yield closed("other failures", "none", "; ".join(measured))
+
+
+def _runs(model: Model) -> Iterator[GateRule]:
+    if not model.counted:
+        skipped = sum(test.outcome == SKIPPED for test in model.tests)
+        measured = f"none ({count(skipped, 'test')} skipped)" if skipped else "none"
+        yield no_verdict("tests", "at least 1 that used a run", measured)
+    elif not any(run.has_envelope for run in model.runs):
+        yield no_verdict("runs", "at least 1", "none")
+    if model.gate.require_live and (kept := sum(run.is_kept for run in model.runs)):
+        measured = f"{kept} of {count(len(model.runs), 'run')} made earlier"
+        yield no_verdict("live runs", "all (require-live)", measured)
+    if contradictory := _contradictory(model):
+        tests = list(dict.fromkeys(test for several in contradictory for test in several))
+        yield no_verdict("contradictory answers", "none", f"{count(len(contradictory), 'run')}: {named(tests)}")
+    failed = {run.reference for test in model.tests if test.outcome in BAD for run in test.runs}
+    drifted = [run.test or run.reference for run in model.runs if run.diff and run.reference not in failed]
+    yield from _none("drift that failed no test", drifted, "run", closed)
+
+
+def _contradictory(model: Model) -> list[list[str]]:
+    """For each run whose answer contradicts its own ``ok: true``: the tests that used it and did not fail.
+
+    A run without a test counts with its own name. A run whose tests all failed, or xfailed, does not count.
+    """
+    users: dict[str, list[Test]] = {run.reference: [] for run in model.runs if run.contradiction}
+    for test in model.tests:
+        for run in test.runs:
+            if run.contradiction:
+                users[run.reference].append(test)
+    names = {run.reference: run.test or run.reference for run in model.runs}
+    silent = {run: [one.id for one in tests if one.outcome not in (*BAD, XFAILED)] for run, tests in users.items()}
+    return [tests or [names[run]] for run, tests in silent.items() if tests or not users[run]]

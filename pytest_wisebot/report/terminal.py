@@ -1,4 +1,4 @@
-"""The verdict as a block of lines for a terminal."""
+"""The verdict as lines for a terminal."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from .baseline import Comparison
-from .conclusion import Conclusion
 from .format import named
+from .gate import Conclusion
 from .verdict import GateRule, GateStatus
 
 COLOURS: Final = {
@@ -19,7 +19,7 @@ COLOURS: Final = {
 
 
 def block(conclusion: Conclusion) -> list[str]:
-    """The lines below the verdict itself: the session in one, then a table of the rules, and what is new."""
+    """The lines below the verdict: the session, a table of the rules, and the changes since the baseline."""
     return [conclusion.headline, *_table(conclusion.verdict.rows), *beside(conclusion.comparison)]
 
 
@@ -31,22 +31,11 @@ def _table(rows: tuple[GateRule, ...]) -> Iterator[str]:
 
 
 def beside(comparison: Comparison | None) -> Iterator[str]:
-    """What is new since the baseline; nothing without one."""
+    """The changes since the baseline; no line without one."""
     if comparison is None:
         return
     yield f"beside {comparison.name}:"
-    groups = {
-        "newly failing": comparison.newly_failing,
-        "failing before, too": comparison.still_failing,
-        "newly fixed": comparison.newly_fixed,
-        "missing": comparison.missing_in_words,
-        "workflows missing": comparison.missing_workflows,
-        "not in it": comparison.new,
-    }
-    for what, tests in groups.items():
-        if tests:
-            yield f"  {what}: {len(tests)} ({named(tests)})"
+    yield from (f"  {what}: {len(tests)} ({named(tests)})" for what, tests in comparison.lists.items() if tests)
     if not comparison.newly_failing:
         yield "  newly failing: none"
-    for one in comparison.workflows:
-        yield f"  {one.name}: pass rate {one.rates}; p95 {one.p95s}"
+    yield from (f"  {one.name}: pass rate {one.rates}; p95 {one.p95s}" for one in comparison.workflows)

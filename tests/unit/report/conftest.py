@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pytest_wisebot.event_log import moment
-from pytest_wisebot.report.conclusion import Baseline, Conclusion, concluded
+from pytest_wisebot.report.gate import Baseline, Conclusion, build
 from pytest_wisebot.report.log_reader import model_of
 from pytest_wisebot.report.model import Model
 
@@ -68,7 +68,7 @@ class Log:
     def concluded(self, baseline: Log | None = None, **end: Any) -> Conclusion:
         """What the log comes to."""
         beside = Baseline(baseline.model(), "before.jsonl") if baseline is not None else None
-        return concluded(self.all(**end), beside)
+        return build(self.all(**end), beside)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pytest_wisebot.gate_config import Gate, Limits
 from pytest_wisebot.report.baseline import Beside, Comparison
 from pytest_wisebot.report.latency_plot import BAND, TOP, Figure, Strip, strips
-from pytest_wisebot.report.model import Model, Run, Session
+from pytest_wisebot.report.model import Model, PassRate, Run, Session
 
 
 def strip(*seconds: float, p95: float | None = None, most: float | None = None, then: float | None = None) -> Strip:
@@ -18,7 +18,7 @@ def strip(*seconds: float, p95: float | None = None, most: float | None = None, 
         Run(f"r{number}", "w", "webhook", "ok", seconds=took, source="live") for number, took in enumerate(seconds)
     )
     gate = Gate(workflows={"w": Limits(p95_seconds=p95, max_seconds=most)})
-    beside = Beside("w", (1, 1), (1, 1), None, then, len(seconds), 30)
+    beside = Beside("w", PassRate(1, 1), PassRate(1, 1), None, then, len(seconds), 30)
     found = strips(Model((Session(gate=gate),), (), runs), Comparison("b", (), (), (), (), (beside,)))
     return found[0]
 

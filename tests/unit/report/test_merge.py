@@ -9,7 +9,7 @@ import pytest
 
 from pytest_wisebot.event_log import event_line
 from pytest_wisebot.report.__main__ import main
-from pytest_wisebot.report.merge import names
+from pytest_wisebot.report.output import names
 
 
 def shard(folder: Path, log: Any, *, half: bytes = b"") -> Path:

@@ -11,7 +11,7 @@ from pytest_wisebot.event_log import event_line
 from pytest_wisebot.gate_config import Gate, Limits
 from pytest_wisebot.report.__main__ import main
 from pytest_wisebot.report.baseline import Comparison, compare
-from pytest_wisebot.report.conclusion import concluded
+from pytest_wisebot.report.gate import build
 from pytest_wisebot.report.markdown import markdown_report
 from pytest_wisebot.report.terminal import beside
 
@@ -139,7 +139,7 @@ def test_a_relative_limit_without_a_baseline_shuts_the_gate(log: Any) -> None:
     assert shut(one) == {"max-pass-rate-drop": "no baseline", "triage: max-p95-growth": "no baseline"}
     wanted = {row.wanted for row in one.concluded().verdict.reasons}
     assert wanted == {"--wisebot-baseline=FILE, or =none where there is no earlier session yet"}
-    last = concluded(one.all(), "none")
+    last = build(one.all(), "none")
     assert last.verdict.code == 0
     assert {row.title: (str(row.state), row.measured) for row in last.verdict.rows if row.rule.startswith("max-")} == {
         "max-pass-rate-drop": ("not judged", "none yet (--wisebot-baseline=none)"),
@@ -176,9 +176,9 @@ def write(folder: Path, events: Any) -> Path:
 def test_the_log_keeps_what_the_verdict_used_of_the_baseline(log: Any) -> None:
     """So that reports that are made of it later agree, without the baseline's file."""
     now, before = suite(log, "test_a", gate=RELATIVE), suite(log, "test_a", "test_b")
-    for baseline in (concluded(before.all()).model, None):
-        first = now.concluded(before) if baseline else concluded(now.all(), "none")
-        again = concluded(now.all(baseline=first.compared))
+    for baseline in (build(before.all()).model, None):
+        first = now.concluded(before) if baseline else build(now.all(), "none")
+        again = build(now.all(baseline=first.compared))
         assert (again.verdict, again.comparison) == (first.verdict, first.comparison)
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_wisebot.report.axis import MOST_TICKS, Axis
+from pytest_wisebot.report.format import MOST_TICKS, Axis
 from pytest_wisebot.report.model import Model, Run, Session, Test
 from pytest_wisebot.report.timeline import AREA, HIGHEST, MARK, Bar, Group, Stretch, bar_title, timeline
 
@@ -23,8 +23,8 @@ def run(number: int, queued: float, started: float | None, ended: float, **more:
     return Run(**(said | more))
 
 
-def group(*runs: Run, tests: tuple[Test, ...] = (), began: float | None = 0.0) -> Group:
-    (only,) = timeline(Model((Session(started=began),), tests, runs)).groups
+def group(*runs: Run) -> Group:
+    (only,) = timeline(Model((Session(started=0.0),), (), runs)).groups
     return only
 
 
@@ -80,16 +80,16 @@ def test_runs_that_took_no_time_are_marks_in_rows() -> None:
     kept = [run(number, 0, 0, 0, source="recording") for number in range(150)]
     unsent = run(150, 0, None, 0, outcome="not run", source="")
     found = group(*kept, unsent)
-    assert [mark.hollow for mark in found.marks] == [True] * 150 + [False]
-    assert (found.kept, found.unsent, found.height) == (150, 1, 2 * MARK)
+    assert [mark.run.is_kept for mark in found.marks] == [True] * 150 + [False]
+    assert found.height == 2 * MARK
     assert len({(mark.x, mark.y) for mark in found.marks}) == 151
 
 
 def test_a_run_is_marked_when_its_test_says_that_it_is_wrong() -> None:
     """A workflow that answers with the wrong thing is not all green."""
     wrong = run(1, 0, 0, 5)
-    (bar,) = group(wrong, tests=(Test("t", "failed", (wrong,), uses_runs=True),)).bars
-    assert bar.blamed
+    tests = (Test("t", "failed", (wrong,), uses_runs=True),)
+    assert timeline(Model((Session(started=0.0),), tests, (wrong,))).failed_in_test == {"r1"}
 
 
 def test_each_session_counts_from_its_own_beginning() -> None:
