@@ -18,9 +18,10 @@ from typing import Any, Final
 
 import pytest
 
-from .collected import skipped_modules
+from .collection import Collection
 from .gate_selection import stated_paths
 from .options import asks_for_report
+from .session_state import state_of
 
 BY_TESTS: Final = (
     ("keyword", ("-k",)),
@@ -79,7 +80,7 @@ def extent_of(session: pytest.Session) -> dict[str, Any]:
         "files": files,
         "whole": _relative(config, whole),
         "narrowed": [*narrowings(config), *_other_root(config, by)],
-        "skipped": skipped_modules(session),
+        "skipped": state_of(config).one(Collection).skipped,
     }
 
 

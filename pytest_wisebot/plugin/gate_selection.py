@@ -1,4 +1,4 @@
-"""The tests that the gate is about: ``[gate] select`` in ``wisebot.toml``, in pytest's own language of selection."""
+"""The tests that the gate judges: ``[gate] select`` in ``wisebot.toml``, in pytest's own selection expressions."""
 
 from __future__ import annotations
 
@@ -10,35 +10,34 @@ from typing import TYPE_CHECKING
 import pytest
 
 from .options import asks_for_report
+from .session_state import state_of
 
 if TYPE_CHECKING:
     from ..gate_config import Gate
 
-_KEY = pytest.StashKey[Callable[[pytest.Item], bool]]()
-
 
 def in_gate(config: pytest.Config) -> Callable[[pytest.Item], bool]:
-    """A function that decides whether the gate is about a test: without ``select`` and ``paths`` it is about all.
+    """A function that decides whether the gate judges a test: without ``select`` and ``paths`` it judges all.
 
     Raises:
-        pytest.UsageError: the selection is none.
+        pytest.UsageError: the selection is not valid.
     """
     selected, paths = _selects(config), stated_paths(config)
     return lambda item: _is_inside(item, paths) and selected(item)
 
 
 def _selects(config: pytest.Config) -> Callable[[pytest.Item], bool]:
-    known = config.stash.get(_KEY, None)
-    if known is None:
-        known = config.stash[_KEY] = _matcher(_expressions(config))
-    return known
+    state = state_of(config)
+    if state.in_selection is None:
+        state.in_selection = _matcher(_expressions(config))
+    return state.in_selection
 
 
-def keep_to_gate(config: pytest.Config, items: list[pytest.Item]) -> None:
+def deselect_others(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselects the tests that ``[gate] select`` leaves out, as an option would. Tests outside ``paths`` stay.
 
     Raises:
-        pytest.UsageError: the selection is none.
+        pytest.UsageError: the selection is not valid.
     """
     belongs = _selects(config)
     rest = [item for item in items if not belongs(item)]
@@ -55,14 +54,14 @@ def stated_paths(config: pytest.Config) -> list[Path]:
 
 
 def _gate(config: pytest.Config) -> tuple[Gate | None, Path]:
-    """From the file: a worker of xdist collects before its controller has told it the settings."""
+    """From the file: a worker of xdist collects before it has the controller's settings."""
     if not asks_for_report(config):
         return None, config.rootpath
     from ..errors import ConfigurationError
-    from .runtime import resolved
+    from .settings_source import resolved
 
     try:
-        settings = resolved(config, os.environ)
+        settings = resolved(config)
     except ConfigurationError:  # every session that runs tests reports it, at the header
         return None, config.rootpath
     return settings.gate, settings.file.parent if settings.file is not None else config.rootpath

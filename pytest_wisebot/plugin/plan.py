@@ -14,21 +14,18 @@ from ..errors import ConfigurationError, WisebotError
 from ..runs import RunRequest
 from ..settings import Settings
 from ..text import column, count
-from . import durations as kept
-from . import xdist
-from .durations import Durations
 from .markers import will_be_skipped
-from .prefetch import known_request, needs_emulator, runs_ahead
-from .prefetch import refusal as held_by
-from .runtime import owner_of
-from .trial_policy import demanded
+from .prefetch import Durations, known_request, needs_emulator, read_durations, runs_ahead
+from .runtime import local_runtime, refuses_ahead
+from .session_state import state_of
+from .trial_policy import policy_of
 
 MOST_NAMED = 20
 """Tests that are named one by one; ``-v`` names all."""
 
 
 @dataclass
-class Row:
+class PlanRow:
     """One workflow over one API."""
 
     runs: int = 0
@@ -41,7 +38,7 @@ class Row:
 class Plan:
     """What a session would run."""
 
-    rows: dict[tuple[str, str], Row] = field(default_factory=dict)
+    rows: dict[tuple[str, str], PlanRow] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
     """Tests that start runs by ``trigger_workflow``, or by fixtures that nobody can look into."""
     wrong: list[tuple[str, str]] = field(default_factory=list)
@@ -86,16 +83,16 @@ def show_plan(session: pytest.Session) -> None:
     lines = ["no selected test names workflow_run or trigger_workflow"]
     if items:
         try:
-            settings = owner_of(config).unguarded
+            settings = local_runtime(config).unguarded
         except ConfigurationError as error:
             raise pytest.UsageError(str(error)) from None
-        held = held_by(config)
-        plan = plan_of(items, settings, kept.read(config), held, xdist.workers_that_run_each(config))
+        held = refuses_ahead(config)
+        plan = plan_of(items, settings, read_durations(config), held, state_of(config).workers_with_every_test)
         lines = list(plan_lines(plan, settings, held, whole=config.get_verbosity() > 0))
         lines += [f"and now nothing at all would be run: {refusal}"] if (refusal := settings.refusal()) else []
     reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
     for line in lines if reporter is not None else ():
-        reporter.write_line(f"wisebot plan: {owner_of(config).redactor.clean(line)}")
+        reporter.write_line(f"wisebot plan: {local_runtime(config).redactor.clean(line)}")
 
 
 def plan_of(
@@ -138,26 +135,26 @@ class _Planning:
             self.plan.skipped += 1
             return
         try:
-            demand = demanded(item)
+            policy = policy_of(item)
             request = known_request(item, self._settings)
         except WisebotError as error:
             self.plan.wrong.append((item.nodeid, str(error).removeprefix(f"{item.nodeid}: ")))
             return
         if request is None or "trigger_workflow" in _starters(item):
             self.plan.unknown.append(item.nodeid)
-            self.plan.repeated += demand is not None
+            self.plan.repeated += policy is not None
         if request is not None and not (request.share and request.key in self._shared):
             self._shared |= {request.key} if request.share else set()
-            runs = demand.min_passes if demand else 1
+            runs = policy.min_passes if policy else 1
             self._count(request, runs)
             self.plan.emulated += runs * (needs_emulator(item) and not self._is_ahead(request))
-            if demand is not None:
+            if policy is not None:
                 self.plan.tried += 1
-                self.plan.spare += (demand.trials - demand.min_passes) * self.plan.each
+                self.plan.spare += (policy.trials - policy.min_passes) * self.plan.each
 
     def _count(self, request: RunRequest, runs: int) -> None:
         """Counts the runs that a test takes if all its trials pass."""
-        row = self.plan.rows.setdefault((request.workflow, str(request.api)), Row())
+        row = self.plan.rows.setdefault((request.workflow, str(request.api)), PlanRow())
         times = runs * (1 if request.share else self.plan.each)
         row.runs += times
         row.ahead += times if request.share and self._is_ahead(request) else self._ahead[request.test] * self.plan.each

@@ -44,7 +44,7 @@ class Collected:
         selected: their ids, in order; None while nobody has told.
         deselected: those of tests that an option left out.
         by_gate: those among them that are none of the gate's.
-        askers: who asks for runs besides these tests (see `asking.askers`).
+        askers: who asks for runs besides these tests (see `run_tracker.fixtures_that_start_runs`).
         passed: those of tests that passed.
         whole: every test of each file that was collected is among them, and not only those that an option names.
         everything: every file was collected.

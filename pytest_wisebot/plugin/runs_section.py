@@ -30,7 +30,7 @@ TracebackOf = Callable[[WorkflowRun], str]
 """What a workflow function of the emulator raised in a run; empty when it is not known."""
 
 
-def described(asked: list[RequestedRun], traceback_of: TracebackOf, *, whole: bool) -> str:
+def render(asked: list[RequestedRun], traceback_of: TracebackOf, *, whole: bool) -> str:
     """The section's text; empty when nothing was sent."""
     # What could not be sent says all there is to say in its error.
     sent = [one for one in asked if not isinstance(one.pending.outcome, ConfigurationError)]

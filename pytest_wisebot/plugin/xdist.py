@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from .session_state import state_of
+
 KEY = "wisebot_door"
 """Where in ``workerinput`` the controller says how to reach its engine: on no command line, and in no variable."""
-
-_EACH = pytest.StashKey[int]()
 
 
 def is_controller(config: pytest.Config) -> bool:
@@ -46,12 +46,8 @@ def door(config: Any) -> dict[str, Any]:
 
 
 def keep_to_one_process(config: pytest.Config) -> None:
-    """Has xdist distribute nothing. To be asked for before xdist is configured."""
+    """Has xdist distribute nothing. Called before xdist is configured."""
     if hasattr(config.option, "tx"):
-        config.stash[_EACH] = len(config.option.tx) if config.option.dist == "each" else 1
+        each = config.option.dist == "each"
+        state_of(config).workers_with_every_test = max(1, len(config.option.tx)) if each else 1
         config.option.dist, config.option.tx, config.option.numprocesses = "no", [], None
-
-
-def workers_that_run_each(config: pytest.Config) -> int:
-    """How many workers would have run every test, had they not been kept back."""
-    return max(1, config.stash.get(_EACH, 1))

@@ -13,13 +13,13 @@ from ..workers.secret_broadcast import SecretBroadcast
 from ..workers.server import HOST, WorkerConnection, WorkerServer
 from . import xdist
 from .redact_pytest import without_given
-from .redact_reports import clean_report
+from .session_end import session_end_of
+from .session_state import state_of
 
 if TYPE_CHECKING:
     from ..engine.engine import Engine
     from ..engine.values import CollectedTests
     from ..redaction import Secret
-    from .closing import Closing
     from .runtime import LocalRuntime
 
 SETTLED_SECONDS = 60.0
@@ -40,7 +40,6 @@ class Controller:
         except OSError as error:  # told to those who want in: a session without Wisebot does not need a door
             self._problem = error.strerror or type(error).__name__
         self._lock = threading.Lock()
-        self._closing: Closing | None = None
         self._owner: LocalRuntime | None = None
         self._expected = False
         self._census: CollectedTests | None = None
@@ -81,12 +80,6 @@ class Controller:
         for line in lines:
             reporter.write_line(line)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Before any other plugin sees it: a worker may have made it before it was told of a credential."""
-        if self._owner is not None:
-            clean_report(report, self._owner.redactor)
-
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self) -> Generator[None, object, object]:
         """However the loop ends: no worker starts a run after it, and none is waited for."""
@@ -94,8 +87,7 @@ class Controller:
             return (yield)
         finally:
             self._settled.set()
-            if self._closing is not None:
-                self._closing.live.stop()
+            session_end_of(self._config).end_loop()
             if self._owner is not None and self._owner.begun is not None:
                 self._owner.begun.close()
             if self._door is not None:
@@ -104,9 +96,7 @@ class Controller:
     @pytest.hookimpl(wrapper=True, tryfirst=True, optionalhook=True)
     def pytest_testnodedown(self) -> Generator[None, Any, Any]:
         """Xdist is about to say that a worker has gone: the line gives way."""
-        if self._closing is None:
-            return (yield)
-        with self._closing.live.hidden():
+        with state_of(self._config).hide_status_line():
             return (yield)
 
     # --- what the workers ask (see `engine.broker.Host`), in their threads
@@ -119,7 +109,7 @@ class Controller:
     def described(self, *, collected: bool) -> dict[str, Any]:
         """What a worker must know: settings, emulator, and whether anything may start ahead."""
         from ..workers.protocol import settings_to_dict
-        from .runtime import settings_hooks
+        from .settings_source import settings_hooks
 
         if collected:
             self._settled.wait(SETTLED_SECONDS)
@@ -157,13 +147,10 @@ class Controller:
     def _owned(self) -> LocalRuntime:
         with self._lock:
             if self._owner is None:
-                from .closing import Closing
-                from .runtime import owner_of
+                from .item_lifecycle import follow_engine  # with which the engine is loaded
 
-                self._owner = owner_of(self._config)
+                self._owner = follow_engine(self._config)
                 if self._census is not None:
                     self._owner.collect(self._census)
-                self._closing = Closing(self._config, self._owner)
-                self._config.pluginmanager.register(self._closing, "wisebot-closing")
-                self._closing.live.start()
+                session_end_of(self._config).show_status_line()
             return self._owner
