@@ -22,16 +22,16 @@ class ExitStatus:
     def __init__(self) -> None:
         self._own: int | None = None
         self._failures = 0
-        """What pytest has counted, before the plugins that end the session."""
+        """The failures that pytest had counted before the plugins that end the session."""
         self._is_watching = False
         self._by_syrupy: list[int] = []
-        """What syrupy has found, which it or-s to the status together with what it was told."""
+        """The exit codes of syrupy's own checks, which syrupy combines with the status by ``or``."""
         self._set_before = False
         self._interrupted = ""
         self._failed_by: list[str] = []
 
     def watch(self, session: pytest.Session, exitstatus: int) -> None:
-        """From now on, a status that is set is noticed."""
+        """Notices from now on when a plugin sets a status."""
         self._own, self._failures = int(exitstatus), session.testsfailed
         self._set_before = session.exitstatus is not exitstatus
         session.exitstatus = _Status(session.exitstatus)
@@ -39,7 +39,7 @@ class ExitStatus:
         self._listen_to_syrupy(getattr(session.config, "_syrupy", None))
 
     def _listen_to_syrupy(self, syrupy: Any) -> None:
-        """Has syrupy's end, which fails a session by its unused snapshots, remembered apart from all others."""
+        """Remembers apart from all others whether syrupy fails the session, by its unused snapshots."""
         finish = getattr(syrupy, "finish", None)
         if finish is None:
             return
@@ -67,13 +67,13 @@ class ExitStatus:
         self._interrupted = f"{type(error).__name__}: {error}".removesuffix(": ")
 
     def ended_as(self, session: pytest.Session, code: int) -> dict[str, Any]:
-        """What the last line of the log says of the exit status.
+        """The exit status for the last line of the log.
 
         Args:
             session: pytest's.
             code: the exit code with which ``pytest_cmdline_main`` ended.
         """
-        # A plugin that sets 0 takes back what pytest has counted: it is the gate that forgives, or nothing does.
+        # A plugin that sets 0 takes back the failures that pytest has counted: the gate alone may forgive them.
         status = code or (self._own or 0)
         reasons = [
             *self._failed_by,
@@ -88,7 +88,7 @@ class ExitStatus:
         return ended | ({"interrupted": self._interrupted} if self._interrupted else {})
 
     def _was_set(self, session: pytest.Session) -> bool:
-        """Whether another plugin has set the status, be it to the number that it had."""
+        """Whether another plugin has set the status, even to the same number."""
         status = session.exitstatus
         if type(status) is _Status:
             return self._set_before or status.added > len(self._by_syrupy)
@@ -99,7 +99,7 @@ class _Status(int):
     """An exit status that is equal to pytest's, shows and pickles as pytest's, and is another object.
 
     Attributes:
-        added: how often it was or-ed with what it had already, as syrupy does.
+        added: how often a plugin combined it with a status that it had already, as syrupy does.
     """
 
     _name_: str
@@ -107,7 +107,7 @@ class _Status(int):
     added: int
 
     def __new__(cls, status: int, added: int = 0) -> Self:
-        """The same number, with the name that pytest has for it."""
+        """The same number, with pytest's name for it."""
         made = super().__new__(cls, status)
         made._name_ = next((one.name for one in pytest.ExitCode if one == status), "")
         made._value_, made.added = int(status), added
@@ -140,6 +140,6 @@ class _Status(int):
 
 
 def _stopped(session: pytest.Session) -> list[str]:
-    """Why the session was to stop as a failure, unless it was for so many failed tests."""
+    """Why the session was stopped as a failure, unless the reason was the number of failed tests."""
     reason = str(session.shouldfail or "")
     return [f"stopped: {reason}"] if reason and not _BY_MAXFAIL.fullmatch(reason) else []

@@ -13,18 +13,8 @@ from typing import Any
 import pytest
 
 from ..errors import ConfigurationError
-from . import xdist
+from . import item_report, xdist
 from .item_events import ItemAttempts, ItemLedger
-from .item_report import (
-    add_notes,
-    check_drift,
-    check_limits,
-    classify,
-    hide_entries_note,
-    keep_from_expected_failure,
-    keep_from_xfail,
-    name_failed_run,
-)
 from .item_session import WisebotSession
 from .mark_use import has_unused_mark, unused_declaration
 from .markers import says_trials
@@ -150,8 +140,8 @@ class ItemLifecycle:
                 failed = getattr(item, "_excinfo", None)  # where unittest keeps the error of a test
                 if not failed and (problem := unused_declaration(item)) is not None:
                     raise ConfigurationError(f"{item.nodeid}: {problem}")
-                check_limits(self.tracker.requested)
-                check_drift(self.tracker.requested)
+                item_report.check_limits(self.tracker.requested)
+                item_report.check_drift(self.tracker.requested)
                 return result
         finally:
             self._in_call_of_trial = False
@@ -181,7 +171,7 @@ class ItemLifecycle:
         finally:
             del failed
         if not self._has_failed:
-            check_drift(self.tracker.requested)
+            item_report.check_drift(self.tracker.requested)
         return result
 
     # --- the reports of a test
@@ -195,23 +185,23 @@ class ItemLifecycle:
         if self._in_call_of_trial:  # a report that is made before the call has ended is that of a subtest
             raise ConfigurationError(f"{item.nodeid}: a test with trials cannot have subtests: {NO_SUBTESTS}")
         used, requested = self.tracker.used, self.tracker.requested
-        name_failed_run(item, call, used, self._redactor)
+        item_report.name_failed_run(item, call, used, self._redactor)
         report = yield
         self._add_sections_of_snapshots(report)
         error = call.excinfo.value if call.excinfo is not None else None
-        keep_from_xfail(item, report, error)
-        keep_from_expected_failure(report, error, requested)
+        item_report.keep_from_xfail(item, report, error)
+        item_report.keep_from_expected_failure(report, error, requested)
         self._has_failed = report.failed or (self._has_failed and call.when != "setup")
         cause = (self._attempts.repeated_error if call.when == "call" else None) or error
         if report.failed and cause is not None:
-            classify(report, cause, self._redactor)
+            item_report.classify(report, cause, self._redactor)
         self._attempts.add_to(report)
         add_facts(report, runs=references(used))
         if call.when == "call" and report.passed and not used and has_unused_mark(item):
             add_facts(report, unused_mark=True)
-        add_notes(item, report, requested)
+        item_report.add_notes(item, report, requested)
         self._add_section_of_runs(item, report)
-        hide_entries_note(report, error)
+        item_report.hide_entries_note(report, error)
         clean_report(report, self._redactor)
         if xdist.is_worker(self._config) and (written := self._state.written.unsent()):
             add_facts(report, written=written)  # with each report: a worker may be killed before its end

@@ -12,19 +12,8 @@ import pytest
 
 from ..errors import ConfigurationError
 from ..runs import json_inputs
-from .markers import (
-    Declared,
-    declared,
-    declares_its_own_run,
-    fixture_names,
-    inputs_name,
-    is_plain,
-    mark_of,
-    names_workflow,
-    parameter_names,
-    parameters,
-    will_be_skipped,
-)
+from . import markers
+from .markers import Declared
 
 NOT_INPUTS = frozenset({"wisebot_api", "anyio_backend"})
 """Parameters that determine how a test runs, and not what it is about."""
@@ -56,15 +45,15 @@ def check_marks(items: list[pytest.Item]) -> None:
 
 
 def _problem(item: pytest.Item) -> str | None:
-    if mark_of(item) is None:
+    if markers.mark_of(item) is None:
         return None
     try:
-        declaration = declared(item)
-        uses_run = "workflow_run" in fixture_names(item)
+        declaration = markers.declared(item)
+        uses_run = "workflow_run" in markers.fixture_names(item)
         problem = _wrong_inputs(declaration) or (inputs_left_out(item) if uses_run else _never_used(item))
     except ConfigurationError:  # a wrong marker: the test itself has the message
         return None
-    return problem if problem is not None and not will_be_skipped(item) else None
+    return problem if problem is not None and not markers.will_be_skipped(item) else None
 
 
 def _wrong_inputs(declaration: Declared) -> str | None:
@@ -81,10 +70,10 @@ def inputs_left_out(item: pytest.Item) -> str | None:
     Raises:
         ConfigurationError: the marker is wrong.
     """
-    declaration = declared(item)
-    if declaration.workflow is None or declaration.inputs is not None or inputs_name(item) is not None:
+    declaration = markers.declared(item)
+    if declaration.workflow is None or declaration.inputs is not None or markers.inputs_name(item) is not None:
         return None
-    by = [name for name in parameter_names(item) if name not in NOT_INPUTS and not name.startswith("_")]
+    by = [name for name in markers.parameter_names(item) if name not in NOT_INPUTS and not name.startswith("_")]
     manager: Any = item.config.pluginmanager.get_plugin("funcmanage")
     if not by and not manager.getfixturedefs("inputs", item):
         return None
@@ -96,29 +85,31 @@ def inputs_left_out(item: pytest.Item) -> str | None:
 
 def unused_declaration(item: pytest.Item) -> str | None:
     """What is wrong with a test that passed without the run that its own mark declares: it has proved nothing."""
-    return _unused(item) if declares_its_own_run(item) and "workflow_run" not in fixture_names(item) else None
+    never_used = "workflow_run" not in markers.fixture_names(item)
+    return _unused(item) if never_used and markers.declares_its_own_run(item) else None
 
 
 def has_unused_mark(item: pytest.Item) -> bool:
     """Whether a test is under a mark, its own or an inherited one, and does not use ``workflow_run``."""
-    mark = mark_of(item)
-    return mark is not None and names_workflow(mark) and "workflow_run" not in fixture_names(item)
+    mark = markers.mark_of(item)
+    return mark is not None and markers.names_workflow(mark) and "workflow_run" not in markers.fixture_names(item)
 
 
 def _never_used(item: pytest.Item) -> str | None:
     """What is wrong with a test that has no way to use the run that its own mark declares."""
-    if not declares_its_own_run(item):
+    if not markers.declares_its_own_run(item):
         return None
-    known = isinstance(item, pytest.Function) and all(map(is_plain, parameters(item).values()))
+    known = isinstance(item, pytest.Function) and all(map(markers.is_plain, markers.parameters(item).values()))
     return _unused(item) if known and not _may_use_by_name(item) else None
 
 
 def _unused(item: pytest.Item) -> str:
-    declares = f"declares a run of {declared(item).workflow} and never used it"
+    declares = f"declares a run of {markers.declared(item).workflow} and never used it"
     if _is_unittest(item):
         return f"{declares}: add an autouse fixture that takes workflow_run"
     calls = ", or leave the workflow out of the marker: the rest then holds for the calls of trigger_workflow"
-    return f"{declares}: add the argument workflow_run" + (calls if "trigger_workflow" in fixture_names(item) else "")
+    triggers = "trigger_workflow" in markers.fixture_names(item)
+    return f"{declares}: add the argument workflow_run{calls if triggers else ''}"
 
 
 def _may_use_by_name(item: pytest.Item) -> bool:

@@ -12,17 +12,8 @@ from ..errors import ConfigurationError, WisebotError
 from ..runs import Api, Occurrence, RunRequest, json_inputs, shared_occurrence
 from ..settings import Settings
 from ..text import brief
-from .markers import (
-    UNKNOWN,
-    Declared,
-    declared,
-    first_trial,
-    inputs_of,
-    is_parameter,
-    parameters,
-    uses_ours,
-    will_be_skipped,
-)
+from . import markers
+from .markers import Declared
 from .run_tracker import declared_occurrence, declared_run_key, for_trial, test_tag
 from .trial_policy import policy_of
 
@@ -54,8 +45,8 @@ def runs_ahead(
             continue
         if request is not None:
             _, seconds = durations.get(request.test, ("", None))
-            trials = range(1, policy.may_be_open(0, settings.concurrency) + 1) if policy else (first_trial(item),)
-            for trial in trials:
+            first = markers.first_trial(item)
+            for trial in range(1, policy.may_be_open(0, settings.concurrency) + 1) if policy else (first,):
                 yield Ahead(declared_run_key(request.test, trial), for_trial(request, trial), seconds)
 
 
@@ -66,7 +57,7 @@ def request_ahead(item: pytest.Item, settings: Settings, worker_prefix: str = ""
         ConfigurationError: the marker is wrong, or what it declares cannot be run.
     """
     is_forked = item.get_closest_marker("forked") is not None  # its process cannot use what this one has started
-    waits = needs_emulator(item) or is_forked or will_be_skipped(item)
+    waits = needs_emulator(item) or is_forked or markers.will_be_skipped(item)
     return None if waits else known_request(item, settings, worker_prefix)
 
 
@@ -76,12 +67,12 @@ def known_request(item: pytest.Item, settings: Settings, worker_prefix: str = ""
     Raises:
         ConfigurationError: the marker is wrong, or what it declares cannot be run.
     """
-    if not uses_ours(item, "workflow_run"):
+    if not markers.uses_ours(item, "workflow_run"):
         return None
-    declaration = declared(item)
+    declaration = markers.declared(item)
     api = _api(item, declaration.api, settings)
-    bag = declaration.inputs if declaration.inputs is not None else inputs_of(item)
-    if api is None or bag is UNKNOWN:
+    bag = declaration.inputs if declaration.inputs is not None else markers.inputs_of(item)
+    if api is None or bag is markers.UNKNOWN:
         return None
     if declaration.workflow is None:
         raise no_workflow(item)
@@ -136,9 +127,9 @@ def as_api(api: object) -> Api | None:
 
 
 def _api(item: pytest.Item, named: str | None, settings: Settings) -> Api | None:
-    if not uses_ours(item, "wisebot_api") and not is_parameter(item, "wisebot_api"):
+    if not markers.uses_ours(item, "wisebot_api") and not markers.is_parameter(item, "wisebot_api"):
         return None
-    chosen = parameters(item).get("wisebot_api") or named or settings.api
+    chosen = markers.parameters(item).get("wisebot_api") or named or settings.api
     return Api(chosen) if chosen in (Api.WEBHOOK, Api.DASHBOARD) else None
 
 

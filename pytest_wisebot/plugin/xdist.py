@@ -1,4 +1,4 @@
-"""Which role this process has under xdist, and what the controller leaves for its workers."""
+"""The role of this process under xdist, and what the controller leaves for its workers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from .session_state import state_of
 
 KEY = "wisebot_door"
-"""Where in ``workerinput`` the controller says how to reach its engine: on no command line, and in no variable."""
+"""Where in ``workerinput`` the controller leaves the address of its engine: on no command line, and in no variable."""
 
 
 def is_controller(config: pytest.Config) -> bool:
@@ -35,12 +35,12 @@ def worker_count(config: Any) -> int:
 
 
 def leave_door(workerinput: dict[str, Any], door: dict[str, Any]) -> None:
-    """In the controller: says to a worker that is about to start how to reach the engine."""
+    """In the controller: leaves the address of the engine for a worker that is about to start."""
     workerinput[KEY] = json.dumps(door)
 
 
 def door(config: Any) -> dict[str, Any]:
-    """In a worker: what the controller said."""
+    """In a worker: the address that the controller left."""
     found: dict[str, Any] = json.loads(config.workerinput[KEY])
     return found
 
