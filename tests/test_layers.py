@@ -52,28 +52,10 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
 }
 
 # What pytest loads at its every start: the standard library and pytest only.
-ENTRY_CHAIN = [
-    "__init__",
-    "outcomes",
-    "settings/__init__",
-    "settings/fields",
-    "plugin/__init__",
-    "plugin/options",
-    "plugin/hookspecs",
-    "plugin/hooks",
-    "plugin/fixtures",
-]
-ENTRY_CHAIN += [
-    "plugin/markers",
-    "plugin/report_facts",
-    "plugin/xdist",
-    "plugin/collection_redaction",
-    "plugin/snapshot_retention",
-    "plugin/gate_selection",
-    "plugin/session_end",
-    "plugin/collected",
-]
-ENTRY_CHAIN += ["plugin/failure_sections"]
+ENTRY_CHAIN = ["__init__", "outcomes", "settings/__init__", "settings/fields", "plugin/__init__"]
+ENTRY_CHAIN += [f"plugin/{name}" for name in ("options", "hooks", "fixtures", "markers", "report_facts", "xdist")]
+ENTRY_CHAIN += [f"plugin/{name}" for name in ("collection", "redact_pytest", "session_state", "exit_status")]
+ENTRY_CHAIN += [f"plugin/{name}" for name in ("session_end", "snapshot_retention", "gate_selection")]
 
 
 def rooms() -> list[str]:

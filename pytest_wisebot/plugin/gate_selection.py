@@ -1,4 +1,4 @@
-"""The tests that the gate is about: ``[gate] select`` in ``wisebot.toml``, in pytest's own language of selection."""
+"""The tests that the gate judges: ``[gate] select`` in ``wisebot.toml``, in pytest's own selection expressions."""
 
 from __future__ import annotations
 
@@ -10,40 +10,36 @@ from typing import TYPE_CHECKING
 import pytest
 
 from .options import asks_for_report
+from .session_state import state_of
 
 if TYPE_CHECKING:
     from ..gate_config import Gate
 
-_KEY = pytest.StashKey[Callable[[pytest.Item], bool]]()
-
 
 def in_gate(config: pytest.Config) -> Callable[[pytest.Item], bool]:
-    """A function that decides whether the gate is about a test: without ``select`` and ``paths`` it is about all.
+    """A function that decides whether the gate judges a test: without ``select`` and ``paths`` it judges all.
 
     Raises:
-        pytest.UsageError: the selection is none.
+        pytest.UsageError: the selection is not valid.
     """
-    selected, paths = _selects(config), stated_paths(config)
-    return lambda item: _is_inside(item, paths) and selected(item)
+    selects, paths = _selector(config), stated_paths(config)
+
+    def is_inside(item: pytest.Item) -> bool:
+        return not paths or any(path == item.path or path in item.path.parents for path in paths)
+
+    return lambda item: is_inside(item) and selects(item)
 
 
-def _selects(config: pytest.Config) -> Callable[[pytest.Item], bool]:
-    known = config.stash.get(_KEY, None)
-    if known is None:
-        known = config.stash[_KEY] = _matcher(_expressions(config))
-    return known
-
-
-def keep_to_gate(config: pytest.Config, items: list[pytest.Item]) -> None:
+def deselect_others(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselects the tests that ``[gate] select`` leaves out, as an option would. Tests outside ``paths`` stay.
 
     Raises:
-        pytest.UsageError: the selection is none.
+        pytest.UsageError: the selection is not valid.
     """
-    belongs = _selects(config)
-    rest = [item for item in items if not belongs(item)]
+    selects = _selector(config)
+    rest = [item for item in items if not selects(item)]
     if rest:
-        items[:] = [item for item in items if belongs(item)]
+        items[:] = [item for item in items if selects(item)]
         config.hook.pytest_deselected(items=rest)
 
 
@@ -55,53 +51,43 @@ def stated_paths(config: pytest.Config) -> list[Path]:
 
 
 def _gate(config: pytest.Config) -> tuple[Gate | None, Path]:
-    """From the file: a worker of xdist collects before its controller has told it the settings."""
+    """From the file: a worker of xdist collects before it has the controller's settings."""
     if not asks_for_report(config):
         return None, config.rootpath
     from ..errors import ConfigurationError
-    from .runtime import resolved
+    from .settings_source import resolved
 
     try:
-        settings = resolved(config, os.environ)
+        settings = resolved(config)
     except ConfigurationError:  # every session that runs tests reports it, at the header
         return None, config.rootpath
     return settings.gate, settings.file.parent if settings.file is not None else config.rootpath
 
 
-def _expressions(config: pytest.Config) -> dict[str, str]:
-    gate, _ = _gate(config)
-    if gate is None or gate.select is None:
-        return {}
-    from ..gate_config import selected
-
-    return selected(gate.select)
-
-
-def _is_inside(item: pytest.Item, paths: list[Path]) -> bool:
-    return not paths or any(path == item.path or path in item.path.parents for path in paths)
+def _selector(config: pytest.Config) -> Callable[[pytest.Item], bool]:
+    """Decides by ``[gate] select`` alone; compiled once in a session."""
+    state = state_of(config)
+    if state.in_selection is None:
+        gate, _ = _gate(config)
+        state.in_selection = _compiled(gate.select) if gate is not None and gate.select is not None else lambda _: True
+    return state.in_selection
 
 
-def _matcher(expressions: dict[str, str]) -> Callable[[pytest.Item], bool]:
-    if not expressions:
-        return lambda _: True
+def _compiled(select: str) -> Callable[[pytest.Item], bool]:
     from _pytest.mark import KeywordMatcher, MarkMatcher
-
-    by_mark = _compiled("-m", expressions.get("m"))
-    by_keyword = _compiled("-k", expressions.get("k"))
-
-    def belongs(item: pytest.Item) -> bool:
-        marked = by_mark is None or by_mark(MarkMatcher.from_markers(item.iter_markers()))
-        return marked and (by_keyword is None or by_keyword(KeywordMatcher.from_item(item)))
-
-    return belongs
-
-
-def _compiled(option: str, expression: str | None) -> Callable[..., bool] | None:
-    if expression is None:
-        return None
     from _pytest.mark.expression import Expression
 
-    try:
-        return Expression.compile(expression).evaluate
-    except Exception as error:  # noqa: BLE001 - its class is pytest's own, and another one in each version
-        raise pytest.UsageError(f"[gate] select: {option} {expression}: {error}") from None
+    from ..gate_config import selected
+
+    compiled: dict[str, Callable[..., bool]] = {}
+    for option, expression in selected(select).items():
+        try:
+            compiled[option] = Expression.compile(expression).evaluate
+        except Exception as error:  # noqa: BLE001 - its class is pytest's own, and another one in each version
+            raise pytest.UsageError(f"[gate] select: -{option} {expression}: {error}") from None
+
+    def selects(item: pytest.Item) -> bool:
+        marked = "m" not in compiled or compiled["m"](MarkMatcher.from_markers(item.iter_markers()))
+        return marked and ("k" not in compiled or compiled["k"](KeywordMatcher.from_item(item)))
+
+    return selects

@@ -1,4 +1,4 @@
-"""The lines after collection: where the runs will go, and what said so. Of credentials only that they are set."""
+"""The lines after collection: where the runs will go, and which setting determines it. Credentials are not shown."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..settings import Credential, Settings
 from ..text import count
 from .options import is_offline
 from .redact_pytest import refuse_ids
-from .runtime import owner_of
+from .runtime import local_runtime
 
 
 def header(config: pytest.Config, ids: Sequence[str]) -> list[str]:
@@ -25,13 +25,13 @@ def header(config: pytest.Config, ids: Sequence[str]) -> list[str]:
         pytest.UsageError: the settings are wrong, or an id holds a credential; pytest ends with the message, before
             any test.
     """
-    owner = owner_of(config)
+    runtime = local_runtime(config)
     try:
-        settings = owner.unguarded if config.option.wisebot_plan else owner.settings  # a plan runs nothing
-        kept = [] if config.option.wisebot_plan else list(owner.history.header())
+        settings = runtime.unguarded if config.option.wisebot_plan else runtime.settings  # a plan runs nothing
+        kept = [] if config.option.wisebot_plan else list(runtime.storage.header())
     except ConfigurationError as error:
         raise pytest.UsageError(str(error)) from None
-    refuse_ids(config, ids, owner.redactor)
+    refuse_ids(config, ids)
     if config.get_verbosity() < 0:
         return []
     both, offline = config.option.wisebot_api == "both", is_offline(config)
@@ -54,7 +54,7 @@ def _lines(settings: Settings, *, both: bool, offline: bool) -> Iterator[str]:
         yield f"environment {settings.environment}{protected} ({settings.source('environment')})"
     api = "both APIs" if both else f"the {settings.api} API"
     for_others = f"{api} for tests that name none ({'--wisebot-api' if both else settings.source('api')})"
-    if offline:  # nobody is asked: hosts, credentials and limits are nobody's concern
+    if offline:  # nothing is sent: hosts, credentials and limits do not matter
         yield for_others
         return
     if settings.emulated_by is not None:

@@ -4,54 +4,69 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from . import failure_sections, gate_selection, hookspecs, markers, report_facts, session_end, xdist
-from .collected import follow_collection
-from .collection_redaction import CollectionRedaction
+from . import gate_selection, markers, session_end, xdist
+from .collection import Collection
 from .options import asks_for_report, hide_credentials, only_lists
-from .snapshot_retention import keep_snapshots
+from .report_facts import status_of
+from .session_state import state_of
+from .snapshot_retention import keep_snapshots, keeping_of
+
+if TYPE_CHECKING:
+    from ..settings import Settings
 
 OURS = frozenset({"trigger_workflow", "wisebot_emulator", "wisebot_settings", "workflow_run"})
 """The fixtures by which a test uses this plugin."""
 
 
+class HookSpecs:
+    """The hook that a project may implement in its ``conftest.py``."""
+
+    @pytest.hookspec(firstresult=True)
+    def pytest_wisebot_settings(self, config: pytest.Config, settings: Settings) -> Settings | None:
+        """Changes the settings before anything runs: a preview deployment's address, a credential from a vault.
+
+        Runs once in a session, and only when a selected test uses this plugin. Under xdist it runs on the controller,
+        which loads the ``conftest.py`` files of the folders that pytest was given, and not those further down. Returns
+        ``settings.replace(…)``, or None to leave them as they are.
+        """
+
+
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
-    """Declares `hookspecs.pytest_wisebot_settings`, and the one hook that goes around all of a session."""
-    pluginmanager.add_hookspecs(hookspecs)
-    pluginmanager.register(session_end.VerdictLast(), "wisebot-verdict-last")
+    """Declares the hook of `HookSpecs`, and registers the object around all of a session."""
+    pluginmanager.add_hookspecs(HookSpecs)
+    config: Any = pluginmanager.get_plugin("pytestconfig")
+    pluginmanager.register(session_end.session_end_of(config), session_end.NAME)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Declares the marker, hides credentials that were given as values, and watches over snapshots."""
+    """Declares the marker, hides credentials that were given as values, and follows collection and snapshots."""
     config.addinivalue_line("markers", markers.LINE)
     hide_credentials(config)
-    config.pluginmanager.register(CollectionRedaction(config), "wisebot-early")
-    config.pluginmanager.register(failure_sections.FailureSections(), "wisebot-shown")
-    follow_collection(config)
+    config.pluginmanager.register(state_of(config).one(Collection), "wisebot-collection")
     keep_snapshots(config)
     if config.option.wisebot_plan:
         xdist.keep_to_one_process(config)
-    if xdist.is_controller(config):
+    is_controller, reports = xdist.is_controller(config), asks_for_report(config) and not xdist.is_worker(config)
+    if is_controller:
         from .xdist_server import Controller
 
         config.pluginmanager.register(Controller(config), "wisebot-controller")
-    if asks_for_report(config) and not xdist.is_worker(config):
-        from .reporting import report_session
+    if reports:
+        session_end.session_end_of(config).report()
+    if reports or (is_controller and keeping_of(config) is not None):
+        from .item_lifecycle import follow_items
 
-        report_session(config)
-    elif config.option.wisebot_gate and not xdist.is_worker(config):
-        from .unjudged import Unjudged
-
-        config.pluginmanager.register(Unjudged(), "wisebot-unjudged")
+        follow_items(config)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> pytest.ExitCode | None:
-    """With ``--wisebot-scan`` a session is a look at files."""
+    """With ``--wisebot-scan`` a session looks for credentials in files, and runs no test."""
     if not config.option.wisebot_scan:
         return None
     hide_credentials(config)
@@ -61,46 +76,57 @@ def pytest_cmdline_main(config: pytest.Config) -> pytest.ExitCode | None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Runs a test once over each API where both are asked for."""
+    """Runs a test once over each API where both are named."""
     markers.parametrize_api(metafunc)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Nothing in the folder of kept sessions is a test, whatever ``norecursedirs`` says."""
+    """Nothing in the folder of kept sessions is a test, whatever ``norecursedirs`` is."""
     return True if collection_path.name == ".wisebot" and collection_path.parent == config.rootpath else None
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, object, object]:
-    """After every other plugin: the gate leaves out what is not its own, and the marks of the rest are checked."""
+    """After every other plugin: removes the tests that the gate does not judge, and checks the marks of the rest."""
     result = yield
     if config.option.wisebot_gate:
-        gate_selection.keep_to_gate(config, items)
+        gate_selection.deselect_others(config, items)
     if any(map(markers.mark_of, items)):
+        from .item_lifecycle import follow_items
         from .mark_use import check_marks
 
-        check_marks(config, items)
+        follow_items(config)
+        check_marks(items)
     return result
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Wakes the plugin up when a selected test uses it, or has trials, and tests are to run at all."""
-    if _concerns_us(session.config, session.items) and not only_lists(session.config):
-        from .item_session import session_of
+    config, keeping = session.config, keeping_of(session.config)
+    if keeping is not None:
+        keeping.collect(session.items)
+    if only_lists(config):
+        return
+    if _concerns_us(config, session.items):
+        from .item_lifecycle import wake
 
-        session_of(session.config, collected=True)
+        wake(config, collected=True)
+    elif keeping is not None and keeping.using:
+        from .item_lifecycle import follow_items
+
+        follow_items(config)
 
 
 def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
-    """Says where the runs will go, before the first one. Under xdist the controller does."""
+    """Shows where the runs will go, before the first one. Under xdist the controller does."""
     if xdist.is_worker(config) or not _concerns_us(config, items):
         return []
     ids = [item.nodeid for item in items]
     if only_lists(config):
-        from .node_ids import check_ids
+        from .redact_pytest import check_listed_ids
 
-        check_ids(config, ids)
+        check_listed_ids(config, ids)
         return []
     from .header import header
 
@@ -108,7 +134,7 @@ def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Ite
 
 
 def _concerns_us(config: pytest.Config, items: list[pytest.Item]) -> bool:
-    """Whether a test uses the plugin, or a verdict or a report is asked for, of whatever there is."""
+    """Whether a test uses the plugin, or a verdict or a report is wanted, of whatever there is."""
     return asks_for_report(config) or any(map(_uses_ours, items))
 
 
@@ -119,9 +145,9 @@ def _uses_ours(item: pytest.Item) -> bool:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> bool | None:
-    """With ``--wisebot-plan`` the loop over the tests is a look at them."""
+    """With ``--wisebot-plan`` the loop over the tests shows what they would run."""
     broken = session.testsfailed and not session.config.option.continue_on_collection_errors
-    if not session.config.option.wisebot_plan or broken:  # half a collection makes no plan: pytest says so
+    if not session.config.option.wisebot_plan or broken:  # half a collection makes no plan, and pytest fails it
         return None
     from .plan import show_plan
 
@@ -131,14 +157,17 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(terminalreporter: Any) -> Generator[None, object, object]:
-    """Lists what ended in an outcome of this plugin's own below pytest's own short summary."""
+    """Below pytest's own short summary: the outcomes of this plugin's own, and the block of a session without runs."""
     result = yield
-    failure_sections.unused_marks_alone(terminalreporter)
-    failure_sections.short_summary(terminalreporter)
+    from .terminal import show_block, show_short_summary, unused_marks
+
+    if not session_end.session_end_of(terminalreporter.config).has_runs:
+        show_block(terminalreporter, unused_marks(terminalreporter))
+    show_short_summary(terminalreporter)
     return result
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
     """Letters and words of the outcomes that only tests with runs have."""
-    return report_facts.shown(report)
+    return status_of(report)

@@ -1,314 +1,336 @@
-"""From the reports of a test to its outcome, its line in the event log, and its properties in JUnit XML.
+"""The hooks around one test: setup, call, teardown, the making of its reports, and the taking of them.
 
-`ItemAttempts` counts, in the process that runs a test, how often the test is called: a plugin may repeat a call and
-report the last attempt alone. `ItemLedger` takes each report in the process that owns the engine (on the controller
-under xdist), after all other plugins have worked on it, and hands the phases to `item_outcome`.
+Each hook does its steps in the order in which they are written here. Most are the outermost wrappers: they begin before
+every other plugin, and see what every other plugin has done.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+import warnings
+from collections.abc import Generator
+from typing import Any
 
 import pytest
 
-from ..event_log import moment
-from ..outcomes import ERROR, FAILED, FLAKY, GOOD, PASSED, XPASSED
-from . import report_facts
-from .item_outcome import ItemOutcome, Phase, Result, Step, item_outcome
+from ..errors import ConfigurationError
+from . import item_report, xdist
+from .item_events import ItemAttempts, ItemLedger
+from .item_session import WisebotSession
+from .mark_use import has_unused_mark, unused_declaration
+from .markers import says_trials
+from .redact_pytest import clean_report, clean_text, clean_value
+from .report_facts import add_facts, facts_of
+from .run_tracker import RunTracker, references
+from .runs_section import SECTION, render
+from .runtime import LocalRuntime, Runtime, clean_output, local_runtime
+from .session_end import session_end_of
+from .session_state import register_last, state_of
+from .snapshot_retention import keeping_of
+from .trial_policy import NO_SUBTESTS, TrialPolicy, policy_of
+from .trials import ENDS_PYTEST, TrialLoop, run_protocol
 
-if TYPE_CHECKING:
-    from .runtime import LocalRuntime
-
-LONGEST = 100_000
-"""Characters of a failure's text that the log keeps."""
-
-Properties = list[tuple[str, object]]
-"""As pytest keeps them on a report."""
-
-PROPERTIES = {
-    "wisebot_workflow": "workflow",
-    "wisebot_api": "api",
-    "wisebot_runId": "runId",
-    "wisebot_attempts": "attempts",
-    "wisebot_seconds": "seconds",
-    "wisebot_source": "source",
-}
-"""What JUnit XML has of each run, and what the event log calls it."""
-
-MOST_OPEN = 256
-"""Tests whose reports are held for more to come: of each worker the one that runs, and some that it has run."""
-
-_LEDGER = "wisebot-ledger"
-_NUMBER = "wisebot_item"
-_UNREPORTED = "wisebot_unreported"
+NAME = "wisebot-item-lifecycle"
 
 
-class ItemAttempts:
-    """Counts the calls of the test that runs.
+class ItemLifecycle:
+    """Follows the tests. Registered where a test uses the plugin, has a mark or a snapshot, or a report is written.
 
-    Args:
-        category_of: the category of a failure that is not a verdict on a workflow; None for one that is.
+    Attributes:
+        session: the runs that tests request; None before a test does.
     """
-
-    def __init__(self, category_of: Callable[[BaseException], str | None]) -> None:
-        self._category_of = category_of
-        self._number = 0
-        self._last = ""
-        self._failed: list[str] = []
-        """How the attempts before the last one failed."""
-        self._around: list[str] = []
-        """How setup and teardown of the last attempt failed."""
-        self.calls = 0
-        """How often the test, or the trial of it that runs, was called."""
-        self.error: BaseException | None = None
-        """What the last call raised."""
-
-    def begin(self) -> None:
-        """A test begins. Its number tells it from a test of the same id, which a session may have twice."""
-        self._number += 1
-        self.begin_trial()
-
-    def begin_trial(self) -> None:
-        """A trial begins: its calls are counted from zero."""
-        self.calls = 0
-        self.error = None
-        self._last = ""
-        self._failed = []
-        self._around = []
-
-    @contextmanager
-    def call(self) -> Generator[None]:
-        """Stands around one call of the test."""
-        self.calls += 1
-        if self._last:
-            self._failed.append(self._last)
-        self.error, self._last = None, ""
-        try:
-            yield
-        except BaseException as error:
-            self.error = error
-            if not isinstance(error, pytest.skip.Exception | pytest.xfail.Exception):
-                self._last = self._category_of(error) or FAILED
-            raise
-
-    def report(self, report: pytest.TestReport) -> None:
-        """Says on a report which test it belongs to, and of a call how earlier calls failed."""
-        setattr(report, _NUMBER, self._number)
-        if report.when == "setup":  # of a further attempt: what failed before may have been told to no plugin
-            self._failed += self._around
-            self._around = []
-        if report.when != "call" and report.failed:
-            self._around.append(report_facts.category_of(report) or FAILED)
-        if report.when == "call" and self._failed:
-            setattr(report, _UNREPORTED, list(self._failed))
-
-    def repeated(self) -> BaseException | None:
-        """What the last call raised, where the test was called more than once before its report was made."""
-        return self.error if self.calls > 1 else None
-
-
-def phases_of(report: pytest.TestReport) -> list[Phase]:
-    """The phase that a report is about, after those of earlier calls that were not reported."""
-    unreported = [Phase(Step.CALL, Result.RERUN, word if word != FAILED else "") for word in _unreported(report)]
-    phase = Phase(_step(report), _result(report), report_facts.category_of(report), report_facts.error_of(report) or "")
-    return [*unreported, phase]
-
-
-def _unreported(report: pytest.TestReport) -> list[str]:
-    found: list[str] = getattr(report, _UNREPORTED, [])
-    return found
-
-
-def _step(report: pytest.TestReport) -> Step:
-    if hasattr(report, "context"):
-        return Step.SUBTEST
-    return Step(report.when) if report.when in ("setup", "call", "teardown") else Step.PROCESS
-
-
-def _result(report: pytest.TestReport) -> Result:
-    if _step(report) is Step.PROCESS:
-        return Result.CRASHED
-    expected = hasattr(report, "wasxfail")
-    match str(report.outcome):
-        case "passed":
-            return Result.XPASSED if expected else Result.PASSED
-        case "skipped":
-            return Result.XFAILED if expected else Result.SKIPPED
-        case "failed":
-            return Result.STRICT if str(report.longrepr).startswith("[XPASS(strict)]") else Result.FAILED
-    return Result.RERUN  # the word of whichever plugin repeats the test
-
-
-@dataclass
-class _Item:
-    """What the reports of one test have said so far."""
-
-    number: int
-    phases: list[Phase] = field(default_factory=list)
-    failures: int = 0
-    """Reports that pytest counts as failures of the session."""
-    setups: int = 0
-    duration: float = 0.0
-    runs: list[str] = field(default_factory=list)
-    texts: list[str] = field(default_factory=list)
-    trials: report_facts.Count | None = None
-    unused_mark: bool = False
-    started: float = field(default_factory=time.time)
-
-    def add(self, report: pytest.TestReport) -> None:
-        """Takes one report, as other plugins have left it."""
-        # pytest fails the call of a test for its failed subtests, whose own phases say why.
-        self.phases += [
-            replace(one, result=Result.PASSED) if self._fails_for_subtests(report) else one for one in phases_of(report)
-        ]
-        self.runs = list(dict.fromkeys([*self.runs, *report_facts.runs_of(report)]))
-        if not hasattr(report, "context"):  # the call's report has the time of its subtests
-            self.duration += getattr(report, "duration", 0.0)
-        self.setups += report.when == "setup"
-        self.trials = report_facts.count_on(report) or self.trials
-        self.unused_mark = self.unused_mark or report_facts.has_unused_mark(report)
-        if report.outcome != "passed" and report.longrepr is not None:
-            self.texts.append(str(report.longreprtext))
-
-    def _fails_for_subtests(self, report: pytest.TestReport) -> bool:
-        failed = any(one.step is Step.SUBTEST and one.result is Result.FAILED for one in self.phases)
-        return failed and report.when == "call" and str(report.longrepr).startswith("contains ")
-
-    def outcome(self, *more: Phase) -> ItemOutcome:
-        """How the test has ended, as far as it is known."""
-        flaky_trials = self.trials is not None and self.trials.word == FLAKY
-        return item_outcome([*self.phases, *more], flaky_trials=flaky_trials, failures=self.failures)
-
-
-def ledger_of(config: pytest.Config) -> ItemLedger:
-    """The session's ledger, registered on first use."""
-    known: ItemLedger | None = config.pluginmanager.get_plugin(_LEDGER)
-    if known is None:
-        known = ItemLedger(config)
-        config.pluginmanager.register(known, _LEDGER)
-    return known
-
-
-class ItemLedger:
-    """Follows the reports of all tests. Registered in the process that owns the engine."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._owner: LocalRuntime | None = None
-        self._items: dict[tuple[str, str], _Item] = {}
-        """By worker and id, what the reports of the last tests have said."""
-        self._seen = 0
-        self._elsewhere = 0
-        self._runs: dict[str, Properties] = {}
-        self._known: int | None = None
-        """Credentials that were known with the first run: where there are more, some may stand in what was told."""
+        self._state = state_of(config)
+        self._redactor = self._state.redactor
+        self._ledger = self._state.one(ItemLedger)
+        self._attempts = ItemAttempts()
+        self._trials: TrialLoop | None = None
+        self._refused: ConfigurationError | None = None
+        self._in_call_of_trial = False
+        self._has_failed = False
+        """Whether a phase of the test has failed: drift is then no news."""
+        self.tracker = RunTracker()
+        self.session: WisebotSession | None = None
 
-    def follow(self, owner: LocalRuntime) -> None:
-        """From now on the tests' lines go where the owner's runs go."""
-        self._owner = owner
-        owner.events.on_run = self._notice
+    # --- around the tests
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, object, object]:
-        """Pytest's own plugins may still change a report while they take it: it is judged when they are done."""
-        item = self._item_of(report)
-        ends = _step(report) in (Step.TEARDOWN, Step.PROCESS)
-        if ends:  # before the plugin is asked that writes JUnit XML, which looks at properties now
-            report.user_properties += self._properties(item, report)
-        self._elsewhere += self._new_failures()
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        """By now the selected tests and their order are final."""
+        if self.session is not None and not session.config.option.wisebot_plan:
+            self.session.start_ahead(session)
         try:
             return (yield)
         finally:
-            new = self._new_failures()
-            item.failures += min(1, new)
-            self._elsewhere += max(0, new - 1)
-            item.add(report)
-            if ends:
-                self._write(report.nodeid, _worker(report), item)
+            self.tracker.end()
 
-    @property
-    def failures_elsewhere(self) -> int:
-        """Failures that pytest has counted, and that are of no test's report: of collection, or added by a plugin."""
-        self._elsewhere += self._new_failures()
-        return self._elsewhere
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+        """A test begins; one with trials has a protocol of its own."""
+        self._end_item()  # of the test before, where its protocol has not called pytest_runtest_logfinish
+        self.tracker.begin(item)
+        self._attempts.begin()
+        if not says_trials(item) or item.config.getoption("setuponly", False):
+            return None
+        policy: TrialPolicy | None = None
+        try:
+            policy = policy_of(item)
+        except ConfigurationError as error:
+            self._refused = error
+        if policy is None and self._refused is None:
+            return None
+        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        try:
+            for report in self._reports_of_trials(item, nextitem, policy):
+                item.ihook.pytest_runtest_logreport(report=report)
+        finally:
+            self._trials = self._refused = None
+            if self.session is not None:
+                self.session.end_trials()
+        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        return True
 
-    def _new_failures(self) -> int:
-        """How many failures pytest has counted since this was asked last; what a plugin takes back stays counted."""
-        now = int(getattr(self._config.pluginmanager.get_plugin("session"), "testsfailed", 0))
-        new, self._seen = max(0, now - self._seen), now
-        return new
+    def _reports_of_trials(
+        self, item: pytest.Item, nextitem: pytest.Item | None, policy: TrialPolicy | None
+    ) -> list[pytest.TestReport]:
+        if policy is None or self.session is None:  # refused: its setup fails with the reason
+            return run_protocol(item, nextitem)
+        self._trials = TrialLoop(item, nextitem, policy, self.session, self._attempts)
+        return self._trials.reports()
 
-    def _item_of(self, report: pytest.TestReport) -> _Item:
-        key = _worker(report), report.nodeid
-        item = self._items.get(key)
-        number = getattr(report, _NUMBER, None)  # none on a report that was made for a process that has died
-        if item is None or number not in (None, item.number):
-            item = self._items[key] = _Item(number or 0)
-            while len(self._items) > MOST_OPEN:
-                del self._items[next(iter(self._items))]
-        return item
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_logfinish(self) -> None:
+        """A test is over."""
+        self._end_item()
 
-    def _notice(self, event: Mapping[str, Any]) -> None:
-        """A run has ended: of its event the properties are kept, and not its result."""
-        assert self._owner is not None
-        if self._known is None:
-            self._known = self._owner.redactor.count
-        said = [(name, event.get(of)) for name, of in PROPERTIES.items()]
-        self._runs[event["run"]] = [(name, str(value)) for name, value in said if value is not None]
+    def _end_item(self) -> None:
+        """Forgets the test that ran: what was started ahead for it, and is still waiting, is not begun any more."""
+        item = self.tracker.end()
+        if item is not None and self.session is not None:
+            self.session.forget_test(item)
 
-    def _properties(self, item: _Item, last: pytest.TestReport) -> Properties:
-        """The properties in JUnit XML of a test that used runs, or meant to; of its runs one after the other."""
-        outcome = item.outcome(*phases_of(last))
-        runs = dict.fromkeys([*item.runs, *report_facts.runs_of(last)])
-        if self._owner is None or not (runs or outcome.error):
-            return []
-        told = [one for run in runs for one in self._runs.get(run, ())]
-        if self._owner.redactor.count != self._known:
-            cleaned = self._owner.redactor.clean_json([value for _, value in told])
-            told = list(zip((name for name, _ in told), cleaned, strict=True))
-        word = {ERROR: FAILED, XPASSED: PASSED}.get(outcome.word, outcome.word)
-        return [("wisebot_outcome", word), *told]
+    # --- the phases of a test
 
-    def _write(self, nodeid: str, worker: str, item: _Item) -> None:
-        if self._owner is None:
-            return
-        outcome = item.outcome()
-        if (history := self._owner.begun_history) is not None:
-            passed = history.collected.passed
-            (passed.add if outcome.word in GOOD else passed.discard)(nodeid)
-        self._owner.events.write(_event(nodeid, worker, item, outcome))
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self) -> None:
+        """A test that cannot have trials fails with the reason, and is not run once in silence."""
+        __tracebackhide__ = True
+        self.tracker.begin_execution()
+        if self._refused is not None:
+            raise self._refused.with_traceback(None) from None
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> Generator[None, object, object]:
+        """A fixture of a higher scope requests its runs itself."""
+        __tracebackhide__ = True
+        with self.tracker.fixture(fixturedef, request):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        """A test that passed fails by a mark that it did not use, by a missed limit, or by drift."""
+        __tracebackhide__ = True
+        self._in_call_of_trial = self._trials is not None
+        try:
+            with self._attempts.call():
+                result = yield
+                failed = getattr(item, "_excinfo", None)  # where unittest keeps the error of a test
+                if not failed and (problem := unused_declaration(item)) is not None:
+                    raise ConfigurationError(f"{item.nodeid}: {problem}")
+                item_report.check_limits(self.tracker.requested)
+                item_report.check_drift(self.tracker.requested)
+                return result
+        finally:
+            self._in_call_of_trial = False
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_teardown(self) -> Generator[None, object, object]:
+        """The innermost of all wrappers: what a trial's teardown prints and logs is kept as that of any test.
+
+        Drift fails here where no call could fail by it: a run of a teardown, or of a test that was skipped.
+        """
+        __tracebackhide__ = True
+        failed: BaseException | None = None
+        result: object = None
+        try:
+            result = yield
+        except ENDS_PYTEST:
+            raise
+        except BaseException as error:
+            if self._trials is None:
+                raise
+            failed = error
+        if self._trials is not None:
+            self._trials.torn_down(failed)
+        try:
+            if failed is not None:
+                raise failed
+        finally:
+            del failed
+        if not self._has_failed:
+            item_report.check_drift(self.tracker.requested)
+        return result
+
+    # --- the reports of a test
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """The outermost wrapper, so that it sees what every other plugin made of the report."""
+        __tracebackhide__ = True
+        if self._in_call_of_trial:  # a report that is made before the call has ended is that of a subtest
+            raise ConfigurationError(f"{item.nodeid}: a test with trials cannot have subtests: {NO_SUBTESTS}")
+        used, requested = self.tracker.used, self.tracker.requested
+        item_report.name_failed_run(item, call, used, self._redactor)
+        report = yield
+        self._add_sections_of_snapshots(report)
+        error = call.excinfo.value if call.excinfo is not None else None
+        item_report.keep_from_xfail(item, report, error)
+        item_report.keep_from_expected_failure(report, error, requested)
+        self._has_failed = report.failed or (self._has_failed and call.when != "setup")
+        cause = (self._attempts.repeated_error if call.when == "call" else None) or error
+        if report.failed and cause is not None:
+            item_report.classify(report, cause, self._redactor)
+        self._attempts.add_to(report)
+        add_facts(report, runs=references(used))
+        if call.when == "call" and report.passed and not used and has_unused_mark(item):
+            add_facts(report, unused_mark=True)
+        item_report.add_notes(item, report, requested)
+        self._add_section_of_runs(item, report)
+        item_report.hide_entries_note(report, error)
+        clean_report(report, self._redactor)
+        if xdist.is_worker(self._config) and (written := self._state.written.unsent()):
+            add_facts(report, written=written)  # with each report: a worker may be killed before its end
+        if self._trials is not None:
+            self._trials.reported(report, call)
+        return report
+
+    def _add_sections_of_snapshots(self, report: pytest.TestReport) -> None:
+        """A part of the failure itself, and not captured output: JUnit XML has it, too."""
+        sections, self._state.snapshot_sections[:] = self._state.snapshot_sections[:], []
+        longrepr: Any = report.longrepr
+        for title, lines in sections if report.failed and hasattr(longrepr, "addsection") else ():
+            longrepr.addsection(title, "\n".join(lines))
+
+    def _add_section_of_runs(self, item: pytest.Item, report: pytest.TestReport) -> None:
+        if report.failed and self.session is not None:
+            whole = item.config.get_verbosity() >= 2
+            if text := render(self.tracker.requested, self.session.traceback_of, whole=whole):
+                report.sections.append((SECTION, text))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, object, object]:
+        """Under xdist the controller takes the reports of all workers."""
+        with self._ledger.take(report):
+            self._clean(report)
+            self._receive_written(report)
+            with self._state.hide_status_line():
+                result = yield
+            if (keeping := keeping_of(self._config)) is not None:
+                keeping.follow(report)
+            return result
+
+    def _clean(self, report: pytest.TestReport) -> None:
+        """Before any other plugin: a worker may have made the report before a credential was named.
+
+        A subtest's report gets its description, and what was printed in it, only after it was made.
+        """
+        context: Any = getattr(report, "context", None)
+        for name in ("msg", "kwargs"):
+            if hasattr(context, name):
+                object.__setattr__(context, name, clean_value(getattr(context, name), self._redactor))
+        if context is not None or xdist.is_controller(self._config):
+            clean_report(report, self._redactor)
+
+    def _receive_written(self, report: pytest.TestReport) -> None:
+        """On the controller. Of a test that took its worker with it, only the module is known."""
+        if xdist.is_controller(self._config):
+            self._state.written.receive(facts_of(report).written)
+            keeping = keeping_of(self._config)
+            if keeping is not None and report.when not in ("setup", "call", "teardown"):
+                module = self._config.rootpath / report.nodeid.partition("::")[0]
+                self._state.written.add(keeping.folder_of(module))
+
+    # --- what else pytest shows of a test
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_assertrepr_compare(
+        self, config: pytest.Config, op: str, left: object, right: object
+    ) -> list[str] | None:
+        """Of two long strings pytest shows where they differ, and omits the rest, by which a credential is found."""
+        if not isinstance(left, str) or not isinstance(right, str):
+            return None
+        cleaned = [self._redactor.clean(left), self._redactor.clean(right)]
+        if cleaned == [left, right]:
+            return None
+        shown = config.hook.pytest_assertrepr_compare(config=config, op=op, left=cleaned[0], right=cleaned[1])
+        return next(filter(None, shown), None)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_warning_recorded(self, warning_message: warnings.WarningMessage) -> None:
+        """Warnings are listed in the summary, and travel from workers."""
+        text = str(warning_message.message)
+        if (cleaned := clean_text(text, self._redactor)) != text:
+            warning_message.message = cleaned
 
 
-def _event(nodeid: str, worker: str, item: _Item, outcome: ItemOutcome) -> dict[str, Any]:
-    """The line of a test. A test that a plugin repeats has several; the last has all that the earlier ones have."""
-    event: dict[str, Any] = {
-        "event": "test",
-        "test": nodeid,
-        "item": item.number,
-        "outcome": outcome.word,
-        "runs": item.runs,
-        "seconds": round(item.duration, 4),
-        "started": moment(item.started),
-        "ended": moment(time.time()),
-    }
-    odd = {
-        "worker": worker,
-        "class": outcome.error,
-        "also": list(outcome.also),
-        "failures": item.failures,
-        "executions": item.setups if item.setups > 1 else 0,
-        "trials": asdict(item.trials) if item.trials is not None else None,
-        "unused_mark": item.unused_mark,
-        "text": "\n".join(item.texts)[:LONGEST],
-    }
-    return event | {name: value for name, value in odd.items() if value}
+def follow_items(config: pytest.Config) -> ItemLifecycle:
+    """The session's one object, registered on first use."""
+    lifecycle = state_of(config).one(ItemLifecycle)
+    if not config.pluginmanager.has_plugin(NAME):
+        config.pluginmanager.register(lifecycle, NAME)
+    return lifecycle
 
 
-def _worker(report: pytest.TestReport) -> str:
-    """The worker of xdist that a test ran in; empty without one."""
-    gateway = getattr(getattr(report, "node", None), "gateway", None)
-    return str(gateway.id) if gateway is not None else ""
+def wake(config: pytest.Config, *, collected: bool = False) -> WisebotSession:
+    """The runs of the session, which a test is about to request.
+
+    Args:
+        config: the session's.
+        collected: tests are being collected, and none runs yet.
+    """
+    lifecycle = follow_items(config)
+    if lifecycle.session is None:
+        register_last(config, lifecycle, NAME)
+        lifecycle.session = WisebotSession(config, _runtime(config, collected=collected), lifecycle.tracker)
+    return lifecycle.session
+
+
+def _runtime(config: pytest.Config, *, collected: bool) -> Runtime:
+    if xdist.is_worker(config):
+        from .worker_runtime import WorkerRuntime
+
+        runtime = WorkerRuntime(config, collected=collected)
+        clean_output(config, runtime)
+        return runtime
+    local = follow_engine(config)
+    if not collected:  # the loop over the tests has begun
+        session_end_of(config).show_status_line()
+    return local
+
+
+def follow_engine(config: pytest.Config) -> LocalRuntime:
+    """The runtime of the process that owns the engine, whose runs the log and the terminal show from now on."""
+    runtime = local_runtime(config)
+    follow_items(config)
+    state_of(config).one(ItemLedger).follow(runtime)
+    session_end_of(config).follow(runtime)
+    return runtime
+
+
+def session_for(request: pytest.FixtureRequest) -> WisebotSession:
+    """The runs of the session, for the test that requests a fixture of this plugin.
+
+    A test that uses ``request.getfixturevalue`` alone wakes the plugin up in the middle of its own protocol.
+    """
+    lifecycle = state_of(request.config).find(ItemLifecycle)
+    was_awake = lifecycle is not None and lifecycle.session is not None
+    session = wake(request.config)
+    if not was_awake:  # the loop over the tests has begun without it
+        session.collect(request.session)
+    session.tracker.notice(getattr(request, "_pyfuncitem", None))
+    return session

@@ -1,14 +1,13 @@
-"""The ``wisebot`` marker: what it may say, and which one holds for a test."""
+"""The ``wisebot`` marker: its arguments, the one that holds for a test, and what the test itself passes beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from enum import Enum
+from typing import Any, Final, TypeGuard
 
 import pytest
-
-from .arguments import names_in
 
 LINE = (
     "wisebot(workflow=None, inputs=None, *, api=None, timeout=None, max_seconds=None, trials=1, min_passes=None, "
@@ -23,10 +22,13 @@ LINE = (
 
 APIS = ("webhook", "dashboard", "both")
 
+UNKNOWN: Final[Any] = object()
+"""An argument that only a fixture can make."""
+
 
 @dataclass(frozen=True)
 class Declared:
-    """What a test's marker says."""
+    """The arguments of a test's marker. Without ``trials``, `--wisebot-trials` does not concern the test."""
 
     workflow: str | None = None
     inputs: Any = None
@@ -34,7 +36,6 @@ class Declared:
     timeout: float | None = None
     max_seconds: float | None = None
     trials: int | None = None
-    """None where the marker does not speak of trials: then `--wisebot-trials` does not concern the test."""
     min_passes: int | None = None
     share: bool = False
 
@@ -86,11 +87,14 @@ def _is_whole(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+# --- the marker that holds for a test
+
+
 def declared(item: pytest.Item) -> Declared:
-    """What holds for a test: the closest marker, of which one on a parameter is closer than the function's own.
+    """The arguments that hold for a test: of the closest marker; one on a parameter is closer than the function's own.
 
     Raises:
-        ConfigurationError: the marker is wrong, or one on a parameter asks for both APIs.
+        ConfigurationError: the marker is wrong, or one on a parameter names both APIs.
     """
     __tracebackhide__ = True
     on_parameter = next(_marks_on_parameters(item), None)
@@ -105,27 +109,27 @@ def declared(item: pytest.Item) -> Declared:
     return declaration
 
 
-def says_trials(item: pytest.Item) -> bool:
-    """Whether a test's marker speaks of trials, rightly or wrongly."""
-    mark = mark_of(item)
-    return mark is not None and not {"trials", "min_passes"}.isdisjoint(mark.kwargs)
-
-
-def says_share(item: pytest.Item) -> bool:
-    """Whether a test's marker says that it shares its run, rightly or wrongly."""
-    mark = mark_of(item)
-    return mark is not None and bool(mark.kwargs.get("share"))
-
-
 def mark_of(item: pytest.Item) -> pytest.Mark | None:
     """The mark that holds for a test; None without one."""
     return next(_marks_on_parameters(item), None) or item.get_closest_marker("wisebot")
 
 
+def says_trials(item: pytest.Item) -> bool:
+    """Whether a test's marker names trials, rightly or wrongly."""
+    mark = mark_of(item)
+    return mark is not None and not {"trials", "min_passes"}.isdisjoint(mark.kwargs)
+
+
+def says_share(item: pytest.Item) -> bool:
+    """Whether a test's marker shares its run, rightly or wrongly."""
+    mark = mark_of(item)
+    return mark is not None and bool(mark.kwargs.get("share"))
+
+
 def declares_its_own_run(item: pytest.Item) -> bool:
     """Whether the mark that holds names a workflow, and stands on the test's function or on its parameter.
 
-    One of a class or a module is inherited, and so is one that a hook adds to many tests.
+    The mark of a class or a module is inherited, and so is one that a hook adds to many tests.
     """
     mark = mark_of(item)
     return mark is not None and names_workflow(mark) and any(mark is one for one in _own_marks(item))
@@ -136,23 +140,16 @@ def names_workflow(mark: pytest.Mark) -> bool:
     return (mark.args[0] if mark.args else mark.kwargs.get("workflow")) is not None
 
 
-def _own_marks(item: pytest.Item) -> Iterator[object]:
-    yield from _marks_on_parameters(item)
-    on_function = getattr(getattr(item, "obj", None), "pytestmark", ())
-    for mark in on_function if isinstance(on_function, list | tuple) else (on_function,):
-        yield getattr(mark, "mark", mark)
-
-
 def first_trial(item: pytest.Item) -> int:
     """The number of a test's first trial; 0 for a test without trials.
 
-    Whoever has one trial alone, as with ``--wisebot-trials 1``, has the first of what was kept of more.
+    A single trial, as with ``--wisebot-trials 1``, uses the first of the runs that were kept of more.
     """
     return 1 if says_trials(item) else 0
 
 
 def will_be_skipped(item: pytest.Item) -> bool:
-    """Whether its marks say already that a test will not run its body."""
+    """Whether the test's marks prevent its body from running."""
     if any(getattr(getattr(item, name, None), "__unittest_skip__", False) for name in ("obj", "cls")):
         return True
     try:
@@ -162,40 +159,15 @@ def will_be_skipped(item: pytest.Item) -> bool:
             return True
         expected = evaluate_xfail_marks(item)
         return expected is not None and not expected.run and not item.config.getoption("runxfail", False)
-    except (Exception, pytest.fail.Exception):  # noqa: BLE001 - a broken condition: the test itself will say so
+    except (Exception, pytest.fail.Exception):  # noqa: BLE001 - a broken condition, which the test itself reports
         return True
 
 
-def not_parametrised(item: pytest.Item) -> Exception:
-    """The error for a test that asks for both APIs and yet is one test: it would run over one of them in silence."""
-    from ..errors import ConfigurationError
-
-    return ConfigurationError(
-        f"{item.nodeid}: the wisebot marker: api='both' needs a test function with trigger_workflow, workflow_run or "
-        "wisebot_api among its arguments; in a unittest.TestCase, or by request.getfixturevalue, name one API"
-    )
-
-
-def parametrize_api(metafunc: pytest.Metafunc) -> None:
-    """Gives a test that asks for both APIs a parameter with each of them."""
-    if not _starts_runs(metafunc):
-        return
-    try:
-        declaration = _parsed(metafunc.definition.get_closest_marker("wisebot"), metafunc.definition.nodeid)
-    except Exception as error:  # noqa: BLE001 - told as the collection's error, in one line
-        raise pytest.Collector.CollectError(str(error)) from None
-    if (declaration.api or metafunc.config.option.wisebot_api) == "both" and not _has_its_own_apis(metafunc):
-        if "wisebot_api" not in metafunc.fixturenames:
-            metafunc.fixturenames.append("wisebot_api")
-        metafunc.parametrize("wisebot_api", ["webhook", "dashboard"], indirect=True)
-
-
-def _has_its_own_apis(metafunc: pytest.Metafunc) -> bool:
-    """Whether the project chooses the APIs of a test itself: by a parametrize mark, or a ``wisebot_api`` of its own."""
-    flat = [name for mark in metafunc.definition.iter_markers("parametrize") for name in names_in(mark)]
-    definitions = getattr(getattr(metafunc.definition, "_fixtureinfo", None), "name2fixturedefs", {})
-    nearest = next(iter(definitions.get("wisebot_api", ())[-1:]), None)
-    return "wisebot_api" in flat or (nearest is not None and nearest.func.__module__ != f"{__package__}.fixtures")
+def _own_marks(item: pytest.Item) -> Iterator[object]:
+    yield from _marks_on_parameters(item)
+    on_function = getattr(getattr(item, "obj", None), "pytestmark", ())
+    for mark in on_function if isinstance(on_function, list | tuple) else (on_function,):
+        yield getattr(mark, "mark", mark)
 
 
 def _marks_on_parameters(item: pytest.Item) -> Iterator[pytest.Mark]:
@@ -204,7 +176,7 @@ def _marks_on_parameters(item: pytest.Item) -> Iterator[pytest.Mark]:
 
 
 _last_parsed: tuple[pytest.Mark | None, Declared] = (None, Declared())
-"""The last mark that was right. Whoever looks at a test looks several times, and its neighbours have the same mark."""
+"""The last valid mark: a test's mark is read several times, and its neighbours have the same one."""
 
 
 def _parsed(mark: pytest.Mark | None, nodeid: str) -> Declared:
@@ -225,22 +197,148 @@ def _parsed(mark: pytest.Mark | None, nodeid: str) -> Declared:
         raise ConfigurationError(f"{nodeid}: the wisebot marker: {error}; it is {LINE.partition(':')[0]}") from None
 
 
+# --- both APIs
+
+
+def not_parametrised(item: pytest.Item) -> Exception:
+    """The error for a test that names both APIs and yet is one test: it would run over one of them in silence."""
+    from ..errors import ConfigurationError
+
+    return ConfigurationError(
+        f"{item.nodeid}: the wisebot marker: api='both' needs a test function with trigger_workflow, workflow_run or "
+        "wisebot_api among its arguments; in a unittest.TestCase, or by request.getfixturevalue, name one API"
+    )
+
+
+def parametrize_api(metafunc: pytest.Metafunc) -> None:
+    """Gives a test that is to run over both APIs a parameter with each of them."""
+    if not _starts_runs(metafunc):
+        return
+    try:
+        declaration = _parsed(metafunc.definition.get_closest_marker("wisebot"), metafunc.definition.nodeid)
+    except Exception as error:  # noqa: BLE001 - shown as the collection's error, in one line
+        raise pytest.Collector.CollectError(str(error)) from None
+    if (declaration.api or metafunc.config.option.wisebot_api) == "both" and not _has_its_own_apis(metafunc):
+        if "wisebot_api" not in metafunc.fixturenames:
+            metafunc.fixturenames.append("wisebot_api")
+        metafunc.parametrize("wisebot_api", ["webhook", "dashboard"], indirect=True)
+
+
+def _has_its_own_apis(metafunc: pytest.Metafunc) -> bool:
+    """Whether the project chooses the APIs of a test itself: by a parametrize mark, or a ``wisebot_api`` of its own."""
+    flat = [name for mark in metafunc.definition.iter_markers("parametrize") for name in _names_in(mark)]
+    nearest = _nearest(metafunc.definition, "wisebot_api")
+    return "wisebot_api" in flat or (nearest is not None and nearest.func.__module__ != f"{__package__}.fixtures")
+
+
 def _starts_runs(metafunc: pytest.Metafunc) -> bool:
-    """Whether a test starts runs itself, or by fixtures of its own: a wider fixture's run is one, whatever the API."""
+    """Whether a test starts runs itself, or by its own fixtures: that of a higher-scoped one has one API."""
     info = getattr(metafunc.definition, "_fixtureinfo", None)
-    definitions = getattr(info, "name2fixturedefs", {})
     todo = list(getattr(info, "initialnames", metafunc.fixturenames))
     seen: set[str] = set()
     while todo:
         name = todo.pop()
         if name in ("trigger_workflow", "workflow_run", "wisebot_api"):
             return True
-        if name not in seen:
-            seen.add(name)
-            todo += [
-                needed
-                for item in definitions.get(name, ())[-1:]
-                if item.scope == "function"
-                for needed in item.argnames
-            ]
+        definition = _nearest(metafunc.definition, name) if name not in seen else None
+        seen.add(name)
+        todo += definition.argnames if definition is not None and definition.scope == "function" else ()
     return False
+
+
+# --- the arguments of a test, as far as pytest shows them before it makes them
+
+
+def inputs_of(item: pytest.Item) -> Any:
+    """The input bag that the parameter ``inputs`` gives; None without one; `UNKNOWN` where a fixture makes it.
+
+    `UNKNOWN`, too, where another plugin puts a value in its place when the test runs, as pytest-lazy-fixtures does.
+    """
+    name = inputs_name(item)
+    if name is None:
+        return None
+    bag = parameters(item).get(name, UNKNOWN) if is_parameter(item, name) else UNKNOWN
+    return bag if bag is UNKNOWN or is_plain(bag) else UNKNOWN
+
+
+def made_inputs(request: pytest.FixtureRequest) -> Any:
+    """The input bag as fixtures and other plugins make it.
+
+    pytest-cases resolves its ``lazy_value`` only when all fixtures of a test are there, which is too late for a run.
+    """
+    bag = request.getfixturevalue(inputs_name(request.node) or "inputs")
+    return bag.get(request.node) if type(bag).__module__.startswith("pytest_cases.") else bag
+
+
+def inputs_name(item: pytest.Item) -> str | None:
+    """The fixture or parameter that gives a test its ``inputs``; None without one.
+
+    With a ``fixture_ref`` pytest-cases puts a fixture in the place of the parameter, and names it after the test.
+    """
+    if "inputs" in fixture_names(item):
+        return "inputs"
+    by_cases = f"{getattr(item, 'originalname', item.name)}_inputs"
+    definition = _definition(item, by_cases)
+    return by_cases if definition is not None and definition.func.__module__.startswith("pytest_cases.") else None
+
+
+def fixture_names(item: pytest.Item) -> Any:
+    """The fixtures that a test uses, those that it has requested by ``request.getfixturevalue`` so far included."""
+    return getattr(getattr(item, "_request", item), "fixturenames", ())
+
+
+def is_plain(value: object) -> bool:
+    """Whether a value is JSON by its types, and holds nothing that another plugin may resolve."""
+    todo, seen = [value], set()
+    for one in todo:  # which grows as it is read
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        if isinstance(one, Mapping):
+            todo += [*one, *one.values()]
+        elif isinstance(one, list | tuple):
+            todo += one
+        elif not isinstance(one, str | int | float | Enum | None):
+            return False
+    return True
+
+
+def parameters(item: pytest.Item) -> Mapping[str, Any]:
+    """The values of a test's parameters, those of its fixtures included."""
+    found: Mapping[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
+    return found
+
+
+def parameter_names(item: pytest.Item) -> Iterator[str]:
+    """The names by which a test itself is parametrised, without those of fixtures with ``params``."""
+    by_marks = [name for mark in item.iter_markers("parametrize") for name in _names_in(mark)]
+    by_hooks = [name for name in parameters(item) if is_parameter(item, name)]
+    yield from dict.fromkeys([*by_marks, *by_hooks])
+
+
+def is_parameter(item: pytest.Item, name: str) -> bool:
+    """Whether an argument is a parameter's value as it stands, and not what a fixture makes of it (``indirect``)."""
+    definition = _definition(item, name)
+    return definition is None or definition.func.__module__.startswith("_pytest.")
+
+
+def uses_ours(item: pytest.Item, name: str) -> bool:
+    """Whether a test uses this plugin's fixture of that name, and not one that a project put in its place."""
+    definition = _definition(item, name)
+    return definition is not None and definition.func.__module__ == f"{__package__}.fixtures"
+
+
+def _names_in(mark: pytest.Mark) -> list[str]:
+    """The names to which a ``parametrize`` mark gives values."""
+    names = mark.args[0] if mark.args else mark.kwargs.get("argnames", ())
+    return [name.strip() for name in (names.split(",") if isinstance(names, str) else names)]
+
+
+def _definition(item: pytest.Item, name: str) -> Any:
+    """The definition of a fixture that a test uses, where pytest shows it."""
+    return _nearest(item, name) if name in getattr(item, "fixturenames", ()) else None
+
+
+def _nearest(item: Any, name: str) -> Any:
+    definitions = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
+    return next(iter(definitions.get(name, ())[-1:]), None)

@@ -1,10 +1,10 @@
-"""``--wisebot-plan``: what a session would run, as far as anybody can know before it runs."""
+"""``--wisebot-plan``: what a session would run, as far as it is known before the session runs."""
 
 from __future__ import annotations
 
 import inspect
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,65 +14,27 @@ from ..errors import ConfigurationError, WisebotError
 from ..runs import RunRequest
 from ..settings import Settings
 from ..text import column, count
-from . import durations as kept
-from . import xdist
-from .durations import Durations
 from .markers import will_be_skipped
-from .prefetch import known_request, needs_emulator, runs_ahead
-from .prefetch import refusal as held_by
-from .runtime import owner_of
-from .trial_policy import demanded
+from .prefetch import Durations, known_request, needs_emulator, read_durations, runs_ahead
+from .runtime import local_runtime, refuses_ahead
+from .session_state import state_of
+from .trial_policy import policy_of
 
 MOST_NAMED = 20
 """Tests that are named one by one; ``-v`` names all."""
 
 
 @dataclass
-class Row:
-    """One workflow over one API."""
+class PlanRow:
+    """One workflow over one API.
+
+    Attributes:
+        seconds: of the runs whose duration is known, from the last session.
+    """
 
     runs: int = 0
     ahead: int = 0
     seconds: list[float] = field(default_factory=list)
-    """Of the runs whose duration is known, from the last session."""
-
-
-@dataclass
-class Plan:
-    """What a session would run."""
-
-    rows: dict[tuple[str, str], Row] = field(default_factory=dict)
-    unknown: list[str] = field(default_factory=list)
-    """Tests that start runs by ``trigger_workflow``, or by fixtures that nobody can look into."""
-    wrong: list[tuple[str, str]] = field(default_factory=list)
-    """Tests whose runs cannot be, and why."""
-    each: int = 1
-    """How many workers run every test (``--dist each``)."""
-    skipped: int = 0
-    """Tests that their marks keep from running."""
-    tried: int = 0
-    """Tests with trials whose runs are known."""
-    spare: int = 0
-    """Runs that their trials take beyond those that are known, where some of them fail."""
-    repeated: int = 0
-    """Tests with trials whose runs are not known."""
-    emulated: int = 0
-    """Declared runs that wait for their tests because these use ``wisebot_emulator``."""
-
-    @property
-    def runs(self) -> int:
-        """All runs that are known."""
-        return sum(row.runs for row in self.rows.values())
-
-    @property
-    def ahead(self) -> int:
-        """Those that would start before their tests ask."""
-        return sum(row.ahead for row in self.rows.values())
-
-    @property
-    def seconds(self) -> list[float]:
-        """Of all runs whose duration is known."""
-        return [one for row in self.rows.values() for one in row.seconds]
 
 
 def show_plan(session: pytest.Session) -> None:
@@ -86,95 +48,139 @@ def show_plan(session: pytest.Session) -> None:
     lines = ["no selected test names workflow_run or trigger_workflow"]
     if items:
         try:
-            settings = owner_of(config).unguarded
+            settings = local_runtime(config).unguarded
         except ConfigurationError as error:
             raise pytest.UsageError(str(error)) from None
-        held = held_by(config)
-        plan = plan_of(items, settings, kept.read(config), held, xdist.workers_that_run_each(config))
-        lines = list(plan_lines(plan, settings, held, whole=config.get_verbosity() > 0))
+        workers = state_of(config).workers_with_every_test
+        plan = Plan(items, settings, read_durations(config), refuses_ahead(config), workers)
+        lines = list(plan.lines(whole=config.get_verbosity() > 0))
         lines += [f"and now nothing at all would be run: {refusal}"] if (refusal := settings.refusal()) else []
     reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
     for line in lines if reporter is not None else ():
-        reporter.write_line(f"wisebot plan: {owner_of(config).redactor.clean(line)}")
+        reporter.write_line(f"wisebot plan: {local_runtime(config).redactor.clean(line)}")
 
 
-def plan_of(
-    items: Iterable[pytest.Item], settings: Settings, known: Durations, held: str | None, each: int = 1
-) -> Plan:
-    """What these tests would run.
+class Plan:
+    """What a session would run.
 
     Args:
         items: the selected tests that start runs.
         settings: for the API of tests that name none.
-        known: durations of the last session.
-        held: why nothing would start ahead; None when it may.
-        each: how many workers run every test.
+        durations: of the last session.
+        held: why nothing would start ahead; None when runs may.
+        workers: how many workers run every test (``--dist each``).
     """
-    items = list(items)
-    ahead = [] if held else list(runs_ahead(items, settings, known))
-    starts = Counter(one.request.test for one in ahead)
-    planning = _Planning(settings, known, starts, {one.request.key for one in ahead})
-    planning.plan.each = each
-    for item in items:
-        planning.add(item)
-    return planning.plan
 
-
-class _Planning:
-    """Adds up a plan, test by test."""
-
-    def __init__(self, settings: Settings, known: Durations, ahead: Counter[str], shared_ahead: set[str]) -> None:
-        self.plan = Plan()
+    def __init__(
+        self, items: list[pytest.Item], settings: Settings, durations: Durations, held: str | None, workers: int
+    ) -> None:
         self._settings = settings
-        self._known = known
-        self._typical = _typical(known)
-        self._ahead = ahead
-        self._shared_ahead = shared_ahead
+        self._durations = durations
+        self._typical = _typical(durations)
+        self._held = held
+        self._workers = workers
+        ahead = [] if held else list(runs_ahead(items, settings, durations))
+        self._ahead = Counter(one.request.test for one in ahead)
+        self._shared_ahead = {one.request.key for one in ahead}
         self._shared: set[str] = set()
+        self._rows: dict[tuple[str, str], PlanRow] = {}
+        self._unknown: list[str] = []  # tests that start runs by trigger_workflow, or by fixtures of the project
+        self._wrong: list[str] = []  # tests whose runs cannot be, and why
+        self._skipped = 0
+        self._tests_with_trials = 0
+        self._spare = 0  # runs that their trials take beyond those that are counted, where some of them fail
+        self._repeated = 0  # tests with trials whose runs are not known
+        self._emulated = 0  # declared runs that wait for their tests because these use wisebot_emulator
+        for item in items:
+            self._add(item)
 
-    def add(self, item: pytest.Item) -> None:
-        """One test."""
+    def _add(self, item: pytest.Item) -> None:
         if will_be_skipped(item):
-            self.plan.skipped += 1
+            self._skipped += 1
             return
         try:
-            demand = demanded(item)
+            policy = policy_of(item)
             request = known_request(item, self._settings)
         except WisebotError as error:
-            self.plan.wrong.append((item.nodeid, str(error).removeprefix(f"{item.nodeid}: ")))
+            self._wrong.append(f"{item.nodeid}: {str(error).removeprefix(f'{item.nodeid}: ')}")
             return
         if request is None or "trigger_workflow" in _starters(item):
-            self.plan.unknown.append(item.nodeid)
-            self.plan.repeated += demand is not None
+            self._unknown.append(item.nodeid)
+            self._repeated += policy is not None
         if request is not None and not (request.share and request.key in self._shared):
             self._shared |= {request.key} if request.share else set()
-            runs = demand.min_passes if demand else 1
+            runs = policy.min_passes if policy else 1
             self._count(request, runs)
-            self.plan.emulated += runs * (needs_emulator(item) and not self._is_ahead(request))
-            if demand is not None:
-                self.plan.tried += 1
-                self.plan.spare += (demand.trials - demand.min_passes) * self.plan.each
+            self._emulated += runs * (needs_emulator(item) and not self._is_ahead(request))
+            if policy is not None:
+                self._tests_with_trials += 1
+                self._spare += (policy.trials - policy.min_passes) * self._workers
 
     def _count(self, request: RunRequest, runs: int) -> None:
         """Counts the runs that a test takes if all its trials pass."""
-        row = self.plan.rows.setdefault((request.workflow, str(request.api)), Row())
-        times = runs * (1 if request.share else self.plan.each)
+        row = self._rows.setdefault((request.workflow, str(request.api)), PlanRow())
+        times = runs * (1 if request.share else self._workers)
         row.runs += times
-        row.ahead += times if request.share and self._is_ahead(request) else self._ahead[request.test] * self.plan.each
-        seconds = self._known[request.test][1] if request.test in self._known else self._typical.get(request.workflow)
+        shared = request.share and self._is_ahead(request)
+        row.ahead += times if shared else self._ahead[request.test] * self._workers
+        known = self._durations.get(request.test)
+        seconds = known[1] if known is not None else self._typical.get(request.workflow)
         row.seconds += [seconds] * times if seconds is not None else []
 
     def _is_ahead(self, request: RunRequest) -> bool:
         return self._ahead[request.test] > 0 or (request.share and request.key in self._shared_ahead)
 
+    def lines(self, *, whole: bool) -> Iterator[str]:
+        """The plan in words.
+
+        Args:
+            whole: name every test whose runs are not known.
+        """
+        rows, limit = self._rows.values(), self._settings.max_runs
+        runs, ahead = sum(row.runs for row in rows), sum(row.ahead for row in rows)
+        held = f" ({self._held})" if self._held else ""
+        yield f"{count(runs, 'run')} known, {ahead} of them ahead of their tests{held}"
+        yield from self._row_lines()
+        if self._workers > 1:
+            yield f"each of {self._workers} workers runs every test (--dist each)"
+        if seconds := [one for row in rows for one in row.seconds]:
+            # No schedule beats the longest run, nor the cap.
+            cap = self._settings.concurrency if ahead else 1
+            wall = f"at least {max(max(seconds), sum(seconds) / cap):.1f} s with {count(cap, 'run')} at once"
+            yield f"together {_estimated(seconds, runs)}; {wall}"
+        if self._tests_with_trials:
+            tests, more = count(self._tests_with_trials, "test"), count(self._spare, "more run")
+            yield f"trials of {tests}: counted as if all passed; where some fail, up to {more}"
+        if self._repeated:
+            yield f"trials of {count(self._repeated, 'test')} below: each trial starts those runs anew"
+        if self._emulated and not self._held:
+            yield f"{count(self._emulated, 'run')} not ahead because of wisebot_emulator"
+        if limit is not None and runs > limit:
+            yield f"at least {count(runs - limit, 'run')} over max-runs {limit} ({self._settings.source('max-runs')})"
+        if self._skipped:
+            yield f"{count(self._skipped, 'test')} skipped by marks"
+        if self._wrong:
+            yield f"{count(len(self._wrong), 'test')} with nothing that can be run:"
+            yield from _named(self._wrong, whole=whole)
+        if self._unknown:
+            tests = count(len(self._unknown), "test")
+            yield f"not known: the runs of {tests}, which trigger_workflow or fixtures of the project start:"
+            yield from _named(self._unknown, whole=whole)
+
+    def _row_lines(self) -> Iterator[str]:
+        width = max((len(column(workflow)) for workflow, _ in self._rows), default=0)
+        for (workflow, api), row in sorted(self._rows.items()):
+            counts = f"{row.runs:>5} known, {row.ahead:>5} ahead"
+            yield f"  {column(workflow):<{width}}  {api:<9}  {counts}, {_estimated(row.seconds, row.runs)}"
+
 
 def _starters(item: pytest.Item) -> set[str]:
-    """By which fixtures a test starts runs: its arguments, and what it names for ``request.getfixturevalue``."""
+    """The fixtures by which a test starts runs: its arguments, and those that it requests by name in its code."""
     return {"workflow_run", "trigger_workflow"} & {*getattr(item, "fixturenames", ()), *_by_name(item)}
 
 
 def _by_name(item: pytest.Item) -> Iterator[object]:
-    """What stands in the code of a test and its fixtures, where that asks for fixtures by name: among it the names."""
+    """The constants in the code of a test and its fixtures, where that requests fixtures by name: among them names."""
     definitions = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
     functions = [getattr(item, "function", None), *(found[-1].func for found in definitions.values() if found)]
     for function in functions:
@@ -184,55 +190,11 @@ def _by_name(item: pytest.Item) -> Iterator[object]:
 
 
 def _typical(known: Durations) -> dict[str, float]:
-    """How long the runs of each workflow took on average, for tests that are new."""
+    """The average duration of the runs of each workflow, for new tests."""
     seconds: dict[str, list[float]] = {}
     for workflow, one in known.values():
         seconds.setdefault(workflow, []).append(one)
     return {workflow: sum(all_of_it) / len(all_of_it) for workflow, all_of_it in seconds.items()}
-
-
-def plan_lines(plan: Plan, settings: Settings, held: str | None, *, whole: bool) -> Iterator[str]:
-    """The plan in words.
-
-    Args:
-        plan: the plan.
-        settings: for cap and budget.
-        held: why nothing would start ahead.
-        whole: name every test whose runs cannot be known.
-    """
-    reason = f" ({held})" if held else ""
-    yield f"{count(plan.runs, 'run')} known, {plan.ahead} of them ahead of their tests{reason}"
-    yield from _rows(plan)
-    if plan.each > 1:
-        yield f"each of {plan.each} workers runs every test (--dist each)"
-    if plan.seconds:
-        yield f"together {_estimated(plan.seconds, plan.runs)}; {_wall(plan, settings)}"
-    if plan.tried:
-        tests = count(plan.tried, "test")
-        yield f"trials of {tests}: counted as if all passed; where some fail, up to {count(plan.spare, 'more run')}"
-    if plan.repeated:
-        yield f"trials of {count(plan.repeated, 'test')} below: each trial starts those runs anew"
-    if plan.emulated and not held:
-        yield f"{count(plan.emulated, 'run')} not ahead because of wisebot_emulator"
-    if settings.max_runs is not None and plan.runs > settings.max_runs:
-        over = plan.runs - settings.max_runs
-        yield f"at least {count(over, 'run')} over max-runs {settings.max_runs} ({settings.source('max-runs')})"
-    if plan.skipped:
-        yield f"{count(plan.skipped, 'test')} skipped by marks"
-    if plan.wrong:
-        yield f"{count(len(plan.wrong), 'test')} with nothing that can be run:"
-        yield from _named([f"{nodeid}: {problem}" for nodeid, problem in plan.wrong], whole=whole)
-    if plan.unknown:
-        tests = count(len(plan.unknown), "test")
-        yield f"not known: the runs of {tests}, which trigger_workflow or fixtures of the project start:"
-        yield from _named(plan.unknown, whole=whole)
-
-
-def _rows(plan: Plan) -> Iterator[str]:
-    width = max((len(column(workflow)) for workflow, _ in plan.rows), default=0)
-    for (workflow, api), row in sorted(plan.rows.items()):
-        counts = f"{row.runs:>5} known, {row.ahead:>5} ahead"
-        yield f"  {column(workflow):<{width}}  {api:<9}  {counts}, {_estimated(row.seconds, row.runs)}"
 
 
 def _estimated(seconds: list[float], runs: int) -> str:
@@ -240,12 +202,6 @@ def _estimated(seconds: list[float], runs: int) -> str:
         return "no duration known yet"
     unknown = runs - len(seconds)
     return f"about {sum(seconds):.1f} s" + (f", and {unknown} of unknown duration" if unknown else "")
-
-
-def _wall(plan: Plan, settings: Settings) -> str:
-    """How long all that is known takes at best: no schedule beats the longest run, nor the cap."""
-    cap = settings.concurrency if plan.ahead else 1
-    return f"at least {max(max(plan.seconds), sum(plan.seconds) / cap):.1f} s with {count(cap, 'run')} at once"
 
 
 def _named(texts: list[str], *, whole: bool) -> Iterator[str]:

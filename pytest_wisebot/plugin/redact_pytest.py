@@ -1,16 +1,19 @@
-"""Takes credentials out of what pytest itself writes and stores: terminal, arguments, JUnit, the log of ``--debug``."""
+"""Takes credentials out of what pytest reports, writes and stores: reports, logs, terminal, arguments, JUnit XML."""
 
 from __future__ import annotations
 
 import dataclasses
+import logging
+import os
+import re
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .options import ALL_GIVEN
-from .redact_reports import clean_logs, clean_shown
+from .session_state import state_of
 
 if TYPE_CHECKING:
     from ..redaction import Redactor, Secret
@@ -18,122 +21,109 @@ if TYPE_CHECKING:
 MOST_NAMED = 10
 """Tests that a message names."""
 
-_KEY = pytest.StashKey["Redactor"]()
-_DEBUG_LOG = pytest.StashKey[Any]()
+_COLOUR = re.compile(r"(?:\x1b|\\{1,16}(?:x1b|u001b|033|e)|#x1B)\[[0-9;]*(?:m|(?=\.\.\.))")
+_SIGNS_OF_COLOUR = ("\x1b[", "x1b[", "x1B[", "u001b[", "033[", "\\e[")
+_BREAK = re.compile(r"""Q(?:\\{1,16}n|[\s+?E-]|Q,\sQ){1,200}b?Q""".replace("Q", r"""\\{0,16}['"]"""))
+_SHELL_QUOTE = re.compile(r"""'"'"'""".replace("'", r"\\{0,16}'").replace('"', r"\\{0,16}\""))
+_SIGNS_OF_A_BREAK = re.compile(r"""['"]\s*\n|['"](?:\\{1,16}n|, ['"])|b\\{0,16}['"]""")
+
+_PARAMETERS = re.compile(r"\[(.+)\]\Z", re.DOTALL)
+_APIS = re.compile(r"(?<![^-])(?:webhook|dashboard)(?![^-])")
 
 
-def redactor_of(config: pytest.Config) -> Redactor:
-    """The session's one redactor, made on first use."""
-    from ..redaction import Redactor
-
-    return config.stash.setdefault(_KEY, Redactor())
+# --- text and reports
 
 
-def hide_given(config: pytest.Config, secrets: list[Secret]) -> None:
-    """Takes credentials that were given as values out of the arguments that pytest stores, and from its debug log.
+def clean_report(report: pytest.TestReport, redactor: Redactor) -> None:
+    """Removes every known credential from a report, before it is printed, written or sent to another process."""
+    for name in ("longrepr", "sections", "wasxfail", "user_properties"):
+        if value := getattr(report, name, None):
+            setattr(report, name, clean_value(value, redactor))
 
-    Under xdist the workers get these arguments; their settings come from the controller.
+
+def clean_value(value: Any, redactor: Redactor) -> Any:
+    """A part of a report without credentials: pytest's own objects are changed in place, plain values are copied."""
+    return _cleaned(value, redactor, set())
+
+
+def _cleaned(value: Any, redactor: Redactor, seen: set[int]) -> Any:
+    if isinstance(value, str):
+        return clean_text(value, redactor)
+    if isinstance(value, tuple | list):
+        items = [_cleaned(item, redactor, seen) for item in value]
+        return items if isinstance(value, list) else tuple(items)
+    if isinstance(value, dict):
+        return {key: _cleaned(item, redactor, seen) for key, item in value.items()}
+    if id(value) not in seen and type(value).__module__.startswith("_pytest."):
+        seen.add(id(value))
+        for name, item in list(getattr(value, "__dict__", {}).items()):
+            cleaned = _cleaned_lines(item, redactor) if name == "lines" else _cleaned(item, redactor, seen)
+            object.__setattr__(value, name, cleaned)
+    return value
+
+
+def _cleaned_lines(lines: list[str], redactor: Redactor) -> list[str]:
+    """The lines of a failure, cleaned together: a long value goes over several."""
+    text = "\n".join(lines)
+    cleaned = clean_text(text, redactor)
+    return cleaned.split("\n") if cleaned != text else lines
+
+
+def clean_text(text: str, redactor: Redactor) -> str:
+    """Clean, and without lone surrogates: xdist's channel cannot carry one, and a worker that sends one is lost."""
+    cleaned = clean_shown(text, redactor)
+    return cleaned if cleaned.isascii() else cleaned.encode("utf-8", "backslashreplace").decode()
+
+
+def clean_shown(text: str, redactor: Redactor) -> str:
+    """Text for people, clean, also of a credential that was cut by a truncation, or divided.
+
+    Values are divided by the colours that pytest gives them, long ones by the ends of lines, and those of a command by
+    the quotes of the shell. Text in which a credential was divided loses all of these.
     """
-    redactor = redactor_of(config)
-    redactor.add(*secrets)
-    values = {secret.reveal() for secret in secrets}
-    if secrets:
-        given = config.invocation_params
-        args = [_without(str(arg), values, redactor) for arg in given.args]
-        object.__setattr__(config, "invocation_params", dataclasses.replace(given, args=tuple(args)))
-        _hide_in(getattr(config, "known_args_namespace", None), values)
-        config.pluginmanager.register(_FromTheStart(config, redactor), "wisebot-outlets")
-    if config.option.debug:
-        _clean_debug_log(config, redactor, values)
+    cleaned = redactor.clean_cut(text)
+    whole = _joined(cleaned)
+    if whole != cleaned and (found := redactor.clean_cut(whole)) != whole:
+        return found
+    return cleaned
 
 
-def without_given(config: pytest.Config, args: list[str]) -> list[str]:
-    """Arguments without the credentials that were given as values."""
-    redactor = config.stash.get(_KEY, None)
-    return args if redactor is None else [redactor.clean(arg) for arg in args]
+def _joined(text: str) -> str:
+    if any(sign in text for sign in _SIGNS_OF_COLOUR):
+        text = _COLOUR.sub("", text)
+    if "'\"" in text:
+        text = _SHELL_QUOTE.sub("'", text)
+    return _BREAK.sub("", text) if _SIGNS_OF_A_BREAK.search(text) else text
 
 
-def refuse_ids(config: pytest.Config, ids: Iterable[str], redactor: Redactor) -> None:
-    """Ends the session where a test's id holds a credential: ids are written everywhere, by every plugin and tool.
-
-    Pytest's cache has taken note of them already, and is made to forget these.
-
-    Raises:
-        pytest.UsageError: which tests, the credential masked.
-    """
-    cleaned = ((nodeid, redactor.clean(nodeid)) for nodeid in ids)
-    found = sorted({clean for nodeid, clean in cleaned if clean != nodeid})
-    if found:
-        _forget_ids(config, redactor)
-        named = "\n".join(f"  {nodeid}" for nodeid in found[:MOST_NAMED])
-        more = f"\n  and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
-        raise pytest.UsageError(
-            f"a test's id holds a credential, and ids are shown and stored everywhere:\n{named}{more}\n"
-            'give the parameter an id of its own, as in pytest.param(..., id="name")'
-        )
+# --- logs, terminal, JUnit XML
 
 
-def _forget_ids(config: pytest.Config, redactor: Redactor) -> None:
-    known = getattr(config.pluginmanager.get_plugin("nfplugin"), "cached_nodeids", None)
-    if isinstance(known, set):
-        known -= {nodeid for nodeid in known if redactor.clean(str(nodeid)) != str(nodeid)}
+def clean_logs(config: pytest.Config, redactor: Redactor) -> None:
+    """Live logs and log files are no part of a report: pytest's handlers clean what they write."""
+    plugin = config.pluginmanager.get_plugin("logging-plugin")
+    for name in ("log_cli_handler", "log_file_handler"):
+        handler = getattr(plugin, name, None)
+        if isinstance(handler, logging.Handler) and not isinstance(handler.formatter, _CleanFormatter):
+            handler.setFormatter(_CleanFormatter(handler.formatter, redactor))
+
+
+class _CleanFormatter(logging.Formatter):
+    def __init__(self, wrapped: logging.Formatter | None, redactor: Redactor) -> None:
+        super().__init__()
+        self._wrapped = wrapped or logging.Formatter()
+        self._redactor = redactor
+
+    def format(self, record: logging.LogRecord) -> str:
+        return clean_shown(self._wrapped.format(record), self._redactor)
 
 
 def clean_terminal(config: pytest.Config, redactor: Redactor) -> None:
-    """Whatever goes through pytest's terminal writer is clean: headings, ``--setup-show``, internal errors."""
-    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
-    writer = getattr(reporter, "_tw", None)
-    if writer is not None and not isinstance(writer._file, _CleanFile):  # noqa: SLF001 - nothing public reaches it
-        writer._file = _CleanFile(writer._file, redactor)  # noqa: SLF001
-
-
-def clean_junit(config: pytest.Config, redactor: Redactor) -> None:
-    """What is about to be written to JUnit XML, as far as it did not come with a report: properties and attributes."""
-    from _pytest.junitxml import xml_key
-
-    xml = config.stash.get(xml_key, None)
-    if xml is None:
-        return
-
-    def clean(text: str) -> str:
-        return clean_shown(text, redactor)
-
-    xml.global_properties[:] = [(clean(name), clean(value)) for name, value in xml.global_properties]
-    for reporter in xml.node_reporters_ordered:
-        # A test that has ended has its element already, and no attributes beside it.
-        attributes = reporter.attrs if hasattr(reporter, "attrs") else reporter.to_xml().attrib
-        cleaned = {clean(name): clean(value) for name, value in attributes.items()}
-        attributes.clear()
-        attributes.update(cleaned)
-
-
-def clean_debug_log(config: pytest.Config, redactor: Redactor) -> None:
-    """What pytest's debug log has of the time before the credentials were known."""
-    file = config.stash.get(_DEBUG_LOG, None)
-    if file is None:
-        return
-    file.flush()
-    # In bytes: workers of xdist have written into the same file, each where it was.
-    written = Path(file.name).read_bytes().decode("utf-8", "surrogateescape")
-    if (cleaned := clean_shown(written, redactor)) != written:
-        file.seek(0)
-        file.truncate()
-        file.buffer.write(cleaned.encode("utf-8", "surrogateescape"))
-        file.flush()
-
-
-class _FromTheStart:
-    """Registered where values were given: they are known before there is anything to clean."""
-
-    def __init__(self, config: pytest.Config, redactor: Redactor) -> None:
-        self._config = config
-        self._redactor = redactor
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionstart(self) -> None:
-        """By now terminal and logs are set up."""
-        clean_terminal(self._config, self._redactor)
-        clean_logs(self._config, self._redactor)
+    """Cleans all that goes through pytest's terminal writer: headings, ``--setup-show``, internal errors."""
+    if config.pluginmanager.has_plugin("terminalreporter"):
+        writer: Any = config.get_terminal_writer()
+        if not isinstance(writer._file, _CleanFile):  # noqa: SLF001 - nothing public reaches it
+            writer._file = _CleanFile(writer._file, redactor)  # noqa: SLF001
 
 
 class _CleanFile:
@@ -144,7 +134,7 @@ class _CleanFile:
         self._redactor = redactor
 
     def write(self, text: str) -> int:
-        # A dot for each test: one character is no part of a credential that anybody would know again.
+        # A dot for each test: one character of a credential cannot be recognised.
         written: int = self._file.write(text if len(text) == 1 else clean_shown(text, self._redactor))
         return written
 
@@ -152,45 +142,146 @@ class _CleanFile:
         return getattr(self._file, name)
 
 
-def _hide_in(options: Any, values: set[str]) -> None:
-    """Takes them out of the copy of the options that pytest keeps beside ``config.option``."""
-    from ..redaction import Secret
+def clean_junit(config: pytest.Config) -> None:
+    """Cleans what JUnit XML has besides the reports: properties and attributes."""
+    from _pytest.junitxml import xml_key
 
-    if options is None:
+    xml, redactor = config.stash.get(xml_key, None), state_of(config).redactor
+    if xml is None:
         return
-    vars(options).pop(ALL_GIVEN, None)
-    for name, value in list(vars(options).items()):
-        if isinstance(value, str) and value in values:
-            setattr(options, name, Secret(value))
+    xml.global_properties[:] = [
+        (clean_shown(name, redactor), clean_shown(value, redactor)) for name, value in xml.global_properties
+    ]
+    for reporter in xml.node_reporters_ordered:
+        # A test that has ended has its element already, and no attributes beside it.
+        attributes = reporter.attrs if hasattr(reporter, "attrs") else reporter.to_xml().attrib
+        cleaned = {clean_shown(name, redactor): clean_shown(value, redactor) for name, value in attributes.items()}
+        attributes.clear()
+        attributes.update(cleaned)
 
 
-def _without(text: str, values: set[str], redactor: Redactor) -> str:
-    from ..redaction import MASK
+# --- credentials that were given as values
 
-    for value in values:  # one too short to be masked everywhere, too
-        text = text.replace(value, MASK)
-    return redactor.clean(text)
+
+def hide_given(config: pytest.Config, secrets: list[Secret]) -> None:
+    """Removes credentials that were given as values from the arguments that pytest stores, and from its debug log.
+
+    Under xdist the workers get these arguments; their settings come from the controller.
+    """
+    from ..redaction import MASK, Secret
+
+    redactor = state_of(config).redactor
+    redactor.add(*secrets)
+    values = {secret.reveal() for secret in secrets}
+    if secrets:
+        state_of(config).hides_values = True
+
+        def without(text: str) -> str:
+            for value in values:  # one too short to be masked everywhere, too
+                text = text.replace(value, MASK)
+            return redactor.clean(text)
+
+        given = config.invocation_params
+        args = tuple(without(str(arg)) for arg in given.args)
+        object.__setattr__(config, "invocation_params", dataclasses.replace(given, args=args))
+        copy = vars(config.known_args_namespace)  # of the options, beside config.option
+        for name, option in list(copy.items()):
+            if isinstance(option, str) and option in values:
+                copy[name] = Secret(option)
+            elif isinstance(option, list) and not values.isdisjoint(map(str, option)):
+                del copy[name]
+    if config.option.debug:
+        _clean_debug_log(config, redactor, values)
+
+
+def without_given(config: pytest.Config, args: list[str]) -> list[str]:
+    """Arguments without the credentials that were given as values."""
+    state = state_of(config)
+    return [state.redactor.clean(arg) for arg in args] if state.hides_values else args
+
+
+# --- the log of --debug
 
 
 def _clean_debug_log(config: pytest.Config, redactor: Redactor, values: set[str]) -> None:
-    """Pytest opened the log, and wrote its arguments into it, before any plugin could say a word."""
+    """Pytest opened the log, and wrote its arguments into it, before any plugin was loaded."""
     root: Any = config.trace.root
     write = getattr(root, "_writer", None)
     if write is None:
         return
-    config.stash[_DEBUG_LOG] = write.__self__
+    state_of(config).debug_log = write.__self__
     write.__self__.flush()
     _overwrite(Path(config.option.debug), values)
     root.setwriter(lambda text: write(clean_shown(text, redactor)))
 
 
 def _overwrite(path: Path, values: set[str]) -> None:
-    """Masks values where they stand, byte for byte: pytest goes on writing where it was."""
+    """Masks values where they stand, byte for byte: pytest continues to write where it was."""
     with path.open("r+b") as file:
         content = file.read()
         for value in sorted(values, key=len, reverse=True):
             for form in {value, repr(value)[1:-1]}:
-                raw = form.encode()
-                content = content.replace(raw, b"*" * len(raw))
+                content = content.replace(form.encode(), b"*" * len(form.encode()))
         file.seek(0)
         file.write(content)
+
+
+def clean_debug_log(config: pytest.Config) -> None:
+    """Cleans what the debug log has of the time before the credentials were known."""
+    file = state_of(config).debug_log
+    if file is None:
+        return
+    file.flush()
+    # In bytes: workers of xdist have written into the same file, each where it was.
+    written = Path(file.name).read_bytes().decode("utf-8", "surrogateescape")
+    if (cleaned := clean_shown(written, state_of(config).redactor)) != written:
+        file.seek(0)
+        file.truncate()
+        file.buffer.write(cleaned.encode("utf-8", "surrogateescape"))
+        file.flush()
+
+
+# --- the ids of tests
+
+
+def refuse_ids(config: pytest.Config, ids: Iterable[str]) -> None:
+    """Ends the session where a test's id holds a credential: ids are written everywhere, by every plugin and tool.
+
+    Pytest's cache has stored them already, and is made to forget these.
+
+    Raises:
+        pytest.UsageError: which tests, the credential masked.
+    """
+    redactor = state_of(config).redactor
+    found = sorted({clean for nodeid in ids if (clean := redactor.clean(nodeid)) != nodeid})
+    if found:
+        known = getattr(config.pluginmanager.get_plugin("nfplugin"), "cached_nodeids", None)
+        if isinstance(known, set):
+            known -= {nodeid for nodeid in known if redactor.clean(str(nodeid)) != str(nodeid)}
+        named = "\n".join(f"  {nodeid}" for nodeid in found[:MOST_NAMED])
+        more = f"\n  and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
+        raise pytest.UsageError(
+            f"a test's id holds a credential, and ids are shown and stored everywhere:\n{named}{more}\n"
+            'give the parameter an id of its own, as in pytest.param(..., id="name")'
+        )
+
+
+def check_listed_ids(config: pytest.Config, ids: list[str]) -> None:
+    """Refuses ids where tests are only listed, as editors often do.
+
+    The settings are read only where the parameters of an id, an API aside, are long enough for a credential.
+
+    Raises:
+        pytest.UsageError: which tests, the credential masked.
+    """
+    from ..redaction import SHORTEST_SECRET
+
+    redactor = state_of(config).redactor
+    parameters = (found[1] for nodeid in ids if (found := _PARAMETERS.search(nodeid)))
+    if any(len(_APIS.sub("", text)) >= SHORTEST_SECRET for text in parameters):
+        with suppress(Exception):  # a session that runs the tests reports what is wrong with the settings
+            from .settings_source import resolved
+
+            redactor.add(*resolved(config, os.environ).credentials())
+    clean_terminal(config, redactor)
+    refuse_ids(config, ids)

@@ -1,7 +1,7 @@
-"""The gate and the reports of a session. Registered where an option asks for one, in the process that owns the engine.
+"""The gate and the reports of a session. Made where an option names one, in the process that owns the engine.
 
-Both are made of the session's event log alone, so that what is told at the end is what can be told later: the log goes
-into the folder of ``--wisebot-report`` as things end, and into a temporary one where only a verdict is asked for.
+Both are made of the session's event log alone, so that the end of a session and a later command give the same: the log
+goes into the folder of ``--wisebot-report`` as things end, and into a temporary one where only a verdict is wanted.
 
 The verdict is given once, when every other plugin has done its work (see `session_end`).
 """
@@ -13,9 +13,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import pytest
 
@@ -26,113 +26,73 @@ from ..report.output import JSON, LOG, SUMMARY, clear, read_baseline, write_repo
 from ..report.terminal import COLOURS, beside, block
 from ..report.verdict import NOT_RUN_CODE
 from . import session_metadata
-from .item_lifecycle import ledger_of
-from .leak_scan import last_look_of
-from .redact_pytest import redactor_of
-from .redact_reports import clean_text
-from .session_end import ExitStatus, watch_exit_status
-
-if TYPE_CHECKING:
-    from .runtime import LocalRuntime
-
-_NAME = "wisebot-reporting"
+from .item_events import ItemLedger
+from .leak_scan import LeakScan
+from .redact_pytest import clean_text
+from .session_state import state_of
 
 LONGEST_REASON = 200
 """Characters of the message of what ended a session."""
 
 
-def report_session(config: pytest.Config) -> None:
-    """Sees to the gate and the reports.
+class Reporting:
+    """Keeps the log, judges the session at its end, and writes the reports.
 
     Raises:
         pytest.UsageError: the folder of reports cannot be written, or the baseline cannot be read.
     """
-    config.pluginmanager.register(Reporting(config), _NAME)
-    ledger_of(config)
-
-
-def reporting_of(config: pytest.Config) -> Reporting | None:
-    """The gate and the reports of this session, where an option asks for them."""
-    reporting: Reporting | None = config.pluginmanager.get_plugin(_NAME)
-    return reporting
-
-
-class Reporting:
-    """Keeps the log, judges the session at its end, and writes the reports."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
+        self._state = state_of(config)
+        self._redactor = self._state.redactor
         self._gated = bool(config.option.wisebot_gate)
         self._began_at = time.time()
         self._baseline = _baseline(config)
         self.folder = _folder(config)
         self._log = EventLog(self.folder / LOG, 0o666)
         self._lock = threading.Lock()
-        self._knows_tests = False
-        self._owner: LocalRuntime | None = None
+        self._has_tests = False
         self._credentials = 0
         self._session: pytest.Session | None = None
-        self.exit_status = ExitStatus()
+        self._state.on_event, self._state.on_collected = self._take, self._complete
 
     # --- the log
 
-    def follow(self, owner: LocalRuntime) -> None:
-        """Writes down what this owner's runs and tests end as."""
-        self._owner = owner
-        owner.tell(self.take, self.begin)
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """A process that ends without a word, by ``os._exit(0)`` say, leaves a log that has begun, and no verdict."""
+    def begin(self, session: pytest.Session) -> None:
+        """Begins the log: that of a process which ends without more, by ``os._exit(0)`` say, has no verdict."""
         self._session = session
         self._log.write(self._first_line(session_metadata.beginning(self._config, self._began_at)))
         if self._gated and self._config.option.wisebot_report is not None:
             self._try(lambda: write_reports(self.folder, build(read_events(self._log.path)), JSON))
 
-    def begin(self, known: Mapping[str, Any]) -> None:
-        """Completes the first line, once it is known which tests there are."""
+    def _complete(self, metadata: Mapping[str, Any]) -> None:
+        """Completes the first line, once the tests are known."""
         with self._lock:
-            if not self._knows_tests:
-                self._knows_tests = True
-                self._credentials = redactor_of(self._config).count
-                self._log.replace_first(self._first_line(known))
+            if not self._has_tests:
+                self._has_tests = True
+                self._credentials = self._redactor.count
+                self._log.replace_first(self._first_line(metadata))
 
-    def _first_line(self, known: Mapping[str, Any]) -> bytes:
-        event = {"event": "session", "format": FORMAT, "session": "", **known}
-        return cleaned_line(event, redactor_of(self._config))
+    def _first_line(self, metadata: Mapping[str, Any]) -> bytes:
+        return cleaned_line({"event": "session", "format": FORMAT, "session": "", **metadata}, self._redactor)
 
-    def take(self, line: bytes) -> None:
+    def _take(self, line: bytes) -> None:
         """Adds a line, which is clean."""
         with self._lock:
             self._log.write(line)
 
+    def clean_again(self) -> None:
+        """Removes from the log the credentials that were named after a line was written."""
+        if self._redactor.count != self._credentials:
+            self._credentials = self._redactor.count
+            with self._lock:
+                self._log.clean_again(self._redactor)
+
     # --- the end
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_finish(self) -> None:
-        """By now the plugins of all folders are there."""
-        watch_exit_status(self._config, self.exit_status)
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtestloop(self) -> Generator[None, object, object]:
-        """On xdist's controller, which collects nothing, the plugins of all folders always are."""
-        watch_exit_status(self._config, self.exit_status)
-        return (yield)
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self) -> None:
-        """By now other plugins have written what they write; the scan for credentials comes after this."""
-        last_look_of(self._config).wrote(self.folder)
-        if self._owner is not None and (history := self._owner.begun_history) is not None:
-            history.settle()
-        self._clean_again()
-
-    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Ctrl-C, or ``pytest.exit()`` with an exit code that may be 0."""
-        self.exit_status.interrupted_by(excinfo.value)
-
     def finish(self, code: int) -> int:
-        """The verdict, every report of it, and the exit code of the process.
+        """Gives the verdict, writes every report of it, and returns the exit code of the process.
 
         Args:
             code: the exit code without a gate.
@@ -150,7 +110,7 @@ class Reporting:
         return NOT_RUN_CODE if self._gated and code % 256 in (0, 1) else code
 
     def _never_began(self, code: int) -> int:
-        """The exit code where there was no session: a plugin has ended pytest before it, and may have said 0."""
+        """The exit code where a plugin has ended pytest before the session began, with whatever exit code."""
         if self._gated and code % 256 == 0:
             self._log.write(self._first_line(session_metadata.beginning(self._config, self._began_at)))
             self._try(lambda: self._write(build(read_events(self._log.path))))
@@ -160,11 +120,11 @@ class Reporting:
         return code
 
     def _finish(self, session: pytest.Session, code: int) -> int:
-        self._clean_again()
+        self.clean_again()
         end = self._end(session, code)
         last = self._written(end)
-        if last_look_of(self._config).look_again(self.folder):
-            self.exit_status.failed_by("a credential in a report")
+        if self._state.one(LeakScan).look_again(self.folder):
+            self._state.exit_status.failed_by("a credential in a report")
             end = self._end(session, code)
             last = self._written(end)
         if self._gated:
@@ -177,8 +137,11 @@ class Reporting:
 
     def _end(self, session: pytest.Session, code: int) -> dict[str, Any]:
         """How the session ended, clean: the message of what ended it may hold a credential."""
-        elsewhere = ledger_of(self._config).failures_elsewhere
-        end = session_metadata.finished(session, self.exit_status.ended_as(session, code), elsewhere)
+        end = {
+            **self._state.exit_status.ended_as(session, code),
+            "failures_elsewhere": self._state.one(ItemLedger).failures_elsewhere,
+            "snapshots_written": session_metadata.snapshots_written(self._config),
+        }
         return {name: self._clean(value) for name, value in end.items()}
 
     def _clean(self, value: Any) -> Any:
@@ -186,31 +149,22 @@ class Reporting:
             return [self._clean(one) for one in value]
         if not isinstance(value, str):
             return value
-        redactor = redactor_of(self._config)
-        line = " ".join(clean_text(value, redactor).split())
-        return clean_text(line, redactor)[:LONGEST_REASON]  # once more: a credential with blanks may be whole again
+        line = " ".join(clean_text(value, self._redactor).split())
+        return clean_text(line, self._redactor)[:LONGEST_REASON]  # twice: one with blanks may be whole again
 
     def _written(self, end: Mapping[str, Any]) -> Conclusion:
-        """What the log comes to with this end, and the reports of it."""
+        """The conclusion of the log with this end, and the reports of it."""
         event = {"event": "end", "ended": moment(time.time()), **end}
         last = build([*read_events(self._log.path), event], self._baseline)
         self._try(lambda: self._write(last))
         return last
-
-    def _clean_again(self) -> None:
-        """Takes out of the log what is known only by now to be a credential."""
-        redactor = redactor_of(self._config)
-        if redactor.count != self._credentials:
-            self._credentials = redactor.count
-            with self._lock:
-                self._log.clean_again(redactor)
 
     def _close(self) -> None:
         self._log.close()
         if self._config.option.wisebot_report is None:
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    # --- what is told and written
+    # --- what is shown and written
 
     def _tell(self, last: Conclusion) -> None:
         reporter = self._reporter
@@ -245,7 +199,7 @@ class Reporting:
             self._say(f"wisebot: --wisebot-summary {given}: cannot be written: {error.strerror}")
 
     def _try(self, write: Callable[[], None]) -> None:
-        """A report that cannot be written is told of, and changes no verdict: the log is what counts."""
+        """A report that cannot be written changes no verdict: the log is what counts."""
         try:
             write()
         except OSError as error:

@@ -41,7 +41,7 @@ class Collected:
         selected: their ids, in order; None before the collection is known.
         deselected: the ids of tests that an option left out.
         by_gate: those among them that do not belong to the gate.
-        askers: the fixtures that start runs (see `asking.askers`).
+        askers: the fixtures that start runs (see `run_tracker.fixtures_that_start_runs`).
         passed: the ids of tests that passed.
         whole: every test of each collected file is among them, and not only those that an option names.
         everything: every file was collected.

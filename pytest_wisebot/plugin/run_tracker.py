@@ -1,19 +1,19 @@
-"""Who asks for a run: a test, or a fixture that is wider than one test; and what each test asked for."""
+"""Which test or fixture requests a run, and what each test has requested."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ..runs import Api, Occurrence, RunRequest, shared_occurrence
-from .arguments import parameters
-from .markers import Declared, declared, first_trial, not_parametrised, says_share
+from .markers import Declared, declared, first_trial, not_parametrised, parameters, says_share
 
 if TYPE_CHECKING:
     from ..engine.pending import PendingRun
@@ -21,19 +21,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RequestedRun:
-    """A run that a test, or a fixture during its setup, asked for."""
+    """A run that a test, or a fixture during its setup, has requested."""
 
     pending: PendingRun
     max_seconds: float | None = None
 
 
+def references(requested: Iterable[RequestedRun]) -> list[str]:
+    """The names that the session's event log has for runs which have ended."""
+    return [ended.reference for one in requested if (ended := one.pending.ended)]
+
+
 @dataclass(frozen=True, slots=True)
 class _HigherScopedFixture:
-    """What a fixture asked for that is wider than one test: all the tests that use it use these runs."""
+    """The runs that a fixture of a higher scope has requested: all tests that use the fixture use them."""
 
     fixture: str
     baseid: str
-    asked: list[RequestedRun] = field(default_factory=list)
+    requested: list[RequestedRun] = field(default_factory=list)
 
     def serves(self, item: pytest.Item) -> bool:
         """Whether a test uses the fixture, be it by ``request.getfixturevalue``."""
@@ -41,84 +46,84 @@ class _HigherScopedFixture:
         return self.fixture in names and item.nodeid.startswith(self.baseid)
 
 
-def tag_of(item: pytest.Item, each: str = "") -> str:
-    """Names a test without telling its name: to an emulator, and to the engine.
+def test_tag(item: pytest.Item, worker_prefix: str) -> str:
+    """Identifies a test to an emulator and to the engine, without its name.
 
     Args:
         item: the test.
-        each: tells this process's tests from the same ones of another.
+        worker_prefix: tells this process's tests from the same ones of another.
     """
-    return hashlib.sha256((each + item.nodeid).encode("utf-8", "backslashreplace")).hexdigest()[:16]
+    return hashlib.sha256((worker_prefix + item.nodeid).encode("utf-8", "backslashreplace")).hexdigest()[:16]
 
 
-def declared_occurrence(item: pytest.Item, each: str = "", trial: int = 0) -> Occurrence:
-    """Which of the suite's runs the one is that a test declares."""
-    return Occurrence(each + item.nodeid, trial=trial)
+def declared_occurrence(item: pytest.Item, worker_prefix: str = "", trial: int = 0) -> Occurrence:
+    """The place of a test's declared run among the runs of the suite."""
+    return Occurrence(worker_prefix + item.nodeid, trial=trial)
 
 
-def key_of(tag: str, trial: int = 0) -> str:
-    """By which the engine knows the declared run of a test, or of one of its trials."""
+def declared_run_key(tag: str, trial: int = 0) -> str:
+    """Identifies the declared run of a test, or of one of its trials, to the engine."""
     return f"{tag}#{trial}" if trial else tag
 
 
-def of_trial(request: RunRequest, trial: int) -> RunRequest:
-    """The same request, as one trial of its test asks for it."""
-    return replace(request, occurrence=replace(request.occurrence, trial=trial))
-
-
 def tag_in(key: str) -> str:
-    """The test that a key belongs to."""
+    """The tag of the test that a key belongs to."""
     return key.partition("#")[0]
 
 
-class RunTracker:
-    """Follows the tests as they run. Registered once a test uses the plugin.
+def for_trial(request: RunRequest, trial: int) -> RunRequest:
+    """The same request, as one trial of its test issues it."""
+    return replace(request, occurrence=replace(request.occurrence, trial=trial))
 
-    Args:
-        forget: told the tag of each test that is over.
-        each: tells this process's tests from the same ones of another.
+
+class RunTracker:
+    """Follows the tests as they run, and the fixtures of higher scopes.
+
+    Attributes:
+        worker_prefix: tells this process's tests from the same ones of another.
+        requested: the runs that the running test has requested.
+        trial: the trial of the test that runs, from 1; 0 without trials.
     """
 
-    def __init__(self, forget: Callable[[str], None], each: str = "") -> None:
-        self._forget = forget
-        self._each = each
-        self._item: pytest.Item | None = None
-        self._wider: list[Occurrence] = []
-        """The wider fixtures that are being set up or torn down, the innermost last."""
-        self._calls: Counter[tuple[Occurrence, str]] = Counter()
-        """How often each of them, or the test, has asked for a request so far."""
-        self._of_wider: dict[Occurrence, _HigherScopedFixture] = {}
-        self.asked: list[RequestedRun] = []
+    def __init__(self) -> None:
+        self.worker_prefix = ""
+        self.requested: list[RequestedRun] = []
         self.trial = 0
-        """Which trial of its test asks, from 1; 0 without trials."""
+        self._item: pytest.Item | None = None
+        self._has_begun = False
+        self._setting_up: list[Occurrence] = []
+        """The higher-scoped fixtures that are being set up or torn down, the innermost last."""
+        self._calls: Counter[tuple[Occurrence, str]] = Counter()
+        """How often each of them, or the test, has issued a request so far."""
+        self._fixtures: dict[Occurrence, _HigherScopedFixture] = {}
 
     @property
     def test(self) -> pytest.Item | None:
-        """The test that asks; None between tests and while a wider fixture is set up or torn down."""
-        return None if self._wider else self._item
+        """The test that requests; None between tests and while a higher-scoped fixture is set up or torn down."""
+        return None if self._setting_up else self._item
 
     @property
     def used(self) -> list[RequestedRun]:
-        """What the running test has asked for, and what the wider fixtures did that it uses, whoever set them up."""
-        asked = [kept for kept in self._of_wider.values() if kept.asked]
-        if not asked or self._item is None:
-            return self.asked
-        wider = [one for kept in asked if kept.serves(self._item) for one in kept.asked]
-        return [*wider, *(one for one in self.asked if one not in wider)]
+        """What the running test has requested, and what the higher-scoped fixtures have that it uses."""
+        fixtures = [one for one in self._fixtures.values() if one.requested]
+        if not fixtures or self._item is None:
+            return self.requested
+        shared = [run for one in fixtures if one.serves(self._item) for run in one.requested]
+        return [*shared, *(run for run in self.requested if run not in shared)]
 
     @property
     def tag(self) -> str:
-        """Names the asking test to an emulator, without telling its name; empty for a wider fixture."""
-        return tag_of(self.test, self._each) if self.test is not None else ""
+        """Identifies the requesting test; empty for a higher-scoped fixture."""
+        return test_tag(self.test, self.worker_prefix) if self.test is not None else ""
 
     @property
     def declaration(self) -> Declared:
-        """What the asking test's marker says."""
+        """The arguments of the requesting test's marker."""
         return declared(self.test) if self.test is not None else Declared()
 
     @property
     def api(self) -> Api | None:
-        """The API of the asking test, where it has one of its own."""
+        """The API of the requesting test, where it has one of its own."""
         if self.test is None:
             return None
         chosen = getattr(self.test, "funcargs", {}).get("wisebot_api") or parameters(self.test).get("wisebot_api")
@@ -128,99 +133,91 @@ class RunTracker:
         return Api(chosen) if chosen in (Api.WEBHOOK, Api.DASHBOARD) else None
 
     def occurrence(self, request: RunRequest) -> Occurrence:
-        """Which of the suite's runs a request is, that the test or fixture asks for now.
+        """The place of a request, that the test or fixture issues now, among the runs of the suite.
 
-        Numbered for each request by itself: a call that is added before it makes no other one of it.
+        Each request has its own numbers: a call that is added before it does not change them.
         """
         if request.share:
             return shared_occurrence(request.timeout)
-        asks = self._asks
-        wanted = json.dumps([request.workflow, str(request.api), request.inputs], sort_keys=True)
-        self._calls[asks, wanted] += 1
-        return replace(asks, call=self._calls[asks, wanted])
-
-    def declares(self, item: pytest.Item) -> Occurrence:
-        """Which of the suite's runs the one is that a test declares."""
-        return declared_occurrence(item, self._each, self.trial)
+        requester = self._requester
+        content = json.dumps([request.workflow, str(request.api), request.inputs], sort_keys=True)
+        self._calls[requester, content] += 1
+        return replace(requester, call=self._calls[requester, content])
 
     @property
-    def _asks(self) -> Occurrence:
-        if self._wider:
-            return self._wider[-1]
-        return Occurrence(self._each + self._item.nodeid if self._item is not None else "", trial=self.trial)
+    def _requester(self) -> Occurrence:
+        if self._setting_up:
+            return self._setting_up[-1]
+        return Occurrence(self.worker_prefix + self._item.nodeid if self._item is not None else "", trial=self.trial)
+
+    def remember(self, started: list[PendingRun], max_seconds: float | None) -> None:
+        """Keeps what was requested until the test's reports are made."""
+        requested = [RequestedRun(pending, max_seconds) for pending in started]
+        self.requested += requested
+        for fixture in filter(None, map(self._fixtures.get, self._setting_up)):
+            fixture.requested.extend(requested)
+
+    def begin(self, item: pytest.Item) -> None:
+        """A test begins."""
+        self._item = item
+        self.trial = first_trial(item)
 
     def notice(self, item: object) -> None:
-        """Learns of the running test when its protocol began before this plugin was awake."""
+        """A test requests runs that began before the plugin was awake."""
         if self._item is None and isinstance(item, pytest.Item):
             self._item = item
 
-    def remember(self, started: list[PendingRun], max_seconds: float | None) -> None:
-        """Keeps what was asked for until the test's reports are made."""
-        asked = [RequestedRun(pending, max_seconds) for pending in started]
-        self.asked += asked
-        for kept in filter(None, map(self._of_wider.get, self._wider)):
-            kept.asked.extend(asked)
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
-        """One test after the other."""
-        self._item = item
-        self.trial = first_trial(item)
-        try:
-            return (yield)
-        finally:
-            self._item = None
-            self.trial = 0
-            self._begin_anew()
-            self._forget(tag_of(item, self._each))
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_setup(self) -> Generator[None, Any, Any]:
-        """A test that is run again asks anew: what it asked for the last time is no part of this execution."""
-        __tracebackhide__ = True
+    def end(self) -> pytest.Item | None:
+        """The test, if one runs, is over."""
+        item, self._item = self._item, None
+        self.trial = 0
         self._begin_anew()
-        return (yield)
+        self._has_begun = False
+        return item
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_fixture_setup(
-        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
-    ) -> Generator[None, Any, Any]:
-        """While a wider fixture is set up, and again while it is torn down, it is the fixture that asks."""
-        __tracebackhide__ = True
-        if fixturedef.scope == "function":
-            return (yield)
-        asks = Occurrence(self._each + (request.node.nodeid or fixturedef.baseid), _named(fixturedef, request))
-        # finalizers run last in, first out: this one after the fixture's own
-        fixturedef.addfinalizer(lambda: self._leave(asks, over=True))
-        self._wider.append(asks)
-        self._of_wider.setdefault(asks, _HigherScopedFixture(fixturedef.argname, fixturedef.baseid))
-        try:
-            return (yield)
-        except BaseException:
-            self._forget_calls(asks)  # set up again, it asks anew; one that was made goes on counting
-            raise
-        finally:
-            self._leave(asks)
-            fixturedef.addfinalizer(lambda: self._wider.append(asks))
-
-    def _leave(self, asks: Occurrence, *, over: bool = False) -> None:
-        """A fixture has been set up, or is over."""
-        if asks in self._wider:
-            self._wider.remove(asks)
-        if over:
-            self._of_wider.pop(asks, None)
+    def begin_execution(self) -> None:
+        """A test is run, or run again: what it requested the last time is no part of this execution."""
+        if self._has_begun:
+            self._begin_anew()
+        self._has_begun = True
 
     def _begin_anew(self) -> None:
-        """What a test has asked for the last time is no part of what it asks for now."""
-        self.asked = []
+        self.requested = []
         self._calls = Counter({key: calls for key, calls in self._calls.items() if key[0].fixture})
 
-    def _forget_calls(self, asks: Occurrence) -> None:
-        self._calls = Counter({key: calls for key, calls in self._calls.items() if key[0] != asks})
+    @contextmanager
+    def fixture(self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Iterator[None]:
+        """While a higher-scoped fixture is set up, and again while it is torn down, the fixture requests the runs."""
+        __tracebackhide__ = True
+        if fixturedef.scope == "function":
+            yield
+            return
+        requester = Occurrence(
+            self.worker_prefix + (request.node.nodeid or fixturedef.baseid), _fixture_name(fixturedef, request)
+        )
+        # finalizers run last in, first out: this one after the fixture's own
+        fixturedef.addfinalizer(lambda: self._leave(requester, over=True))
+        self._setting_up.append(requester)
+        self._fixtures.setdefault(requester, _HigherScopedFixture(fixturedef.argname, fixturedef.baseid))
+        try:
+            yield
+        except BaseException:  # set up again, it counts anew; one that was made goes on counting
+            self._calls = Counter({key: calls for key, calls in self._calls.items() if key[0] != requester})
+            raise
+        finally:
+            self._leave(requester)
+            fixturedef.addfinalizer(lambda: self._setting_up.append(requester))
+
+    def _leave(self, requester: Occurrence, *, over: bool = False) -> None:
+        """A fixture has been set up, or is over."""
+        if requester in self._setting_up:
+            self._setting_up.remove(requester)
+        if over:
+            self._fixtures.pop(requester, None)
 
 
-def askers(items: Iterable[pytest.Item]) -> list[str]:
-    """Who asks for runs besides the tests: the names of wider fixtures that they use, and an empty one if any share."""
+def fixtures_that_start_runs(items: Iterable[pytest.Item]) -> list[str]:
+    """The names of the higher-scoped fixtures that tests use, and an empty one if any test shares its run."""
     names: set[str] = set()
     seen: set[int] = set()
     for item in items:
@@ -233,15 +230,16 @@ def askers(items: Iterable[pytest.Item]) -> list[str]:
     return sorted(names)
 
 
-def _named(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> str:
-    """A fixture's name, with the numbers of its parameter and of those of the fixtures that it is made from."""
+def _fixture_name(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> str:
+    """A fixture's name, with the numbers of its parameter and of those of the fixtures that it depends on."""
     own: Any = [request.param_index] if hasattr(request, "param") else []  # type: ignore[attr-defined]
-    numbers = ", ".join([*map(str, own), *_parameters_beneath(fixturedef, getattr(request, "_pyfuncitem", None))])
+    item: Any = getattr(request, "_pyfuncitem", None)
+    numbers = ", ".join([*map(str, own), *_parameters_beneath(fixturedef, item)])
     return f"{fixturedef.argname}[{numbers}]" if numbers else str(fixturedef.argname)
 
 
 def _parameters_beneath(fixturedef: pytest.FixtureDef[Any], item: object) -> list[str]:
-    """The parameters of the fixtures that a fixture is made from, as far as its arguments tell."""
+    """The parameters of the fixtures that a fixture depends on, as far as its arguments show."""
     indices: dict[str, int] = getattr(getattr(item, "callspec", None), "indices", {})
     if not indices:
         return []

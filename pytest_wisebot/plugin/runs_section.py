@@ -1,4 +1,4 @@
-"""The section "wisebot runs" of a failing test: what was asked, what came, and the commands that repeat it."""
+"""The section "wisebot runs" of a failing test: requests, responses, and the commands that repeat them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LONGEST = 1000
 """Characters of an input bag or a response that the section shows; ``-vv`` shows them whole."""
 
 LONGEST_COMMAND = 10_000
-"""Characters of a command that the section shows. Linux takes 128 KiB for an argument, and nobody reads as much."""
+"""Characters of a command that the section shows. Linux takes 128 KiB for an argument, which is too much to read."""
 
 MOST_RUNS = 5
 """Runs of one test that the section shows in full, those that failed first; ``-vv`` shows all."""
@@ -30,10 +30,10 @@ TracebackOf = Callable[[WorkflowRun], str]
 """What a workflow function of the emulator raised in a run; empty when it is not known."""
 
 
-def described(asked: list[RequestedRun], traceback_of: TracebackOf, *, whole: bool) -> str:
+def render(requested: list[RequestedRun], traceback_of: TracebackOf, *, whole: bool) -> str:
     """The section's text; empty when nothing was sent."""
-    # What could not be sent says all there is to say in its error.
-    sent = [one for one in asked if not isinstance(one.pending.outcome, ConfigurationError)]
+    # The error of a run that could not be sent is complete in itself.
+    sent = [one for one in requested if not isinstance(one.pending.outcome, ConfigurationError)]
     shown = sent if whole or len(sent) <= MOST_RUNS else sorted(sent, key=_succeeded)[:MOST_RUNS]
     blocks = ["\n".join(_lines(one, traceback_of, None if whole else LONGEST)) for one in shown]
     if len(shown) < len(sent):
@@ -42,23 +42,23 @@ def described(asked: list[RequestedRun], traceback_of: TracebackOf, *, whole: bo
     return "\n\n".join(blocks)
 
 
-def _succeeded(asked: RequestedRun) -> bool:
-    outcome = asked.pending.outcome
+def _succeeded(requested: RequestedRun) -> bool:
+    outcome = requested.pending.outcome
     return isinstance(outcome, WorkflowRun) and outcome.ok and not outcome.contradiction
 
 
-def _lines(asked: RequestedRun, traceback_of: TracebackOf, limit: int | None) -> Iterator[str]:
-    outcome = asked.pending.outcome
+def _lines(requested: RequestedRun, traceback_of: TracebackOf, limit: int | None) -> Iterator[str]:
+    outcome = requested.pending.outcome
     if not isinstance(outcome, WorkflowRun):
-        yield from _no_run_lines(asked.pending.request, outcome, limit)
+        yield from _no_run_lines(requested.pending.request, outcome, limit)
         return
-    yield from _run_lines(outcome, asked.pending.ended, limit)
+    yield from _run_lines(outcome, requested.pending.ended, limit)
     if raised := traceback_of(outcome):
         yield "  emulator: " + raised.replace("\n", "\n            ")
 
 
 def _no_run_lines(request: RunRequest, error: WisebotError | None, limit: int | None) -> Iterator[str]:
-    """A run that has not ended, or that ended without a verdict; what the error itself says stands above."""
+    """A run that has not ended, or that ended without a verdict; the error itself stands above."""
     attempted = error.attempted if isinstance(error, InfrastructureError) else None
     where = f", environment {attempted.environment}" if attempted and attempted.environment else ""
     what = f"no verdict, {type(error).__name__}" if error is not None else "not ended yet"

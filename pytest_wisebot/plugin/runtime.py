@@ -1,6 +1,7 @@
-"""What the process that owns the engine holds: settings, emulator, engine, credentials to mask. One for each session.
+"""The runtime of a session: settings, emulator and engine, in the process that owns the engine or in a worker of it.
 
-Without xdist that is the only process; under xdist it is the controller, which the workers ask (see `guest`).
+Without xdist there is one process, with a `LocalRuntime`. Under xdist the controller has it, and each worker has a
+`worker_runtime.WorkerRuntime`, which reaches it.
 """
 
 from __future__ import annotations
@@ -9,76 +10,143 @@ import dataclasses
 import os
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
 from ..errors import ConfigurationError
 from ..event_log import Events
-from ..redaction import Secret
-from ..settings import Credential, Settings, resolve
-from ..settings.fields import given_options
-from .leak_scan import last_look_of
-from .options import asks_for_report, is_offline
-from .redact_pytest import clean_terminal, redactor_of
-from .redact_reports import clean_logs
+from ..redaction import Redactor, Secret
+from ..runs import RunRequest, WorkflowRun
+from ..settings import Credential, Settings
+from . import xdist
+from .options import is_offline
+from .redact_pytest import clean_logs, clean_terminal
+from .session_state import state_of
+from .settings_source import resolved
 
 if TYPE_CHECKING:
     from ..emulator.handle import EmulatorProcess, Ready
     from ..engine.engine import Engine
+    from ..engine.pending import PendingRun
     from ..engine.stats import Status
-    from ..engine.values import CollectedTests
+    from ..engine.values import Ahead, CollectedTests
     from .run_storage import History
 
-_KEY = pytest.StashKey["LocalRuntime"]()
+
+class EngineApi(Protocol):
+    """An engine, of this process or of another."""
+
+    def ahead(self, runs: Iterable[Ahead], *, confirmations: int | None = None) -> None:
+        """Starts declared runs before their tests request them.
+
+        Args:
+            runs: the runs.
+            confirmations: how many processes must submit each of them; None: as many as may get the test.
+        """
+
+    def submit(self, request: RunRequest, key: str = "") -> PendingRun:
+        """Starts a run, or takes the one that was started ahead for this key."""
+
+    def submit_all(self, requests: Iterable[RunRequest]) -> list[PendingRun]:
+        """Starts these runs."""
+
+    def forget(self, key: str) -> None:
+        """The test of this key is over."""
 
 
-def owner_of(config: pytest.Config) -> LocalRuntime:
-    """The session's owner, made on first use; it ends with the session."""
-    owner = config.stash.get(_KEY, None)
-    if owner is None:
-        owner = config.stash[_KEY] = LocalRuntime(config)
-        if asks_for_report(config):
-            from .reporting import reporting_of
+class Runtime(Protocol):
+    """Settings, emulator and engine."""
 
-            if (reporting := reporting_of(config)) is not None:
-                reporting.follow(owner)
-        clean_logs(config, owner.redactor)
-        clean_terminal(config, owner.redactor)
-        last_look_of(config)
-        config.add_cleanup(owner.close)
-    return owner
+    worker_prefix: str
+    redactor: Redactor
+
+    @property
+    def settings(self) -> Settings:
+        """The settings after the project's hook; the emulator's part may still be open."""
+
+    @property
+    def target(self) -> Settings:
+        """The settings with hosts and credentials of the emulator."""
+
+    @property
+    def emulator(self) -> Ready | None:
+        """Where the emulator is, once it is started."""
+
+    @property
+    def engine(self) -> EngineApi:
+        """The engine, which starts with its first use."""
+
+    @property
+    def no_ahead(self) -> str | None:
+        """Why no run starts before its test requests it; None when runs may."""
+
+    def collect(self, tests: CollectedTests) -> None:
+        """Takes the tests that were collected."""
+
+    def close(self) -> None:
+        """Cancels the runs that are left, and ends what was started."""
 
 
-def settings_hooks(config: pytest.Config) -> list[str]:
-    """The files whose ``pytest_wisebot_settings`` this process knows."""
-    found = (getattr(one.plugin, "__file__", None) for one in config.hook.pytest_wisebot_settings.get_hookimpls())
-    return sorted(file for file in found if file is not None)
+def local_runtime(config: pytest.Config) -> LocalRuntime:
+    """The runtime of the process that owns the engine, made on first use; it ends with the session."""
+    return state_of(config).one(_started, LocalRuntime)
+
+
+def _started(config: pytest.Config) -> LocalRuntime:
+    runtime = LocalRuntime(config)
+    clean_output(config, runtime)
+    return runtime
+
+
+def clean_output(config: pytest.Config, runtime: Runtime) -> None:
+    """Cleans pytest's logs and terminal from now on, and closes the runtime at the session's end."""
+    clean_logs(config, runtime.redactor)
+    if not xdist.is_worker(config):
+        clean_terminal(config, runtime.redactor)
+    config.add_cleanup(runtime.close)
+
+
+def refuses_ahead(config: pytest.Config) -> str | None:
+    """The option that keeps every run until its test requests it; None without one.
+
+    A session that may stop at any failure would have paid for runs that no test uses, and so would one whose tests run
+    in processes of their own, which cannot start or use a run.
+    """
+    option = config.option
+    given = {
+        "--wisebot-no-ahead": option.wisebot_no_ahead,
+        "-x or --maxfail": getattr(option, "maxfail", 0),
+        "--stepwise": getattr(option, "stepwise", False),
+        "--setup-only": getattr(option, "setuponly", False),
+        "--forked": getattr(option, "forked", False),
+    }
+    return next((name for name, value in given.items() if value), None)
 
 
 class LocalRuntime:
-    """Settings, emulator and engine, each made when it is first needed. Its threads may ask it at once."""
+    """Settings, emulator and engine, each made when it is first needed, in whichever thread that is."""
 
-    each = ""
-    """Stands before the keys of this process's tests where several processes run the same ones."""
+    worker_prefix = ""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._variables = dict(os.environ)  # of the session's beginning: what a test sets is its own
+        self._variables = dict(os.environ)  # of the session's beginning: those that a test sets are its own
         self._lock = threading.RLock()
         self._emulator: EmulatorProcess | None = None
-        self._engine: Engine | None = None
-        self._history: History | None = None
-        self._census: CollectedTests | None = None
+        self._tests: CollectedTests | None = None
         self._made: dict[str, Settings | ConfigurationError] = {}
-        self.redactor = redactor_of(config)
+        self.redactor = state_of(config).redactor
         self.events = Events(self.redactor)
-        """Told of each run and each test that has ended."""
-        self._on_collected: Callable[[Mapping[str, Any]], None] = _nobody_wants_to_know
-        self.on_wait: Callable[[bool], None] = _nobody_minds
-        """Told when a test of this process begins to wait for a run, and when it has ended to."""
+        if (on_event := state_of(config).on_event) is not None:
+            self.events.add_sink(on_event)
+        self.begun: Engine | None = None
+        """The engine, if it was used."""
+        self.begun_storage: History | None = None
+        self.on_wait: Callable[[bool], None] = lambda _begins: None
+        """Called when a test of this process begins to wait for a run, and when it stops waiting."""
 
     @property
     def settings(self) -> Settings:
@@ -88,17 +156,17 @@ class LocalRuntime:
             ConfigurationError: something in them is wrong, or they name a protected environment.
         """
         __tracebackhide__ = True
-        return self._once("settings", self._made_settings)
+        return self._once("settings", self._make_settings)
 
     @property
     def unguarded(self) -> Settings:
-        """The settings to look at, and not to run by: they may name a protected environment.
+        """The settings to show, and not to run by: they may name a protected environment.
 
         Raises:
             ConfigurationError: something in them is wrong.
         """
         __tracebackhide__ = True
-        return self._once("unguarded", self._made_unguarded)
+        return self._once("unguarded", self._make_unguarded)
 
     @property
     def target(self) -> Settings:
@@ -108,7 +176,7 @@ class LocalRuntime:
             ConfigurationError: as for `settings`; or the emulator cannot be started.
         """
         __tracebackhide__ = True
-        return self._once("target", self._made_target)
+        return self._once("target", self._make_target)
 
     @property
     def emulator(self) -> Ready | None:
@@ -124,79 +192,62 @@ class LocalRuntime:
         """
         __tracebackhide__ = True
         with self._lock:
-            if self._engine is None:
+            if self.begun is None:
                 from ..engine.engine import Engine
 
-                settings, keeper = self.target, self.history.keeper
-                self._engine = Engine(settings, self.redactor, self.on_wait, self._variables, keeper)
-            return self._engine
+                settings, keeper = self.target, self.storage.keeper
+                self.begun = Engine(settings, self.redactor, self.on_wait, self._variables, keeper)
+            return self.begun
 
     @property
-    def history(self) -> History:
-        """What the session keeps, and from what it takes runs.
+    def storage(self) -> History:
+        """What the session keeps, and from where it takes runs.
 
         Raises:
             ConfigurationError: as for `settings`; or the options contradict each other, or name nothing.
         """
         __tracebackhide__ = True
         with self._lock:
-            if self._history is None:
-                from .drift import Comparing
+            if self.begun_storage is None:
                 from .run_storage import History
 
-                compare = Comparing(self.settings, self.redactor)
-                made = History(self._config, self.settings, self.redactor, compare, self.events, self._on_collected)
-                if self._census is not None:
-                    made.collect(self._census)
-                self._history = made
-            return self._history
+                compare = _Comparison(self.settings, self.redactor)
+                on_collected = state_of(self._config).on_collected
+                storage = History(self._config, self.settings, self.redactor, compare, self.events, on_collected)
+                if self._tests is not None:
+                    storage.collect(self._tests)
+                self.begun_storage = storage
+            return self.begun_storage
 
-    @property
-    def begun_history(self) -> History | None:
-        """What the session keeps, if anybody has asked."""
-        return self._history
-
-    def collect(self, census: CollectedTests) -> None:
-        """Learns which tests there are."""
+    def collect(self, tests: CollectedTests) -> None:
+        """Takes the tests that were collected."""
         with self._lock:
-            self._census = census
-            if self._history is not None:
-                self._history.collect(self._census)
-
-    def tell(self, log: Callable[[bytes], None], on_collected: Callable[[Mapping[str, Any]], None]) -> None:
-        """From now on this log gets each event, and whoever keeps it is told what its first line says."""
-        self.events.add_sink(log)
-        self._on_collected = on_collected
-
-    @property
-    def begun(self) -> Engine | None:
-        """The engine, if anything has used it."""
-        return self._engine
+            self._tests = tests
+            if self.begun_storage is not None:
+                self.begun_storage.collect(tests)
 
     def status(self) -> Status | None:
-        """How far the runs are; None before the first one."""
-        return self._engine.status() if self._engine is not None else None
+        """The progress of the runs; None before the first one."""
+        return self.begun.status() if self.begun is not None else None
 
     @property
     def no_ahead(self) -> str | None:
-        """Why no run starts before its test asks; None when they may."""
-        from .prefetch import refusal
-
-        return refusal(self._config)
+        """Why no run starts before its test requests it; None when runs may."""
+        return refuses_ahead(self._config)
 
     def close(self) -> None:
-        """Gives up the runs that are left, and ends engine and emulator."""
+        """Cancels the runs that are left, and ends engine and emulator."""
         try:
-            if self._engine is not None:
-                self._engine.close()
-            if self._history is not None and self._history.session is not None:
-                self._history.session.close()
+            if self.begun is not None:
+                self.begun.close()
+            if self.begun_storage is not None and self.begun_storage.session is not None:
+                self.begun_storage.session.close()
         finally:
             if self._emulator is not None:
                 self._emulator.stop()
 
     def _once(self, name: str, make: Callable[[], Settings]) -> Settings:
-        """What ``make`` gave or refused the first time: a hook is asked once, a broken emulator started once."""
+        """The first result or refusal of ``make``: a hook is called once, a broken emulator started once."""
         __tracebackhide__ = True
         with self._lock:
             if name not in self._made:
@@ -209,13 +260,13 @@ class LocalRuntime:
             raise made.with_traceback(None) from None
         return made
 
-    def _made_settings(self) -> Settings:
+    def _make_settings(self) -> Settings:
         settings = self.unguarded
         if (refusal := settings.refusal()) is not None and not is_offline(self._config):
             raise ConfigurationError(refusal)
         return settings
 
-    def _made_unguarded(self) -> Settings:
+    def _make_unguarded(self) -> Settings:
         settings = resolved(self._config, self._variables)
         self.redactor.add(*settings.credentials())
         settings = self._after_hook(settings)
@@ -243,7 +294,7 @@ class LocalRuntime:
             raise ConfigurationError(f"pytest_wisebot_settings: expected Settings or None, got {got}")
         return changed.changed_by_hook(settings)
 
-    def _made_target(self) -> Settings:
+    def _make_target(self) -> Settings:
         settings = self.settings
         if settings.emulated_by is None or is_offline(self._config):
             return settings
@@ -256,67 +307,45 @@ class LocalRuntime:
         return settings
 
 
-def _nobody_wants_to_know(facts: Mapping[str, Any]) -> None:
-    """Where no report is asked for."""
-    del facts
-
-
-def _nobody_minds(begins: bool) -> None:
-    """Before there is somebody to tell."""
-    del begins
-
-
-def resolved(config: pytest.Config, variables: Mapping[str, str], env: str | None = None) -> Settings:
-    """The settings as options, ``wisebot.toml`` and variables give them, before the project's hook.
-
-    Args:
-        config: for the options.
-        variables: environment variables.
-        env: the environment, in place of the one that is chosen.
-
-    Raises:
-        ConfigurationError: something in them is wrong.
-    """
-    given = given_options(config.option) | ({"env": env} if env is not None else {})
-    cwd = config.invocation_params.dir
-    return resolve(given, start=_common_folder(config), root=config.rootpath, cwd=cwd, variables=variables)
-
-
-def of_every_environment(config: pytest.Config) -> Iterator[Settings]:
-    """The settings of every environment, and before them those in force, to which the project's hook has added.
-
-    Raises:
-        ConfigurationError: something in the settings is wrong.
-    """
-    chosen = owner_of(config).unguarded
-    yield chosen
-    for name in chosen.environments:
-        yield resolved(config, os.environ, env=name)
-
-
-def _common_folder(config: pytest.Config) -> Path:
-    """The folder that the arguments have in common; pytest's root where they are no paths."""
-    cwd = config.invocation_params.dir
-    paths = [path for argument in config.args if (path := cwd / argument.partition("::")[0]).exists()]
-    if not paths:
-        return config.rootpath
-    common = Path(os.path.commonpath([path.absolute() for path in paths]))
-    return common if common.is_dir() else common.parent
-
-
 def _emulated(settings: Settings, ready: Ready) -> Settings:
-    """The settings with what the emulator gives where they give nothing."""
+    """The settings, completed by those of the emulator."""
     given_by = f"emulator {settings.emulator}"
 
-    def given(value: str) -> Any:
+    def credential(value: str) -> Any:
         return Credential(given_by, secret=Secret(value))
 
     return dataclasses.replace(
         settings,
         origin=ready.origin,
         base_url=ready.base_url,
-        token=settings.token or given(ready.token),
-        emulated={name: given(secret) for name, secret in ready.secrets.items()},
-        emulated_fallback=given(ready.fallback_secret),
+        token=settings.token or credential(ready.token),
+        emulated={name: credential(secret) for name, secret in ready.secrets.items()},
+        emulated_fallback=credential(ready.fallback_secret),
         sources={**settings.sources, "origin": given_by, "base-url": given_by},
     )
+
+
+class _Comparison:
+    """Compares runs with recordings, for ``--wisebot-runs=verify``, as snapshots are compared."""
+
+    def __init__(self, settings: Settings, redactor: Redactor) -> None:
+        self._rules = settings.snapshots
+        self._redactor = redactor
+
+    def __call__(self, recorded: WorkflowRun, run: WorkflowRun) -> list[str]:
+        """The differences, line by line; empty if equal."""
+        from ..snapshots.diff import diff_lines
+
+        return diff_lines(self._normal(recorded), self._normal(run))
+
+    def _normal(self, run: WorkflowRun) -> Any:
+        """The compared part of a run, clean: a recording was written clean."""
+        from ..snapshots.normalise import NormaliserConfig, normalise
+
+        compared: dict[str, Any] = {"ok": run.ok}
+        compared |= {"result": run.result} if run.has_result else {}
+        compared |= {"error": run.error} if run.error is not None else {}
+        compared |= {"extra": rest} if (rest := {key: run.extra[key] for key in run.extra if key != "runId"}) else {}
+        habits = NormaliserConfig(self._rules.keys, self._rules.patterns, self._rules.keep)
+        clean = dict(zip(compared, self._redactor.clean_json(list(compared.values())), strict=True))
+        return normalise(clean, inputs=run.inputs, run_id=run.run_id, habits=habits)

@@ -1,243 +1,289 @@
-"""The end of a session: its exit status as pytest and other plugins leave it, and the verdict after all of them.
+"""The end of a session: its steps in the order in which they are done, and the verdict after every other plugin.
 
-Other plugins are told pytest's own exit status for as long as the session runs. The gate's exit code is set once, when
+Other plugins see pytest's own exit status for as long as the session runs. The gate's exit code is set once, when
 ``pytest_cmdline_main`` has ended: by then every ``pytest_sessionfinish`` and ``pytest_unconfigure`` has run.
 """
 
 from __future__ import annotations
 
-import re
 import sys
+import time
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Any, Self
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from . import xdist
 from .options import asks_for_report
+from .session_state import register_last, state_of
+from .snapshot_retention import keeping_of
 
 if TYPE_CHECKING:
+    from .leak_scan import LeakScan
     from .reporting import Reporting
+    from .runtime import LocalRuntime
+    from .status_line import StatusLine
 
-_WATCH = "wisebot-exit-status"
-_BY_MAXFAIL = re.compile(r"stopping after \d+ failures?|xdist\.dsession\.Interrupted: stopping after \d+ failures?")
-"""How pytest and xdist word a session that ``-x`` or ``--maxfail`` has stopped: the failures themselves are counted."""
+_WRITTEN = "wisebot_written"
+"""Where in ``workeroutput`` a worker names what was written."""
 
 
-class VerdictLast:
-    """Gives the verdict after everything else. Registered in every session, and silent where no option asks for one."""
+class SessionEnd:
+    """Stands around a whole session. Registered in every one; it does nothing where nothing of this plugin is used."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._state = state_of(config)
+        self._runtime: LocalRuntime | None = None
+        self._reporting: Reporting | None = None
+        self._leaks: LeakScan | None = None
+        self._status_line: StatusLine | None = None
+        self._session: pytest.Session | None = None
+        self._is_told = False
+        self.is_worth_a_scan = False
+        """Whether the session has used a runtime, or writes a report."""
+
+    # --- the beginning
+
+    def report(self) -> None:
+        """Sees to the gate and the reports.
+
+        Raises:
+            pytest.UsageError: the folder of reports cannot be written, or the baseline cannot be read.
+        """
+        from .reporting import Reporting
+
+        self._reporting = Reporting(self._config)
+        self.is_worth_a_scan = True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """By now terminal and logs are set up."""
+        if self._state.hides_values:
+            from .redact_pytest import clean_logs, clean_terminal
+
+            clean_terminal(self._config, self._state.redactor)
+            clean_logs(self._config, self._state.redactor)
+        if self._reporting is not None:
+            self._reporting.begin(session)
+
+    def follow(self, runtime: LocalRuntime) -> None:
+        """Shows the progress of this runtime's runs, and their numbers at the end."""
+        from .status_line import StatusLine
+
+        self._runtime, self.is_worth_a_scan = runtime, True
+        self._status_line = StatusLine(self._config, runtime.status, runtime.redactor)
+        runtime.on_wait = self._status_line.waits
+        self._state.hide_status_line = self._status_line.hidden
+
+    def show_status_line(self) -> None:
+        """Begins to show the progress, also where the loop over the tests has begun already."""
+        capture: Any = self._config.pluginmanager.get_plugin("capturemanager")
+        with capture.global_and_fixture_disabled() if capture is not None else nullcontext():
+            if self._status_line is not None:
+                self._status_line.start()
+
+    @property
+    def has_runs(self) -> bool:
+        """Whether any run was requested: the end of the session then has the block "wisebot"."""
+        return self._runtime is not None and self._runtime.begun is not None
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_cmdline_main(self, config: pytest.Config) -> Generator[None, Any, Any]:
+    def pytest_runtestloop(self) -> Generator[None, object, object]:
+        """However the loop ends, the runs for which no test can wait any more are cancelled at once."""
+        register_last(self._config, self, NAME)  # by now the plugins of all folders are registered
+        self.show_status_line()
+        try:
+            return (yield)
+        finally:
+            self.end_loop()
+
+    def end_loop(self) -> None:
+        """Cancels the runs that no test waits for. The engine stays: a fixture's end may run a workflow to clean up."""
+        if self._status_line is not None:
+            self._status_line.stop()
+        if self._runtime is not None and self._runtime.begun is not None:
+            self._runtime.begun.cancel_all()
+
+    # --- the end of the session
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Ctrl-C, or ``pytest.exit()`` with an exit code that may be 0."""
+        self._state.exit_status.interrupted_by(excinfo.value)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None, object, object]:
+        """The outermost wrapper."""
+        self._session = session
+        self.end_loop()  # once more: a status line that began late has not seen the loop end
+        self._finish_storage()
+        if self._reporting is not None:
+            self._state.exit_status.watch(session, exitstatus)
+        if (keeping := keeping_of(self._config)) is not None:
+            keeping.before_syrupy()
+        self._before_files_are_written()
+        try:
+            result = yield
+        except BaseException as error:
+            self._state.exit_status.interrupted_by(error)
+            raise
+        self._scan(session)
+        self._fail_by_drift(session)
+        self._keep_durations()
+        self._end_log(session)
+        self._refuse_empty_gate(session)
+        return result
+
+    def _finish_storage(self) -> None:
+        """Writes all files of the storage: other plugins find them whole."""
+        if self._runtime is not None and (storage := self._runtime.begun_storage) is not None:
+            storage.finish()
+            for path in storage.written:
+                self._state.written.add(path)
+
+    def _before_files_are_written(self) -> None:
+        """Cleans what pytest is about to write, and hands the controller of xdist what this worker has written."""
+        if self.is_worth_a_scan:
+            from .redact_pytest import clean_junit
+
+            clean_junit(self._config)
+        if xdist.is_worker(self._config):  # the list itself: it may still grow
+            output: dict[str, Any] = getattr(self._config, "workeroutput")  # noqa: B009 - xdist's, no type has it
+            output[_WRITTEN] = self._state.written.named
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """A worker has ended."""
+        self._state.written.receive(getattr(node, "workeroutput", {}).get(_WRITTEN, ()))
+
+    def _scan(self, session: pytest.Session) -> None:
+        """Looks for credentials in all files, once: before pytest's summary, or without one after it."""
+        is_over = self._leaks is not None or xdist.is_worker(self._config)
+        if is_over or not (self.is_worth_a_scan or self._state.written.paths):
+            return
+        from .leak_scan import LeakScan
+        from .redact_pytest import clean_debug_log
+
+        if self._reporting is not None:
+            self._state.written.add(self._reporting.folder)
+            if self._runtime is not None and self._runtime.begun_storage is not None:
+                self._runtime.begun_storage.settle()
+            self._reporting.clean_again()
+        self._finish_storage()  # once more: a credential that was named meanwhile is removed from the files
+        clean_debug_log(self._config)
+        self._leaks = self._state.one(LeakScan)
+        if self._leaks.look():
+            self._state.exit_status.fail(session, "a credential in a file that the session wrote")
+
+    def _fail_by_drift(self, session: pytest.Session) -> None:
+        """Drift fails a session, also where no test could fail by it."""
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is None or session.exitstatus != pytest.ExitCode.OK:
+            return
+        if self._runtime is not None and self._runtime.begun is not None:
+            from .terminal import drifted_alone
+
+            if drifted_alone(self._runtime.begun.numbers(), reporter):
+                self._state.exit_status.fail(session, "")  # the gate has a rule about drift that failed no test
+
+    def _keep_durations(self) -> None:
+        if self._runtime is not None and self._runtime.begun is not None:
+            from .prefetch import write_durations
+            from .run_tracker import tag_in
+
+            clean = self._runtime.redactor.clean
+            took = self._runtime.begun.numbers().durations
+            durations = {tag_in(key): (clean(name), seconds) for key, (name, seconds) in took.items()}
+            write_durations(self._config, durations)
+
+    def _end_log(self, session: pytest.Session) -> None:
+        storage = self._runtime.begun_storage if self._runtime is not None else None
+        if storage is not None and storage.session is not None:
+            storage.session.end(time.time(), exitstatus=int(session.exitstatus))
+
+    def _refuse_empty_gate(self, session: pytest.Session) -> None:
+        """The exit code of a gated session that runs no test, as with ``--collect-only``, opens no gate."""
+        gated = self._config.option.wisebot_gate and self._reporting is None and not xdist.is_worker(self._config)
+        if gated and session.exitstatus == pytest.ExitCode.OK:
+            from ..report.verdict import NOT_RUN_CODE, GateStatus
+
+            session.exitstatus = NOT_RUN_CODE
+            if (reporter := self._config.pluginmanager.get_plugin("terminalreporter")) is not None:
+                word = GateStatus.NO_VERDICT
+                reporter.write_line(f"wisebot: {word}: --wisebot-gate judges tests that run, and none did")
+
+    # --- what is shown
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_terminal_summary(self, terminalreporter: Any, exitstatus: int) -> None:
+        """After pytest's own failures: this plugin's, the numbers of the runs, and the credentials that were found."""
+        from .terminal import show_failures
+
+        if self._session is not None:
+            self._scan(self._session)
+        show_failures(terminalreporter)
+        self._tell(terminalreporter, int(exitstatus))
+
+    def pytest_unconfigure(self) -> None:
+        """Where pytest shows no summary, as after an internal error or an exit code of a plugin's, it is shown here."""
+        if (reporter := self._config.pluginmanager.get_plugin("terminalreporter")) is not None:
+            self._tell(reporter, pytest.ExitCode.INTERNAL_ERROR)
+
+    def _tell(self, reporter: Any, exitstatus: int) -> None:
+        """Shows the numbers of the runs, and what became of those that no test waited for."""
+        if not self._is_told and self._runtime is not None and self._runtime.begun is not None:
+            from .terminal import Summary, show_block
+
+            storage = self._runtime.begun_storage
+            kept = storage.closing(exitstatus) if storage is not None else ()
+            lines = [*Summary(self._runtime.begun.numbers(), reporter).lines(), *kept]
+            show_block(reporter, map(self._runtime.redactor.clean, lines))
+        self._is_told = True
+        if self._leaks is not None:
+            self._leaks.tell(reporter)
+
+    # --- the verdict
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_cmdline_main(self) -> Generator[None, Any, Any]:
         """The outermost call of a session: what it returns is the exit code of the process."""
         try:
             code = yield
         except BaseException as error:
-            reporting = _reporting(config)
-            if reporting is None and isinstance(error, SystemExit) and error.code in (None, 0):
-                return _without_reporting(config, 0)
-            if reporting is None:
+            as_if_well = isinstance(error, SystemExit) and error.code in (None, 0)
+            if self._reporting is None and not as_if_well:
                 raise
-            code = _finish_after(reporting, error)
-            if not isinstance(error, SystemExit) or error.code not in (None, 0):
+            code = self._exit_code(0, error)
+            if not as_if_well:
                 raise
-            return code  # a plugin has ended the process as if all were well
-        reporting = _reporting(config)
-        if reporting is None:
-            return _without_reporting(config, code)
-        final = reporting.finish(int(code or 0))
+            return code
+        return self._exit_code(code)
+
+    def _exit_code(self, code: Any, error: BaseException | None = None) -> Any:
+        if self._reporting is None:
+            return self._without_reporting(code)
+        if isinstance(error, pytest.UsageError):
+            code = pytest.ExitCode.USAGE_ERROR
+        elif error is not None:
+            self._state.exit_status.interrupted_by(error)
+        final = self._reporting.finish(int(code or 0))
         return code if final == (code or 0) else final
 
+    def _without_reporting(self, code: Any) -> Any:
+        """The exit code where a plugin has kept a gated session from being judged: 0 would open the gate."""
+        judged = self._config.option.wisebot_gate and asks_for_report(self._config)
+        if not judged or xdist.is_worker(self._config) or int(code or 0) % 256:
+            return code
+        from ..report.verdict import NOT_RUN_CODE  # loaded only where there is a gate
 
-def _reporting(config: pytest.Config) -> Reporting | None:
-    if not config.pluginmanager.has_plugin("wisebot-reporting"):
-        return None
-    from .reporting import reporting_of
-
-    return reporting_of(config)
-
-
-def _without_reporting(config: pytest.Config, code: Any) -> Any:
-    """The exit code where a plugin has kept a gated session from being judged: 0 would open the gate."""
-    judged = config.option.wisebot_gate and asks_for_report(config) and not hasattr(config, "workerinput")
-    if not judged or int(code or 0) % 256:
-        return code
-    from ..report.verdict import NOT_RUN_CODE  # loaded only where there is a gate
-
-    print("wisebot: NO VERDICT: pytest was ended before its session began", file=sys.stderr)
-    return NOT_RUN_CODE
+        print("wisebot: NO VERDICT: pytest was ended before its session began", file=sys.stderr)
+        return NOT_RUN_CODE
 
 
-def _finish_after(reporting: Reporting, error: BaseException) -> int:
-    """The verdict on a session that an exception has ended."""
-    if isinstance(error, pytest.UsageError):
-        return reporting.finish(pytest.ExitCode.USAGE_ERROR)
-    reporting.exit_status.interrupted_by(error)
-    return reporting.finish(0)
+NAME = "wisebot-session-end"
 
 
-def fail_session(session: pytest.Session, reason: str) -> None:
-    """Fails a session for a reason of this plugin's own; the gate has it among its rows, where there is one.
-
-    Args:
-        session: pytest's.
-        reason: for the row about other failures; empty where another row has it already.
-    """
-    reporting = _reporting(session.config)
-    (reporting.exit_status if reporting is not None else ExitStatus()).fail(session, reason)
-
-
-def watch_exit_status(config: pytest.Config, status: ExitStatus) -> None:
-    """Watches for plugins that set an exit status. To be called when the plugins of all folders are registered."""
-    if not config.pluginmanager.has_plugin(_WATCH):
-        config.pluginmanager.register(_Watch(status), _WATCH)
-
-
-class _Watch:
-    """Registered when all others are: its wrapper is the outermost."""
-
-    def __init__(self, status: ExitStatus) -> None:
-        self._status = status
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None, object, object]:
-        """Around every other plugin's, all of which are told pytest's own exit status."""
-        self._status.watch(session, exitstatus)
-        try:
-            return (yield)
-        except BaseException as error:
-            self._status.interrupted_by(error)
-            raise
-
-
-class ExitStatus:
-    """A session's exit status: pytest's own, and what other plugins have made of it.
-
-    A plugin fails a session by setting ``session.exitstatus``, which may be 1 already for failures that a gate
-    forgives. Numbers cannot be compared then. While the session ends, ``session.exitstatus`` is an object of
-    its own, equal to pytest's: a plugin that sets a status puts another object there.
-    """
-
-    def __init__(self) -> None:
-        self._own: int | None = None
-        self._failures = 0
-        """What pytest has counted, before the plugins that end the session."""
-        self._is_watching = False
-        self._by_syrupy: list[int] = []
-        """What syrupy has found, which it or-s to the status together with what it was told."""
-        self._set_before = False
-        self._interrupted = ""
-        self._failed_by: list[str] = []
-
-    def watch(self, session: pytest.Session, exitstatus: int) -> None:
-        """From now on, a status that is set is noticed."""
-        self._own, self._failures = int(exitstatus), session.testsfailed
-        self._set_before = session.exitstatus is not exitstatus
-        session.exitstatus = _Status(session.exitstatus)
-        self._is_watching = True
-        self._listen_to_syrupy(getattr(session.config, "_syrupy", None))
-
-    def _listen_to_syrupy(self, syrupy: Any) -> None:
-        """Has syrupy's end, which fails a session by its unused snapshots, remembered apart from all others."""
-        finish = getattr(syrupy, "finish", None)
-        if finish is None:
-            return
-
-        def finish_and_remember() -> int:
-            self._by_syrupy.append(int(finish()))
-            return self._by_syrupy[-1]
-
-        syrupy.finish = finish_and_remember
-
-    def fail(self, session: pytest.Session, reason: str) -> None:
-        """Fails the session for a reason of this plugin's own."""
-        self.failed_by(reason)
-        if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
-            failed = pytest.ExitCode.TESTS_FAILED
-            session.exitstatus = _Status(failed) if type(session.exitstatus) is _Status else failed
-
-    def failed_by(self, reason: str) -> None:
-        """Something besides tests has failed the session."""
-        if reason:
-            self._failed_by.append(reason)
-
-    def interrupted_by(self, error: BaseException) -> None:
-        """The session was ended before its end, whatever exit code goes with it."""
-        self._interrupted = f"{type(error).__name__}: {error}".removesuffix(": ")
-
-    def ended_as(self, session: pytest.Session, code: int) -> dict[str, Any]:
-        """What the last line of the log says of the exit status.
-
-        Args:
-            session: pytest's.
-            code: the exit code with which ``pytest_cmdline_main`` ended.
-        """
-        # A plugin that sets 0 takes back what pytest has counted: it is the gate that forgives, or nothing does.
-        status = code or (self._own or 0)
-        reasons = [
-            *self._failed_by,
-            *_stopped(session),
-            *(["unused snapshots (syrupy)"] if any(self._by_syrupy) else []),
-        ]
-        if not reasons and self._was_set(session) and code == pytest.ExitCode.TESTS_FAILED:
-            reasons.append("another plugin set exit code 1")
-        elif status == pytest.ExitCode.TESTS_FAILED and not (session.testsfailed or self._failures or reasons):
-            reasons.append("pytest's exit code 1 without a failed test")
-        ended: dict[str, Any] = {"without_gate": status, "failed_by": reasons}
-        return ended | ({"interrupted": self._interrupted} if self._interrupted else {})
-
-    def _was_set(self, session: pytest.Session) -> bool:
-        """Whether another plugin has set the status, be it to the number that it had."""
-        status = session.exitstatus
-        if type(status) is _Status:
-            return self._set_before or status.added > len(self._by_syrupy)
-        return self._set_before or self._is_watching
-
-
-class _Status(int):
-    """An exit status that is equal to pytest's, shows and pickles as pytest's, and is another object.
-
-    Attributes:
-        added: how often it was or-ed with what it had already, as syrupy does.
-    """
-
-    _name_: str
-    _value_: int
-    added: int
-
-    def __new__(cls, status: int, added: int = 0) -> Self:
-        """The same number, with the name that pytest has for it."""
-        made = super().__new__(cls, status)
-        made._name_ = next((one.name for one in pytest.ExitCode if one == status), "")
-        made._value_, made.added = int(status), added
-        return made
-
-    @property
-    def name(self) -> str:
-        """As that of a `pytest.ExitCode`."""
-        return self._name_
-
-    @property
-    def value(self) -> int:
-        """As that of a `pytest.ExitCode`."""
-        return self._value_
-
-    @property  # type: ignore[misc]  # so that isinstance() sees what pytest would have given
-    def __class__(self) -> type:
-        return pytest.ExitCode if self._name_ else int
-
-    def __repr__(self) -> str:
-        return repr(pytest.ExitCode(int(self))) if self._name_ else int.__repr__(self)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (pytest.ExitCode if self._name_ else int), (int(self),)
-
-    def __or__(self, other: int) -> int:
-        if not other:
-            return self
-        return int(self) | other if other & ~int(self) else type(self)(self, self.added + 1)
-
-
-def _stopped(session: pytest.Session) -> list[str]:
-    """Why the session was to stop as a failure, unless it was for so many failed tests."""
-    reason = str(session.shouldfail or "")
-    return [f"stopped: {reason}"] if reason and not _BY_MAXFAIL.fullmatch(reason) else []
+def session_end_of(config: pytest.Config) -> SessionEnd:
+    """The session's one object, registered when pytest starts."""
+    return state_of(config).one(SessionEnd)

@@ -1,8 +1,7 @@
-"""What the first and the last line of a session's event log say, for reports and a verdict to be made of."""
+"""What the event log holds of a session as a whole: its first line, and the snapshots in its last."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def beginning(config: pytest.Config, began: float) -> dict[str, Any]:
-    """What is known of every session, whatever its settings.
+    """What every session has, whatever its settings.
 
     Args:
         config: the session's.
@@ -35,12 +34,12 @@ def beginning(config: pytest.Config, began: float) -> dict[str, Any]:
 
 
 def target(settings: Settings) -> dict[str, Any]:
-    """Whom the session asks, and what it is held to."""
+    """The Wisebot that the session tests, and the rules that judge it."""
     return {**identity(settings), "protected": settings.protected, "gate": settings.gate.to_dict()}
 
 
 def identity(settings: Settings) -> dict[str, Any]:
-    """By what two sessions are known to ask the same Wisebot. An emulator has other ports each time."""
+    """Equal for two sessions that test the same Wisebot. An emulator has other ports each time."""
     return {
         "environment": settings.environment,
         "origin": settings.origin,
@@ -50,7 +49,7 @@ def identity(settings: Settings) -> dict[str, Any]:
 
 
 def snapshots_written(config: pytest.Config) -> int:
-    """How many snapshots the session has made or changed. Syrupy knows, also of what its workers did."""
+    """How many snapshots the session has made or changed. Syrupy counts those of its workers, too."""
     if not (config.getoption("update_snapshots", False) or config.getoption("update_new_snapshots_only", False)):
         return 0
     report = getattr(getattr(config, "_syrupy", None), "report", None)
@@ -58,17 +57,6 @@ def snapshots_written(config: pytest.Config) -> int:
 
 
 def _split(config: pytest.Config) -> list[int] | None:
-    """Which of how many groups pytest-split runs here."""
+    """The group that pytest-split runs here, and the number of groups."""
     group, splits = config.getoption("group", None), config.getoption("splits", None)
     return [group, splits] if isinstance(group, int) and isinstance(splits, int) else None
-
-
-def finished(session: pytest.Session, ended: Mapping[str, Any], failures_elsewhere: int) -> dict[str, Any]:
-    """How the session ended, before any gate.
-
-    Args:
-        session: pytest's.
-        ended: what `session_end.ExitStatus` has seen.
-        failures_elsewhere: what `item_lifecycle.ItemLedger` has counted.
-    """
-    return {**ended, "failures_elsewhere": failures_elsewhere, "snapshots_written": snapshots_written(session.config)}

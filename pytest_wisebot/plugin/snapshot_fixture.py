@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,24 +16,26 @@ from ..snapshots.naming import is_told, place_of
 from ..snapshots.normalise import NormaliserConfig
 from ..snapshots.serialize import ComparisonContext
 from ..snapshots.write_conflicts import Claims
-from .leak_scan import last_look_of
+from .session_state import state_of
 from .snapshot_retention import CLAIMS, Keeping, keeping_of
 
 if TYPE_CHECKING:
     from .item_session import WisebotSession
 
-_KEY = pytest.StashKey["Shared"]()
 
-
-def snapshot_for(request: pytest.FixtureRequest) -> WorkflowSnapshot:
+def snapshot_for(
+    request: pytest.FixtureRequest, session_for: Callable[[pytest.FixtureRequest], WisebotSession]
+) -> WorkflowSnapshot:
     """The snapshots of a test.
+
+    Args:
+        request: of the fixture ``workflow_snapshot``.
+        session_for: gives the session's runs to a test.
 
     Raises:
         ConfigurationError: syrupy is switched off.
     """
     __tracebackhide__ = True
-    from .item_session import session_asked_by  # which a session that only lists its tests can do without
-
     config, item = request.config, request.node
     syrupy = getattr(config, "_syrupy", None)
     if syrupy is None:
@@ -41,9 +43,10 @@ def snapshot_for(request: pytest.FixtureRequest) -> WorkflowSnapshot:
             "workflow_snapshot needs the plugin syrupy, which is switched off (by -p no:syrupy, or by "
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD without -p syrupy)"
         )
-    keeping_of(config).notice(item)
-    shared = _shared(config)
-    session = session_asked_by(request)
+    if (keeping := keeping_of(config)) is not None:
+        keeping.notice(item)
+    shared = state_of(config).one(Shared)
+    session = session_for(request)
     return WorkflowSnapshot(
         syrupy,
         item,
@@ -51,20 +54,12 @@ def snapshot_for(request: pytest.FixtureRequest) -> WorkflowSnapshot:
         around=lambda: shared.around(session),
         update_snapshots=config.option.update_snapshots,
         update_new_snapshots_only=config.option.update_new_snapshots_only,
-        execution=session.trials.execution,
+        execution=session.execution,
     )
 
 
-def _shared(config: pytest.Config) -> Shared:
-    shared = config.stash.get(_KEY, None)
-    if shared is None:
-        shared = config.stash[_KEY] = Shared(config)
-        config.pluginmanager.register(shared, "wisebot-snapshots")
-    return shared
-
-
 class Shared:
-    """What the snapshots of a process share. Registered once a test uses one."""
+    """What the snapshots of a process share."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._habits: NormaliserConfig | None = None
@@ -74,7 +69,8 @@ class Shared:
             leaves_out=LeavesOut(keeping_of(config)),
             whole=config.get_verbosity(pytest.Config.VERBOSITY_ASSERTIONS) >= 2,
             root=config.rootpath,
-            touched=last_look_of(config).wrote,
+            sections=state_of(config).snapshot_sections,
+            touched=state_of(config).written.add,
         )
 
     def around(self, session: WisebotSession) -> ComparisonContext:
@@ -83,17 +79,6 @@ class Shared:
             self._habits = _habits(session)
         redactor = session.redactor
         return ComparisonContext(redactor.clean_json, redactor.clean, self._habits, lambda: _runs(session))
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """A part of the failure itself, and no captured output: it is in JUnit XML, too."""
-        report = yield
-        sections, self.desk.sections[:] = self.desk.sections[:], []
-        add = getattr(report.longrepr, "addsection", None)
-        if report.failed and add is not None:
-            for title, lines in sections:
-                add(title, "\n".join(lines))
-        return report
 
 
 def _habits(session: WisebotSession) -> NormaliserConfig:
@@ -107,7 +92,7 @@ def _habits(session: WisebotSession) -> NormaliserConfig:
 
 def _runs(session: WisebotSession) -> Iterator[WorkflowRun]:
     """The runs that the test uses, and that have ended."""
-    for asked in session.asking.used:
+    for asked in session.tracker.used:
         if isinstance(asked.pending.outcome, WorkflowRun):
             yield asked.pending.outcome
 
@@ -118,7 +103,7 @@ class LeavesOut:
     syrupy goes by names alone, of which ``-k`` and ``-m`` know more: marks, modules, and keywords.
     """
 
-    def __init__(self, keeping: Keeping) -> None:
+    def __init__(self, keeping: Keeping | None) -> None:
         self._keeping = keeping
         self._known: set[tuple[str, str]] | None = None
 
@@ -132,13 +117,14 @@ class LeavesOut:
 
     def learn(self) -> None:
         """By now all tests are known."""
+        assert self._keeping is not None
         self._known = set(map(place_of, self._keeping.deselected))
         self._known |= {(str(self._keeping.folder_of(module)), "*") for module in self._keeping.uncollected}
 
 
 def look_around(config: pytest.Config, syrupy: Any, items: Iterable[pytest.Item]) -> None:
     """Has syrupy know whose files these are, although no test may have come so far as to compare."""
-    desk = _shared(config).desk
+    desk = state_of(config).one(Shared).desk
     if isinstance(desk.leaves_out, LeavesOut):
         desk.leaves_out.learn()
     for item in {item.path.parent: item for item in items}.values():

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +23,19 @@ CLAIMS = "wisebot_claims"
 """Where in ``workerinput`` the controller names the folder in which workers say what they have recorded."""
 
 _OUTPUT = "wisebot_snapshots"
-_KEY = pytest.StashKey["Keeping"]()
+_NAME = "wisebot-keeping"
 
 
 def keep_snapshots(config: pytest.Config) -> None:
     """Watches over the session's snapshots, if syrupy is there to judge them."""
     if config.pluginmanager.has_plugin("syrupy"):
-        keeping = config.stash[_KEY] = Keeping(config)
-        config.pluginmanager.register(keeping, "wisebot-keeping")
+        config.pluginmanager.register(Keeping(config), _NAME)
 
 
-def keeping_of(config: pytest.Config) -> Keeping:
-    """Who watches over the session's snapshots."""
-    return config.stash[_KEY]
+def keeping_of(config: pytest.Config) -> Keeping | None:
+    """What watches over the session's snapshots; None without syrupy."""
+    keeping: Keeping | None = config.pluginmanager.get_plugin(_NAME)
+    return keeping
 
 
 class Keeping:
@@ -78,9 +78,9 @@ class Keeping:
         if report.failed:
             self.uncollected.add(self._config.rootpath / report.nodeid.partition("::")[0])
 
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """By now the tests are known."""
-        self.using.update((item.nodeid, item) for item in session.items if self._concerns(item))
+    def collect(self, items: Iterable[pytest.Item]) -> None:
+        """Takes the selected tests."""
+        self.using.update((item.nodeid, item) for item in items if self._concerns(item))
 
     def _concerns(self, item: pytest.Item) -> bool:
         """Whether a test uses the fixture, or has snapshots and may ask for it by ``request.getfixturevalue``."""
@@ -105,7 +105,7 @@ class Keeping:
 
     # --- what became of it
 
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+    def follow(self, report: pytest.TestReport) -> None:
         """Under xdist the controller sees the reports of all workers."""
         if report.when == "call" and report.passed:
             self._passed.setdefault(report.nodeid, set()).add(getattr(report, "worker_id", ""))
@@ -131,15 +131,11 @@ class Keeping:
 
     # --- before syrupy judges
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_sessionfinish(self) -> Generator[None, object, object]:
+    def before_syrupy(self) -> None:
         """However the session ends, also by Ctrl-C."""
         syrupy = getattr(self._config, "_syrupy", None)
-        if syrupy is not None:
-            self._before_syrupy(syrupy)
-        return (yield)
-
-    def _before_syrupy(self, syrupy: Any) -> None:
+        if syrupy is None:
+            return
         if any(map(self._may_have_snapshots, self.uncollected)):
             self._config.option.no_cleanup = True
         if xdist.is_controller(self._config):

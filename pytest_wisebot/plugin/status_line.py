@@ -1,4 +1,4 @@
-"""One line that says, while a test waits, how far the runs are: on a terminal in place, elsewhere now and then.
+"""One line that shows, while a test waits, the progress of the runs: in place on a terminal, elsewhere now and then.
 
 It is written to a copy of the terminal that was made while pytest captured nothing, so that no test finds it in its
 output. On a terminal it stands one line below the cursor, which stays where it was, behind pytest's own dots.
@@ -66,7 +66,7 @@ class StatusLine:
         self._waited = 0.0
 
     def start(self) -> None:
-        """Begins to show. Asked for while pytest captures nothing."""
+        """Begins to show the line. Called while pytest captures nothing."""
         if self._config.pluginmanager.has_plugin("terminalreporter") and self._config.get_verbosity() >= 0:
             with suppress(OSError, ValueError, AttributeError):
                 self._fd = os.dup(sys.stdout.fileno())
@@ -130,7 +130,7 @@ class StatusLine:
         return escape(self._redactor.clean(line_of(status)))
 
     def _may_wait(self) -> bool:
-        """Whether a test may be waiting: one of this process, or, on a controller, one that only the engine knows."""
+        """Whether a test may be waiting: one of this process, or, on a controller, one of a worker."""
         return self._waits > 0 or not self._waits_here
 
     def _clear(self) -> None:
@@ -146,7 +146,7 @@ class StatusLine:
     def _columns(self) -> int:
         with suppress(OSError):
             if self._fd is not None:
-                return os.get_terminal_size(self._fd).columns or 80  # a fresh pseudo terminal says 0
+                return os.get_terminal_size(self._fd).columns or 80  # a fresh pseudo terminal has 0
         return 80
 
 
@@ -157,7 +157,7 @@ def _logs_live(config: pytest.Config) -> bool:
 
 
 def line_of(status: Status) -> str:
-    """What the line says."""
+    """The line."""
     parts = [f"{status.done} done", f"{status.running} running"]
     if status.resumes_in is not None:
         until = time.strftime("%H:%M:%S", time.localtime(time.time() + status.resumes_in))
@@ -170,7 +170,7 @@ def line_of(status: Status) -> str:
 
 
 def _fitting(text: str, columns: int) -> str:
-    """As much of a text as fits into one line."""
+    """As much of a string as fits into one line."""
     fitting, width = "", 0
     for char in text:
         width += 2 if unicodedata.east_asian_width(char) in "WF" else 1

@@ -1,17 +1,17 @@
-"""The trials of a test in words: a table, the interval of the pass rate, and what a demand cannot show."""
+"""The trials of a test in words: a table, the interval of the pass rate, and what a policy cannot show."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from ..runs import WorkflowRun
-from ..text import column, escape
-from .passrate import TrialPolicy, interval, shown_at_best, trials_to_show
-from .report_facts import Count
+from ..text import column, escape, truncate
+from .report_facts import TrialCount
+from .trial_policy import TrialPolicy, interval, shown_at_best, trials_to_show
 
 SECTION = "wisebot trials"
 
@@ -23,7 +23,7 @@ LONGEST_WHY = 120
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TrialRow:
     """One trial, as the table shows it."""
 
     number: int
@@ -33,41 +33,21 @@ class Row:
     seconds: float
 
     @classmethod
-    def of(
-        cls,
-        number: int,
-        word: str,
-        report: pytest.TestReport | None,
-        runs: Sequence[WorkflowRun],
-        clean: Callable[[str], str],
-    ) -> Row:
-        """The row of a trial.
-
-        Args:
-            number: the trial's, from 1.
-            word: how it ended.
-            report: the one that says why it did not pass; None where it did.
-            runs: its runs that ended.
-            clean: takes out what nobody may see.
-        """
-        why = clean(_why(report)) if report is not None else ""
+    def of(cls, number: int, word: str, why: str, runs: Sequence[WorkflowRun]) -> TrialRow:
+        """The row of a trial, with those of its runs that have ended."""
         ids = tuple(column(run.run_id) if run.run_id else "no runId" for run in runs)
         return cls(number, word, why, ids, sum(run.elapsed for run in runs))
 
 
-def table(count: Count, rows: Sequence[Row], shown: int | None, *, whole: bool) -> str:
-    """What became of a test's trials.
+def table(count: TrialCount, rows: Sequence[TrialRow], shown: int | None, *, whole: bool) -> Iterator[str]:
+    """The table of a test's trials, line by line.
 
     Args:
         count: the numbers.
         rows: the trials, in order.
-        shown: the number of the trial whose output is shown; None where that goes without saying.
+        shown: the number of the trial whose output is shown; None where it is the only candidate.
         whole: show all rows.
     """
-    return "\n".join(_lines(count, rows, shown, whole=whole))
-
-
-def _lines(count: Count, rows: Sequence[Row], shown: int | None, *, whole: bool) -> Iterator[str]:
     judged = count.passes + count.failures
     yield f"{count}; {count.min_passes} of {count.trials} must pass"
     if judged:
@@ -85,19 +65,19 @@ def _lines(count: Count, rows: Sequence[Row], shown: int | None, *, whole: bool)
         yield f"the failure that is shown is that of trial {shown}"
 
 
-def _most_telling(rows: Sequence[Row]) -> list[Row]:
+def _most_telling(rows: Sequence[TrialRow]) -> list[TrialRow]:
     first = sorted(rows, key=lambda row: (row.word == "passed", row.number))[:MOST_ROWS]
     return sorted(first, key=lambda row: row.number)
 
 
-def _runs(row: Row) -> str:
+def _runs(row: TrialRow) -> str:
     if len(row.runs) <= 1:
         return row.runs[0] if row.runs else "no run"
     return f"{row.runs[0]} and {len(row.runs) - 1} more"
 
 
-def add_to(report: pytest.TestReport, text: str, count: Count, trial: int) -> None:
-    """Puts the table into the failure itself, so that JUnit XML has it, too; and the numbers into its short line."""
+def add_to(report: pytest.TestReport, text: str, count: TrialCount, trial: int) -> None:
+    """Adds the table to the failure itself, so that JUnit XML has it, too, and the numbers to its short line."""
     longrepr: Any = report.longrepr
     crash = getattr(longrepr, "reprcrash", None)
     if not hasattr(longrepr, "addsection"):
@@ -108,14 +88,14 @@ def add_to(report: pytest.TestReport, text: str, count: Count, trial: int) -> No
         crash.message = f"{count}, {count.min_passes} must; trial {trial}: {crash.message}"
 
 
-def doubt_about(demand: TrialPolicy) -> str:
-    """Why a demand is more than its trials can show; empty where they can."""
-    if demand.can_be_shown:
+def doubt_about(policy: TrialPolicy) -> str:
+    """Why a policy is more than its trials can show; empty where they can."""
+    if policy.can_be_shown:
         return ""
     return (
-        f"{_percent(demand.rate)} is demanded, and {demand.trials} passes in {demand.trials} trials "
-        f"show no more than {_percent(shown_at_best(demand.trials))} (95% confidence); "
-        f"it takes {trials_to_show(demand.rate)} trials"
+        f"{_percent(policy.rate)} is demanded, and {policy.trials} passes in {policy.trials} trials "
+        f"show no more than {_percent(shown_at_best(policy.trials))} (95% confidence); "
+        f"it takes {trials_to_show(policy.rate)} trials"
     )
 
 
@@ -123,9 +103,10 @@ def _percent(share: float) -> str:
     return f"{100 * share:.3g}%"
 
 
-def _why(report: pytest.TestReport) -> str:
+def first_line(report: pytest.TestReport) -> str:
+    """The first line of a failure's message."""
     longrepr: Any = report.longrepr
     crash = getattr(longrepr, "reprcrash", None)
     text = crash.message if crash is not None else longrepr[2] if isinstance(longrepr, tuple) else str(longrepr or "")
     line = escape(next((line.strip() for line in text.splitlines() if line.strip()), ""))
-    return line if len(line) <= LONGEST_WHY else f"{line[: LONGEST_WHY - 1]}…"
+    return truncate(line, LONGEST_WHY)

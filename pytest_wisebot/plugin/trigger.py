@@ -1,4 +1,4 @@
-"""``trigger_workflow``: from what a test writes to requests, and from pending runs to results."""
+"""``trigger_workflow``: from the call of a test to requests, and from pending runs to results."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ..errors import ConfigurationError, WisebotError
-from ..runs import Api, Occurrence, RunRequest, WorkflowRun, json_inputs, shared_occurrence
+from ..runs import Api, RunRequest, WorkflowRun, json_inputs
 from ..text import brief
-from .arguments import UNKNOWN, inputs_of, made_inputs
+from .item_session import WisebotSession
 from .mark_use import inputs_left_out
-from .markers import Declared
+from .markers import UNKNOWN, Declared, inputs_of, made_inputs
+from .prefetch import as_api, declared_request, no_workflow, workflow_name
+from .run_tracker import declared_occurrence
 
 if TYPE_CHECKING:
     from ..engine.pending import PendingRun
-    from .item_session import WisebotSession
 
 Inputs = Mapping[str, Any]
 
@@ -38,9 +39,9 @@ class TriggerWorkflow:
       dashboard API, which does not use it: a test that expects a refusal would start a run.
 
     Raises:
-        ConfigurationError: nothing can be sent: an unknown workflow, no host, no credential, inputs that are no JSON,
+        ConfigurationError: nothing can be sent: an unknown workflow, no host, no credential, inputs that are not JSON,
             a ``secret`` beside the dashboard API.
-        InfrastructureError: there is no verdict on the workflow; the class says why.
+        InfrastructureError: there is no verdict on the workflow; the class names the reason.
     """
 
     def __init__(self, session: WisebotSession) -> None:
@@ -103,45 +104,39 @@ class TriggerWorkflow:
         timeout: float | None,
         secret: str | None,
     ) -> list[PendingRun]:
+        """Starts one run for each input bag; the test's marker gives what the call leaves out."""
         __tracebackhide__ = True
+        session = self._session
         try:
-            requests, max_seconds = self._requests(workflow, bags, api, timeout, secret)
-            return self._session.start(requests, max_seconds)
+            declaration = session.tracker.declaration
+            if declaration.workflow is not None:  # then it is about workflow_run, and not about the calls beside it
+                declaration = Declared(api=declaration.api)
+            common = self._request(workflow, declaration, api, timeout, secret)
+            requests = [replace(common, inputs=json_inputs(declaration.inputs if bag is None else bag)) for bag in bags]
+            numbered = [replace(request, occurrence=session.tracker.occurrence(request)) for request in requests]
+            return session.start(numbered, declaration.max_seconds)
         except WisebotError as error:  # a user's mistake: what matters is the user's own line
             raise error.with_traceback(None) from None
 
-    def _requests(
-        self,
-        workflow: str,
-        bags: list[Inputs | None],
-        api: Api | str | None,
-        timeout: float | None,
-        secret: str | None,
-    ) -> tuple[list[RunRequest], float | None]:
-        """What is to run, with the test's marker for what the call leaves out; and how long a run may take."""
+    def _request(
+        self, workflow: str, declaration: Declared, api: Api | str | None, timeout: float | None, secret: str | None
+    ) -> RunRequest:
         session = self._session
-        declaration = session.asking.declaration
-        if declaration.workflow is not None:  # then it speaks of workflow_run, and not of the calls beside it
-            declaration = Declared(api=declaration.api)
-        chosen = _api(api) or session.asking.api or session.settings.api
+        chosen = as_api(api) or session.tracker.api or session.settings.api
         if secret is not None and chosen is Api.DASHBOARD:
             raise ConfigurationError(
                 'secret=: this call uses the dashboard API, which has no webhook secret: give api="webhook"'
             )
         credential = session.credential(secret)
-        common = RunRequest(
-            workflow=_name(workflow),
+        return RunRequest(
+            workflow=workflow_name(workflow),
             api=chosen,
             timeout=_seconds(timeout if timeout is not None else declaration.timeout),
             secret=credential.secret if credential else None,
             secret_reference=credential.reference if credential else None,
-            test=session.asking.tag,
+            test=session.tracker.tag,
             share=declaration.share,
         )
-        bags = [declaration.inputs if bag is None else bag for bag in bags]
-        requests = [replace(common, inputs=json_inputs(bag)) for bag in bags]
-        numbered = [replace(request, occurrence=session.asking.occurrence(request)) for request in requests]
-        return numbered, declaration.max_seconds
 
 
 def run_declared(session: WisebotSession, request: pytest.FixtureRequest, api: Api) -> WorkflowRun:
@@ -151,48 +146,26 @@ def run_declared(session: WisebotSession, request: pytest.FixtureRequest, api: A
         ConfigurationError: it declares none.
     """
     __tracebackhide__ = True
-    declaration = session.asking.declaration
+    item, tracker = request.node, session.tracker
+    declaration = tracker.declaration
     if declaration.workflow is None:
-        raise no_workflow(request.node)
-    bag = declaration.inputs if declaration.inputs is not None else inputs_of(request.node)
+        raise no_workflow(item)
+    bag = declaration.inputs if declaration.inputs is not None else inputs_of(item)
     if bag is UNKNOWN:
         bag = made_inputs(request)
-    if (problem := inputs_left_out(request.node)) is not None:
-        raise ConfigurationError(f"{request.node.nodeid}: {problem}")
+    if (problem := inputs_left_out(item)) is not None:
+        raise ConfigurationError(f"{item.nodeid}: {problem}")
     try:
-        declares = declared_request(declaration, bag, api, session.asking.tag, session.asking.declares(request.node))
-        pending = session.start_declared(declares, declaration.max_seconds)
+        occurrence = declared_occurrence(item, tracker.worker_prefix, tracker.trial)
+        wanted = declared_request(declaration, bag, api, tracker.tag, occurrence)
+        pending = session.start_declared(wanted, declaration.max_seconds)
     except WisebotError as error:
         raise error.with_traceback(None) from None
     return pending.wait()
 
 
-def no_workflow(item: pytest.Item) -> ConfigurationError:
-    """The error for a test that uses ``workflow_run`` and declares no run."""
-    return ConfigurationError(
-        f'{item.nodeid}: workflow_run needs a marker that names a workflow: @pytest.mark.wisebot("NAME", {{...}})'
-    )
-
-
-def declared_request(declaration: Declared, bag: Any, api: Api, tag: str, occurrence: Occurrence) -> RunRequest:
-    """The request of a test that declares its run.
-
-    Raises:
-        ConfigurationError: the input bag is no JSON.
-    """
-    return RunRequest(
-        workflow=_name(declaration.workflow),
-        inputs=json_inputs(bag),
-        api=_api(api) or Api.WEBHOOK,
-        timeout=declaration.timeout,
-        test=tag,
-        share=declaration.share,
-        occurrence=shared_occurrence(declaration.timeout) if declaration.share else occurrence,
-    )
-
-
 def _all(pending: list[PendingRun]) -> list[WorkflowRun]:
-    """Waits for every run before it raises, so that none is left flying behind an error."""
+    """Waits for every run before it raises, so that none is left in flight behind an error."""
     __tracebackhide__ = True
     runs: list[WorkflowRun] = []
     errors: list[WisebotError] = []
@@ -206,20 +179,6 @@ def _all(pending: list[PendingRun]) -> list[WorkflowRun]:
     if len(pending) > 1:
         errors[0].add_note(f"{len(errors)} of {len(pending)} runs have no verdict; this is the first of them.")
     raise errors[0].with_traceback(None) from None
-
-
-def _name(workflow: object) -> str:
-    if not isinstance(workflow, str):
-        raise ConfigurationError(f"workflow: expected a name or id, got {type(workflow).__name__}: {brief(workflow)}")
-    return workflow
-
-
-def _api(api: object) -> Api | None:
-    if api is None:
-        return None
-    if api not in (Api.WEBHOOK, Api.DASHBOARD):
-        raise ConfigurationError(f'api: expected "webhook" or "dashboard", got {brief(api)}')
-    return Api(str(api))
 
 
 def _seconds(timeout: object) -> float | None:

@@ -9,8 +9,8 @@ import pytest
 from ..errors import ConfigurationError, WisebotError
 from ..settings import Settings
 from . import xdist
-from .redact_pytest import redactor_of
-from .runtime import settings_hooks
+from .session_state import state_of
+from .settings_source import settings_hooks
 
 if TYPE_CHECKING:
     from ..emulator.handle import Ready
@@ -31,8 +31,8 @@ class WorkerRuntime:
 
         door, worker = xdist.door(config), xdist.worker_name(config)
         self._config = config
-        self.redactor = redactor_of(config)
-        self.each = f"{worker}:" if door["each"] else ""
+        self.redactor = state_of(config).redactor
+        self.worker_prefix = f"{worker}:" if door["each"] else ""
         self._known: dict[str, Any] | WisebotError | None = None
         self._settings: Settings | None = None
         self._remote: RemoteEngine | ConfigurationError

@@ -1,4 +1,4 @@
-"""Which role this process has under xdist, and what the controller leaves for its workers."""
+"""The role of this process under xdist, and what the controller leaves for its workers."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-KEY = "wisebot_door"
-"""Where in ``workerinput`` the controller says how to reach its engine: on no command line, and in no variable."""
+from .session_state import state_of
 
-_EACH = pytest.StashKey[int]()
+KEY = "wisebot_door"
+"""Where in ``workerinput`` the controller leaves the address of its engine: on no command line, and in no variable."""
 
 
 def is_controller(config: pytest.Config) -> bool:
@@ -35,23 +35,19 @@ def worker_count(config: Any) -> int:
 
 
 def leave_door(workerinput: dict[str, Any], door: dict[str, Any]) -> None:
-    """In the controller: says to a worker that is about to start how to reach the engine."""
+    """In the controller: leaves the address of the engine for a worker that is about to start."""
     workerinput[KEY] = json.dumps(door)
 
 
 def door(config: Any) -> dict[str, Any]:
-    """In a worker: what the controller said."""
+    """In a worker: the address that the controller left."""
     found: dict[str, Any] = json.loads(config.workerinput[KEY])
     return found
 
 
 def keep_to_one_process(config: pytest.Config) -> None:
-    """Has xdist distribute nothing. To be asked for before xdist is configured."""
+    """Has xdist distribute nothing. Called before xdist is configured."""
     if hasattr(config.option, "tx"):
-        config.stash[_EACH] = len(config.option.tx) if config.option.dist == "each" else 1
+        each = config.option.dist == "each"
+        state_of(config).workers_with_every_test = max(1, len(config.option.tx)) if each else 1
         config.option.dist, config.option.tx, config.option.numprocesses = "no", [], None
-
-
-def workers_that_run_each(config: pytest.Config) -> int:
-    """How many workers would have run every test, had they not been kept back."""
-    return max(1, config.stash.get(_EACH, 1))

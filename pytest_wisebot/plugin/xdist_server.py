@@ -13,13 +13,13 @@ from ..errors import ConfigurationError, WisebotError
 from ..workers.server import HOST, Channel, SecretBroadcast, WorkerServer
 from . import xdist
 from .redact_pytest import without_given
-from .redact_reports import clean_report
+from .session_end import session_end_of
+from .session_state import state_of
 
 if TYPE_CHECKING:
     from ..engine.engine import Engine
     from ..engine.values import Ahead, CollectedTests
     from ..redaction import Secret
-    from .closing import Closing
     from .runtime import LocalRuntime
 
 
@@ -37,7 +37,6 @@ class Controller:
         except OSError as error:  # passed to the workers: a session without Wisebot needs no server
             self._problem = error.strerror or type(error).__name__
         self._lock = threading.Lock()
-        self._closing: Closing | None = None
         self._owner: LocalRuntime | None = None
         self._expected = False
         """A worker whose tests use Wisebot has come."""
@@ -84,20 +83,13 @@ class Controller:
         for line in lines:
             reporter.write_line(line)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Cleans a report before any other plugin: its worker may have got a credential's broadcast too late."""
-        if self._owner is not None:
-            clean_report(report, self._owner.redactor)
-
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self) -> Generator[None, object, object]:
         """Closes the engine and the server, however the loop ends."""
         try:
             return (yield)
         finally:
-            if self._closing is not None:
-                self._closing.live.stop()
+            session_end_of(self._config).end_loop()
             if self._owner is not None and self._owner.begun is not None:
                 self._owner.begun.close()
             if self._server is not None:
@@ -106,9 +98,7 @@ class Controller:
     @pytest.hookimpl(wrapper=True, tryfirst=True, optionalhook=True)
     def pytest_testnodedown(self) -> Generator[None, Any, Any]:
         """Hides the status line while xdist reports that a worker has gone."""
-        if self._closing is None:
-            return (yield)
-        with self._closing.live.hidden():
+        with state_of(self._config).hide_status_line():
             return (yield)
 
     # --- calls of the workers (see `workers.rpc.Host`), in their threads
@@ -121,7 +111,7 @@ class Controller:
     def described(self) -> dict[str, Any]:
         """The session for a worker: settings, emulator, and whether anything may start ahead."""
         from ..workers.protocol import settings_to_dict
-        from .runtime import settings_hooks
+        from .settings_source import settings_hooks
 
         owner = self._owned()
         try:
@@ -174,13 +164,10 @@ class Controller:
     def _owned(self) -> LocalRuntime:
         with self._lock:
             if self._owner is None:
-                from .closing import Closing
-                from .runtime import owner_of
+                from .item_lifecycle import follow_engine  # with which the engine is loaded
 
-                self._owner = owner_of(self._config)
+                self._owner = follow_engine(self._config)
                 if self._census is not None:
                     self._owner.collect(self._census)
-                self._closing = Closing(self._config, self._owner)
-                self._config.pluginmanager.register(self._closing, "wisebot-closing")
-                self._closing.live.start()
+                session_end_of(self._config).show_status_line()
             return self._owner

@@ -16,12 +16,12 @@ STALLING = """
             threading.Thread(target=stall, args=[session.config], daemon=True).start()
 
     def stall(config):
-        from pytest_wisebot.plugin.runtime import owner_of
+        from pytest_wisebot.plugin.runtime import local_runtime
 
         ends_at = time.monotonic() + 20
         while not (HERE / "stall").exists() and time.monotonic() < ends_at:
             time.sleep(0.005)
-        owner_of(config).engine._loop.call_soon_threadsafe(sleep, float((HERE / "stall").read_text()))
+        local_runtime(config).engine._loop.call_soon_threadsafe(sleep, float((HERE / "stall").read_text()))
 
     def sleep(seconds):
         (HERE / "stalled").touch()

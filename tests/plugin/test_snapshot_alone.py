@@ -22,8 +22,8 @@ def test_a_plain_value_needs_no_settings(recorded: Any, toml: str | None) -> Non
         SUITE
         + """
         def test_nothing_began(request):
-            from pytest_wisebot.plugin.runtime import owner_of
-            owner = owner_of(request.config)
+            from pytest_wisebot.plugin.runtime import local_runtime
+            owner = local_runtime(request.config)
             assert (owner.begun, owner.emulator) == (None, None)
         """
     )

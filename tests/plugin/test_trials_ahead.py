@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from pytest_wisebot.plugin.passrate import TrialPolicy
-from pytest_wisebot.plugin.trials import TrialsAhead
+from pytest_wisebot.plugin.item_session import TrialsAhead
+from pytest_wisebot.plugin.trial_policy import TrialPolicy
 from pytest_wisebot.runs import RunRequest
 
 DICE = """
@@ -76,10 +76,10 @@ def test_as_many_as_may_be_open_are_open(cap: int, trials: int, needed: int) -> 
     demand = TrialPolicy(trials, needed)
     started: list[int] = []
     request = RunRequest("echo", test="t")
-    ahead = TrialsAhead(request, cap, lambda runs: started.extend(run.request.trial for run in runs))
+    ahead = TrialsAhead(request, cap)
     passes = judged = sent = 0
     while demand.verdict(passes, judged - passes) is None:
-        ahead.go_on(demand, passes, judged)
+        started.extend(run.request.trial for run in ahead.next(demand, passes, judged))
         assert started == [*range(1, len(started) + 1)]
         sent = max(sent, min(trials, judged + min(cap, needed - passes)))
         assert len(started) == sent

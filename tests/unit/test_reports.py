@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_wisebot import Api, WorkflowRun
-from pytest_wisebot.plugin.reports import _too_slow, _within_lag
+from pytest_wisebot.plugin.item_report import is_too_slow, is_within_lag
 from pytest_wisebot.plugin.run_tracker import RequestedRun
 
 
@@ -27,13 +27,13 @@ def test_a_limit_that_was_missed_by_less_than_the_engine_was_late_is_not_judged(
     elapsed: float, lag: float, within: bool
 ) -> None:
     """By as much or more, the run itself was too slow."""
-    assert _too_slow(asked(elapsed, lag))
-    assert _within_lag(asked(elapsed, lag)) is within
+    assert is_too_slow(asked(elapsed, lag))
+    assert is_within_lag(asked(elapsed, lag)) is within
 
 
 @pytest.mark.parametrize(
     "one", [asked(1.0, 0.0), asked(0.5, 9.0), asked(9.0, 0.0, None), asked(9.0, 0.0, source="recording")]
 )
-def test_what_kept_its_limit_or_has_none_is_not_too_slow(one: RequestedRun) -> None:
+def test_what_kept_its_limit_or_has_none_is_notis_too_slow(one: RequestedRun) -> None:
     """A run that was made earlier has none: it says nothing of how long runs take now."""
-    assert not _too_slow(one)
+    assert not is_too_slow(one)

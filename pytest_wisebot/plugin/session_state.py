@@ -1,0 +1,119 @@
+"""What a session of pytest holds for this plugin, in one object under the plugin's one stash key."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pytest
+
+from .exit_status import ExitStatus
+
+if TYPE_CHECKING:
+    from ..redaction import Redactor
+
+T = TypeVar("T")
+
+
+class WrittenFiles:
+    """The files and folders that a session has written, or compared with. A worker of xdist sends them on."""
+
+    def __init__(self) -> None:
+        self.paths: set[Path] = set()
+        self.named: list[str] = []
+        """The same in JSON, which is ASCII: xdist's channel does not carry every path."""
+        self._sent = 0
+
+    def add(self, path: Path) -> None:
+        """Adds a file or folder."""
+        if path not in self.paths:
+            self.paths.add(path)
+            self.named.append(json.dumps(str(path)))
+
+    def unsent(self) -> list[str]:
+        """Those that were added since the last call."""
+        sent, self._sent = self._sent, len(self.named)
+        return self.named[sent:]
+
+    def receive(self, named: Iterable[str]) -> None:
+        """Adds those that a worker has sent."""
+        self.paths.update(Path(json.loads(one)) for one in named)
+
+
+class SessionState:
+    """The values of one session, and one object of each class that the session needs.
+
+    Attributes:
+        exit_status: pytest's exit status, and what plugins made of it.
+        written: what the session has written.
+        snapshot_sections: titles and lines that a failed comparison adds to the test's report.
+        debug_log: the file of ``--debug``.
+        hides_values: credentials were given as values, and are hidden from the session's start.
+        in_selection: decides whether ``[gate] select`` selects a test; None before it is compiled.
+        workers_with_every_test: how many workers ``--dist each`` would have had, without ``--wisebot-plan``.
+        on_event: writes a line of the event log; None without a report.
+        on_collected: completes the first line of the event log, once the tests are known.
+        hide_status_line: keeps the status line away while something else is written.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._lock = threading.RLock()
+        self._objects: dict[object, Any] = {}
+        self.exit_status = ExitStatus()
+        self.written = WrittenFiles()
+        self.snapshot_sections: list[tuple[str, list[str]]] = []
+        self.debug_log: Any = None
+        self.hides_values = False
+        self.in_selection: Callable[[pytest.Item], bool] | None = None
+        self.workers_with_every_test = 1
+        self.on_event: Callable[[bytes], None] | None = None
+        self.on_collected: Callable[[Mapping[str, Any]], None] = _ignore
+        self.hide_status_line: Callable[[], AbstractContextManager[None]] = nullcontext
+
+    @property
+    def redactor(self) -> Redactor:
+        """The session's one redactor."""
+        from ..redaction import Redactor
+
+        return self.one(lambda _: Redactor(), Redactor)
+
+    def one(self, make: Callable[[pytest.Config], T], key: object = None) -> T:
+        """The session's one object of a class, made on first use, in whichever thread that is."""
+        with self._lock:
+            key = key or make
+            if key not in self._objects:
+                self._objects[key] = make(self._config)
+            made: T = self._objects[key]
+            return made
+
+    def find(self, key: Callable[..., T]) -> T | None:
+        """The session's one object of a class; None before its first use."""
+        return self._objects.get(key)
+
+
+_KEY = pytest.StashKey[SessionState]()
+
+
+def state_of(config: pytest.Config) -> SessionState:
+    """The session's state, made on first use."""
+    state = config.stash.get(_KEY, None)
+    if state is None:
+        state = config.stash[_KEY] = SessionState(config)
+    return state
+
+
+def register_last(config: pytest.Config, plugin: object, name: str) -> None:
+    """Registers a plugin, or registers it anew: its wrappers then go around those of all plugins so far."""
+    if config.pluginmanager.has_plugin(name):
+        config.pluginmanager.unregister(plugin, name)
+    config.pluginmanager.register(plugin, name)
+
+
+def _ignore(metadata: Mapping[str, Any]) -> None:
+    """Without a report."""
+    del metadata

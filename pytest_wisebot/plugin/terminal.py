@@ -1,0 +1,261 @@
+"""What the end of a session shows: failures of this plugin's own categories, and the numbers of the runs."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ..outcomes import DRIFT, FLAKY, INFRASTRUCTURE, NOT_RUN
+from ..report.format import percentile
+from ..text import column, count
+from .report_facts import OWN_CATEGORIES, TrialCount, facts_of, reports_with_facts
+
+if TYPE_CHECKING:
+    from ..engine.stats import StatsSnapshot
+
+MOST_NAMED = 10
+"""Tests that are named for one reason; ``-v`` names all."""
+
+LISTED_BY = {INFRASTRUCTURE: "f", NOT_RUN: "f", DRIFT: "f", FLAKY: "X"}
+"""The letter of ``-r`` that lists an outcome: those that failed with the failed, and flaky ones with the odd passes."""
+
+TRIAL_WORDS = ("passed", FLAKY, DRIFT, "failed", "no verdict", "error", "skipped")
+"""The outcomes of a test with trials, in the order in which they are counted."""
+
+_LISTED_BY_PYTEST = {"x": "xfailed", "X": "xpassed", "f": "failed", "s": "skipped", "p": "passed", "E": "error"}
+_SOURCES = {"recording": "from recordings", "last": "of an earlier session"}
+
+
+def _named(reporter: Any, names: list[str], what: str = "") -> Iterator[str]:
+    """Names, one a line; without ``-v`` the first of them alone."""
+    shown = names if reporter.verbosity > 0 else names[:MOST_NAMED]
+    yield from (f"  {name}" for name in shown)
+    if (rest := len(names) - len(shown)) > 0:
+        yield f"  and {count(rest, f'more {what}') if what else f'{rest} more'}, shown by -v"
+
+
+def show_block(reporter: Any, lines: Iterable[str]) -> None:
+    """Shows the block "wisebot"; nothing without lines."""
+    lines, quiet = list(lines), reporter.verbosity < 0
+    if lines and not quiet:
+        reporter.write_sep("=", "wisebot")
+    for line in lines:
+        reporter.write_line(f"wisebot: {line}" if quiet else line)
+
+
+# --- failures, as pytest shows those of its own categories
+
+
+def show_failures(reporter: Any) -> None:
+    """Shows failures in full, in a section for each category, and one of those that have one reason."""
+    if reporter.config.option.tbstyle == "no":
+        return
+    for category in OWN_CATEGORIES:
+        groups = list(_by_reason(reporter.stats.get(category, ())))
+        if groups:
+            reporter.write_sep("=", category.upper())
+        for first, *others in groups:
+            _show_failure(reporter, first)
+            if others:
+                reporter.write_line(f"and for the same reason {len(others)} more:")
+            for line in _named(reporter, [report.nodeid for report in others]):
+                reporter.write_line(line)
+
+
+def _by_reason(reports: Iterable[pytest.TestReport]) -> Iterator[list[pytest.TestReport]]:
+    """Those of one reason together; those without one alone. Those that the end of the session counts are left out."""
+    groups: dict[str, list[pytest.TestReport]] = {}
+    for report in reports:
+        if not facts_of(report).is_told_at_end:
+            groups.setdefault(facts_of(report).reason or f"{len(groups)}", []).append(report)
+    yield from groups.values()
+
+
+def _show_failure(reporter: Any, report: pytest.TestReport) -> None:
+    in_lines = reporter.config.option.tbstyle == "line" and report.when == "call"  # as pytest does with its failures
+    if not in_lines:
+        when = "" if report.when == "call" else f" at {report.when}"
+        reporter.write_sep("_", f"{report.head_line or 'test session'}{when}", yellow=True, bold=True)
+    _show_report(reporter, report)
+    if in_lines:
+        crash = getattr(report.longrepr, "reprcrash", None)
+        reporter.write_line(str(crash) if crash is not None else str(report.longrepr)[:50])
+    elif report.when == "call":
+        for end in reporter.getreports(""):
+            if end.when == "teardown" and end.nodeid == report.nodeid:
+                reporter.print_teardown_sections(end)
+
+
+def _show_report(reporter: Any, report: pytest.TestReport) -> None:
+    """A failure and its captured output, as pytest shows them."""
+    writer, wanted = reporter.config.get_terminal_writer(), reporter.config.option.showcapture
+    report.toterminal(writer)
+    for name, content in report.sections if wanted != "no" else ():
+        if wanted == "all" or wanted in name:
+            writer.sep("-", name)
+            writer.line(content.removesuffix("\n"))
+
+
+def show_short_summary(reporter: Any) -> None:
+    """A line for each test, under pytest's own ones, as ``-r`` orders them."""
+    chars = reporter.reportchars
+    lines = [
+        (outcome.upper(), report)
+        for outcome, char in LISTED_BY.items()
+        if char in chars
+        for report in reporter.stats.get(outcome, ())
+    ]
+    if lines and not any(reporter.stats.get(_LISTED_BY_PYTEST.get(char)) for char in chars):
+        reporter.write_sep("=", "short test summary info", cyan=True, bold=True)
+    for word, report in lines:
+        why = _why(report)
+        reporter.write(word, yellow=True)
+        reporter.write_line(_fitted(reporter, word, f" {report.nodeid}{f' - {why}' if why else ''}"))
+
+
+def _fitted(reporter: Any, word: str, line: str) -> str:
+    """As much of a line as the terminal shows; all of it where pytest does not cut its own either."""
+    width = reporter.config.get_terminal_writer().fullwidth - len(word)
+    if reporter.verbosity >= 2 or any(os.environ.get(name) for name in ("CI", "BUILD_NUMBER")) or len(line) <= width:
+        return line
+    return f"{line[: max(0, width - 3)]}..."
+
+
+def _why(report: pytest.TestReport) -> str:
+    trials = facts_of(report).trials
+    if report.passed:
+        return str(trials) if trials is not None else ""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    text = crash.message if crash is not None else report.longreprtext
+    first = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    return first.removeprefix("pytest_wisebot.errors.")
+
+
+def unused_marks(reporter: Any) -> Iterator[str]:
+    """The tests that passed under a wisebot mark and used no run, in lines for the block "wisebot"."""
+    found = (report.nodeid for report, facts in reports_with_facts(reporter) if facts.unused_mark)
+    if tests := list(dict.fromkeys(found)):
+        yield f"{count(len(tests), 'test')} under a wisebot mark used no run:"
+        yield from _named(reporter, tests)
+
+
+# --- the numbers of the runs
+
+
+class Summary:
+    """What a session shows of its runs.
+
+    Args:
+        stats: the engine's.
+        terminalreporter: pytest's, for the tests' reports and for the verbosity.
+    """
+
+    def __init__(self, stats: StatsSnapshot, terminalreporter: Any) -> None:
+        self._stats = stats
+        self._reporter = terminalreporter
+        self._reports = list(reports_with_facts(terminalreporter))
+        self._trial_counts = {report.nodeid: facts.trials for report, facts in self._reports if facts.trials}
+
+    def lines(self) -> list[str]:
+        """The lines; with ``-q`` only those that name what is missing."""
+        lines = [*self._durations(), *self._trials()] if self._reporter.verbosity >= 0 else []
+        return [*lines, *self._doubtful(), *self._missing(), *self._odd()]
+
+    def _durations(self) -> Iterator[str]:
+        stats = self._stats
+        saved = stats.run_time - stats.wall
+        together = f", {saved:.1f} s saved" if saved >= 0.05 else ""
+        if stats.runs:
+            took = f"{stats.run_time:.1f} s of run time in {stats.wall:.1f} s of wall time"
+            yield f"{count(stats.runs, 'run')}, {took}{together}"
+        width = max((len(column(workflow)) for workflow in stats.seconds), default=0)
+        for workflow, seconds in sorted(stats.seconds.items()):
+            p50, p95 = (percentile(seconds, share) or 0.0 for share in (0.5, 0.95))
+            yield f"  {column(workflow):<{width}}  {count(len(seconds), 'run')}, p50 {p50:.2f} s, p95 {p95:.2f} s"
+        for source, kept in sorted(stats.kept.items()):
+            yield f"{count(kept, 'run')} {_SOURCES[source]}"
+        if stats.retries:
+            retries = f"{stats.retries} {'retry' if stats.retries == 1 else 'retries'}"
+            yield f"{retries}, {stats.back_off:.1f} s of back-off"
+
+    def _trials(self) -> Iterator[str]:
+        counts = self._trial_counts
+        if not counts:
+            return
+        words = Counter(one.word for one in counts.values())
+        by_word = ", ".join(f"{words[word]} {word}" for word in TRIAL_WORDS if word in words)
+        judged = sum(one.passes + one.failures for one in counts.values())
+        yield f"{count(len(counts), 'test')} with trials: {by_word}; {count(judged, 'trial')} judged"
+        told = {nodeid: one for nodeid, one in counts.items() if one.word not in ("passed", "skipped")}
+        yield from self._named([f"{nodeid}: {_count_and_reason(one)}" for nodeid, one in told.items()])
+
+    def _doubtful(self) -> Iterator[str]:
+        doubtful = sorted(f"{nodeid}: {one.doubt}" for nodeid, one in self._trial_counts.items() if one.doubt)
+        if doubtful:
+            more = f" (and {count(len(doubtful) - 1, 'more test')} likewise)" if len(doubtful) > 1 else ""
+            yield f"warning: a pass rate that its trials cannot show{more}: {doubtful[0]}"
+
+    def _missing(self) -> Iterator[str]:
+        stats = self._stats
+        if stats.without_verdict:
+            yield f"{count(stats.without_verdict, 'run')} without a verdict"
+        tests: dict[str, list[str]] = {}
+        for report in self._reporter.stats.get(NOT_RUN, ()):
+            if facts_of(report).is_told_at_end:
+                tests.setdefault(facts_of(report).reason, []).append(report.nodeid)
+        for reason in {**stats.not_run, **tests}:
+            stopped = stats.not_run.get(reason, 0) or len(tests[reason])
+            yield f"{count(stopped, 'run')} not run: {reason}"
+            yield from self._named(tests.get(reason, []))
+        if stats.not_awaited == 1:
+            yield "1 run was sent and not awaited: it may have happened"
+        elif stats.not_awaited:
+            yield f"{stats.not_awaited} runs were sent and not awaited: they may have happened"
+
+    def _odd(self) -> Iterator[str]:
+        if tests := sum(facts.unlimited for _, facts in self._reports):
+            whose = "whose run was" if tests == 1 else "whose runs were"
+            yield f"not judged: max_seconds of {count(tests, 'test')}, {whose} made earlier"
+        if drifted := self._reporter.stats.get(DRIFT, ()):
+            yield f"{count(len(drifted), 'test')} with drift:"
+            yield from self._named([report.nodeid for report in drifted])
+        if alone := drifted_alone(self._stats, self._reporter):
+            yield f"{count(len(alone), 'run')} drifted, and no test failed by it:"
+            yield from self._named(alone, "run")
+        yield from self._contradictory()
+        yield from unused_marks(self._reporter)
+        notes = [note for _, facts in self._reports for note in facts.notes]
+        shown = notes if self._reporter.verbosity > 0 else notes[:MOST_NAMED]
+        yield from shown
+        if len(shown) < len(notes):
+            yield f"and {count(len(notes) - len(shown), 'more note')}, shown by -v"
+
+    def _contradictory(self) -> Iterator[str]:
+        runs = self._stats.contradictory
+        if not runs:
+            return
+        contradict = "contradicts itself" if len(runs) == 1 else "contradict themselves"
+        yield f"{count(len(runs), 'run')} {contradict} (ok: true, beside an error or a status that says failed):"
+        users = {run: [report.nodeid for report, facts in self._reports if run in facts.runs] for run in runs}
+        yield from self._named(list(dict.fromkeys(name for run in runs for name in users[run] or [runs[run]])))
+
+    def _named(self, names: list[str], what: str = "test") -> Iterator[str]:
+        return _named(self._reporter, names, what)
+
+
+def drifted_alone(stats: StatsSnapshot, terminalreporter: Any) -> list[str]:
+    """The runs that differ from their recordings, and that no failed test has used."""
+    if not stats.drifted:
+        return []
+    reports = reports_with_facts(terminalreporter)
+    answered = {run for report, facts in reports if report.outcome in ("failed", "rerun") for run in facts.runs}
+    return [name for reference, name in stats.drifted.items() if reference not in answered]
+
+
+def _count_and_reason(trials: TrialCount) -> str:
+    """Without the reason of a failure, which pytest itself shows."""
+    return f"{trials}; {trials.why}" if trials.word == FLAKY and trials.why else str(trials)
