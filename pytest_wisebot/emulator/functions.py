@@ -109,16 +109,14 @@ def bind(signature: Signature, fields: Sequence[str], bag: dict[str, Any]) -> Bo
 
 
 def _takes_whole_bag(sole: Parameter, fields: Sequence[str]) -> bool:
+    """Whether the only parameter takes the whole bag: not a field, nor by default or annotation a single value."""
     if sole.kind in (Parameter.VAR_KEYWORD, Parameter.KEYWORD_ONLY):
         return False
-    return sole.name == "inputs" or (sole.name not in fields and not _is_one_field(sole))
-
-
-def _is_one_field(parameter: Parameter) -> bool:
-    """Whether the default or the annotation of a parameter is that of a single value, and not of the whole bag."""
-    if parameter.default is not Parameter.empty and parameter.default is not None:
-        return not isinstance(parameter.default, Mapping)
-    return parameter.annotation in _ONE_VALUE
+    if sole.default is Parameter.empty or sole.default is None:
+        is_one_value = sole.annotation in _ONE_VALUE
+    else:
+        is_one_value = not isinstance(sole.default, Mapping)
+    return sole.name == "inputs" or not (sole.name in fields or is_one_value)
 
 
 _ONE_VALUE = frozenset({str, int, float, bool, list, "str", "int", "float", "bool", "list"})

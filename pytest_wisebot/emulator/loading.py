@@ -22,8 +22,8 @@ def load(target: str, folder: Path) -> Emulator:
     The folder in which the module lies is put first on ``sys.path``, so that it can import its neighbours.
 
     Raises:
-        ConfigurationError: there is no such file, module or emulator, or it raised while it was loaded: then the
-            message ends with the traceback, from the user's file on.
+        ConfigurationError: the file, module or emulator does not exist, or it raised while it was loaded. The message
+            of the latter ends with the traceback, from the user's file on.
     """
     split = re.fullmatch(r"(?P<where>.+?\.py|[\w.]+)(?::(?P<attribute>\w+))?", target)
     if split is None:

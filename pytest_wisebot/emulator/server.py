@@ -359,17 +359,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _send_body(self, reply: Reply) -> None:
-        match reply.manner:
-            case Manner.CUT_SHORT:
-                self.wfile.write(reply.body[: len(reply.body) // 2])
-            case Manner.DRIP:
-                for byte in reply.body:
-                    self.wfile.write(bytes([byte]))
-                    time.sleep(reply.interval)
-            case _:
-                self.wfile.write(reply.body)
-        if reply.manner is Manner.ENDLESS:
-            for _ in range(ENDLESS_BODY // _BLOCK):
+        if reply.manner is Manner.CUT_SHORT:
+            self.wfile.write(reply.body[: len(reply.body) // 2])
+        elif reply.manner is Manner.DRIP:
+            for byte in reply.body:
+                self.wfile.write(bytes([byte]))
+                time.sleep(reply.interval)
+        else:
+            self.wfile.write(reply.body)
+            for _ in range(ENDLESS_BODY // _BLOCK if reply.manner is Manner.ENDLESS else 0):
                 self.wfile.write(b"x" * _BLOCK)
 
 

@@ -17,7 +17,6 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -70,16 +69,6 @@ class Log:
         """The last lines, oldest first."""
         with self._lock:
             return "\n".join(self._lines)
-
-
-@dataclass(frozen=True, slots=True)
-class _Visit:
-    """A request for a run while it is being answered."""
-
-    api: Api
-    workflow: str
-    request: Request
-    record: Record
 
 
 class Emulator:
@@ -216,7 +205,8 @@ class Emulator:
         self._remember_credentials(request)
         record = self._traffic.open(Call.arrived(workflow or "", api, request, test))
         try:
-            reply = self._answer_run(_Visit(api, _addressed(api, workflow, request), request, record), test)
+            _check_address(api, workflow, request)
+            reply = self._answer_run(request, record)
         except Refused as refused:
             reply = refused.reply
         record.note(status=None if reply.manner is Manner.RESET else reply.status)
@@ -231,24 +221,26 @@ class Emulator:
             return refused.reply
         return json_reply({"ok": True})
 
-    def _answer_run(self, visit: _Visit, test: str) -> Reply:
+    def _answer_run(self, request: Request, record: Record) -> Reply:
         with self._traffic.progress():
-            fault = self._traffic.take_fault(visit.workflow, test)
+            fault = self._traffic.take_fault(record.call.workflow, record.call.test)
             if fault is None:
-                return self._answer_without_fault(visit)
-            visit.record.note(fault=fault.kind)
-            return fault.reply(lambda: self._answer_without_fault(visit))
+                return self._answer_without_fault(request, record)
+            record.note(fault=fault.kind)
+            return fault.reply(lambda: self._answer_without_fault(request, record))
 
-    def _answer_without_fault(self, visit: _Visit) -> Reply:
+    def _answer_without_fault(self, request: Request, record: Record) -> Reply:
+        api = record.call.api
         try:
-            workflow = self._known(visit.workflow)
-            self._check_credential(visit, workflow)
-            _check_admission(visit, workflow)
-            bag = _input_bag(visit)
-            visit.record.note(inputs=bag if len(visit.request.body) <= KEPT_INPUTS else None)
+            workflow = self._known(record.call.workflow)
+            self._check_credential(api, request, workflow)
+            _check_admission(api, request, workflow)
+            bag = _input_bag(api, request)
+            record.note(inputs=bag if len(request.body) <= KEPT_INPUTS else None)
         except Refused as refused:
             return refused.reply
-        return self._run(visit, workflow)
+        # Read again, so that the function's changes to its bag do not change the record.
+        return self._run(workflow, record, _input_bag(api, request))
 
     def _known(self, workflow_id: str) -> Workflow:
         if workflow_id not in self._workflows:
@@ -258,29 +250,28 @@ class Emulator:
     def _known_ids(self) -> str:
         return ", ".join(map(repr, self._workflows)) or "none"
 
-    def _check_credential(self, visit: _Visit, workflow: Workflow) -> None:
-        if visit.api is Api.DASHBOARD:
-            self._check_token(visit.request.bearer)
-        elif not is_same(_webhook_secret(visit.request), workflow.secret):
+    def _check_credential(self, api: Api, request: Request, workflow: Workflow) -> None:
+        if api is Api.DASHBOARD:
+            self._check_token(request.bearer)
+        elif not is_same(_webhook_secret(request), workflow.secret):
             raise Refused(401, f"The webhook secret of workflow {workflow.id!r} is wrong or missing.")
 
     def _check_token(self, token: str) -> None:
         if not is_same(token, self.token) and time.time() >= self._jwts.get(token, 0.0):
             raise Refused(401, "The token is wrong, missing or expired.")
 
-    def _run(self, visit: _Visit, workflow: Workflow) -> Reply:
-        run_id = f"run_{secrets.token_hex(12)}"
-        visit.record.note(ran=True, run_id=run_id)
+    def _run(self, workflow: Workflow, record: Record, bag: dict[str, Any]) -> Reply:
+        run_id, api = f"run_{secrets.token_hex(12)}", record.call.api
+        record.note(ran=True, run_id=run_id)
         try:
-            # Read again, so that the function's changes to its bag do not change the record.
-            envelope = self._outcome(visit.api, run_id, workflow, _input_bag(visit))
+            envelope = self._outcome(api, run_id, workflow, bag)
         except BaseException as error:  # noqa: BLE001 (SystemExit and CancelledError too: each run is answered)
             self._report(f"workflow {workflow.id!r}, {run_id}:\n{traceback.format_exc()}")
             reason = _fault_of_the_emulator(error)
             _clear_frames(error)
             if reason is not None:
                 return unavailable(reason)
-            envelope = _envelope(visit.api, run_id, ok=False, value=INTERNAL_ERROR)
+            envelope = _envelope(api, run_id, ok=False, value=INTERNAL_ERROR)
         return Reply(200, envelope, {"Content-Type": JSON})
 
     def _outcome(self, api: Api, run_id: str, workflow: Workflow, bag: dict[str, Any]) -> bytes:
@@ -370,13 +361,12 @@ def _workflow_id(api: Api, request: Request) -> str | None:
     return unquote(found[1]) if found else None
 
 
-def _addressed(api: Api, workflow: str | None, request: Request) -> str:
+def _check_address(api: Api, workflow: str | None, request: Request) -> None:
     if workflow is None:
         raise Refused(404, f"The emulator's {api} API has no {request.path}.")
     _require_method(request, "POST")
     if not workflow:
         raise Refused(400, "The query has no workflowId.")
-    return workflow
 
 
 def _require_method(request: Request, method: str) -> None:
@@ -390,16 +380,16 @@ def _webhook_secret(request: Request) -> str:
     return request.headers.get("x-workflow-secret", "")
 
 
-def _check_admission(visit: _Visit, workflow: Workflow) -> None:
-    if visit.api is Api.WEBHOOK and not workflow.webhook:
+def _check_admission(api: Api, request: Request, workflow: Workflow) -> None:
+    if api is Api.WEBHOOK and not workflow.webhook:
         raise Refused(403, f"The webhook of workflow {workflow.id!r} is switched off.")
-    if visit.api is Api.DASHBOARD and not workflow.admits(visit.request.client):
-        raise Refused(403, f"The IP rules of workflow {workflow.id!r} do not admit {visit.request.client}.")
+    if api is Api.DASHBOARD and not workflow.admits(request.client):
+        raise Refused(403, f"The IP rules of workflow {workflow.id!r} do not admit {request.client}.")
 
 
-def _input_bag(visit: _Visit) -> dict[str, Any]:
-    body = _json_object("The body", _parsed(visit.request.body))
-    return body if visit.api is Api.WEBHOOK else _json_object('The body\'s "inputs"', body.get("inputs", {}))
+def _input_bag(api: Api, request: Request) -> dict[str, Any]:
+    body = _json_object("The body", _parsed(request.body))
+    return body if api is Api.WEBHOOK else _json_object('The body\'s "inputs"', body.get("inputs", {}))
 
 
 def _json_object(name: str, value: Any) -> dict[str, Any]:

@@ -48,7 +48,7 @@ console.log(JSON.stringify([response.status, await response.json()]));
 
 @pytest.fixture(autouse=True)
 def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The clients here ask loopback addresses, which no proxy knows."""
+    """The clients here call loopback addresses, which no proxy reaches."""
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.setenv(name, "127.0.0.1")
 

@@ -79,7 +79,7 @@ class Gateway:
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def answers(self, status: int, body: object = b"", **headers: str) -> None:
-        """Sets the answer; a body that is no bytes is sent as JSON, ``content_type`` is ``Content-Type``."""
+        """Sets the answer; a body that is not bytes is sent as JSON, ``content_type`` is ``Content-Type``."""
         sent = body if isinstance(body, bytes) else json.dumps(body).encode()
         usual = {} if isinstance(body, bytes) else {"Content-Type": "application/json"}
         self.answer = (status, usual | {name.replace("_", "-").title(): value for name, value in headers.items()}, sent)

@@ -1,4 +1,4 @@
-"""What an answer means: a verdict only if it says so, and nothing is repeated of which a run may have come."""
+"""The meaning of an answer: a verdict only if it is one, and nothing is repeated that may have started a run."""
 
 from __future__ import annotations
 
@@ -205,7 +205,7 @@ def test_what_is_not_the_credentials_fault_does_not_blame_it(gateway: Any, ask: 
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_firewall_before_the_check_of_the_token_does_not_blame_it(gateway: Any, ask: Any, status: int) -> None:
-    """No run is started, and the error says what refused the check; JSON still says that the token is wrong."""
+    """No run is started, and the error shows the refusal of the check; JSON still means that the token is wrong."""
     gateway.answers(200, RUN)
     gateway.check = (status, {"Content-Type": "text/html"}, gzip.compress(PAGE))
     gateway.check[1]["Content-Encoding"] = "gzip"
@@ -276,7 +276,7 @@ UNREADABLE: dict[str, tuple[str, bytes, str]] = {
 
 @pytest.mark.parametrize("name", UNREADABLE)
 def test_what_cannot_be_unpacked_says_why(gateway: Any, ask: Any, name: str) -> None:
-    """It is told as such, and not called empty unless nothing came."""
+    """It is reported as such, and called empty only if nothing came."""
     encoding, body, words = UNREADABLE[name]
     gateway.answers(200, body, content_encoding=encoding)
     with pytest.raises(UnexpectedResponse, match=rf"^the answer {words} \(workflow") as caught:
@@ -286,7 +286,7 @@ def test_what_cannot_be_unpacked_says_why(gateway: Any, ask: Any, name: str) -> 
 
 
 def test_an_error_page_is_unpacked_for_its_excerpt(gateway: Any, ask: Any) -> None:
-    """What a gateway says packed is shown unpacked, up to where it is cut; what cannot be read is not called empty."""
+    """A compressed answer is shown unpacked, up to where it is cut; one that cannot be read is not called empty."""
     page = b"<h1>bad gateway</h1>" + bytes(range(32, 127)) * 3
     shown = {
         gzip.compress(page): r"status 502: <h1>bad gateway</h1>",

@@ -52,7 +52,7 @@ def refusing_proxy() -> Iterator[Listener]:
 def test_a_proxy_that_refuses_is_a_connection_that_failed(
     ask: Any, refusing_proxy: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a proxy is told before it lets one through is no run, and holds no credential."""
+    """The request that opens a proxy's tunnel is not a run, and holds no credential."""
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{refusing_proxy.port}")
     with pytest.raises(ConnectionFailed):
         ask(origin="https://wisebot.example", secret="CANARY-secret", retries=1)
@@ -131,7 +131,7 @@ def test_a_token_check_that_hangs_does_not_use_up_the_run(settings: Any, emulato
 
 
 def test_a_run_that_is_given_up_names_its_host(settings: Any, emulator: EmulatorHandle) -> None:
-    """What is known of a run that was given up in flight is told: host, attempts, and how to repeat it."""
+    """The error of a run that was cancelled in flight has its host, attempts, and how to repeat it."""
     from pytest_wisebot.emulator import Fault
     from pytest_wisebot.engine.engine import Engine
     from pytest_wisebot.redaction import Redactor
@@ -153,7 +153,7 @@ def test_a_run_that_is_given_up_names_its_host(settings: Any, emulator: Emulator
 
 
 def test_a_handshake_that_is_given_up_leaves_no_connection_open(settings: Any) -> None:
-    """The other side sees its end at once, and not when somebody collects what was left behind."""
+    """The other side sees its end at once, and not only at garbage collection."""
     from pytest_wisebot.engine.engine import Engine
     from pytest_wisebot.redaction import Redactor
 

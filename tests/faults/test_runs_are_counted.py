@@ -81,7 +81,7 @@ NOT_STARTED: list[Any] = [
 def test_what_did_not_start_is_tried_again_and_runs_once(
     emulator: EmulatorHandle, ask: Any, api: Api, fault: Fault, error: type[NotStarted]
 ) -> None:
-    """After a fault that came before the run there is exactly one run, which says how many attempts it took."""
+    """After a fault before the run there is exactly one run, with the number of its attempts."""
     emulator.fail_next(fault, times=2)
     run = ask(api)
     assert (run.ok, run.attempts) == (True, 3)
@@ -117,7 +117,7 @@ def test_an_idempotent_workflow_may_run_twice(emulator: EmulatorHandle, ask: Any
 
 
 def test_that_a_run_may_have_happened_is_not_forgotten_over_a_later_refusal(emulator: EmulatorHandle, ask: Any) -> None:
-    """A lost answer, then a refused second attempt: the error still says that the workflow may have run."""
+    """A lost answer, then a refused second attempt: the error still means that the workflow may have run."""
     emulator.fail_next(Fault.reset_after())
     emulator.fail_next(Fault.status(401))
     with pytest.raises(ConnectionLost, match="may have run"):
@@ -136,7 +136,7 @@ def test_the_deadline_holds_for_the_whole_run(emulator: EmulatorHandle, ask: Any
 
 
 def test_the_deadline_covers_the_back_off(emulator: EmulatorHandle, ask: Any) -> None:
-    """A ``Retry-After`` beyond the deadline is not waited for: the error says at once that the run did not start."""
+    """A ``Retry-After`` beyond the deadline is not waited for: the error comes at once, and the run did not start."""
     emulator.fail_next(Fault.rate_limited(retry_after=30), times=5)
     with pytest.raises(RateLimited) as caught:
         ask(timeout=2)
@@ -161,7 +161,7 @@ def test_an_envelope_with_a_run_id_is_a_run_at_any_status(emulator: EmulatorHand
 
 
 def test_a_redirect_names_the_host_alone(emulator: EmulatorHandle, ask: Any) -> None:
-    """The place that a redirect leads to may hold a token; only its host is told."""
+    """The address of a redirect may hold a token; only its host is shown."""
     emulator.fail_next(Fault.redirect(to="https://login.example.com/path?token=CANARY-token"))
     with pytest.raises(Redirected) as caught:
         ask()
@@ -181,7 +181,7 @@ def test_an_answers_excerpt_is_short_and_printable(emulator: EmulatorHandle, ask
     assert answer.excerpt.isprintable()
 
 
-def test_nobody_listening_is_a_connection_that_failed(emulator: EmulatorHandle, ask: Any) -> None:
+def test_a_closed_port_is_a_connection_that_failed(emulator: EmulatorHandle, ask: Any) -> None:
     """A refused connection is provably no run: it is tried again, and then told in plain words."""
     with pytest.raises(InfrastructureError, match=r"^connection refused \(workflow") as caught:
         ask(origin="http://127.0.0.1:9", secret="FAKE-secret-of-echo", retries=1)
@@ -190,7 +190,7 @@ def test_nobody_listening_is_a_connection_that_failed(emulator: EmulatorHandle, 
 
 
 def test_an_unknown_host_is_told(emulator: EmulatorHandle, ask: Any) -> None:
-    """A host that no name server knows is named as that."""
+    """A host that cannot be resolved is named as such."""
     with pytest.raises(InfrastructureError, match=r"^(host not found|no connection)"):
         ask(origin="https://no-such-host.invalid", secret="FAKE-secret-of-echo", retries=0)
 

@@ -217,7 +217,7 @@ def test_reset_forgets_the_faults_of_a_test(emulator: Emulator, test: str | None
     ],
 )
 def test_wrong_arguments_are_named(make: Callable[[], Any], message: str) -> None:
-    """A fault that cannot be made says at once which value was wrong, not in the middle of a run."""
+    """A fault that cannot be made is an error at once, with the wrong value, and not in the middle of a run."""
     with pytest.raises(ConfigurationError) as caught:
         make()
     # Python words the reason of the JSON encoder differently from version to version.

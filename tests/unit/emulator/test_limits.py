@@ -1,4 +1,4 @@
-"""The emulator when its process runs out of something: no workflow fails by it, and each client is told what to set."""
+"""The emulator without a resource: no workflow fails by it, and each client learns which limit to raise."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def test_runs_within_the_limit_take_one_descriptor_each(process: EmulatorProcess
 def test_a_function_that_opens_too_many_files_is_not_a_failed_run(
     process: EmulatorProcess, handle: EmulatorHandle
 ) -> None:
-    """What a function raises for want of a descriptor is no verdict: 503 without an envelope, traceback in the log."""
+    """An exception for want of a descriptor is not a verdict: 503 without an envelope, traceback in the log."""
     assert one(process.ready, "opens")[:2] == (503, OUT_OF_FILES)
     assert one(process.ready, "waits", seconds=0)[0] == 200  # its files are closed at once
     (call,) = handle.calls("opens", everywhere=True)
@@ -192,7 +192,7 @@ def test_one_that_blocks_holds_up_no_other_and_is_named(process: EmulatorProcess
 
 
 def test_asyncio_objects_that_runs_share_are_no_failed_run(process: EmulatorProcess) -> None:
-    """A module's lock that two runs wait for is bound to one loop: the other run has no verdict, and is told why."""
+    """A lock that two runs wait for is bound to one loop: the other run has no verdict, and a reason in its answer."""
     answers = at_once(*(run(process.ready, "shares", seconds=0.5) for _ in range(5)))
     assert {status for status, _, _ in answers} == {200, 503}
     for status, body, _ in answers:
@@ -292,7 +292,7 @@ def no_thread(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
 def test_what_lacks_a_thread_is_refused_in_words(
     server: EmulatorServer, monkeypatch: pytest.MonkeyPatch, error: Exception, words: str
 ) -> None:
-    """A request for which no thread starts gets a 503 that says so, and the control address answers all the same."""
+    """A request for which no thread starts gets a 503 with this reason; the control address answers all the same."""
     with monkeypatch.context() as patched:
         no_thread(patched, error)
         for _ in range(2):
@@ -340,7 +340,7 @@ def test_a_listener_outlives_a_lack_of_memory(monkeypatch: pytest.MonkeyPatch) -
 def test_a_session_without_descriptors_is_told_of_its_own(
     process: EmulatorProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A question for which pytest itself lacks a descriptor is no connection, and does not blame the emulator."""
+    """A command for which pytest itself lacks a descriptor fails as a connection, and does not blame the emulator."""
 
     def refuse(*_: Any, **__: Any) -> None:
         raise EMFILE

@@ -25,7 +25,7 @@ def opened() -> int:
 
 
 def ignored(place: str) -> None:
-    """For runs whose blocking is not looked at."""
+    """For runs whose blocking is not checked."""
 
 
 def ran(function: Callable[[], Any], report: Callable[[str], None] = ignored) -> Any:

@@ -121,7 +121,7 @@ def test_the_printed_text() -> None:
 
 
 def test_the_printed_text_without_workflows() -> None:
-    """An emulator without workflows says so."""
+    """The output of an emulator without workflows shows that there are none."""
     text = welcome("flows.py", Emulator(token="wb_live_CANARY_token"), "http://127.0.0.1:1", "http://127.0.0.1:2")
     assert text.endswith("Workflows and their webhook secrets\n\n  none\n\nCtrl-C ends it.\n")
 
@@ -181,7 +181,7 @@ def test_a_port_in_use_is_named(tmp_path: Path, name: str) -> None:
     ],
 )
 def test_errors_are_one_line(tmp_path: Path, target: str, text: str, message: str) -> None:
-    """What is wrong is said in one line on stderr, with the code 2."""
+    """An error is one line on stderr, with the code 2."""
     (tmp_path / "flows.py").write_text(text)
     ended = started(target, "--port", "0", folder=tmp_path)
     assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)
@@ -202,7 +202,7 @@ def test_an_exception_in_the_file_is_shown_from_the_file_on(tmp_path: Path) -> N
 
 
 def test_a_syntax_error_shows_its_line(tmp_path: Path) -> None:
-    """A file that is no Python is shown with the line that is wrong."""
+    """A file with invalid Python is shown with the wrong line."""
     (tmp_path / "flows.py").write_text("x = = 1\n")
     ended = started("flows.py", folder=tmp_path)
     assert ended.returncode == 2

@@ -139,7 +139,7 @@ def test_a_client_that_sends_too_much_sees_its_answer(server: EmulatorServer, mo
 
 
 def test_a_malformed_request_is_refused_in_json(server: EmulatorServer) -> None:
-    """What is no HTTP at all gets the emulator's usual refusal."""
+    """A request that is not HTTP gets the emulator's usual refusal."""
     answer = exchange(server, b"POST two words HTTP/1.1\r\n\r\n")
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["ok"] is False
 
@@ -245,7 +245,7 @@ def test_a_port_in_use_is_named(emulator: Emulator, name: str) -> None:
 
 @pytest.mark.parametrize("port", [-1, 65536])
 def test_a_port_that_is_none_is_named(emulator: Emulator, port: int) -> None:
-    """A number that is no port is an error that names it."""
+    """A number that is not a valid port is an error that names it."""
     with pytest.raises(ConfigurationError, match=f"^webhook port: cannot listen on 127.0.0.1:{port}: "):
         EmulatorServer(emulator, webhook=port)
 

@@ -323,7 +323,7 @@ def test_a_jwt_of_another_process_or_a_changed_one_is_refused(emulator: Emulator
 
 @pytest.mark.parametrize(("credential", "status"), [(TOKEN, 200), (SECRET, 401)])
 def test_the_status_check_starts_nothing(emulator: Emulator, credential: str, status: int) -> None:
-    """``GET /api/v1/status`` tells whether a token is right; it is counted, and is no call."""
+    """``GET /api/v1/status`` shows whether a token is right; it is counted, and is not a call."""
     bearer = f"Bearer {credential}"
     assert send(emulator, Api.DASHBOARD, "/api/v1/status", method="GET", authorization=bearer)[0] == status
     assert (emulator.status_checks, emulator.calls()) == (1, [])
@@ -380,7 +380,7 @@ def test_ip_rules_hold_for_the_dashboard_api(emulator: Emulator, rules: dict[str
     ],
 )
 def test_wrong_arguments_are_named(arguments: dict[str, Any], message: str) -> None:
-    """A wrong argument is an error that says which value was wrong and which are right, and shows no secret."""
+    """A wrong argument is an error with the wrong value and the right ones, and shows no secret."""
     workflow_id = arguments.pop("workflow_id", "w")
     with pytest.raises(ConfigurationError) as caught:
         Emulator().workflow(workflow_id, **arguments)
@@ -395,7 +395,7 @@ def test_an_id_is_declared_once(emulator: Emulator) -> None:
 
 @pytest.mark.parametrize("function", [7, lambda *values: values])
 def test_what_cannot_be_called_by_field_is_refused(function: Any) -> None:
-    """A thing that is no function, or takes ``*args``, is refused when it is declared."""
+    """A value that is not a function, or takes ``*args``, is refused when it is declared."""
     with pytest.raises(ConfigurationError, match="workflow 'w': expected "):
         Emulator().workflow("w")(function)
 
