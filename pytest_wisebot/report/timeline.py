@@ -164,9 +164,8 @@ def _session_starts(model: Model) -> list[float]:
         start = run.queued if run.queued is not None else run.started
         if start is not None:
             first[run.session] = min(start, first.get(run.session, start))
-    return [
-        one.started if one.started is not None else first.get(index, 0.0) for index, one in enumerate(model.sessions)
-    ]
+    starts = (one.started for one in model.sessions)
+    return [first.get(index, 0.0) if start is None else start for index, start in enumerate(starts)]
 
 
 def _times(runs: Iterable[Run], starts: Sequence[float]) -> list[_Times]:
