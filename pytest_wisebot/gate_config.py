@@ -14,7 +14,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits for all tests together, or for the tests of one workflow. None is no limit.
+    """Limits for all tests together, or for the tests of one workflow. None means unlimited.
 
     Attributes:
         min_pass_rate: smallest share of passed tests among the tests with a verdict, from 0 to 1.

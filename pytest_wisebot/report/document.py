@@ -31,13 +31,8 @@ _RUN: Final = (
 
 def json_report(conclusion: Conclusion) -> str:
     """The document in ASCII. It leaves out inputs and results, which are in ``runs.jsonl``."""
-    return json.dumps(document(conclusion), indent=1, allow_nan=False) + "\n"
-
-
-def document(conclusion: Conclusion) -> dict[str, Any]:
-    """The document as plain values."""
     model, verdict = conclusion.model, conclusion.verdict
-    return {
+    document = {
         "format": FORMAT,
         "verdict": {
             "word": str(verdict.word),
@@ -53,6 +48,7 @@ def document(conclusion: Conclusion) -> dict[str, Any]:
         "unreported": model.unreported,
         "runs": [_run(run) for run in model.runs],
     }
+    return json.dumps(document, indent=1, allow_nan=False) + "\n"
 
 
 def _values(source: object, *attributes: str) -> dict[str, Any]:

@@ -25,9 +25,6 @@ from .verdict import Verdict
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-LONGEST_CELL: Final = 1200
-"""Characters of a cell in the table of rules: it may name tests, whose names may be long."""
-
 NOTABLE_DROP: Final = 0.01
 """A drop of the pass rate that stands out, if the gate has no limit for it."""
 
@@ -59,7 +56,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {function.__name__.lstrip("_"): function for function in _FILTERS}
+    made.filters |= {function.__name__: function for function in _FILTERS}
     return made
 
 
@@ -68,16 +65,8 @@ def _shown(value: Any) -> Any:
     return escape(value, keep="\n\t") if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
-def _cell(text: str) -> str:
-    return truncate_middle(text, LONGEST_CELL)
-
-
-def _anchor(word: str) -> str:
-    return f"tests-{word.replace(' ', '-')}"
-
-
 _FILTERS: Final[tuple[Callable[..., Any], ...]] = (
-    *FILTERS, _anchor, _cell, bar_title, count, duration, seconds_text, time_of_day,
+    *FILTERS, bar_title, count, duration, seconds_text, time_of_day, truncate_middle,
 )  # fmt: skip
 
 

@@ -118,20 +118,15 @@ def _strip(workflow: Workflow, model: Model, beside: Beside | None) -> Strip:
     ]
     limits = [(seconds, text) for kind, seconds, text, _ in values if seconds is not None and kind != "then"]
     far = [f"{text} {seconds_text(seconds)}" for seconds, text in limits if seconds > axis.span]
-    rate = pass_rate(workflow.tests)
-    return Strip(
-        workflow.name,
-        str(rate).replace(" ", " passed ", 1) if rate.judged else "no test with a verdict",
-        _dots(workflow, axis),
-        tuple(_lines(values, axis, far_is_shown=bool(far))),
-        axis.ticks,
-        (
-            _figure("p50", workflow, 0.5),
-            _figure("p95", workflow, 0.95, limit, then),
-            _figure("slowest", workflow, 1.0, most),
-        ),
-        " and ".join(far),
+    figures = (
+        _figure("p50", workflow, 0.5),
+        _figure("p95", workflow, 0.95, limit, then),
+        _figure("slowest", workflow, 1.0, most),
     )
+    passed = pass_rate(workflow.tests)
+    rate = str(passed).replace(" ", " passed ", 1) if passed.judged else "no test with a verdict"
+    lines = tuple(_lines(values, axis, far_is_shown=bool(far)))
+    return Strip(workflow.name, rate, _dots(workflow, axis), lines, axis.ticks, figures, " and ".join(far))
 
 
 def _dots(workflow: Workflow, axis: Axis) -> tuple[Dot, ...]:

@@ -42,13 +42,9 @@ def model_of(events: Iterable[Event]) -> Model:
             known = tests.get((test.worker, test.id))
             tests[test.worker, test.id] = test if known is None else _both(known, test)
     compared = _last(sessions[0], "end").get("baseline") if len(sessions) == 1 else None
-    return Model(
-        tuple(map(_session, sessions)) or (Session(),),
-        tuple(tests.values()),
-        tuple(runs),
-        union.get("baseline", compared),
-        union.get("max_missing_tests"),
-    )
+    compared, max_missing_tests = union.get("baseline", compared), union.get("max_missing_tests")
+    known_sessions = tuple(map(_session, sessions)) or (Session(),)
+    return Model(known_sessions, tuple(tests.values()), tuple(runs), compared, max_missing_tests)
 
 
 def _last(events: _Events, kind: str) -> Event:
@@ -62,15 +58,9 @@ def _session(events: _Events) -> Session:
 
 
 def _run(event: Event, prefix: str, session: int) -> Run:
-    return read(
-        Run,
-        event,
-        reference=f"{prefix}{event.get('run', '')}",
-        run_id=event.get("runId"),
-        problem=event.get("class"),
-        has_result="result" in event,
-        session=session,
-    )
+    event = {**event, "run_id": event.get("runId"), "problem": event.get("class")}
+    reference = f"{prefix}{event.get('run', '')}"
+    return read(Run, event, reference=reference, has_result="result" in event, session=session)
 
 
 def _tests(events: _Events, runs: Sequence[Run], prefix: str, session: int) -> Iterable[Test]:
@@ -97,23 +87,13 @@ def _tests(events: _Events, runs: Sequence[Run], prefix: str, session: int) -> I
 
 def _test(events: Sequence[Event], runs: tuple[Run, ...], session: int, worker: str) -> Test:
     """A test from its last line. The lines before it are attempts that a plugin has repeated."""
-    event = {"executions": len(events), **events[-1]}
-    problem = event.get("class")
-    uses_runs = bool(runs or problem)
+    last = events[-1]
+    event = {"executions": len(events), **last, "id": last.get("test"), "problem": last.get("class"), "worker": worker}
+    uses_runs = bool(runs or event["problem"])
     outcome = str(event.get("outcome", ERROR))
     if uses_runs:  # a fixture that breaks around a run fails the test, and an unexpected pass is a pass
         outcome = {ERROR: FAILED, XPASSED: PASSED}.get(outcome, outcome)
-    return read(
-        Test,
-        event,
-        id=event.get("test"),
-        outcome=outcome,
-        runs=runs,
-        uses_runs=uses_runs,
-        problem=problem,
-        worker=worker,
-        session=session,
-    )
+    return read(Test, event, outcome=outcome, runs=runs, uses_runs=uses_runs, session=session)
 
 
 def _both(one: Test, other: Test) -> Test:

@@ -7,7 +7,7 @@ gate. There is a row only for a precondition that is not met, and for the extent
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
@@ -210,7 +210,7 @@ def _runs(model: Model) -> Iterator[GateRule]:
     if model.gate.require_live and (kept := sum(run.is_kept for run in model.runs)):
         measured = f"{kept} of {count(len(model.runs), 'run')} made earlier"
         yield no_verdict("live runs", "all (require-live)", measured)
-    if contradictory := _contradictory(model):
+    if contradictory := list(_contradictory(model)):
         tests = list(dict.fromkeys(test for several in contradictory for test in several))
         yield no_verdict("contradictory answers", "none", f"{count(len(contradictory), 'run')}: {named(tests)}")
     failed = {run.reference for test in model.tests if test.outcome in BAD for run in test.runs}
@@ -218,16 +218,17 @@ def _runs(model: Model) -> Iterator[GateRule]:
     yield from _none("drift that failed no test", drifted, "run", closed)
 
 
-def _contradictory(model: Model) -> list[list[str]]:
+def _contradictory(model: Model) -> Iterator[list[str]]:
     """For each run whose answer contradicts its own ``ok: true``: the tests that used it and did not fail.
 
     A run without a test counts with its own name. A run whose tests all failed, or xfailed, does not count.
     """
-    users: dict[str, list[Test]] = {run.reference: [] for run in model.runs if run.contradiction}
+    users: dict[str, list[Test]] = defaultdict(list)
     for test in model.tests:
         for run in test.runs:
-            if run.contradiction:
-                users[run.reference].append(test)
-    names = {run.reference: run.test or run.reference for run in model.runs}
-    silent = {run: [one.id for one in tests if one.outcome not in (*BAD, XFAILED)] for run, tests in users.items()}
-    return [tests or [names[run]] for run, tests in silent.items() if tests or not users[run]]
+            users[run.reference].append(test)
+    for run in model.runs:
+        tests = users[run.reference]
+        silent = [test.id for test in tests if test.outcome not in (*BAD, XFAILED)]
+        if run.contradiction and (silent or not tests):
+            yield silent or [run.test or run.reference]

@@ -24,8 +24,6 @@ LONGEST_REASON: Final = 280
 OPEN_RUNS: Final = 2
 """A test with at most so many runs shows them open; of more runs, those that did not end well are open."""
 
-SOURCES: Final = {"live": "live", "emulator": "emulator", "recording": "recording", "last": "an earlier session"}
-
 RUN_KINDS: Final = {
     "ok": "ok",
     "failed": "failed",
@@ -127,15 +125,9 @@ class Rows:
         runs = tuple(self._run(run, opened=few or run.outcome != "ok" or bool(run.contradiction)) for run in test.runs)
         said = dedent(test.said).strip() if failing or test.text else ""
         adds = test.text.strip() not in ("", said)
-        return TestRow(
-            test,
-            anchor,
-            failing,
-            _reason(said) if failing else "",
-            text_excerpt(said, self._longest) if said else None,
-            text_excerpt(test.text, self._longest) if adds else None,
-            runs,
-        )
+        why = text_excerpt(said, self._longest) if said else None
+        text = text_excerpt(test.text, self._longest) if adds else None
+        return TestRow(test, anchor, failing, _reason(said) if failing else "", why, text, runs)
 
     def _run(self, run: Run, *, opened: bool) -> RunRow:
         if run.reference in self._shown:
@@ -208,7 +200,7 @@ def _reason(said: str) -> str:
 def run_facts(run: Run) -> Mapping[str, str]:
     """Names and values of a run."""
     waited = None if run.queued is None or run.started is None or run.is_kept else max(0.0, run.started - run.queued)
-    source = SOURCES.get(run.source, run.source) or "no answer"
+    source = "an earlier session" if run.source == "last" else run.source or "no answer"
     made = f", made {time_of_day(run.made)}" if run.is_kept and run.made is not None else ""
     facts = {
         "runId": run.run_id or "none",

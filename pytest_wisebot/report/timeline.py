@@ -164,9 +164,8 @@ def _session_starts(model: Model) -> list[float]:
         start = run.queued if run.queued is not None else run.started
         if start is not None:
             first[run.session] = min(start, first.get(run.session, start))
-    return [
-        one.started if one.started is not None else first.get(index, 0.0) for index, one in enumerate(model.sessions)
-    ]
+    starts = (one.started for one in model.sessions)
+    return [first.get(index, 0.0) if start is None else start for index, start in enumerate(starts)]
 
 
 def _times(runs: Iterable[Run], starts: Sequence[float]) -> list[_Times]:
@@ -229,14 +228,10 @@ class _Drawing:
         gap = 1 if self.lane >= THINNEST else 0
         end = self.axis.at(times.ended)
         width = round(max(least, end - self.axis.at(last)), 3)
-        return Bar(
-            run,
-            round(y, 2),
-            round(max(0.5, self.lane - gap), 2),
-            self._stretch(times.queued, times.started) if self.shows_waiting else None,
-            self._stretch(times.started, last),
-            Stretch(round(max(0.0, end - width), 3), width),
-        )
+        height = round(max(0.5, self.lane - gap), 2)
+        waited = self._stretch(times.queued, times.started) if self.shows_waiting else None
+        last_attempt = Stretch(round(max(0.0, end - width), 3), width)
+        return Bar(run, round(y, 2), height, waited, self._stretch(times.started, last), last_attempt)
 
     def _stretch(self, start: float, end: float) -> Stretch | None:
         x, right = self.axis.at(start), self.axis.at(end)

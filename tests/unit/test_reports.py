@@ -34,6 +34,6 @@ def test_a_limit_that_was_missed_by_less_than_the_engine_was_late_is_not_judged(
 @pytest.mark.parametrize(
     "one", [asked(1.0, 0.0), asked(0.5, 9.0), asked(9.0, 0.0, None), asked(9.0, 0.0, source="recording")]
 )
-def test_what_kept_its_limit_or_has_none_is_notis_too_slow(one: RequestedRun) -> None:
-    """A run that was made earlier has none: it says nothing of how long runs take now."""
+def test_what_kept_its_limit_or_has_none_is_not_too_slow(one: RequestedRun) -> None:
+    """A run that was made earlier has no limit: it is not a measurement of how long runs take now."""
     assert not is_too_slow(one)

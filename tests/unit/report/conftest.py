@@ -1,4 +1,4 @@
-"""What the files of this folder share: sessions that never were, as event logs."""
+"""Shared by the files of this folder: made-up sessions as event logs."""
 
 from __future__ import annotations
 
@@ -62,11 +62,11 @@ class Log:
         return [first | self._facts, *self.events, *([last] if ended else [])]
 
     def model(self, **end: Any) -> Model:
-        """What the log says."""
+        """The model of the log."""
         return model_of(self.all(**end))
 
     def concluded(self, baseline: Log | None = None, **end: Any) -> Conclusion:
-        """What the log comes to."""
+        """The conclusion of the log."""
         beside = Baseline(baseline.model(), "before.jsonl") if baseline is not None else None
         return build(self.all(**end), beside)
 

@@ -1,4 +1,4 @@
-"""``report.json``: what its schema says, and nothing else."""
+"""``report.json``: valid by its schema, with no key besides."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def schema() -> dict[str, Any]:
 
 
 def test_the_schema_is_one() -> None:
-    """And says which format it describes."""
+    """It names the format that it describes."""
     jsonschema.Draft202012Validator.check_schema(schema())
     assert schema()["properties"]["format"]["const"] == FORMAT
 
 
-def test_a_report_is_what_the_schema_says(log: Any) -> None:
-    """Of a session with something of everything, of a merged one, and of an empty one; no key is left undescribed."""
+def test_a_report_is_valid_by_its_schema(log: Any) -> None:
+    """For a session with all kinds of tests, a merged one, and an empty one; the schema describes every key."""
     before = log().test("test_a", "failed")
     one = log(gate=Gate(Limits(p95_seconds=5.0), {"triage": Limits(max_flaky=0)}).to_dict())
     one.test("test_a").test("test_out", "infrastructure", run={"outcome": "infrastructure", "class": "RunTimedOut"})

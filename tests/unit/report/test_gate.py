@@ -47,7 +47,7 @@ def test_a_session_that_was_killed_has_no_verdict(log: Any) -> None:
 
 
 def test_an_emulator_opens_no_gate(log: Any) -> None:
-    """Unless ``allow-emulator`` says so."""
+    """Unless ``allow-emulator`` is set."""
     one = log(emulator="flows:emulator").test("test_a")
     assert one.concluded().verdict.code == 11
     assert row(one, "target").measured == "emulator flows:emulator"
@@ -66,7 +66,7 @@ def test_one_kept_run_among_many_opens_no_gate(log: Any) -> None:
     )
 
 
-def test_a_session_that_nobody_asked_to_judge_is_not_judged(log: Any) -> None:
+def test_a_session_without_a_gate_is_not_judged(log: Any) -> None:
     """Its rules are measured all the same."""
     verdict = log(gated=False).test("test_a", "failed").concluded().verdict
     assert (verdict.word, verdict.code) == (GateStatus.NOT_GATED, 0)
@@ -222,7 +222,7 @@ def test_shards_of_which_one_is_missing_have_no_verdict(log: Any) -> None:
 
 
 def test_gaps_and_overlaps_are_named(log: Any) -> None:
-    """A test that no shard was to run keeps the gate shut; one that two have run is told."""
+    """A test that no shard was to run keeps the gate shut; a test that two shards ran has a row."""
     first = log(shard="one", deselected=["test_it.py::test_c", "test_it.py::test_d"]).test("test_a").test("test_b")
     second = log(shard="two", deselected=["test_it.py::test_a"]).test("test_b").test("test_c")
     rows = {one.rule: one for one in judge(model_of(joined(first, second))).rows}

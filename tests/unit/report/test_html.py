@@ -1,4 +1,4 @@
-"""The page of a session: its sections as they are held, what it says of odd sessions, and that it does no harm."""
+"""The page of a session: its sections as snapshots, odd sessions, hostile strings, and its size."""
 
 from __future__ import annotations
 
@@ -135,11 +135,11 @@ def bars(page: str) -> Counter[str]:
 
 @pytest.mark.parametrize("name", ["banner", "rules", "baseline", "timeline", "latency", "tests"])
 def test_each_section_of_a_fixed_session_is_held(name: str, snapshot: SnapshotAssertion) -> None:
-    """Nothing on the page changes without somebody having looked at it."""
+    """A change of the page is a change of a snapshot, which a reviewer sees."""
     assert section(page_of(*FIXED, then=BEFORE), name) == snapshot
 
 
-def test_the_page_asks_nobody_for_anything() -> None:
+def test_the_page_loads_nothing() -> None:
     """No script, no style of others, no image but of the page itself, and a policy that forbids all of it."""
     page = page_of(*FIXED, then=BEFORE)
     found = Elements(page)
@@ -189,7 +189,7 @@ def test_every_run_has_one_bar() -> None:
 
 
 def test_a_run_that_tests_share_is_shown_once() -> None:
-    """The second test that used it says where it is shown."""
+    """The row of the second test that used it has a link to it."""
     tests = [reported(name, "passed", "r1") for name in ("t.py::a", "t.py::b")]
     page = page_of(session(), run("r1", ""), *tests, END)
     assert page.count("jd-r1") == 1
@@ -197,7 +197,7 @@ def test_a_run_that_tests_share_is_shown_once() -> None:
 
 
 def test_the_runs_of_a_wide_fixture_are_shown() -> None:
-    """Of a run that no test says it used, the page has the details still."""
+    """The page has the details of a run that no test used."""
     page = page_of(session(), run("r1", "t.py", fixture="ticket"), reported("t.py::a"), END)
     assert "fixture ticket" in section(page, "tests")
 
@@ -205,8 +205,8 @@ def test_the_runs_of_a_wide_fixture_are_shown() -> None:
 # --- odd sessions
 
 
-def test_a_session_without_a_run_says_so() -> None:
-    """An empty session has a page, too."""
+def test_a_session_without_a_run_has_a_page() -> None:
+    """The page states that there was no run."""
     page = page_of(session(selected=[]), END)
     assert "NO VERDICT" in page
     assert "There was no run." in page
@@ -214,12 +214,12 @@ def test_a_session_without_a_run_says_so() -> None:
 
 
 def test_no_event_at_all_makes_a_page() -> None:
-    """A session that was killed before its log's first line has a page that says so."""
+    """A session that was killed before its log's first line has a page with that fact."""
     assert "ended before its end" in page_of()
 
 
 def test_an_ungated_session_has_no_verdict_to_be_taken_for_one() -> None:
-    """The banner says how its tests ended, and that nobody asked whether it may be deployed."""
+    """The banner has the outcomes of its tests, and states that the session was not gated."""
     page = section(page_of(session(gated=False), run("r1", "t"), reported("t", "passed", "r1"), END), "banner")
     assert "Workflow tests, not gated" in page
     assert "<h1>1 passed</h1>" in page
@@ -228,7 +228,7 @@ def test_an_ungated_session_has_no_verdict_to_be_taken_for_one() -> None:
 
 
 def test_shards_have_a_row_each() -> None:
-    """Of a suite that was split, the page says what each machine did, and which did not come to its end."""
+    """The page of a split suite has a row for each shard, and marks the one that did not end."""
     first = [session(selected=["a"], shard="shard-1"), run("r1", "a"), reported("a", "passed", "r1"), END]
     second = [session(selected=["b"], shard="shard-2"), run("r1", "b"), reported("b", "passed", "r1")]
     model = model_of([*first, *second])
@@ -255,7 +255,7 @@ HOSTILE = (
 
 
 def test_hostile_texts_are_shown_and_do_nothing() -> None:
-    """Whatever stands in whichever field, it is text on the page, and each of its characters can be seen."""
+    """In every field a hostile string is text on the page, and each of its characters is visible."""
     said = run(HOSTILE, HOSTILE, workflow=HOSTILE, api=HOSTILE, runId=HOSTILE, inputs={HOSTILE: HOSTILE})
     said |= {"result": [HOSTILE], "error": HOSTILE, "message": HOSTILE, "class": HOSTILE, "note": HOSTILE}
     said |= {"commands": [HOSTILE], "diff": [HOSTILE, f"- {HOSTILE}"], "fixture": "", "source": HOSTILE}

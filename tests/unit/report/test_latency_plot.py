@@ -41,7 +41,7 @@ def test_a_limit_far_beyond_the_runs_is_said_and_not_drawn() -> None:
 
 
 def test_a_workflow_without_a_live_run_has_no_strip() -> None:
-    """What was made earlier says nothing of how fast a workflow is now."""
+    """A kept run is not a measurement of how fast a workflow is now."""
     kept = Run("r1", "w", "webhook", "ok", seconds=1.0, source="recording")
     assert strips(Model((Session(),), (), (kept,)), None) == ()
 

@@ -1,4 +1,4 @@
-"""Shards joined: what the joined log says, and what is told of bad arguments."""
+"""Shards joined: the joined log, and the messages for wrong arguments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an event log says, as plain data."""
+"""An event log as plain data."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def test_the_words_of_pytest_are_those_of_reports(log: Any, word: str, used: str
 
 
 def test_a_test_that_asked_in_vain_used_runs(log: Any) -> None:
-    """A missing credential is told of a test without any run, and is nobody else's failure."""
+    """A missing credential is reported for a test without any run, and fails no other test."""
     (test,) = log().plain("test_a", "not run", **{"class": "ConfigurationError"}).model().tests
     assert (test.uses_runs, test.counts, test.problem) == (True, True, "ConfigurationError")
 
 
 def test_the_last_execution_of_a_test_counts(log: Any) -> None:
-    """One that was run again is what it was in the end, and the report says how often it was run."""
+    """A test that was repeated has its last outcome, and the report has the number of executions."""
     (test,) = log().test("test_a", "rerun").test("test_a", "passed").model().tests
     assert (test.outcome, test.executions, len(test.runs)) == ("passed", 2, 2)
 
@@ -103,7 +103,7 @@ def test_what_a_failure_says(log: Any) -> None:
 
 
 def test_a_log_of_a_later_version_is_read_as_far_as_it_is_known() -> None:
-    """Events and keys that nobody knows yet say nothing, and those that are missing have a default."""
+    """Unknown events and keys are ignored, and missing keys have a default."""
     events: list[dict[str, Any]] = [
         {"event": "session", "format": 1, "gate": {"overall": {"min_pass_rate": 0.5, "zzz": 1}, "zzz": 1}, "zzz": 1},
         {"event": "zzz"},

@@ -22,26 +22,26 @@ from pytest_wisebot.report.page_budget import (
 LENGTHS = st.lists(st.integers(0, 5000), max_size=40)
 
 
-def test_a_short_text_is_shown_whole() -> None:
-    """What fits is not touched, and nothing is said of its length."""
+def test_a_short_string_is_shown_whole() -> None:
+    """A string that fits is unchanged, and its length is not shown."""
     shown = text_excerpt("a <b>", 100).cut(1000)
     assert (shown.text, shown.whole, shown.lines) == ("a <b>", 0, 1)
 
 
 def test_a_long_text_is_cut_and_counted() -> None:
-    """Of what does not fit, the beginning is shown, and how long the whole is."""
+    """Of a string that does not fit, the page shows the beginning and the length of the whole."""
     shown = text_excerpt("x" * 10_000, 50_000).cut(400)
     assert (shown.text, shown.whole) == ("x" * 400, 10_000)
 
 
 def test_a_text_of_which_only_the_beginning_was_looked_at_tells_its_whole_length() -> None:
-    """A megabyte is not copied to count it, and is counted still."""
+    """A megabyte is counted without being copied."""
     shown = text_excerpt("x" * 1_000_000, 1000).cut(100_000)
     assert (len(shown.text), shown.whole) == (1000, 1_000_000)
 
 
 def test_what_escaping_adds_is_counted() -> None:
-    """A text of quotes takes six times its length in a page, and is cut by that."""
+    """A string of quotes takes six times its length in a page, and is cut by that size."""
     assert len(escape(text_excerpt('"' * 3000, 50_000).cut(1200).text)) <= 1200
 
 

@@ -54,7 +54,7 @@ def test_waiting_and_retries_are_parts_of_a_bar() -> None:
 
 
 def test_a_run_that_never_got_an_answer_is_hatched_to_its_end() -> None:
-    """Where nobody knows when the last attempt began, all of them are drawn alike; its end has the outcome's colour."""
+    """If the start of the last attempt is unknown, all attempts are drawn alike; the end has the outcome's colour."""
     (bar,) = group(run(1, 0, 0, 10, attempts=3, seconds=None, outcome="infrastructure")).bars
     assert bar.repeated == Stretch(0.0, 100.0)
     assert right(bar) == 100
@@ -85,8 +85,8 @@ def test_runs_that_took_no_time_are_marks_in_rows() -> None:
     assert len({(mark.x, mark.y) for mark in found.marks}) == 151
 
 
-def test_a_run_is_marked_when_its_test_says_that_it_is_wrong() -> None:
-    """A workflow that answers with the wrong thing is not all green."""
+def test_a_run_is_marked_when_its_test_failed() -> None:
+    """A workflow that answers with a wrong result is not all green."""
     wrong = run(1, 0, 0, 5)
     tests = (Test("t", "failed", (wrong,), uses_runs=True),)
     assert timeline(Model((Session(started=0.0),), tests, (wrong,))).failed_in_test == {"r1"}
@@ -100,8 +100,8 @@ def test_each_session_counts_from_its_own_beginning() -> None:
     assert {bar.last.x for bar in found.groups[0].bars} == {0.0}
 
 
-def test_the_title_of_a_bar_tells_what_is_to_be_known() -> None:
-    """Who points at a bar reads its workflow, outcome, time, waiting, attempts and test."""
+def test_the_title_of_a_bar_describes_its_run() -> None:
+    """The tooltip of a bar has workflow, outcome, time, waiting, attempts and test."""
     told = bar_title(run(1, 0, 2, 5.5, attempts=2, test="t.py::a"))
     assert told == "w · webhook · ok · 3.5 s · waited 2 s · 2 attempts · t.py::a"
     assert "made earlier (last)" in bar_title(run(1, 0, 0, 0, source="last"))
