@@ -73,7 +73,7 @@ def test_a_shard_that_left_nothing_is_missing(log: Any, tmp_path: Path, capsys: 
         (["shard", "--baseline", "nowhere"], "nowhere: cannot be read: No such file or directory"),
         (["shard", "--baseline", "empty"], "empty: holds no test that has ended: a runs.jsonl of an earlier session"),
         (["later"], "later/runs.jsonl: has format 2, and this version of pytest-wisebot reads 1: install a newer one"),
-        (["torn"], "torn/runs.jsonl: line 1 is no JSON"),
+        (["torn"], "torn/runs.jsonl: line 1 is not valid JSON"),
         (["merge", "shard", "-o", "empty"], "empty: File exists"),
     ],
 )
