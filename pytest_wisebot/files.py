@@ -17,7 +17,7 @@ if sys.platform != "win32":
 
 _PLAIN: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")
 _DEVICES: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
-"""What Windows takes for a device, whatever its ending."""
+"""Names that are devices on Windows, whatever their endings."""
 
 _TEMPORARY: Final = re.compile(r"\.(\d+)\.wisebot-tmp")
 
@@ -35,7 +35,7 @@ def safe_name(name: str) -> str:
 
 
 def write_whole(path: str, data: bytes, mode: int = 0o666) -> None:
-    """Puts these bytes in the place of a file: whoever reads it sees the old ones or these, and never a part.
+    """Replaces the content of a file: a reader sees the old bytes or the new ones, and never a part.
 
     A process that is killed loses nothing by it: what it has written is the system's to keep.
     """
@@ -56,7 +56,7 @@ def write_all(descriptor: int, data: bytes) -> None:
 
 
 LOCK_SECONDS: Final = 10.0
-"""How long a session waits for another one to have written: a few milliseconds, unless that one has been stopped."""
+"""Deadline for another session's write, which takes a few milliseconds unless that session has been stopped."""
 
 
 @contextmanager
@@ -84,7 +84,7 @@ def _opened(folder: Path) -> int:
 
 
 def _try_lock(descriptor: int) -> bool:
-    """Whether an open file is this process's now, or can be nobody's on its file system."""
+    """Whether this process has locked an open file, or its file system has no locks."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -95,11 +95,11 @@ def _try_lock(descriptor: int) -> bool:
 
 
 Seen = tuple[int, int, int]
-"""By which a file is known to be the one that was seen: whoever writes makes another one."""
+"""Identifies the state of a file: each writer replaces the file by another one."""
 
 
 def seen(path: Path) -> Seen | None:
-    """What a file is known by; None where there is none."""
+    """The state of a file; None where there is none."""
     try:
         found = path.stat()
     except OSError:

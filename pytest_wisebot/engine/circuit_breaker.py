@@ -77,7 +77,7 @@ def _is_of_this_machine(outcome: Outcome) -> bool:
 
 
 def _refused(target: Target, outcome: Outcome) -> tuple[_About | None, str]:
-    """What was refused, and the reason."""
+    """The refused host or credential, and the reason."""
     if isinstance(outcome, ConnectionFailed) or type(outcome) is Rejected:  # the latter by a firewall before Wisebot
         return _the_host(target), outcome.reason
     if isinstance(outcome, AuthenticationFailed):

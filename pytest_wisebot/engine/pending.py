@@ -104,7 +104,7 @@ class PendingRun:
 
         Raises:
             TimeoutError: it has not ended by then.
-            WisebotError: there is no verdict on the workflow; the class says who must act.
+            WisebotError: there is no verdict on the workflow; its class names who must act.
         """
         __tracebackhide__ = True
         try:

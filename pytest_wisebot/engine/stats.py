@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from ..errors import ConfigurationError, NotRun, NotStarted, RecordingNotFound, Rejected
@@ -12,7 +12,7 @@ from ..runs import Ended, WorkflowRun
 from .jobs import Delivery, Job
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StatsSnapshot:
     """The numbers that a session ends with.
 
@@ -30,17 +30,17 @@ class StatsSnapshot:
         contradictory: likewise the tests of answers that contradict their own ``ok: true``.
     """
 
-    seconds: Mapping[str, Sequence[float]] = field(default_factory=dict)
-    durations: Mapping[str, tuple[str, float]] = field(default_factory=dict)
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+    durations: dict[str, tuple[str, float]] = field(default_factory=dict)
     wall: float = 0.0
     without_verdict: int = 0
     retries: int = 0
     back_off: float = 0.0
-    not_run: Mapping[str, int] = field(default_factory=dict)
-    kept: Mapping[str, int] = field(default_factory=dict)
+    not_run: Counter[str] = field(default_factory=Counter)
+    kept: Counter[str] = field(default_factory=Counter)
     not_awaited: int = 0
-    drifted: Mapping[str, str] = field(default_factory=dict)
-    contradictory: Mapping[str, str] = field(default_factory=dict)
+    drifted: dict[str, str] = field(default_factory=dict)
+    contradictory: dict[str, str] = field(default_factory=dict)
 
     @property
     def runs(self) -> int:
@@ -86,16 +86,8 @@ class Stats:
         self.back_off = 0.0
         self._open = 0
         self._since = 0.0
-        self._wall = 0.0
-        self._seconds: dict[str, list[float]] = {}
-        self._durations: dict[str, tuple[str, float]] = {}
-        self._without_verdict = 0
-        self._retries = 0
-        self._not_run: Counter[str] = Counter()
-        self._kept: Counter[str] = Counter()
         self._deliveries: list[Delivery] = []
-        self._drifted: dict[str, str] = {}
-        self._contradictory: dict[str, str] = {}
+        self._numbers = StatsSnapshot()
 
     def begin(self, now: float, runs: int = 1) -> None:
         """So many runs are asked for."""
@@ -107,7 +99,7 @@ class Stats:
         """One of them has ended, or is not asked for any more. Time in which no run is open does not count."""
         self._open -= 1
         if not self._open:
-            self._wall += now - self._since
+            self._numbers.wall += now - self._since
 
     def sent(self, job: Job) -> None:
         """A request has begun to go out."""
@@ -119,38 +111,32 @@ class Stats:
         """A run ended."""
         self.leave(now)
         self.done += 1
-        self._retries += max(0, job.flight.attempts - 1)
+        numbers, outcome = self._numbers, ended.outcome
+        test = f"{job.request.workflow}: {job.request.occurrence}"
+        numbers.retries += max(0, job.flight.attempts - 1)
         job.delivery.ended = not cancelled
         if ended.drift:
-            self._drifted[ended.reference] = f"{job.request.workflow}: {job.request.occurrence}"
-        outcome = ended.outcome
+            numbers.drifted[ended.reference] = test
         if isinstance(outcome, WorkflowRun) and outcome.contradiction:
-            self._contradictory[ended.reference] = f"{job.request.workflow}: {job.request.occurrence}"
+            numbers.contradictory[ended.reference] = test
         if isinstance(outcome, NotStarted | Rejected | NotRun):
             job.delivery.sent = False  # by the contract no run came of it
         if isinstance(outcome, WorkflowRun) and outcome.is_kept:
-            self._kept[outcome.source] += 1
+            numbers.kept[outcome.source] += 1
         elif isinstance(outcome, WorkflowRun):
-            self._seconds.setdefault(outcome.workflow, []).append(outcome.elapsed)
+            numbers.seconds.setdefault(outcome.workflow, []).append(outcome.elapsed)
             if job.key:
-                self._durations[job.key] = (outcome.workflow, outcome.elapsed)
+                numbers.durations[job.key] = (outcome.workflow, outcome.elapsed)
         elif isinstance(outcome, NotRun):
-            self._not_run[outcome.reason] += 1
+            numbers.not_run[outcome.reason] += 1
         elif not isinstance(outcome, ConfigurationError | RecordingNotFound) and not cancelled:
-            self._without_verdict += 1
+            numbers.without_verdict += 1
 
     def numbers(self, now: float) -> StatsSnapshot:
-        """All numbers at this moment."""
-        return StatsSnapshot(
-            seconds={workflow: tuple(seconds) for workflow, seconds in self._seconds.items()},
-            durations=dict(self._durations),
-            wall=self._wall + (now - self._since if self._open else 0.0),
-            without_verdict=self._without_verdict,
-            retries=self._retries,
+        """A copy of all numbers at this moment."""
+        return replace(
+            copy.deepcopy(self._numbers),
+            wall=self._numbers.wall + (now - self._since if self._open else 0.0),
             back_off=self.back_off,
-            not_run=dict(self._not_run),
-            kept=dict(self._kept),
             not_awaited=sum(one.sent and not (one.awaited and one.ended) for one in self._deliveries),
-            drifted=dict(self._drifted),
-            contradictory=dict(self._contradictory),
         )

@@ -1,4 +1,4 @@
-"""Where a session's runs come from and where they go: the modes of ``--wisebot-runs``."""
+"""The modes of ``--wisebot-runs``: the source of a session's runs, and the place where they are kept."""
 
 from __future__ import annotations
 

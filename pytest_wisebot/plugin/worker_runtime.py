@@ -80,7 +80,7 @@ class WorkerRuntime:
 
     @property
     def emulator(self) -> Ready | None:
-        """Where the controller's emulator is; None without one."""
+        """The address of the controller's emulator; None without one."""
         from ..emulator.handle import Ready
 
         ready = self._described()["emulator"]

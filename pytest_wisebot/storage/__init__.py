@@ -1,1 +1,1 @@
-"""What is kept on disk: recordings that people review, and the sessions that ran."""
+"""The runs on disk: recordings, which people review, and the logs of sessions."""

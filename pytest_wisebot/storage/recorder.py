@@ -107,8 +107,10 @@ class RunRecorder:
             if ended.may_have_run and self.session is not None:
                 self.session.open()
             if self._events is not None:
-                key = {"key": self.session.key(request)} if self.session is not None else {}
-                self._events.write(run_event(request, ended) | key)
+                event = run_event(request, ended)
+                if self.session is not None and isinstance(run, WorkflowRun):
+                    event["key"] = self.session.key(request)
+                self._events.write(event)
         return ended
 
     def store_soon(
@@ -126,7 +128,7 @@ class RunRecorder:
         def step() -> None:
             try:
                 answer.set_result(function())
-            except BaseException as error:  # noqa: BLE001 - raised by whoever waits for the answer
+            except BaseException as error:  # noqa: BLE001 - raised in the thread that waits
                 answer.set_exception(error)
 
         self._todo.put(step)

@@ -40,7 +40,7 @@ FOLDER: Final = ".wisebot"
 FILE_NAME: Final = "events.jsonl"
 
 STORAGE: Final = 2
-"""How a session keeps its runs: in its log. Sessions before kept them in files, too, and not all runs in the log."""
+"""The format of a session: all its runs are in its log. Earlier sessions had files for them, too."""
 
 MOST_KEPT: Final = 10
 """Sessions that are kept: so many of the newest, and so many of the newest that have runs."""

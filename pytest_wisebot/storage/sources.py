@@ -1,4 +1,4 @@
-"""Where a run comes from: Wisebot, a recording, or an earlier session; and where it goes.
+"""The sources of runs: Wisebot, a recording, or an earlier session; and the place where new runs are stored.
 
 A source is asked twice: before a run is started, whether it exists already, and after it has ended, to store it. A run
 that exists already needs no place in the queue, no budget and no circuit breaker: no host is asked for it.

@@ -90,8 +90,8 @@ class WorkerServer:
     """Listens on loopback, from its making until `close`.
 
     Args:
-        serve: serves one worker until it leaves, in a thread of its own; ``collected`` says that the worker came while
-            it collected tests, and not in the middle of one.
+        serve: serves one worker until it leaves, in a thread of its own; its second argument is whether the worker
+            connected while it collected tests, and not in the middle of one.
 
     Attributes:
         port: the port.

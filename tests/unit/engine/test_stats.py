@@ -60,7 +60,7 @@ def test_runs_with_a_verdict_are_counted_by_workflow() -> None:
     end(ledger, run("b", 0.5))
     end(ledger, WorkflowRun(ok=False, workflow="a", elapsed=1.0))
     numbers = ledger.numbers(0.0)
-    assert numbers.seconds == {"a": (2.0, 1.0), "b": (0.5,)}
+    assert numbers.seconds == {"a": [2.0, 1.0], "b": [0.5]}
     assert (numbers.runs, numbers.run_time) == (3, 3.5)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_wisebot import ConnectionLost, NotRun, RecordingNotFound, WorkflowRun
+from pytest_wisebot import ConfigurationError, ConnectionLost, NotRun, RecordingNotFound, WorkflowRun
 from pytest_wisebot.engine.engine import Engine
 from pytest_wisebot.errors import Attempted
 from pytest_wisebot.event_log import Events, read_events
@@ -371,3 +371,19 @@ def test_an_error_is_noted_before_its_test_sees_it(session: Session) -> None:
     events = list(read_events(session.folder / "events.jsonl"))
     assert [event.get("run") for event in events] == [None, "r1", "r2"]
     recorder.close()
+
+
+def test_the_error_of_an_unknown_workflow_is_noted(session: Session) -> None:
+    """It has no key, by which no run of it could be found."""
+
+    def unknown(name: str) -> str:
+        raise ConfigurationError(f'unknown workflow "{name}"')
+
+    session._keys = RequestKeys(Redactor(), unknown)
+    session.open()
+    recorder = recorder_of(Live(), session)
+    recorder.store(ASKED, Ended(ConfigurationError("unknown"), reference="r1"))
+    recorder.close()
+    assert not recorder.problems
+    assert session.folder is not None
+    assert [event.get("run") for event in read_events(session.folder / "events.jsonl")] == [None, "r1"]
