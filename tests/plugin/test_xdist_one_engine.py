@@ -254,6 +254,7 @@ def test_an_error_is_the_same_as_in_one_process(outside: Any, run: Any) -> None:
     assert len(told[0]) == 3
 
 
+@pytest.mark.usefixtures("real_processes")
 def test_without_the_plugin_xdist_is_as_before(empty_project: Any) -> None:
     """Left out by ``-p no:wisebot``, nothing of it is missed on the controller or in the workers."""
     empty_project.write("test_it.py", "import sys\ndef test_it(): assert 'pytest_wisebot.plugin' not in sys.modules")
