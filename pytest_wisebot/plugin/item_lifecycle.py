@@ -42,6 +42,7 @@ class ItemLifecycle:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._state = state_of(config)
+        self._is_worker, self._is_controller = xdist.is_worker(config), xdist.is_controller(config)
         self._redactor = self._state.redactor
         self._ledger = self._state.one(ItemLedger)
         self._attempts = ItemAttempts()
@@ -68,7 +69,7 @@ class ItemLifecycle:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
         """A test begins; one with trials has a protocol of its own."""
-        self._end_item()  # of the test before, where its protocol has not called pytest_runtest_logfinish
+        self._end_item()
         self.tracker.begin(item)
         self._attempts.begin()
         if not says_trials(item) or item.config.getoption("setuponly", False):
@@ -99,13 +100,11 @@ class ItemLifecycle:
         self._trials = TrialLoop(item, nextitem, policy, self.session, self._attempts)
         return self._trials.reports()
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_runtest_logfinish(self) -> None:
-        """A test is over."""
-        self._end_item()
-
     def _end_item(self) -> None:
-        """Forgets the test that ran: what was started ahead for it, and is still waiting, is not begun any more."""
+        """Ends the test before. What was started ahead for it, and is still waiting, is not begun any more.
+
+        Not in ``pytest_runtest_logfinish``, which a plugin that repeats a test calls after each execution.
+        """
         item = self.tracker.end()
         if item is not None and self.session is not None:
             self.session.forget_test(item)
@@ -203,7 +202,7 @@ class ItemLifecycle:
         self._add_section_of_runs(item, report)
         item_report.hide_entries_note(report, error)
         clean_report(report, self._redactor)
-        if xdist.is_worker(self._config) and (written := self._state.written.unsent()):
+        if self._is_worker and (written := self._state.written.unsent()):
             add_facts(report, written=written)  # with each report: a worker may be killed before its end
         if self._trials is not None:
             self._trials.reported(report, call)
@@ -243,12 +242,12 @@ class ItemLifecycle:
         for name in ("msg", "kwargs"):
             if hasattr(context, name):
                 object.__setattr__(context, name, clean_value(getattr(context, name), self._redactor))
-        if context is not None or xdist.is_controller(self._config):
+        if context is not None or self._is_controller:
             clean_report(report, self._redactor)
 
     def _receive_written(self, report: pytest.TestReport) -> None:
         """On the controller. Of a test that took its worker with it, only the module is known."""
-        if xdist.is_controller(self._config):
+        if self._is_controller:
             self._state.written.receive(facts_of(report).written)
             keeping = keeping_of(self._config)
             if keeping is not None and report.when not in ("setup", "call", "teardown"):

@@ -40,13 +40,13 @@ _BACK = "\x1b8\x1b[1A"
 
 
 class StatusLine:
-    """Shows how far the runs are, from `start` to `stop`, in a thread of its own.
+    """Shows the progress of the runs, from `start` to `stop`, in a thread of its own.
 
     Silent with ``-q``, and where pytest itself has no terminal reporter or no real output.
 
     Args:
-        config: whose session.
-        status: how far they are; None while there is nothing to tell.
+        config: the session's.
+        status: the progress; None before the first run.
         redactor: cleans what is shown: a workflow's name may be its id, and that anything.
     """
 
@@ -77,7 +77,7 @@ class StatusLine:
             self._thread.start()
 
     def stop(self) -> None:
-        """Takes the line away, and shows nothing any more."""
+        """Removes the line, and shows nothing any more."""
         self._ended.set()
         if self._thread is not None:
             self._thread.join(2 * REFRESH_SECONDS)
@@ -88,7 +88,7 @@ class StatusLine:
                 self._fd = None
 
     def waits(self, begins: bool) -> None:
-        """A test of this process begins to wait, or has ended to: the line is gone before the test goes on."""
+        """A test of this process begins to wait, or stops waiting: the line is gone before the test continues."""
         with self._lock:
             self._waits_here = True
             self._waits += 1 if begins else -1
