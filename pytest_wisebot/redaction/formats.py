@@ -126,7 +126,7 @@ def header_value(name: str, value: str) -> Span | None:
     return None
 
 
-SHAPES: Final = (Form((b"eyJ",), jwt_spans), Form((b"wb_live_",), key_spans))
+FORMATS: Final = (Form((b"eyJ",), jwt_spans), Form((b"wb_live_",), key_spans))
 """What is a credential by its looks."""
 
 HEADERS: Final = (

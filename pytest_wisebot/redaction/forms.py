@@ -1,8 +1,8 @@
 r"""The forms that a credential takes on its way through headers, URLs, JSON, HTML, hexadecimal and base64.
 
-Each form is a pattern, and beside it the marks without which no text can hold it. Looking for marks costs a tenth of
-a millisecond in a megabyte, running the pattern a hundred times that: the patterns run where the marks are, which is
-almost nowhere. What escapes leave alone is ASCII letters and digits, so these are the marks.
+Each form is a pattern with required substrings: a text without them cannot hold the form. To search a megabyte for a
+substring costs a tenth of a millisecond, for the pattern a hundred times that: patterns run where the substrings are,
+which is almost nowhere. Escapes leave ASCII letters and digits alone, so the substrings consist of these.
 
 Every repetition in a pattern is bounded: a megabyte of backslashes in front of a quote must not take a minute.
 """
@@ -26,8 +26,8 @@ Span = tuple[int, int]
 SHORTEST_SECRET: Final = 8
 """Characters that a credential has at least: a shorter one would mask ordinary words wherever they stand."""
 
-_SHORTEST_MARK: Final = 2
-_MOST_MARKS: Final = 3
+_SHORTEST_SUBSTRING: Final = 2
+_MOST_SUBSTRINGS: Final = 3
 
 
 class View(Enum):
@@ -46,14 +46,14 @@ _SIGNS_OF_BREAKS: Final = (b"\\n", b"\\r", b"%0", b"%25", b"&#")
 
 
 class SearchText:
-    """A text in which marks are looked for, laid out once for each lane."""
+    """A text in which required substrings are searched, with each view of it made once."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
 
     @classmethod
     def of(cls, text: str) -> SearchText:
-        """The hay of a text, lone surrogates included."""
+        """From a string, lone surrogates included."""
         return cls(text.encode("utf-8", "surrogatepass"))
 
     @cached_property
@@ -69,13 +69,13 @@ class SearchText:
         joined = self.data.translate(None, b" \t\r\n")
         return _ESCAPED_BREAKS.sub(b"", joined) if any(sign in joined for sign in _SIGNS_OF_BREAKS) else joined
 
-    def laid(self, lane: View) -> bytes:
-        """The text as this lane lays it out."""
-        if lane is View.PLAIN:
+    def seen_as(self, view: View) -> bytes:
+        """The bytes of this view."""
+        if view is View.PLAIN:
             return self.data
-        if lane is View.WRAPPED:
+        if view is View.WRAPPED:
             return self._wrapped
-        return self._lower if lane is View.LOWER else self._hex
+        return self._lower if view is View.LOWER else self._hex
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,38 +83,38 @@ class Form:
     """One form of a credential.
 
     Attributes:
-        marks: what a text that holds this form also holds; none where nothing is certain, and the pattern must run.
+        required_substrings: each text that holds this form holds them; if there are none, the pattern must run.
         spans: where the form stands in a text.
-        lane: how the text is laid out for the marks.
+        view: the view of the text in which the substrings are searched.
     """
 
-    marks: tuple[bytes, ...]
+    required_substrings: tuple[bytes, ...]
     spans: Callable[[str], Iterator[Span]]
-    lane: View = View.PLAIN
+    view: View = View.PLAIN
 
-    def may_be_in(self, hay: SearchText) -> bool:
+    def may_be_in(self, searched: SearchText) -> bool:
         """Whether the pattern must run."""
-        return bool(suspects(by_lane([self]), hay))
+        return bool(candidate_forms(by_view([self]), searched))
 
 
-Lanes = tuple[tuple[View, tuple[Form, ...]], ...]
-"""Forms, those of one lane together."""
+FormsByView = tuple[tuple[View, tuple[Form, ...]], ...]
+"""Forms, those of one view together."""
 
 
-def by_lane(forms: Iterable[Form]) -> Lanes:
+def by_view(forms: Iterable[Form]) -> FormsByView:
     """The same forms, for looking many times."""
     every = tuple(forms)
-    return tuple((lane, some) for lane in View if (some := tuple(form for form in every if form.lane is lane)))
+    return tuple((view, some) for view in View if (some := tuple(form for form in every if form.view is view)))
 
 
-def suspects(lanes: Lanes, hay: SearchText) -> list[Form]:
+def candidate_forms(views: FormsByView, searched: SearchText) -> list[Form]:
     """The forms whose patterns must run. Asked for each text of a session: a loop, and no call for each form."""
     found: list[Form] = []
-    for lane, forms in lanes:
-        data = hay.laid(lane)
+    for view, forms in views:
+        data = searched.seen_as(view)
         for form in forms:
-            for mark in form.marks:
-                if mark not in data:
+            for substring in form.required_substrings:
+                if substring not in data:
                     break
             else:
                 found.append(form)
@@ -151,16 +151,16 @@ def literal_forms(credential: str) -> set[str]:
     return {form for form in found if len(form) >= SHORTEST_SECRET}
 
 
-def _form(text: str, pattern: str, lane: View = View.PLAIN) -> Form:
+def _form(text: str, pattern: str, view: View = View.PLAIN) -> Form:
     """A form whose letters and digits stand as they are."""
-    runs = sorted(re.findall(rf"[A-Za-z0-9]{{{_SHORTEST_MARK},}}", text), key=len, reverse=True)
-    return Form(tuple(run.encode() for run in runs[:_MOST_MARKS]), _finder(pattern), lane)
+    runs = sorted(re.findall(rf"[A-Za-z0-9]{{{_SHORTEST_SUBSTRING},}}", text), key=len, reverse=True)
+    return Form(tuple(run.encode() for run in runs[:_MOST_SUBSTRINGS]), _finder(pattern), view)
 
 
 def _finder(pattern: str) -> Callable[[str], Iterator[Span]]:
     @cache
     def compiled() -> re.Pattern[str]:
-        """Made when a text holds its marks, and most never are: those of a long token take a tenth of a second."""
+        """Compiled at the first candidate, and mostly never: the pattern of a long token takes a tenth of a second."""
         return re.compile(pattern, re.DOTALL)
 
     def spans(text: str) -> Iterator[Span]:

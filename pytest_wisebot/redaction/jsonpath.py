@@ -42,18 +42,6 @@ def all_paths(value: Any) -> Iterator[Path]:
     yield from Pattern.parse("**").found_in(value)
 
 
-def leaves(value: Any) -> Iterator[Path]:
-    """The path of each value that holds no other: texts, numbers, true, false, null, empty objects and lists."""
-    # A stack of its own, not recursion: the values of a test may be nested deeper than Python calls.
-    waiting: list[tuple[Path, Any]] = [((), value)]
-    while waiting:
-        path, item = waiting.pop()
-        steps = _children(item)
-        if not steps:
-            yield path
-        waiting += [((*path, step), child) for step, child in reversed(steps)]
-
-
 def _children(value: Any) -> list[tuple[str | int, Any]]:
     """The keys or indices of a value and what stands there, in the order of sorted JSON text."""
     if isinstance(value, Mapping):

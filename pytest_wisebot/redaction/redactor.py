@@ -9,41 +9,41 @@ from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import Any, Final
 
-from .formats import HEADERS, SHAPES, header_spans, header_value
-from .forms import SHORTEST_SECRET, Form, Lanes, SearchText, Span, by_lane, forms_of, suspects
+from .formats import FORMATS, HEADERS, header_spans, header_value
+from .forms import SHORTEST_SECRET, Form, FormsByView, SearchText, Span, by_view, candidate_forms, forms_of
 from .secret import MASK, REDACTED, Secret
 from .truncated import TruncatedSecrets
-from .user_rules import PARTS, Project, Redact
+from .user_rules import PARTS, Redact, UserRules
 
 __all__ = ["SHORTEST_SECRET", "Redactor"]
 
-_Marked = tuple[int, int, str]
+_Replacement = tuple[int, int, str]
 
-_HEADERS: Final = by_lane(HEADERS)
+_HEADERS: Final = by_view(HEADERS)
 
 _TELLING_ESCAPES: Final = (b"\\u", b"\\t")
 """By which JSON may write letters, and blanks, that are a part of a credential."""
 
 _ESCAPED_LINES: Final = (b"\\n", b"\\r")
 
-_LONGEST_HARMLESS: Final = 4096
-_MOST_HARMLESS: Final = 2**20
+_LONGEST_CLEAN: Final = 4096
+_MOST_CLEAN: Final = 2**20
 """Characters, of one text and of all together, that are remembered as holding nothing."""
 
 
 class _CleanCache:
-    """Texts that hold nothing, as far as is known now.
+    """Texts that hold no credential, as far as the credentials are known now.
 
-    Most texts of a session are cleaned several times: what a run answered goes into its result, the store and the log,
-    a test's id into each line about it.
+    Most texts of a session are cleaned several times: an answer goes into the result of its run, the store and the log,
+    the id of a test into each line about it.
     """
 
     def __init__(self) -> None:
         self._characters = 0
         self.texts: dict[str, bool] = {}
-        """Each with whether it names a header that carries a credential: then what stands beside it matters.
+        """Each with whether it names a header that carries a credential: then the text beside it matters.
 
-        Another one in its place when they have become too many: who asks twice keeps to the one that he has.
+        A full cache is replaced by an empty one; a caller that reads it twice keeps the old one.
         """
 
     def __contains__(self, text: str) -> bool:
@@ -51,9 +51,9 @@ class _CleanCache:
 
     def add(self, text: str, *, names_header: bool) -> None:
         """Remembers a text, unless it is long; and forgets all of them where they have become too many."""
-        if len(text) > _LONGEST_HARMLESS:
+        if len(text) > _LONGEST_CLEAN:
             return
-        if self._characters > _MOST_HARMLESS:
+        if self._characters > _MOST_CLEAN:
             self.texts, self._characters = {}, 0
         self.texts[text] = names_header
         self._characters += len(text)
@@ -61,29 +61,29 @@ class _CleanCache:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """All that is known at one moment; replaced as a whole, so that who cleans meanwhile needs no lock."""
+    """Credentials and rules at one moment. It is replaced as a whole, so that threads that clean need no lock."""
 
     values: frozenset[str]
     forms: tuple[Form, ...]
-    lanes: Lanes
-    fragments: TruncatedSecrets
-    project: Project
-    harmless: _CleanCache = field(default_factory=_CleanCache)
+    views: FormsByView
+    truncated: TruncatedSecrets
+    rules: UserRules
+    clean_texts: _CleanCache = field(default_factory=_CleanCache)
 
 
-_NOTHING: Final = _State(frozenset(), (), by_lane(SHAPES), TruncatedSecrets(()), Project(Redact()))
+_NOTHING: Final = _State(frozenset(), (), by_view(FORMATS), TruncatedSecrets(()), UserRules(Redact()))
 
 
 class Redactor:
-    """Takes the credentials it knows, and whatever has a credential's shape, out of text and JSON.
+    """Takes known credentials, and everything in a credential's format, out of text and JSON.
 
-    What a project redacts of its own (see `Redact`) goes with them. Safe to use from several threads: credentials may
-    be added while others clean.
+    The project's own rules (see `Redact`) hold as well. Safe to use from several threads: one may add credentials while
+    others clean.
     """
 
     def __init__(self, secrets: Iterable[Secret] = (), redact: Redact | None = None) -> None:
         self._lock = threading.Lock()
-        self._known = _NOTHING
+        self._state = _NOTHING
         self.add(*secrets)
         if redact is not None:
             self.follow(redact)
@@ -92,33 +92,33 @@ class Redactor:
         """Masks these credentials from now on."""
         with self._lock:
             values = {value for secret in secrets if len(value := secret.reveal()) >= SHORTEST_SECRET}
-            fresh = values - self._known.values
+            fresh = values - self._state.values
             if fresh:
-                every = self._known.values | fresh
-                forms = (*self._known.forms, *(form for value in fresh for form in forms_of(value)))
-                lanes = by_lane((*forms, *SHAPES))
-                fragments = TruncatedSecrets(every)
-                self._known = _State(every, forms, lanes, fragments, self._known.project)
+                every = self._state.values | fresh
+                forms = (*self._state.forms, *(form for value in fresh for form in forms_of(value)))
+                views = by_view((*forms, *FORMATS))
+                truncated = TruncatedSecrets(every)
+                self._state = _State(every, forms, views, truncated, self._state.rules)
 
     @property
     def count(self) -> int:
-        """How many credentials it knows: who has written something while it knew fewer may clean it again."""
-        return len(self._known.values)
+        """How many credentials are known. A text that was written while it was lower may need to be cleaned again."""
+        return len(self._state.values)
 
     def follow(self, redact: Redact) -> None:
-        """Redacts what the project says from now on, and no longer what it said before."""
+        """Follows the project's rules from now on, in place of earlier ones."""
         with self._lock:
-            self._known = replace(self._known, project=Project(redact), harmless=_CleanCache())
+            self._state = replace(self._state, rules=UserRules(redact), clean_texts=_CleanCache())
 
     def clean(self, text: str) -> str:
         """``text`` with `MASK` in the place of every credential, and `REDACTED` in that of the project's patterns."""
-        known = self._known
-        if text in known.harmless:
+        state = self._state
+        if text in state.clean_texts:
             return text
-        forms = _suspects(known, SearchText.of(text), _HEADERS)
-        cleaned = _cleaned(text, forms, known.project)
+        forms = _candidate_forms(state, SearchText.of(text), _HEADERS)
+        cleaned = _cleaned(text, forms, state.rules)
         if cleaned == text:
-            known.harmless.add(text, names_header=_names_header(forms))
+            state.clean_texts.add(text, names_header=_names_header(forms))
         return cleaned
 
     def clean_cut(self, text: str) -> str:
@@ -127,80 +127,80 @@ class Redactor:
         Where ``...``, ``…`` or ``[12 chars]`` stands, a `repr`, pytest or a shortener has cut something out.
         """
         cleaned = self.clean(text)
-        return _replaced(cleaned, ((start, end, MASK) for start, end in self._known.fragments.spans(cleaned)))
+        return _replaced(cleaned, ((start, end, MASK) for start, end in self._state.truncated.spans(cleaned)))
 
     def clean_json(self, value: Any) -> Any:
         """A copy of a JSON value whose texts, keys included, are clean, and whose redacted keys hold `REDACTED`."""
-        return _Walk(self._known, value).copied(value)
+        return _Walk(self._state, value).copied(value)
 
     def clean_answer(self, answer: Mapping[str, Any]) -> dict[str, Any]:
-        """What a run answered, cleaned as a whole; the project's paths are looked for in it and in its parts.
+        """An answer, cleaned as a whole; the project's paths are looked for in it and in its parts.
 
         Args:
-            answer: ``result`` and ``error``, and what came beside them.
+            answer: ``result`` and ``error``, and the keys beside them.
         """
-        known = self._known.project.without_paths(answer)
+        redacted = self._state.rules.without_paths(answer)
         # The keys of the parts are Wisebot's: a project that redacts a key of such a name means its own, further in.
-        ours = [part for part in PARTS if part in known]
-        rest = {key: item for key, item in known.items() if key not in ours}
-        cleaned, parts = self.clean_json([rest, [known[part] for part in ours]])
+        ours = [part for part in PARTS if part in redacted]
+        rest = {key: item for key, item in redacted.items() if key not in ours}
+        cleaned, parts = self.clean_json([rest, [redacted[part] for part in ours]])
         return {**cleaned, **dict(zip(ours, parts, strict=True))}
 
     def is_clean_json(self, data: bytes) -> bool:
-        """Whether a look at a JSON text as a whole tells that it needs no cleaning; False where only its parts can.
+        """Whether JSON as a whole needs no cleaning; False where only its parts can show it.
 
-        For lines of a log and answers, of which nearly all hold nothing: a fraction of what taking them apart costs.
+        For lines of a log and for answers: nearly all are clean, and to parse them would cost many times more.
         """
-        known = self._known
-        if not known.project.is_empty or any(escape in data for escape in _TELLING_ESCAPES):
+        state = self._state
+        if not state.rules.is_empty or any(escape in data for escape in _TELLING_ESCAPES):
             return False
-        hay = SearchText(data)
-        if _suspects(known, hay):
+        searched = SearchText(data)
+        if _candidate_forms(state, searched):
             return False
-        if not suspects(_HEADERS, hay):
+        if not candidate_forms(_HEADERS, searched):
             return True
         # Between a header's name and its value lines may end, which JSON writes in another way.
         return not any(escape in data for escape in _ESCAPED_LINES) and not any(header_spans(data.decode("utf-8")))
 
     def credential_spans(self, text: str) -> list[Span]:
         """Where credentials stand, by value or by their looks, in order; those that overlap are one."""
-        known = self._known
-        if text in known.harmless:
+        state = self._state
+        if text in state.clean_texts:
             return []
-        found = _found(text, _suspects(known, SearchText.of(text)))
+        found = _found(text, _candidate_forms(state, SearchText.of(text)))
         return [(start, end) for start, end, _ in _merged(found)]
 
-    def suspects(self, hay: SearchText) -> bool:
-        """Whether a text may hold a credential, as a quick look tells; where it says no, there is none."""
-        return bool(_suspects(self._known, hay))
+    def may_hold_credential(self, searched: SearchText) -> bool:
+        """Whether a text may hold a credential. A quick look: False is certain, True is not."""
+        return bool(_candidate_forms(self._state, searched))
 
     @property
     def longest(self) -> int:
-        """Characters of the longest credential that is known."""
-        return max(map(len, self._known.values), default=0)
+        """Characters of the longest known credential."""
+        return max(map(len, self._state.values), default=0)
 
 
-def _suspects(known: _State, hay: SearchText, more: Lanes = ()) -> list[Form]:
+def _candidate_forms(state: _State, searched: SearchText, more: FormsByView = ()) -> list[Form]:
     """The forms that may be in a text."""
-    return suspects(known.lanes, hay) + suspects(more, hay)
+    return candidate_forms(state.views, searched) + candidate_forms(more, searched)
 
 
 def _names_header(forms: Iterable[Form]) -> bool:
     return any(form in HEADERS for form in forms)
 
 
-def _cleaned(text: str, forms: Iterable[Form], project: Project) -> str:
+def _cleaned(text: str, forms: Iterable[Form], rules: UserRules) -> str:
     found = _found(text, forms)
-    if project.patterns:
-        found += [(start, end, REDACTED) for start, end in project.spans(text)]
+    if rules.patterns:
+        found += [(start, end, REDACTED) for start, end in rules.spans(text)]
     return _replaced(text, found) if found else text
 
 
-def _found(text: str, forms: Iterable[Form]) -> list[_Marked]:
+def _found(text: str, forms: Iterable[Form]) -> list[_Replacement]:
     return [(start, end, MASK) for form in forms for start, end in form.spans(text)]
 
 
-def _replaced(text: str, found: Iterable[_Marked]) -> str:
+def _replaced(text: str, found: Iterable[_Replacement]) -> str:
     pieces: list[str] = []
     at = 0
     for start, end, mask in _merged(found):
@@ -209,9 +209,9 @@ def _replaced(text: str, found: Iterable[_Marked]) -> str:
     return "".join((*pieces, text[at:]))
 
 
-def _merged(found: Iterable[_Marked]) -> Iterator[_Marked]:
+def _merged(found: Iterable[_Replacement]) -> Iterator[_Replacement]:
     """In order, and those that overlap as one: of two credentials that share characters nothing may stay."""
-    current: _Marked | None = None
+    current: _Replacement | None = None
     for start, end, mask in sorted(found):
         if end <= start:
             continue
@@ -233,11 +233,11 @@ class _Walk:
     short texts would take seconds.
     """
 
-    def __init__(self, known: _State, value: Any) -> None:
+    def __init__(self, state: _State, value: Any) -> None:
         texts: dict[str, None] = {}
         _collect(value, texts)
-        self._clean, self._headers = _cleaned_texts(texts, known)
-        self._keys = known.project.keys
+        self._clean, self._headers = _cleaned_texts(texts, state)
+        self._keys = state.rules.keys
         self._by_key = bool(self._keys) or self._headers
 
     def copied(self, value: Any) -> Any:
@@ -294,25 +294,25 @@ def _collect(value: Any, texts: dict[str, None]) -> None:
             _collect(item, texts)
 
 
-def _cleaned_texts(texts: Collection[str], known: _State) -> tuple[dict[str, str], bool]:
+def _cleaned_texts(texts: Collection[str], state: _State) -> tuple[dict[str, str], bool]:
     """The texts that hold something, cleaned; and whether any of all names a header that carries a credential."""
-    remembered = known.harmless.texts
+    remembered = state.clean_texts.texts
     fresh = [text for text in texts if text not in remembered]
     named = any(remembered.get(text) for text in texts)
     if not fresh:
         return {}, named
     joined = _BETWEEN_TEXTS.join(fresh)
-    forms = _suspects(known, SearchText.of(joined), _HEADERS)
+    forms = _candidate_forms(state, SearchText.of(joined), _HEADERS)
     hit = set(_hit(fresh, joined, forms)) if forms else set()
-    if known.project.patterns:
-        hit.update(range(len(fresh)))  # what says "^" or "$" means the ends of each text
-    changed = {fresh[index]: _cleaned(fresh[index], forms, known.project) for index in hit}
+    if state.rules.patterns:
+        hit.update(range(len(fresh)))  # "^" and "$" are the ends of each text
+    changed = {fresh[index]: _cleaned(fresh[index], forms, state.rules) for index in hit}
     changed = {text: clean for text, clean in changed.items() if clean != text}
     name_header = _names_header(forms)
     for text in fresh:
         if text not in changed:
-            known.harmless.add(
-                text, names_header=name_header and _names_header(suspects(_HEADERS, SearchText.of(text)))
+            state.clean_texts.add(
+                text, names_header=name_header and _names_header(candidate_forms(_HEADERS, SearchText.of(text)))
             )
     return changed, named or name_header
 

@@ -29,7 +29,7 @@ other."""
 
 _CONTEXT: Final = 40
 _BINARY_SAMPLE: Final = 8192
-_MARKS: Final = (
+_BYTE_ORDER_MARKS: Final = (
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
@@ -130,7 +130,7 @@ class _Piece:
 
 def _in_file(file: BinaryIO, path: Path, redactor: Redactor) -> Iterator[Finding]:
     sample = file.read(_BINARY_SAMPLE)
-    encoding = next((name for mark, name in _MARKS if sample.startswith(mark)), None)
+    encoding = next((name for mark, name in _BYTE_ORDER_MARKS if sample.startswith(mark)), None)
     binary = encoding is None and b"\0" in sample
     file.seek(0)
     told = 0
@@ -168,9 +168,9 @@ def _in_piece(piece: _Piece, redactor: Redactor) -> Iterator[tuple[int, str]]:
     """Where a credential begins in a piece, and the text around it, in order."""
     data = piece.data
     found: dict[int, str] = {}
-    if redactor.suspects(SearchText(data)):
+    if redactor.may_hold_credential(SearchText(data)):
         found |= _in_text(data, "utf-8", "surrogateescape", 0, redactor)
-    if b"\0" in data and redactor.suspects(SearchText(data.replace(b"\0", b""))):
+    if b"\0" in data and redactor.may_hold_credential(SearchText(data.replace(b"\0", b""))):
         for encoding, width in (("utf-16-le", 2), ("utf-16-be", 2), ("utf-32-le", 4), ("utf-32-be", 4)):
             for shift in range(width):
                 whole = data[shift : len(data) - (len(data) - shift) % width]

@@ -36,7 +36,7 @@ class Redact:
     paths: tuple[str, ...] = ()
 
 
-class Project:
+class UserRules:
     """A project's `Redact`, ready for use."""
 
     def __init__(self, redact: Redact) -> None:

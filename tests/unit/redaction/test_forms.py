@@ -158,11 +158,11 @@ def test_a_json_value_is_cleaned_in_each_form() -> None:
 def test_a_text_without_the_marks_has_no_form(credential: str, form: str) -> None:
     """The quick look never says no where the pattern would match: a credential is not missed for speed."""
     shown = FORMS[form](credential)
-    hay = SearchText.of(shown)
+    searched = SearchText.of(shown)
 
     for item in forms_of(credential):
         if any(item.spans(shown)):
-            assert item.may_be_in(hay)
+            assert item.may_be_in(searched)
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_no_text_makes_cleaning_slow(text: str) -> None:
 def test_marks_are_what_makes_it_fast() -> None:
     """A megabyte without a mark is looked through, and no pattern runs on it."""
     forms = list(forms_of("CANARY-0123456789"))
-    hay = SearchText.of("plain words and numbers 0123456789 " * 30_000)
+    searched = SearchText.of("plain words and numbers 0123456789 " * 30_000)
 
     assert forms
-    assert not any(form.may_be_in(hay) for form in forms)
+    assert not any(form.may_be_in(searched) for form in forms)

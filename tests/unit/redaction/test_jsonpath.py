@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_wisebot.redaction.jsonpath import Path, Pattern, Wild, all_paths, leaves
+from pytest_wisebot.redaction.jsonpath import Path, Pattern, Wild, all_paths
 from pytest_wisebot.text import show_path
 
 TEXTS = st.text(st.characters(exclude_categories=()), max_size=6)
@@ -194,15 +194,6 @@ def test_matching_is_that_of_a_plain_search(steps: tuple[str | int | Wild, ...],
     assert Pattern(steps).matches(path) is plainly(steps, path)
 
 
-@given(JSON)
-def test_leaves_are_the_paths_that_lead_no_further(value: Any) -> None:
-    """The leaves are those of all paths below which there is none, empty objects and lists among them."""
-    paths = list(all_paths(value))
-    inner = {path[:-1] for path in paths if path}
-
-    assert list(leaves(value)) == [path for path in paths if path not in inner]
-
-
 def test_a_value_deeper_than_python_calls_is_searched() -> None:
     """Nesting of thousands of levels, which a test may bring, is no RecursionError here."""
     value: Any = 1
@@ -210,7 +201,6 @@ def test_a_value_deeper_than_python_calls_is_searched() -> None:
         value = [value]
 
     assert len(Pattern.parse("**").found_in(value)) == 5001
-    assert [len(path) for path in leaves(value)] == [5000]
 
 
 def test_keys_that_are_no_text_have_no_path() -> None:

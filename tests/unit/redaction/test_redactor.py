@@ -421,7 +421,7 @@ def test_what_a_project_redacts_is_looked_for_in_the_parts() -> None:
 
 
 def test_what_was_harmless_is_looked_at_again_when_more_is_known() -> None:
-    """Texts are remembered as clean only for as long as nothing else is a credential, or redacted by the project."""
+    """Texts are remembered as clean only for as long as nothing else is a credential, or redacted by the rules."""
     redactor = Redactor()
     value = {"Authorization": f"is {CANARY}", "mail": "me@example.com"}
     for _ in range(2):
@@ -450,5 +450,5 @@ def test_no_more_is_remembered_than_has_room() -> None:
     redactor = Redactor()
     for number in range(10_000):
         redactor.clean(f"{number} " + "x" * 1000)
-    remembered = redactor._known.harmless.texts
+    remembered = redactor._state.clean_texts.texts
     assert sum(map(len, remembered)) < 2_200_000
