@@ -47,6 +47,7 @@ class PrivateName(NamedTuple):
 
 
 NOT_NAMES = {
+    "_asdict": "a public method of named tuples",
     "_id": "a key of users' JSON",
     "_pytest": "the name of pytest's package, as the start of a module's name",
     "_reveal": "an attribute of this package's `Secret`",
@@ -61,13 +62,6 @@ _LOOP = "asyncio.selector_events:BaseSelectorEventLoop"
 
 PRIVATE_NAMES = [
     # pytest: redaction. What is lost here shows credentials.
-    PrivateName(
-        name="_tw",
-        owner=_REPORTER,
-        users=("plugin/failure_sections", "plugin/redact_pytest"),
-        why="the terminal's writer: all that pytest prints is redacted there; its width cuts lines as pytest does",
-        loss="REDACTION of the terminal's headings, of --setup-show and of internal errors; lines are not cut",
-    ),
     PrivateName(
         name="_file",
         owner="_pytest._io.terminalwriter:TerminalWriter",
@@ -85,7 +79,7 @@ PRIVATE_NAMES = [
     PrivateName(
         name="_keyboardinterrupt_memo",
         owner=_REPORTER,
-        users=("plugin/collection_redaction",),
+        users=("plugin/collection",),
         why="the place of a Ctrl-C, which the reporter keeps until the session's end",
         loss="REDACTION of the line of code that Ctrl-C interrupted",
     ),
@@ -99,7 +93,10 @@ PRIVATE_NAMES = [
     PrivateName(
         name="_excinfo",
         owner="_pytest.unittest:TestCaseFunction",
-        users=("plugin/mark_use", "plugin/reports"),
+        users=(
+            "plugin/item_lifecycle",
+            "plugin/item_report",
+        ),
         why="the exceptions of a unittest test before its report: they are redacted, and mean that it has failed",
         loss="REDACTION of exceptions in unittest tests; a failed one is also reported for an unused mark",
     ),
@@ -107,21 +104,32 @@ PRIVATE_NAMES = [
     PrivateName(
         name="_fixtureinfo",
         owner=_FUNCTION,
-        users=("plugin/arguments", "plugin/mark_use", "plugin/markers", "plugin/plan", "plugin/run_tracker"),
+        users=(
+            "plugin/mark_use",
+            "plugin/markers",
+            "plugin/plan",
+            "plugin/run_tracker",
+        ),
         why="the fixtures behind a test's arguments, by which declared runs are planned and started ahead",
         loss="plans, runs ahead of tests, and the check of marks that no test uses",
     ),
     PrivateName(
         name="_request",
         owner=_FUNCTION,
-        users=("plugin/arguments", "plugin/run_tracker"),
+        users=(
+            "plugin/markers",
+            "plugin/run_tracker",
+        ),
         why="its `fixturenames` include those that a test has requested by `getfixturevalue`",
         loss="runs of such fixtures belong to no test, and a mark counts as unused though the test used it",
     ),
     PrivateName(
         name="_pyfuncitem",
         owner="_pytest.fixtures:FixtureRequest",
-        users=("plugin/item_session", "plugin/run_tracker"),
+        users=(
+            "plugin/item_lifecycle",
+            "plugin/run_tracker",
+        ),
         why="the test on whose behalf a higher-scoped fixture is set up; `request.node` is the module or the session",
         loss="the identity of runs of parametrised higher-scoped fixtures in recordings",
     ),
@@ -198,27 +206,6 @@ PRIVATE_NAMES = [
     ),
     # pytest: the terminal and the gate
     PrivateName(
-        name="_getfailureheadline",
-        owner=_REPORTER,
-        users=("plugin/failure_sections",),
-        why="shows tests without a verdict as pytest shows failures",
-        loss="the sections of tests without a verdict",
-    ),
-    PrivateName(
-        name="_outrep_summary",
-        owner=_REPORTER,
-        users=("plugin/failure_sections",),
-        why="shows tests without a verdict as pytest shows failures",
-        loss="the sections of tests without a verdict",
-    ),
-    PrivateName(
-        name="_getcrashline",
-        owner=_REPORTER,
-        users=("plugin/failure_sections",),
-        why="shows tests without a verdict in one line with --tb=line",
-        loss="the lines of tests without a verdict with --tb=line",
-    ),
-    PrivateName(
         name="_pytest.mark.KeywordMatcher",
         owner="_pytest.mark",
         users=("plugin/gate_selection",),
@@ -257,7 +244,7 @@ PRIVATE_NAMES = [
     PrivateName(
         name="_pytest.outcomes.Failed",
         owner="_pytest.outcomes",
-        users=("plugin/reports",),
+        users=("plugin/failure_category",),
         why="the base of the error for a test that drifted: `pytest.fail.Exception` is this class, but not as a type",
         loss="the plugin itself: it is imported at each start",
     ),
@@ -265,7 +252,12 @@ PRIVATE_NAMES = [
     PrivateName(
         name="_syrupy",
         owner="syrupy",
-        users=("plugin/session_end", "plugin/session_metadata", "plugin/snapshot_fixture", "plugin/snapshot_retention"),
+        users=(
+            "plugin/exit_status",
+            "plugin/session_metadata",
+            "plugin/snapshot_fixture",
+            "plugin/snapshot_retention",
+        ),
         why="syrupy's session, which makes its assertions and reports unused snapshots; nothing public returns it",
         loss="workflow_snapshot; snapshots of failed tests count as unused",
     ),

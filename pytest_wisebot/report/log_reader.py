@@ -13,7 +13,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 from ..outcomes import BAD, ERROR, FAILED, PASSED, REPORT_ORDER, XPASSED, rank
 from .model import Model, Run, Session, Test
 
-_T = TypeVar("_T")
+T = TypeVar("T")
 
 Event = Mapping[str, Any]
 _Events = Mapping[str, Sequence[Event]]
@@ -115,7 +115,7 @@ def _both(one: Test, other: Test) -> Test:
 # --- dataclasses from JSON
 
 
-def read(kind: Callable[..., _T], data: Mapping[str, Any], **given: Any) -> _T:
+def read(kind: Callable[..., T], data: Mapping[str, Any], **given: Any) -> T:
     """Builds a dataclass from JSON by the types of its fields.
 
     Args:
