@@ -70,7 +70,7 @@ class Prepared:
 
 
 def prepare(request: RunRequest, settings: Settings) -> Prepared:
-    """What a run sends, and to whom.
+    """The request of a run, and its host.
 
     Raises:
         ConfigurationError: no such workflow, an id that no URL can carry, no host, or no credential.

@@ -6,7 +6,7 @@
     ├─ ConfigurationError       the user: an option, wisebot.toml, a marker, a credential
     ├─ InfrastructureError      no verdict on the workflow is possible
     │  ├─ NotStarted            by the contract no run: retried, then raised
-    │  │  ├─ ConnectionFailed      no connection: name, route, TLS, or nobody listening
+    │  │  ├─ ConnectionFailed      no connection: name, route, TLS, or no listener
     │  │  └─ RateLimited           429 without a runId
     │  ├─ Rejected              refused, never retried; itself: 401 or 403 of what stands before Wisebot
     │  │  ├─ AuthenticationFailed  401 or 403 of Wisebot: JSON, plain text, or empty
@@ -19,14 +19,14 @@
     │  │  ├─ GatewayFailed         408, 460, 499, and any other 5xx without an envelope
     │  │  ├─ ServiceUnavailable    503, with Retry-After or without
     │  │  └─ RunNotFinished        202, or an envelope whose status says queued or running, and no result
-    │  └─ UnexpectedResponse    a 2xx answer that is no envelope: not JSON, too large, too deep
+    │  └─ UnexpectedResponse    a 2xx answer that is not an envelope: not JSON, too large, too deep
     ├─ NotRun                   stopped before it was sent
     │  ├─ BudgetExhausted          the session may not start as many runs
     │  ├─ Cancelled                the session, or the test, gave it up
     │  └─ CircuitOpen              refused so often that the rest was not tried
     └─ RecordingNotFound        no recorded run answers this request
 
-A workflow that ran and failed is no error at all: it is a `WorkflowRun` with ``ok`` false.
+A workflow that ran and failed is not an error: it is a `WorkflowRun` with ``ok`` false.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class WisebotError(Exception):
         if issubclass(kind, InfrastructureError) and "reason" in data:
             attempted = data["attempted"]
             answer = Answer(**data["answer"]) if data["answer"] else None
-            asked = Attempted(**{**attempted, "commands": tuple(attempted["commands"])}) if attempted else NOBODY
+            asked = Attempted(**{**attempted, "commands": tuple(attempted["commands"])}) if attempted else NO_REQUEST
             return kind(data["reason"], asked, answer)
         return kind(data["message"])
 
@@ -70,7 +70,7 @@ class ConfigurationError(WisebotError):
 
 @dataclass(frozen=True, slots=True)
 class Attempted:
-    """What was asked of whom, for the words of an error. Holds no credential.
+    """The request that an error is about. It holds no credential.
 
     Attributes:
         host: the origin that was asked.
@@ -112,8 +112,8 @@ class Answer:
         return f"status {self.status_code}{kind}{wait}{unread}{text}"
 
 
-NOBODY = Attempted(workflow="", api="", host="")
-"""For an error that somebody makes by hand, such as a test of their own code."""
+NO_REQUEST = Attempted(workflow="", api="", host="")
+"""For an error that code makes by hand, such as a test of the user's own code."""
 
 
 class InfrastructureError(WisebotError):
@@ -121,13 +121,13 @@ class InfrastructureError(WisebotError):
 
     Attributes:
         reason: what happened, in a few words.
-        attempted: what was asked of whom, and how often.
+        attempted: the request, and how often it was sent.
         answer: what came back, or None when nothing did.
     """
 
     outcome = "No verdict on the workflow is possible."
 
-    def __init__(self, reason: str, attempted: Attempted = NOBODY, answer: Answer | None = None) -> None:
+    def __init__(self, reason: str, attempted: Attempted = NO_REQUEST, answer: Answer | None = None) -> None:
         super().__init__(reason, attempted, answer)
         self.reason = reason
         self.attempted = attempted
@@ -180,13 +180,13 @@ class InfrastructureError(WisebotError):
 
     def to_dict(self) -> dict[str, Any]:
         """This error as plain JSON values, of which `from_dict` makes an equal one."""
-        attempted = asdict(self.attempted) if self.attempted is not NOBODY else None
+        attempted = asdict(self.attempted) if self.attempted is not NO_REQUEST else None
         answer = asdict(self.answer) if self.answer else None
         return {"class": type(self).__name__, "reason": self.reason, "attempted": attempted, "answer": answer}
 
     def __str__(self) -> str:
         asked = self.attempted
-        if asked is NOBODY:
+        if asked is NO_REQUEST:
             return self.reason
         lines = [f'{self.reason} (workflow "{asked.workflow}" over the {asked.api} API at {asked.host})']
         if self.answer is not None:
@@ -207,7 +207,7 @@ class NotStarted(InfrastructureError):
 
 
 class ConnectionFailed(NotStarted):
-    """No connection was made: unknown host, nobody listening, TLS refused, or no answer in time."""
+    """No connection was made: unknown host, no listener, TLS refused, or no answer in time."""
 
 
 class RateLimited(NotStarted):
@@ -276,7 +276,7 @@ class RunNotFinished(OutcomeUnknown):
 
 
 class UnexpectedResponse(InfrastructureError):
-    """A 2xx answer that is no envelope: not JSON, too large, too deep, or another shape."""
+    """A 2xx answer that is not an envelope: not JSON, too large, too deep, or another shape."""
 
     outcome = "The workflow may have run, but its answer cannot be read."
 

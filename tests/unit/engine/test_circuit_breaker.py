@@ -23,7 +23,7 @@ from pytest_wisebot import (
 )
 from pytest_wisebot.client import Target
 from pytest_wisebot.engine.circuit_breaker import MOST_REFUSALS, CircuitBreaker
-from pytest_wisebot.errors import NOBODY, Answer
+from pytest_wisebot.errors import NO_REQUEST, Answer
 from pytest_wisebot.exhaustion import shortage
 from pytest_wisebot.redaction import Secret
 from pytest_wisebot.runs import Outcome
@@ -37,7 +37,7 @@ OK = WorkflowRun(ok=True, workflow="triage")
 
 
 def refused(status: int, reason: str = "the credential was refused", attempts: int = 1) -> AuthenticationFailed:
-    return AuthenticationFailed(reason, replace(NOBODY, attempts=attempts), Answer(status))
+    return AuthenticationFailed(reason, replace(NO_REQUEST, attempts=attempts), Answer(status))
 
 
 def after(*outcomes: Outcome, target: Target = HOOK) -> CircuitBreaker:
@@ -184,7 +184,7 @@ def test_a_host_that_refuses_a_credential_is_there() -> None:
 
 def test_what_stands_before_a_host_is_counted_by_the_host() -> None:
     """A firewall's refusals stop all workflows and all credentials of its host, and no other host."""
-    blocked = Rejected("refused before Wisebot answered (text/html)", NOBODY, Answer(403, "text/html"))
+    blocked = Rejected("refused before Wisebot answered (text/html)", NO_REQUEST, Answer(403, "text/html"))
     circuit = CircuitBreaker()
     for number in range(5):
         circuit.judge(replace(HOOK, workflow=f"w{number}", credential=f"secret {number}"), blocked)

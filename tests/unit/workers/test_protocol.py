@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_wisebot import Api, ConfigurationError, ConnectionFailed, InfrastructureError, WisebotError, WorkflowRun
-from pytest_wisebot.errors import NOBODY, Answer, Attempted
+from pytest_wisebot.errors import NO_REQUEST, Answer, Attempted
 from pytest_wisebot.redaction import Redact, Secret
 from pytest_wisebot.runs import MAX_DEPTH, Ended, Occurrence, RunRequest
 from pytest_wisebot.settings import Credential, Settings, Snapshots, Workflow
@@ -172,7 +172,7 @@ def test_runs_arrive_as_they_were(run: WorkflowRun, lag: float) -> None:
 
 
 @pytest.mark.parametrize("kind", list(tree()))
-@given(message=TEXTS, attempted=ATTEMPTED | st.just(NOBODY), answer=st.none() | ANSWERS, lag=SECONDS)
+@given(message=TEXTS, attempted=ATTEMPTED | st.just(NO_REQUEST), answer=st.none() | ANSWERS, lag=SECONDS)
 def test_errors_arrive_as_they_were(
     kind: type[WisebotError], message: str, attempted: Attempted, answer: Answer | None, lag: float
 ) -> None:
