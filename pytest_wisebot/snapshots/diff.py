@@ -1,6 +1,6 @@
-"""What changed between a snapshot and the value that came, as the lines that a person reads in a CI log.
+"""What changed between a snapshot and a received value, as lines for a CI log.
 
-Only the paths that changed are shown, each with what was expected (``-``) and what was received (``+``)::
+Only changed paths are shown, each with what was expected (``-``) and what was received (``+``)::
 
     result.items[2].score   (id "T-3")
       - 0.5
@@ -11,35 +11,47 @@ Only the paths that changed are shown, each with what was expected (``-``) and w
       + [7] {"id": "T-8", "category": "billing"}
     ... and 17 more changed paths (-vv shows all)
 
-Comparing (`changes`) is apart from showing (here): a value of megabytes may have changed everywhere, and only what
-there is room for is written.
+Comparing is apart from showing: a value of megabytes may have changed everywhere, and only what there is room for is
+written.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from functools import partial
+from dataclasses import dataclass, field
 from itertools import islice
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from ..redaction.jsonpath import Path
-from ..text import show_path
-from .brief import WIDTH, brief, contrast, quoted
-from .brief import whole as whole_lines
-from .changes import ABSENT, Change, Changes, ListChange, RenamedKey, ValueChange, find_changes
-from .rows import Matching, Rows
-from .similarity import identity, same_name
-from .text_diff import Entry, in_order, minus_plus, signed, text_change
+from ..text import count, show_path, truncate, truncate_middle
+from .rows import (
+    CONTAINERS,
+    LONG_TEXT,
+    Budget,
+    Fate,
+    Rows,
+    canonical,
+    match_rows,
+    placeholders,
+    row_key,
+    same_scalar,
+    without_numbers,
+)
+from .text_diff import WIDTH, Entry, minus_plus, one_line, signed, text_change, value_lines
 
-_SHARE = 12
-_EXAMPLES = 3
-_COMPARED = 60
-_PATH_ROOM = 120
-_RULE_ROOM = 80
+ABSENT: Final = object()
+"""Stands for a value where there is none; null is a value."""
+
+_FEW: Final = 3
+_DISTINCTIVE_TEXT: Final = 8
+_SHARE: Final = 12
+_EXAMPLES: Final = 3
+_PATH_ROOM: Final = 120
+_RULE_ROOM: Final = 80
 _NONE: Mapping[Path, str] = MappingProxyType({})
-_KINDS = {bool: "bool", int: "int", float: "float", str: "str"}
+_KINDS: Final = {bool: "bool", int: "int", float: "float", str: "str"}
 
 
 def diff_lines(
@@ -48,50 +60,222 @@ def diff_lines(
     """The changed paths of two JSON values, as lines of plain text; none if they are equal and no rule is broken.
 
     Args:
-        expected: what the snapshot says, as plain JSON data.
-        received: what came, as plain JSON data.
+        expected: the value of the snapshot, as plain JSON data.
+        received: the received value, as plain JSON data.
         broken: the rules that received values do not satisfy, by the paths of these values.
         most: lines shown before the rest is only counted, on one more line.
         whole: values are not cut, and ``most`` does not count.
 
     Returns:
-        Lines without ends and without control characters. Those that begin, after white space, with ``-`` are of the
-        expected value, those with ``+`` of the received one.
+        Lines without ends and without control characters. Those that begin, after white space, with ``-`` show the
+        expected value, those with ``+`` the received one.
     """
-    matching = Matching()
-    changes = find_changes(expected, received, broken, matching)
-    writer = _Writer(matching, uncut=whole)
+    walk = _Walk(broken)
+    walk.compare(expected, received)
+    changes, note = walk.without_renumbered()
+    writer = _Writer(walk.budget, uncut=whole)
     if whole:
-        blocks = (line for change in changes.found for entry in writer.entries(change) for line in entry)
-        return [*blocks, *_renumbered(changes)]
-    return _page(writer, changes, most)
+        return [*(line for change in changes for entry in writer.entries(change) for line in entry), *note]
+    return _page(writer, changes, note, most)
+
+
+# --- comparing
+
+
+class _Place(NamedTuple):
+    """Two values that belong together; a change, where they differ.
+
+    Attributes:
+        path: where the received value stands.
+        was: where the expected value stands: elsewhere in rows that have shifted.
+        row: the innermost row around the place that has an id, as expected and as received.
+        expected: the expected value; `ABSENT` for a new key.
+        received: the received value; `ABSENT` for a key that was removed.
+        rule: the rule that the received value breaks. If the expected value is equal or missing, it is `received`.
+        rows: what became of the rows, if the change is one of a list's rows.
+        renamed: the last key of the path was renamed, and its value is the same.
+    """
+
+    path: Path
+    was: Path
+    row: tuple[Any, Any] | None
+    expected: Any
+    received: Any
+    rule: str | None = None
+    rows: Rows | None = None
+    renamed: bool = False
+
+    @property
+    def units(self) -> int:
+        """How many changed paths this is."""
+        return 1 if self.rows is None else sum(self.rows.counts)
+
+    def child(self, step: str | int, old_step: str | int, expected: Any, received: Any) -> _Place:
+        path = (*self.path, step)
+        was = path if step == old_step and self.was is self.path else (*self.was, old_step)
+        is_row = isinstance(step, int) and row_key(expected, received) is not None
+        return _Place(path, was, (expected, received) if is_row else self.row, expected, received)
+
+
+@dataclass
+class _Walk:
+    """Compares two values, and collects the changes in the order of the received value."""
+
+    broken: Mapping[Path, str]
+    budget: Budget = field(default_factory=Budget)
+    found: list[_Place] = field(default_factory=list)
+    unchanged: set[str] = field(default_factory=set)  # strings with placeholders that are equal on both sides
+
+    def compare(self, expected: Any, received: Any) -> None:
+        # A stack instead of recursion: deep nesting must not end in a RecursionError.
+        waiting = [_Place((), (), None, expected, received)]
+        seen = set()
+        while waiting:
+            place = waiting.pop()
+            if place.path in self.broken and place.received is not ABSENT:
+                seen.add(place.path)
+                self._add_broken(place)
+            elif isinstance(place.expected, dict) and isinstance(place.received, dict):
+                waiting += reversed(list(self._keys(place)))
+            elif isinstance(place.expected, list) and isinstance(place.received, list):
+                waiting += reversed(self._rows(place))
+            elif not same_scalar(place.expected, place.received):
+                self.found.append(place)
+            elif isinstance(place.expected, str) and "<" in place.expected:
+                self.unchanged.add(place.expected)
+        for path in self.broken.keys() - seen:  # within new rows and keys, and within equal values
+            value = _value_at(received, path)
+            self.found.append(_Place(path, path, None, value, value, self.broken[path]))
+
+    def _add_broken(self, place: _Place) -> None:
+        same = place.expected is ABSENT or canonical(place.expected) == canonical(place.received)
+        expected = place.received if same else place.expected
+        self.found.append(place._replace(expected=expected, rule=self.broken[place.path]))
+
+    def _keys(self, place: _Place) -> Iterator[_Place]:
+        ours, theirs = place.expected, place.received
+        renamed = _renamed(ours, theirs) if ours.keys() != theirs.keys() else {}
+        new_names = set(renamed.values())
+        for key in sorted(ours.keys() | theirs.keys()):
+            old, new = ours.get(key, ABSENT), theirs.get(key, ABSENT)
+            if not self.broken and _nothing_to_compare(old, new):
+                continue
+            if key in renamed:
+                inner = place.child(renamed[key], key, old, theirs[renamed[key]])
+                self.found.append(inner._replace(renamed=True, row=place.row))
+                yield inner
+            elif key in ours or key not in new_names:
+                yield place.child(key, key, old, new)
+
+    def _rows(self, place: _Place) -> list[_Place]:
+        """Adds the rows that are new, gone or elsewhere; returns those to look into."""
+        ours, theirs = place.expected, place.received
+        rows = match_rows(ours, theirs, self.budget)
+        plain = [pair for pair in rows.paired if self._is_plain(place, *pair)]
+        if not (rows.removed or rows.added or rows.moved) and len(plain) <= _FEW:
+            plain = []
+        if plain or rows.removed or rows.added or rows.moved:
+            self.found.append(place._replace(rows=rows._replace(paired=plain)))
+        together = set(plain)
+        return [place.child(other, at, ours[at], theirs[other]) for at, other in rows.paired
+                if (at, other) not in together]  # fmt: skip
+
+    def _is_plain(self, place: _Place, at: int, other: int) -> bool:
+        """Whether two values are different, and both so short that they need no path of their own."""
+        one, two = place.expected[at], place.received[other]
+        if isinstance(one, CONTAINERS) or isinstance(two, CONTAINERS) or same_scalar(one, two):
+            return False
+        if any(isinstance(value, str) and len(value) > LONG_TEXT for value in (one, two)):
+            return False
+        return (*place.path, other) not in self.broken and not _renumbering(one, two)
+
+    def without_renumbered(self) -> tuple[list[_Place], list[str]]:
+        """The changes without those of placeholders' numbers alone, and a line about the latter.
+
+        A number counts as the same if it stands for one other number throughout: one row more at the head of a list
+        gives new numbers to all placeholders behind it.
+        """
+        candidates = {at: names for at, change in enumerate(self.found) if change.rule is None
+                      and (names := _renumbering(change.expected, change.received))}  # fmt: skip
+        new_names, old_names = defaultdict(set), defaultdict(set)
+        kept = [(name, name) for text in self.unchanged for name in placeholders(text)]
+        for one, other in (pair for pairs in (kept, *candidates.values()) for pair in pairs):
+            new_names[one].add(other)
+            old_names[other].add(one)
+        same = {
+            at: names
+            for at, names in candidates.items()
+            if all(len(new_names[one]) == len(old_names[other]) == 1 for one, other in names)
+        }
+        changed = {one: other for names in same.values() for one, other in names if one != other}
+        return [change for at, change in enumerate(self.found) if at not in same], _renumbered(len(same), changed)
+
+
+def _renamed(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, str]:
+    """The keys that were removed, with the new keys that have their values; each of these values occurs once."""
+    old, new = _distinctive(ours, theirs), _distinctive(theirs, ours)
+    return {keys[0]: new[text][0] for text, keys in old.items() if len(keys) == len(new.get(text, ())) == 1}
+
+
+def _distinctive(one: dict[str, Any], other: dict[str, Any]) -> dict[str, list[str]]:
+    """The keys that the other object lacks, by their values, where these are more than a number or a word."""
+    keys: dict[str, list[str]] = defaultdict(list)
+    for key in sorted(one.keys() - other.keys()):
+        value = one[key]
+        if (isinstance(value, str) and len(value) >= _DISTINCTIVE_TEXT) or (isinstance(value, CONTAINERS) and value):
+            keys[without_numbers(canonical(value))].append(key)
+    return keys
+
+
+def _nothing_to_compare(one: Any, other: Any) -> bool:
+    """Whether two values are equal scalars without placeholders, as most parts of a large value are."""
+    if type(one) is str:
+        return one == other and "<" not in one
+    return not isinstance(one, CONTAINERS) and same_scalar(one, other)
+
+
+def _renumbering(one: Any, other: Any) -> list[tuple[str, str]]:
+    """The placeholders of two strings that differ by the numbers of these alone, pair by pair; otherwise none."""
+    if not (isinstance(one, str) and isinstance(other, str) and "<" in one):
+        return []
+    names, others = placeholders(one), placeholders(other)
+    alike = len(names) == len(others) and without_numbers(one) == without_numbers(other)
+    return list(zip(names, others, strict=True)) if alike else []
+
+
+def _value_at(value: Any, path: Path) -> Any:
+    for step in path:
+        try:
+            value = value[step]
+        except (LookupError, TypeError):
+            return ABSENT
+    return value
 
 
 # --- what there is room for
 
 
-def _page(writer: _Writer, changes: Changes, most: int) -> list[str]:
+def _page(writer: _Writer, changes: list[_Place], note: list[str], most: int) -> list[str]:
     """The lines of as many changes as there is room for, in their order, and the count of the others."""
-    found = changes.found
-    note = _renumbered(changes)[: most if found else 1]
+    note = note[: most if changes else 1]
     room = most - len(note)
-    share = max(_SHARE, room // max(len(found), 1))
+    share = max(_SHARE, room // max(len(changes), 1))
     blocks: dict[int, list[str]] = {}
-    hidden = sum(change.units for change in found)
-    for at in _examples_first(found):
-        block, shown = _fitting(writer.entries(found[at]), min(share, room), found[at].units)
+    hidden = sum(change.units for change in changes)
+    for at in _examples_first(changes):
+        block, shown = _fitting(writer.entries(changes[at]), min(share, room), changes[at].units)
         if not block:
             break
         blocks[at] = block
         hidden -= shown
         room -= len(block)
-    lines = [_bounded(line) for at in sorted(blocks) for line in blocks[at]]
-    count = [f"... and {hidden:,} more changed path{'s' if hidden > 1 else ''} (-vv shows all)"] if hidden else []
-    return [*lines, *note, *count]
+    lines = [truncate(line, WIDTH) for at in sorted(blocks) for line in blocks[at]]
+    rest = [f"... and {count(hidden, 'more changed path')} (-vv shows all)"] if hidden else []
+    return [*lines, *note, *rest]
 
 
-def _examples_first(changes: list[Change]) -> Iterator[int]:
-    """The indices of the changes, some of each kind of path before all others, so that no kind hides the rest."""
+def _examples_first(changes: list[_Place]) -> Iterator[int]:
+    """The indices of the changes, a few of each kind of path first, so that no kind hides the others."""
     seen: Counter[Path] = Counter()
     later = []
     for at, change in enumerate(changes):
@@ -105,7 +289,7 @@ def _examples_first(changes: list[Change]) -> Iterator[int]:
 
 
 def _fitting(entries: Iterator[Entry], room: int, units: int) -> tuple[list[str], int]:
-    """As much of a change as fits, and how many of its paths that is; nothing if not even the first one does."""
+    """As much of a change as fits, and how many of its paths that is; nothing if not even the first entry fits."""
     block = next(entries)
     for shown, entry in enumerate(entries):
         if len(block) + len(entry) <= room:
@@ -114,48 +298,42 @@ def _fitting(entries: Iterator[Entry], room: int, units: int) -> tuple[list[str]
             return [], 0
         elif units > 1:
             return block, shown
-        else:  # the parts of one text are not counted: that some are missing is said here
+        else:  # the parts of one string are not counted: a mark stands for the missing ones
             return [*block, "  …"][:room], 1
     return block, units
 
 
-def _bounded(line: str) -> str:
-    return line if len(line) <= WIDTH else line[: WIDTH - 1] + "…"
-
-
-def _renumbered(changes: Changes) -> list[str]:
-    """The line about placeholders that are the same but for their numbers."""
-    if not changes.renumbered:
+def _renumbered(values: int, changed: Mapping[str, str]) -> list[str]:
+    if not values:
         return []
-    examples = ", ".join(f"{old} is now {new}" for old, new in islice(changes.numbers.items(), 3))
-    more = ", …" if len(changes.numbers) > 3 else ""
-    values = "1 value is" if changes.renumbered == 1 else f"{changes.renumbered:,} values are"
-    return [_bounded(f"{values} the same but for the number of a placeholder: {examples}{more}")]
+    examples = ", ".join(f"{old} is now {new}" for old, new in islice(changed.items(), _EXAMPLES))
+    more = ", …" if len(changed) > _EXAMPLES else ""
+    verb = "is" if values == 1 else "are"
+    line = f"{count(values, 'value')} {verb} the same but for the number of a placeholder: {examples}{more}"
+    return [truncate(line, WIDTH)]
 
 
 # --- changes as lines
 
 
+@dataclass
 class _Writer:
-    """Writes a change as entries, the first one its header; each is made when it is asked for."""
+    """Writes a change as entries, its header first; each is made when it is asked for."""
 
-    def __init__(self, matching: Matching, *, uncut: bool) -> None:
-        self._matching = matching
-        self._uncut = uncut
+    budget: Budget
+    uncut: bool
 
-    def entries(self, change: Change) -> Iterator[Entry]:
-        if isinstance(change, ListChange):
-            yield from self._list(change)
-        elif isinstance(change, RenamedKey):
-            yield [_header(change, ": key renamed, its value is the same")]
-            yield [f"  - {self._label(change.was[-1])}", f"  + {self._label(change.path[-1])}"]
-        elif isinstance(change, ValueChange):
-            yield from self._value(change)
-
-    def _value(self, change: ValueChange) -> Iterator[Entry]:
+    def entries(self, change: _Place) -> Iterator[Entry]:
         expected, received = change.expected, change.received
-        if change.rule is not None:
-            yield from self._broken(change, change.rule)
+        if change.rows is not None:
+            yield [_header(change, f": {_counted(change, change.rows)}")]
+            yield from (self._row(change, *row) for row in change.rows.in_order())
+        elif change.renamed:
+            yield [_header(change._replace(was=change.path), ": key renamed, its value is the same")]
+            yield [*signed("-", self._lines(change.was[-1])), *signed("+", self._lines(change.path[-1]))]
+        elif change.rule is not None:
+            yield [_header(change)]
+            yield self._broken(change, change.rule)
         elif expected is ABSENT:
             yield [_header(change, ": key added")]
             yield signed("+", self._lines(received))
@@ -163,103 +341,62 @@ class _Writer:
             yield [_header(change, ": key removed")]
             yield signed("-", self._lines(expected))
         elif isinstance(expected, str) and isinstance(received, str):
-            text = text_change(expected, received, self._matching, uncut=self._uncut)
-            yield [_header(change, notes=text.notes)]
+            text = text_change(expected, received, self.budget, uncut=self.uncut)
+            yield [_header(change, note=text.note)]
             yield from text.entries
         else:
-            yield [_header(change, notes=_kinds(expected, received))]
-            yield minus_plus(expected, received, uncut=self._uncut)
+            yield [_header(change, note=_kinds(expected, received))]
+            yield minus_plus(expected, received, uncut=self.uncut)
 
-    def _broken(self, change: ValueChange, rule: str) -> Iterator[Entry]:
-        rule = rule if self._uncut or len(rule) <= _RULE_ROOM else rule[: _RULE_ROOM - 1] + "…"
-        note = f"   (breaks {rule})"
-        yield [_header(change)]
+    def _broken(self, change: _Place, rule: str) -> Entry:
+        note = f"   (breaks {rule if self.uncut else truncate(rule, _RULE_ROOM)})"
         if change.received is ABSENT:
-            yield [f"  + nothing{note}"]
-        elif change.expected == change.rule:
-            yield [f"  - {rule}", *signed("+", self._lines(change.received, len(note)), note=note)]
-        elif change.expected is ABSENT or change.expected is change.received:
-            yield signed("+", self._lines(change.received, len(note)), note=note)
-        else:
-            yield minus_plus(change.expected, change.received, uncut=self._uncut, note=note)
+            return [f"  + nothing{note}"]
+        received = signed("+", self._lines(change.received, len(note)), note=note)
+        if change.expected is change.received:
+            return received
+        if change.expected == rule:
+            return [f"  - {rule if self.uncut else truncate(rule, _RULE_ROOM)}", *received]
+        return minus_plus(change.expected, change.received, uncut=self.uncut, note=note)
 
-    def _list(self, change: ListChange) -> Iterator[Entry]:
-        yield [_header(change, f": {_counted(change.rows, change)}")]
-        twins = {} if self._uncut else _twins(change)
-
-        def one(sign: str, rows: list[Any], at: int) -> Entry:
-            lines = [twins[sign, at]] if (sign, at) in twins else self._lines(rows[at], len(f"[{at}] "))
-            return signed(sign, lines, f"[{at}] ")
-
-        def moved(at: int, other: int) -> Entry:
-            label = f"[{at}] -> [{other}] "
-            return signed("~", self._lines(change.received[other], len(label)), label)
-
-        def changed(at: int, other: int) -> Entry:
-            return [*one("-", change.expected, at), *one("+", change.received, other)]
-
-        removed, added = partial(one, "-", change.expected), partial(one, "+", change.received)
-        yield from in_order(change.rows, removed, added, moved, changed)
+    def _row(self, change: _Place, place: int, fate: Fate, at: int, other: int) -> Entry:
+        if fate is Fate.CHANGED:
+            removed, added = (at, Fate.REMOVED, at, at), (other, Fate.ADDED, other, other)
+            return [*self._row(change, *removed), *self._row(change, *added)]
+        label = f"[{at}] -> [{other}] " if fate is Fate.MOVED else f"[{place}] "
+        value = change.expected[at] if fate is Fate.REMOVED else change.received[other]
+        return signed("-+~"[fate], self._lines(value, len(label)), label)
 
     def _lines(self, value: Any, taken: int = 0) -> list[str]:
-        return whole_lines(value) if self._uncut else [brief(value, WIDTH - taken - 4)]
-
-    def _label(self, step: str | int) -> str:
-        return quoted(str(step), None if self._uncut else WIDTH - 4)
+        return value_lines(value, uncut=self.uncut, taken=taken)
 
 
-def _header(change: Change, what: str = "", notes: list[str] | None = None) -> str:
+def _header(change: _Place, what: str = "", note: str = "") -> str:
     """The path of a change, and what helps to find it: which row it is in, and where it was."""
-    told = [*_row(change), *([f"was {_path(change.was)}"] if _has_shifted(change) else []), *(notes or [])]
-    return f"{_path(change.path)}{what}" + (f"   ({'; '.join(told)})" if told else "")
+    notes = [] if change.row is None or (key := row_key(*change.row)) is None else [_row_name(change.row[1], key)]
+    notes += [f"was {_path(change.was)}"] if change.was != change.path else []
+    notes += [note] if note else []
+    return f"{_path(change.path)}{what}" + (f"   ({'; '.join(notes)})" if notes else "")
+
+
+def _row_name(row: dict[str, Any], key: str) -> str:
+    return f"{key} {one_line(row[key], 40)}"
 
 
 def _path(path: Path) -> str:
-    text = show_path(path)
-    half = _PATH_ROOM // 2
-    return text if len(text) <= _PATH_ROOM else f"{text[:half]}…{text[-half:]}"
+    return truncate_middle(show_path(path), _PATH_ROOM)
 
 
-def _has_shifted(change: Change) -> bool:
-    return change.was != change.path and not isinstance(change, RenamedKey)
-
-
-def _row(change: Change) -> list[str]:
-    """What the row around a change is called, if that did not change."""
-    if change.row is None:
-        return []
-    key = identity(*change.row)
-    return [f"{key} {brief(change.row[1][key], 40)}"] if key is not None and same_name(*change.row) else []
-
-
-def _kinds(expected: Any, received: Any) -> list[str]:
-    """What kinds of value they are, where that is easily overlooked."""
+def _kinds(expected: Any, received: Any) -> str:
+    """The types of two values, where the difference is easily overlooked."""
     if type(expected) is type(received) or not {type(expected), type(received)} <= _KINDS.keys():
-        return []
-    return [f"{_KINDS[type(expected)]}, now {_KINDS[type(received)]}"]
+        return ""
+    return f"{_KINDS[type(expected)]}, now {_KINDS[type(received)]}"
 
 
-def _counted(rows: Rows, change: ListChange) -> str:
+def _counted(change: _Place, rows: Rows) -> str:
     """What became of how many rows."""
-    ours = [*rows.removed[:1], *(at for at, _ in (*rows.moved[:1], *rows.paired[:1]))]
-    examples = [change.expected[at] for at in ours] + [change.received[at] for at in rows.added[:1]]
-    noun = "row" if any(isinstance(value, dict | list) for value in examples) else "item"
-    counts = {
-        "removed": len(rows.removed),
-        "added": len(rows.added),
-        "moved": len(rows.moved),
-        "changed": len(rows.paired),
-    }
-    return ", ".join(f"{count:,} {noun}{'s' if count > 1 else ''} {kind}" for kind, count in counts.items() if count)
-
-
-def _twins(change: ListChange) -> dict[tuple[str, int], str]:
-    """What is shown of the rows that would look the same, removed and added, when they are cut."""
-    cut = {brief(change.expected[at], WIDTH - 20): at for at in change.rows.removed[:_COMPARED]}
-    twins: dict[tuple[str, int], str] = {}
-    for other in change.rows.added[:_COMPARED]:
-        at = cut.pop(brief(change.received[other], WIDTH - 20), None)
-        if at is not None:
-            pair = contrast(change.expected[at], change.received[other], WIDTH - 20)
-            twins["-", at], twins["+", other] = pair
-    return twins
+    examples = (*change.expected[:1], *change.received[:1])
+    noun = "row" if any(isinstance(value, CONTAINERS) for value in examples) else "item"
+    found = ((number, fate.name.lower()) for fate, number in zip(Fate, rows.counts, strict=True) if number)
+    return ", ".join(f"{count(number, noun)} {fate}" for number, fate in found)
