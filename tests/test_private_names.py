@@ -50,6 +50,7 @@ NOT_NAMES = {
     "_asdict": "a public method of named tuples",
     "_id": "a key of users' JSON",
     "_pytest": "the name of pytest's package, as the start of a module's name",
+    "_replace": "a public method of named tuples",
     "_reveal": "an attribute of this package's `Secret`",
 }
 """Strings in the code that only look like private names."""
