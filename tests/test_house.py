@@ -17,14 +17,14 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "pytest_wisebot"
 
-MOST_LINES = 18_659  # wanted: 14,500
-MOST_FILES = 176  # wanted: 125
+MOST_LINES = 16_930  # wanted: 14,500
+MOST_FILES = 150  # wanted: 125
 MOST_LINES_OF_A_FUNCTION = 40
 MOST_STASH_KEYS = 1
 MOST_PLUGIN_OBJECTS = 6
 MOST_MODULES_OF_A_RUN = 66  # wanted: 40
-MOST_RINGS = 2  # wanted: 0; those of engine and storage, and of the two modules of snapshots in plugin
-MOST_FORBIDDEN_WORDS = 103  # wanted: 0
+MOST_RINGS = 0
+MOST_FORBIDDEN_WORDS = 0
 
 FORBIDDEN_WORDS = re.compile(r"\b(?:nobody|whoever|somebody|whom|anybody)\b", re.IGNORECASE)
 

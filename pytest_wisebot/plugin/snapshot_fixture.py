@@ -17,7 +17,7 @@ from ..snapshots.normalise import NormaliserConfig
 from ..snapshots.serialize import ComparisonContext
 from ..snapshots.write_conflicts import Claims
 from .session_state import state_of
-from .snapshot_retention import CLAIMS, Keeping, keeping_of
+from .xdist import CLAIMS
 
 if TYPE_CHECKING:
     from .item_session import WisebotSession
@@ -43,8 +43,7 @@ def snapshot_for(
             "workflow_snapshot needs the plugin syrupy, which is switched off (by -p no:syrupy, or by "
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD without -p syrupy)"
         )
-    if (keeping := keeping_of(config)) is not None:
-        keeping.notice(item)
+    state_of(config).on_snapshot(item)
     shared = state_of(config).one(Shared)
     session = session_for(request)
     return WorkflowSnapshot(
@@ -66,7 +65,7 @@ class Shared:
         folder: str | None = getattr(config, "workerinput", {}).get(CLAIMS)
         self.desk = SnapshotContext(
             claims=Claims(Path(folder) if folder else None),
-            leaves_out=LeavesOut(keeping_of(config)),
+            leaves_out=LeavesOut(),
             whole=config.get_verbosity(pytest.Config.VERBOSITY_ASSERTIONS) >= 2,
             root=config.rootpath,
             sections=state_of(config).snapshot_sections,
@@ -98,35 +97,37 @@ def _runs(session: WisebotSession) -> Iterator[WorkflowRun]:
 
 
 class LeavesOut:
-    """Which snapshot files this session can say nothing of: their tests are there, and were not to be run.
+    """Snapshot files whose tests were collected but not run.
 
-    syrupy goes by names alone, of which ``-k`` and ``-m`` know more: marks, modules, and keywords.
+    syrupy selects by names alone; ``-k`` and ``-m`` also select by marks, modules, and keywords.
     """
 
-    def __init__(self, keeping: Keeping | None) -> None:
-        self._keeping = keeping
-        self._known: set[tuple[str, str]] | None = None
+    def __init__(self) -> None:
+        self._known: set[tuple[str, str]] = set()
 
     def __call__(self, location: str) -> bool:
-        """Whether the file belongs to such a test; before the session's end of none."""
+        """Whether the file belongs to such a test; before the session's end to none."""
         path = Path(location)
-        if self._known is None:
-            return False
         folder = str(path.parent)
         return any((folder, stem) in self._known for stem in (*stems_of_tests(path.stem), "*"))
 
-    def learn(self) -> None:
-        """By now all tests are known."""
-        assert self._keeping is not None
-        self._known = set(map(place_of, self._keeping.deselected))
-        self._known |= {(str(self._keeping.folder_of(module)), "*") for module in self._keeping.uncollected}
+    def complete(self, deselected: Iterable[pytest.Item], folders: Iterable[Path]) -> None:
+        """Adds the tests that were left out, and the snapshot folders of modules that could not be collected."""
+        self._known = {*map(place_of, deselected), *((str(folder), "*") for folder in folders)}
 
 
-def look_around(config: pytest.Config, syrupy: Any, items: Iterable[pytest.Item]) -> None:
-    """Has syrupy know whose files these are, although no test may have come so far as to compare."""
+def look_around(
+    config: pytest.Config,
+    syrupy: Any,
+    items: Iterable[pytest.Item],
+    *,
+    deselected: Iterable[pytest.Item],
+    folders: Iterable[Path],
+) -> None:
+    """Registers the snapshot folders of these tests with syrupy, although none of them may have compared anything."""
     desk = state_of(config).one(Shared).desk
     if isinstance(desk.leaves_out, LeavesOut):
-        desk.leaves_out.learn()
+        desk.leaves_out.complete(deselected, folders)
     for item in {item.path.parent: item for item in items}.values():
         WorkflowSnapshot(syrupy, item, desk=desk, around=_nothing)
 

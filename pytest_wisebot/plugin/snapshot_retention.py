@@ -17,11 +17,9 @@ from typing import Any
 import pytest
 
 from . import xdist
+from .session_state import state_of
 
 FIXTURE = "workflow_snapshot"
-CLAIMS = "wisebot_claims"
-"""Where in ``workerinput`` the controller names the folder in which workers say what they have recorded."""
-
 _OUTPUT = "wisebot_snapshots"
 _NAME = "wisebot-keeping"
 
@@ -29,7 +27,9 @@ _NAME = "wisebot-keeping"
 def keep_snapshots(config: pytest.Config) -> None:
     """Watches over the session's snapshots, if syrupy is there to judge them."""
     if config.pluginmanager.has_plugin("syrupy"):
-        config.pluginmanager.register(Keeping(config), _NAME)
+        keeping = Keeping(config)
+        state_of(config).on_snapshot = keeping.notice
+        config.pluginmanager.register(keeping, _NAME)
 
 
 def keeping_of(config: pytest.Config) -> Keeping | None:
@@ -44,7 +44,7 @@ class Keeping:
     Attributes:
         using: the tests that use the fixture or have snapshots, and are to be run, by node id.
         deselected: those that do and are not to be run.
-        uncollected: modules of which nobody can say what is in them.
+        uncollected: modules whose tests are not known.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -117,7 +117,7 @@ class Keeping:
         """A worker is about to start; where snapshots are written, it has to know what others write."""
         option = self._config.option
         if option.update_snapshots or option.update_new_snapshots_only:
-            node.workerinput[CLAIMS] = str(self._claims_folder())
+            node.workerinput[xdist.CLAIMS] = str(self._claims_folder())
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
@@ -144,7 +144,8 @@ class Keeping:
             from .snapshot_fixture import look_around, untold
 
             items = [item for item in self.using.values() if item is not None]
-            look_around(self._config, syrupy, items)
+            folders = list(map(self.folder_of, self.uncollected))
+            look_around(self._config, syrupy, items, deselected=self.deselected, folders=folders)
             if not xdist.is_worker(self._config):
                 self._skip(syrupy, untold(items, by_name=False))
             else:

@@ -12,6 +12,9 @@ from .session_state import state_of
 KEY = "wisebot_door"
 """Where in ``workerinput`` the controller leaves the address of its engine: on no command line, and in no variable."""
 
+CLAIMS = "wisebot_claims"
+"""The key in ``workerinput`` under which the controller names the folder where workers note what they have recorded."""
+
 
 def is_controller(config: pytest.Config) -> bool:
     """Whether this process hands the tests to workers."""

@@ -1,6 +1,6 @@
 """Credentials that do not show, and text without them.
 
-A `Secret` holds a credential and shows it to nobody who does not ask; a `Redactor` knows the credentials of a session,
+A `Secret` holds a credential and shows it only where code asks for it; a `Redactor` knows the credentials of a session,
 and what a project redacts of its own (`Redact`), and takes them out of text and JSON; a scan looks for them in files.
 """
 

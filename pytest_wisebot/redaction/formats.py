@@ -1,4 +1,4 @@
-"""What is a credential by its looks, or by the header it stands in, though nobody gave it."""
+"""What is a credential by its looks, or by the header it stands in, although it was not given."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def scan_file(path: Path, redactor: Redactor) -> Iterator[Finding]:
     """Every line of a file, or place in a binary one, where a credential stands, and the file's own name.
 
     A credential is what the redactor knows, in each of its forms, or what looks like one. A file that cannot be read
-    is a finding as well: nobody can say what it holds.
+    is a finding as well: its content is unknown.
     """
     yield from _in_name(path, redactor)
     try:

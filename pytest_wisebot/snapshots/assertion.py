@@ -13,12 +13,12 @@ from syrupy.location import PyTestLocation
 from syrupy.session import SnapshotSession
 
 from . import files
-from .extension import WorkflowSnapshotExtension, nobody
+from .extension import WorkflowSnapshotExtension, no_file
 from .serialize import ASKABLE, ComparisonContext, ComparisonOptions, SerializedValue, receive
 from .write_conflicts import Claim, Claims
 
 
-def _nobody_looks(path: Path) -> None:
+def _no_file_looks(path: Path) -> None:
     """Where nothing is looked through at the end."""
     del path
 
@@ -37,11 +37,11 @@ class SnapshotContext:
     """
 
     claims: Claims = field(default_factory=Claims)
-    leaves_out: Callable[[str], bool] = nobody
+    leaves_out: Callable[[str], bool] = no_file
     whole: bool = False
     root: Path = field(default_factory=Path.cwd)
     sections: list[tuple[str, list[str]]] = field(default_factory=list)
-    touched: Callable[[Path], None] = _nobody_looks
+    touched: Callable[[Path], None] = _no_file_looks
 
 
 class WorkflowSnapshot(SnapshotAssertion):

@@ -21,7 +21,7 @@ from .naming import folders, name_of_test, possible_names
 from .serialize import SerializedValue
 
 
-def nobody(location: str) -> bool:
+def no_file(location: str) -> bool:
     """No snapshot is left out."""
     del location
     return False
@@ -35,7 +35,7 @@ class WorkflowSnapshotExtension(SingleFileSnapshotExtension):
     """
 
     file_extension = "json"
-    leaves_out: Callable[[str], bool] = staticmethod(nobody)
+    leaves_out: Callable[[str], bool] = staticmethod(no_file)
 
     def serialize(
         self,

@@ -1,7 +1,7 @@
 """What the name of a key says of the number under it: a moment, a duration, or nothing.
 
 A number alone is never volatile: 1714550400 may be a phone number. Under ``createdAt`` it is a reading of a clock, and
-under ``elapsedMs`` a small one is what somebody measured. What sets a bound (``maxDuration``, ``timeoutMs``) measures
+under ``elapsedMs`` a small one is a measurement. What sets a bound (``maxDuration``, ``timeoutMs``) measures
 nothing and stays.
 """
 

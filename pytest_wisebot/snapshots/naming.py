@@ -83,7 +83,7 @@ def is_told(item: Any, *, by_name: bool) -> bool:
 
 
 def possible_names(location: PyTestLocation) -> set[str]:
-    """What a test may be called: of one that is a node id alone nobody knows which part of it is the API."""
+    """The names a test may have: in a node id alone, any part may be that of the API."""
     names = {name_of_test(location)}
     return names if hasattr(location.item, "config") else names.union(files.without_api(location.snapshot_name))
 

@@ -1,7 +1,7 @@
 """What differs from run to run by its shape alone: UUIDs, ULIDs, timestamps and signed URLs, whole or within a text.
 
 A shape is taken only where hardly anything else can have it. Clock readings (ULIDs, timestamps, epochs) count from 2010
-to 2099 alone: what lies outside is a sentinel ("9999-12-31T23:59:59Z") or somebody's date of birth. A date without a
+to 2099 alone: what lies outside is a sentinel ("9999-12-31T23:59:59Z") or a date of birth. A date without a
 time is business data, since no clock gives one and due dates, invoices and birthdays have no other form. So is a date
 with hours and minutes in prose ("2024-05-01 10:30"): clocks that write a space there write seconds too.
 """

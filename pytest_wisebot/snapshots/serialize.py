@@ -200,7 +200,7 @@ def _went_well(run: WorkflowRun) -> bool:
 
 
 def _comes_from_a_good_one(part: object, asked: list[WorkflowRun]) -> bool:
-    """Whether a value says by itself that it is of a run that did not fail: null, true and false are anybody's."""
+    """Whether a value says by itself that it is of a run that did not fail: null, true and false are too common."""
     if part is None or isinstance(part, bool):
         return False
     return any(_went_well(run) and (_holds(run.result, part) or part == run.run_id) for run in asked)
