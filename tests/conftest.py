@@ -6,10 +6,8 @@ import importlib
 import os
 import pkgutil
 import textwrap
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +17,7 @@ import fork_server
 import httpx  # noqa: F401
 import pydantic  # noqa: F401
 import pytest
+from harness import ByHand, Project
 from hypothesis import settings
 
 import pytest_wisebot
@@ -99,43 +98,6 @@ def _no_wisebot_variables(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-class Project:
-    """A user's project: files, and pytest run on them."""
-
-    def __init__(self, pytester: pytest.Pytester) -> None:
-        self.pytester = pytester
-        self.path = pytester.path
-        self._written = 0
-
-    def write(self, name: str, text: str) -> Path:
-        """Writes a file, its indentation taken out."""
-        path = self.path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(textwrap.dedent(text), "utf-8")
-        # Python, and pytest before 9.2, know bytecode by its source's size and full second, which two texts may share.
-        self._written += 1
-        os.utime(path, (now := time.time() + self._written, now))
-        return path
-
-    def edit(self, name: str, old: str, new: str) -> Path:
-        """Changes a part of a file."""
-        text = (self.path / name).read_text("utf-8")
-        assert old in text
-        return self.write(name, text.replace(old, new))
-
-    def test(self, text: str, name: str = "test_it.py") -> Path:
-        """Writes a test module with this package's names and pytest in scope."""
-        return self.write(name, "import pytest\nfrom pytest_wisebot import *\n" + textwrap.dedent(text))
-
-    def run(self, *args: str) -> pytest.RunResult:
-        """Runs pytest in this process."""
-        return self.pytester.runpytest_inprocess("-p", "no:cacheprovider", *args)
-
-    def run_apart(self, *args: str) -> pytest.RunResult:
-        """Runs pytest in a process of its own."""
-        return self.pytester.runpytest_subprocess(*args)
-
-
 @pytest.fixture
 def empty_project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project without a ``wisebot.toml``."""
@@ -150,20 +112,6 @@ def project(empty_project: Project) -> Project:
     empty_project.write("flows.py", FLOWS)
     empty_project.write("wisebot.toml", LOCAL)
     return empty_project
-
-
-@dataclass(frozen=True)
-class ByHand:
-    """An emulator that serves `FLOWS` and that the session under test knows by its hosts alone."""
-
-    origin: str
-    base_url: str
-    expired: str
-
-    @property
-    def hosts(self) -> list[str]:
-        """The options that point a session at it."""
-        return ["--wisebot-origin", self.origin, "--wisebot-base-url", self.base_url]
 
 
 @pytest.fixture(scope="session")

@@ -11,9 +11,9 @@ import re
 import tokenize
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from harness import Project
 
 PACKAGE = Path(__file__).parents[1] / "pytest_wisebot"
 
@@ -177,7 +177,7 @@ PLUGINS = """
 
 
 @pytest.mark.parametrize("args", [(), ("-n", "1")], ids=["one process", "xdist"])
-def test_few_objects_are_registered_with_pytest(project: Any, args: tuple[str, ...]) -> None:
+def test_few_objects_are_registered_with_pytest(project: Project, args: tuple[str, ...]) -> None:
     """With everything switched on; one of them sees the end of the session, and one the reports of tests."""
     import json
 
@@ -227,7 +227,7 @@ TRACED = """
 """
 
 
-def test_a_run_passes_few_modules(project: Any) -> None:
+def test_a_run_passes_few_modules(project: Project) -> None:
     """From the setup of a test that declares a run to its event: its request, result, snapshot and report.
 
     It is the second one: what is made once in a session, with the first run, is no part of a run's way.

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness import Project
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 
 
 @pytest.fixture
-def copied(empty_project: Any) -> Any:
+def copied(empty_project: Project) -> Any:
     """The examples in a folder of their own."""
     shutil.copytree(EXAMPLES, empty_project.path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     return empty_project

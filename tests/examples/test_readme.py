@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness import ByHand, Project
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -58,7 +59,7 @@ def options(command: str) -> list[str]:
 
 
 @pytest.fixture
-def first(empty_project: Any) -> Any:
+def first(empty_project: Project) -> Any:
     """The project of "A first test"."""
     for kind, number in (("python", 0), ("toml", 0), ("python", 1)):
         text = block(kind, "first", number)
@@ -207,7 +208,7 @@ def test_nothing_is_paid_for_twice(first: Any) -> None:
 
 
 def test_an_origin_and_a_secret_are_enough(
-    empty_project: Any, emulator_by_hand: Any, monkeypatch: pytest.MonkeyPatch
+    empty_project: Project, emulator_by_hand: ByHand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With another host and secret the command runs a test without any file."""
     command = block("console", "test_an_origin_and_a_secret_are_enough")
@@ -217,7 +218,7 @@ def test_an_origin_and_a_secret_are_enough(
     empty_project.run(*given).assert_outcomes(passed=1)
 
 
-def test_the_hook(empty_project: Any, emulator_by_hand: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_hook(empty_project: Project, emulator_by_hand: ByHand, monkeypatch: pytest.MonkeyPatch) -> None:
     """The hook sends the runs to the preview deployment that a variable names."""
     empty_project.write("conftest.py", block("python", "test_the_hook"))
     monkeypatch.setenv("PREVIEW_URL", emulator_by_hand.base_url)

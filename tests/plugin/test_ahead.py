@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from harness import Outside, Project
 
 
-def test_declared_runs_are_under_way_before_the_first_test(outside: Any) -> None:
+def test_declared_runs_are_under_way_before_the_first_test(outside: Outside) -> None:
     """All of them fly at once while the first test has not ended, and each is sent once."""
     outside.test("""
         def test_first():
@@ -25,7 +24,7 @@ def test_declared_runs_are_under_way_before_the_first_test(outside: Any) -> None
 
 
 @pytest.mark.parametrize("given_by", ["option", "wisebot.toml"])
-def test_no_more_fly_ahead_than_the_cap_allows(outside: Any, given_by: str) -> None:
+def test_no_more_fly_ahead_than_the_cap_allows(outside: Outside, given_by: str) -> None:
     """The cap, by option or by ``wisebot.toml``, holds for what is ahead as for all else."""
     outside.test("""
         @pytest.mark.wisebot("nap")
@@ -40,7 +39,7 @@ def test_no_more_fly_ahead_than_the_cap_allows(outside: Any, given_by: str) -> N
     assert sorted(outside.arrived) == list(range(7))
 
 
-def test_without_a_last_session_the_order_is_that_of_the_tests(outside: Any) -> None:
+def test_without_a_last_session_the_order_is_that_of_the_tests(outside: Outside) -> None:
     """It is the order in which the tests will run, whatever another plugin made of it."""
     outside.project.write("conftest.py", "def pytest_collection_modifyitems(items): items.reverse()")
     outside.test("""
@@ -56,7 +55,7 @@ def test_without_a_last_session_the_order_is_that_of_the_tests(outside: Any) -> 
     assert outside.arrived == [4, 3, 2, 1, 0]
 
 
-def test_the_longest_of_the_last_session_goes_first(outside: Any) -> None:
+def test_the_longest_of_the_last_session_goes_first(outside: Outside) -> None:
     """From the second session on; those that nobody has seen run keep their order behind it."""
     outside.test("""
         def test_first():
@@ -86,7 +85,7 @@ def test_the_longest_of_the_last_session_goes_first(outside: Any) -> None:
     assert outside.arrived == [3, 2, 1, "new", "newer"]
 
 
-def test_what_a_test_waits_for_goes_before_what_is_merely_ahead(outside: Any) -> None:
+def test_what_a_test_waits_for_goes_before_what_is_merely_ahead(outside: Outside) -> None:
     """A call overtakes the queue, and so does the declared run of the test whose turn it is."""
     outside.test("""
         def test_call(trigger_workflow):
@@ -109,7 +108,7 @@ def test_what_a_test_waits_for_goes_before_what_is_merely_ahead(outside: Any) ->
     assert outside.arrived == ["flying", "called", "queued", "queued, too"]
 
 
-def test_a_declared_run_is_hurried_once_its_test_asks(outside: Any) -> None:
+def test_a_declared_run_is_hurried_once_its_test_asks(outside: Outside) -> None:
     """The longest of the last session goes first, but not before the run for which the session stands still."""
     outside.test("""
         @pytest.mark.wisebot("nap")
@@ -123,7 +122,7 @@ def test_a_declared_run_is_hurried_once_its_test_asks(outside: Any) -> None:
     assert outside.arrived == [3, 1, 2]
 
 
-def test_a_test_waits_for_its_own_run_alone(outside: Any) -> None:
+def test_a_test_waits_for_its_own_run_alone(outside: Outside) -> None:
     """A test whose run has ended goes on while those of later tests are under way."""
     outside.test("""
         @pytest.mark.wisebot("echo", {"n": "quick"})
@@ -139,7 +138,7 @@ def test_a_test_waits_for_its_own_run_alone(outside: Any) -> None:
     assert sorted(outside.arrived) == ["quick", "slow"]
 
 
-def test_a_marker_without_workflow_run_costs_nothing(outside: Any) -> None:
+def test_a_marker_without_workflow_run_costs_nothing(outside: Outside) -> None:
     """A marked test that uses another fixture of this plugin, or none, has no run of its own."""
     outside.test("""
         pytestmark = pytest.mark.wisebot("echo", {"n": "marker"})
@@ -157,7 +156,7 @@ def test_a_marker_without_workflow_run_costs_nothing(outside: Any) -> None:
     assert outside.arrived == ["call"]
 
 
-def test_whatever_can_be_known_is_ahead(outside: Any) -> None:
+def test_whatever_can_be_known_is_ahead(outside: Outside) -> None:
     """Marks of modules, classes, functions and parameters (which win), parametrised inputs, fixtures in between."""
     outside.test("""
         pytestmark = pytest.mark.wisebot("echo", {"n": "module"})
@@ -219,7 +218,7 @@ def test_whatever_can_be_known_is_ahead(outside: Any) -> None:
     assert len(outside.arrived) == 9
 
 
-def test_what_only_fixtures_know_is_not_ahead_and_still_right(outside: Any) -> None:
+def test_what_only_fixtures_know_is_not_ahead_and_still_right(outside: Outside) -> None:
     """Inputs that a fixture makes, and fixtures of this plugin that a project put in their place, are asked for."""
     outside.test("""
         def test_first():
@@ -293,7 +292,7 @@ def test_what_only_fixtures_know_is_not_ahead_and_still_right(outside: Any) -> N
     assert outside.arrived == ["witness", *others]
 
 
-def test_inputs_in_the_marker_are_ahead_whatever_the_fixtures_say(outside: Any) -> None:
+def test_inputs_in_the_marker_are_ahead_whatever_the_fixtures_say(outside: Outside) -> None:
     """The marker wins over the parameter and the fixture, and so there is nothing to wait for."""
     outside.test("""
         def test_first():
@@ -310,7 +309,7 @@ def test_inputs_in_the_marker_are_ahead_whatever_the_fixtures_say(outside: Any) 
     outside.run().assert_outcomes(passed=2)
 
 
-def test_a_test_with_the_emulators_handle_is_never_ahead(project: Any) -> None:
+def test_a_test_with_the_emulators_handle_is_never_ahead(project: Project) -> None:
     """It may have to set up a fault for its run first, even where only one of its fixtures uses the handle."""
     project.test("""
         from pytest_wisebot.emulator import Fault
@@ -331,7 +330,7 @@ def test_a_test_with_the_emulators_handle_is_never_ahead(project: Any) -> None:
     project.run().assert_outcomes(passed=2)
 
 
-def test_inputs_that_a_fixture_changes_are_run_as_changed(outside: Any) -> None:
+def test_inputs_that_a_fixture_changes_are_run_as_changed(outside: Outside) -> None:
     """The run that was ahead is then another one: the test gets its own, and the summary counts the other."""
     outside.test("""
         @pytest.fixture
@@ -350,7 +349,7 @@ def test_inputs_that_a_fixture_changes_are_run_as_changed(outside: Any) -> None:
     assert "1 run was sent and not awaited: it may have happened" in result.outlines
 
 
-def test_a_result_belongs_to_its_test_even_where_tests_declare_the_same(outside: Any) -> None:
+def test_a_result_belongs_to_its_test_even_where_tests_declare_the_same(outside: Outside) -> None:
     """Equal declarations are two runs with two ids, unless they say that they share one."""
     outside.test("""
         SEEN = set()
@@ -366,7 +365,7 @@ def test_a_result_belongs_to_its_test_even_where_tests_declare_the_same(outside:
     assert outside.arrived == [1, 1]
 
 
-def test_what_is_wrong_with_one_declaration_is_told_by_its_test_alone(outside: Any) -> None:
+def test_what_is_wrong_with_one_declaration_is_told_by_its_test_alone(outside: Outside) -> None:
     """Inputs that are no JSON, a wrong marker, an unknown workflow: the other runs are ahead all the same."""
     outside.test("""
         @pytest.mark.wisebot("echo")
@@ -401,7 +400,9 @@ def test_what_is_wrong_with_one_declaration_is_told_by_its_test_alone(outside: A
 
 
 @pytest.mark.parametrize("goes_on", [True, False])
-def test_a_module_that_cannot_be_imported_ends_the_session_before_anything_is_sent(outside: Any, goes_on: bool) -> None:
+def test_a_module_that_cannot_be_imported_ends_the_session_before_anything_is_sent(
+    outside: Outside, goes_on: bool
+) -> None:
     """Pytest runs no test then; with ``--continue-on-collection-errors`` it does, and the runs are ahead."""
     outside.project.write("test_broken.py", "import nothing_that_is_there")
     outside.test("""
@@ -418,7 +419,7 @@ def test_a_module_that_cannot_be_imported_ends_the_session_before_anything_is_se
 
 
 @pytest.mark.parametrize("args", [[], ["--wisebot-plan"]], ids=["run", "plan"])
-def test_items_that_are_no_functions_are_passed_over(outside: Any, args: list[str]) -> None:
+def test_items_that_are_no_functions_are_passed_over(outside: Outside, args: list[str]) -> None:
     """A project may collect other things than Python tests."""
     outside.project.write(
         "conftest.py",

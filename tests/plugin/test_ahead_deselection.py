@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from harness import Outside, Project
 
 TESTS = """
     FAILS = ()
@@ -35,7 +36,7 @@ ALONE = ["--wisebot-concurrency", "1"]
 
 
 @pytest.fixture
-def selected(outside: Any) -> Any:
+def selected(outside: Outside) -> Any:
     """A project with tests to choose from."""
     outside.project.write("pytest.ini", "[pytest]\nmarkers = cheap")
     outside.test(TESTS)
@@ -121,7 +122,7 @@ def test_where_pytest_only_looks_nothing_is_sent(selected: Any, args: list[str])
 
 
 @pytest.mark.parametrize("args", [["--collect-only"], ["--setup-plan"], ["-k", "nothing"]], ids=" ".join)
-def test_where_nothing_will_run_no_emulator_starts(project: Any, args: list[str]) -> None:
+def test_where_nothing_will_run_no_emulator_starts(project: Project, args: list[str]) -> None:
     """The module that declares the workflows is not even loaded."""
     project.write("flows.py", "raise AssertionError('loaded')")
     project.test(TESTS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from harness import Numbers, Outside
 
 TESTS = """
     @pytest.mark.wisebot("nap")
@@ -26,7 +27,7 @@ NEVER_AHEAD: list[Any] = [
 
 
 @pytest.mark.parametrize(("args", "sent"), NEVER_AHEAD, ids=str)
-def test_nothing_is_sent_before_its_test_nor_after_the_last(outside: Any, args: list[str], sent: int) -> None:
+def test_nothing_is_sent_before_its_test_nor_after_the_last(outside: Outside, args: list[str], sent: int) -> None:
     """Each test finds that its own run was the last to be sent; what the end of the session leaves is never sent."""
     outside.test(TESTS)
     result = outside.run(*args)
@@ -36,7 +37,7 @@ def test_nothing_is_sent_before_its_test_nor_after_the_last(outside: Any, args: 
     result.stdout.no_fnmatch_line("*not awaited*")
 
 
-def test_stepwise_goes_on_where_it_stopped_and_pays_for_no_more(outside: Any) -> None:
+def test_stepwise_goes_on_where_it_stopped_and_pays_for_no_more(outside: Outside) -> None:
     """``--stepwise`` sends up to the first failure, and in the next session from it on."""
     outside.test(TESTS.replace("assert arrived() ==", "arrived() =="))
     outside.run_with_cache("--stepwise").assert_outcomes(passed=2, failed=1)
@@ -50,7 +51,7 @@ def test_stepwise_goes_on_where_it_stopped_and_pays_for_no_more(outside: Any) ->
     assert outside.handle.peak() == 1
 
 
-def test_pytests_last_word_decides(outside: Any) -> None:
+def test_pytests_last_word_decides(outside: Outside) -> None:
     """``--maxfail=0`` sets no limit, and so the runs are ahead."""
     outside.test("""
         def test_first():
@@ -63,7 +64,7 @@ def test_pytests_last_word_decides(outside: Any) -> None:
     outside.run("-x", "--maxfail=0").assert_outcomes(passed=2)
 
 
-def test_a_test_that_ends_the_session_leaves_the_rest_unsent(outside: Any, numbers: Any) -> None:
+def test_a_test_that_ends_the_session_leaves_the_rest_unsent(outside: Outside, numbers: Numbers) -> None:
     """What was waiting for its place is given up at once, what was flying is counted, and the exit code is pytest's."""
     outside.test("""
         def test_first():
@@ -85,7 +86,7 @@ def test_a_test_that_ends_the_session_leaves_the_rest_unsent(outside: Any, numbe
 
 
 @pytest.mark.parametrize("named", [True, False], ids=["by argument", "by name alone"])
-def test_what_the_last_test_left_is_given_up_with_the_loop(outside: Any, numbers: Any, named: bool) -> None:
+def test_what_the_last_test_left_is_given_up_with_the_loop(outside: Outside, numbers: Numbers, named: bool) -> None:
     """Before the last lines, which say so; whenever the plugin had learnt that it was needed."""
     trigger = "trigger_workflow" if named else 'request.getfixturevalue("trigger_workflow")'
     outside.test(f"""

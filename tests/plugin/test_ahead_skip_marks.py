@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from harness import Numbers, Outside
 
 
-def test_what_marks_skip_is_never_sent(outside: Any) -> None:
+def test_what_marks_skip_is_never_sent(outside: Outside) -> None:
     """``skip`` and ``skipif``, with a value or a text, on functions, classes, modules and parameters."""
     outside.test("""
         import sys
@@ -57,7 +57,7 @@ def test_what_marks_skip_is_never_sent(outside: Any) -> None:
     assert outside.arrived == ["sent", "sent, too"]
 
 
-def test_what_is_skipped_at_collection_is_never_sent(outside: Any) -> None:
+def test_what_is_skipped_at_collection_is_never_sent(outside: Outside) -> None:
     """A module that asks for what is not installed, or that skips itself as a whole."""
     for name, line in [("import", 'pytest.importorskip("nothing_that_is_there")'), ("skip", SKIP_MODULE)]:
         outside.test(line, ONE_TEST, name=f"test_{name}.py")
@@ -74,7 +74,7 @@ def test_it(workflow_run):
 """
 
 
-def test_a_broken_condition_is_told_by_its_test_and_costs_nothing(outside: Any) -> None:
+def test_a_broken_condition_is_told_by_its_test_and_costs_nothing(outside: Outside) -> None:
     """Nobody knows whether such a test would have run."""
     outside.test("""
         @pytest.mark.skipif("no_such_name")
@@ -132,14 +132,14 @@ EXPECTED_TO_FAIL = """
 """
 
 
-def test_what_is_expected_to_fail_is_sent_unless_it_says_not_to_run(outside: Any) -> None:
+def test_what_is_expected_to_fail_is_sent_unless_it_says_not_to_run(outside: Outside) -> None:
     """``xfail(run=False)`` costs nothing; any other ``xfail`` does run."""
     outside.test(EXPECTED_TO_FAIL)
     outside.run("--wisebot-concurrency", "1").assert_outcomes(passed=1, xfailed=3)
     assert outside.arrived == ["condition is false", "run"]
 
 
-def test_runxfail_sends_them_all_ahead(outside: Any) -> None:
+def test_runxfail_sends_them_all_ahead(outside: Outside) -> None:
     """``--runxfail`` runs what ``run=False`` forbids, and so it is ahead like all else."""
     first = "\n    def test_first():\n        until(lambda: len(answered()) == 4)\n"
     outside.test(first, EXPECTED_TO_FAIL)
@@ -147,7 +147,7 @@ def test_runxfail_sends_them_all_ahead(outside: Any) -> None:
     assert outside.arrived == ["not run", "not run, by condition", "condition is false", "run"]
 
 
-def test_a_test_that_skips_itself_has_had_its_run(outside: Any) -> None:
+def test_a_test_that_skips_itself_has_had_its_run(outside: Outside) -> None:
     """By the time that a test's body skips, or asks for what is not installed, its run is an ordinary one."""
     outside.test("""
         @pytest.mark.wisebot("echo", {"n": "skip"})
@@ -168,7 +168,7 @@ def test_a_test_that_skips_itself_has_had_its_run(outside: Any) -> None:
     result.stdout.no_fnmatch_line("*not awaited*")
 
 
-def test_a_fixture_that_skips_before_leaves_a_run_that_is_counted(outside: Any, numbers: Any) -> None:
+def test_a_fixture_that_skips_before_leaves_a_run_that_is_counted(outside: Outside, numbers: Numbers) -> None:
     """What had been sent by then may have happened, and the summary says so; what had not been is not sent any more."""
     outside.test("""
         @pytest.fixture
@@ -194,7 +194,7 @@ def test_a_fixture_that_skips_before_leaves_a_run_that_is_counted(outside: Any, 
     assert numbers(result)[-1] == "1 run was sent and not awaited: it may have happened"
 
 
-def test_unittests_skip_is_heard(outside: Any) -> None:
+def test_unittests_skip_is_heard(outside: Outside) -> None:
     """A method that ``unittest.skip`` decorates is not ahead, in a class of pytest's or of unittest's."""
     outside.test("""
         import unittest
@@ -224,7 +224,7 @@ def test_unittests_skip_is_heard(outside: Any) -> None:
     outside.run("--wisebot-concurrency", "1", "-rs").assert_outcomes(passed=2, skipped=2)
 
 
-def test_a_skip_on_a_unittest_class_is_seen(outside: Any) -> None:
+def test_a_skip_on_a_unittest_class_is_seen(outside: Outside) -> None:
     """Nothing is ahead of it; whether its fixtures ask for the run all the same is each pytest's own affair."""
     outside.test("""
         import unittest

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness import Numbers, Outside
 
 from pytest_wisebot.emulator import Fault
 
@@ -47,7 +48,7 @@ def runs_of(path: Path) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def odd(outside: Any) -> Any:
+def odd(outside: Outside) -> Any:
     """A project in which each run contradicts its own ``ok``."""
     for workflow in ("refund", "nap", "gate"):
         outside.handle.fail_next(Fault.status(200, envelope=ODD), times=9, workflow=workflow, everywhere=True)
@@ -56,7 +57,7 @@ def odd(outside: Any) -> Any:
     return outside
 
 
-def test_runs_that_contradict_themselves_are_counted_and_keep_the_gate_shut(odd: Any, numbers: Any) -> None:
+def test_runs_that_contradict_themselves_are_counted_and_keep_the_gate_shut(odd: Any, numbers: Numbers) -> None:
     """The session's end names their tests; the gate's block those that passed; log and reports what contradicts."""
     gated = ["--wisebot-env", "outside", "--wisebot-gate", "--wisebot-report", "out"]
     result = odd.run(*gated, "-k", "not asks")
@@ -85,7 +86,7 @@ def test_runs_that_contradict_themselves_are_counted_and_keep_the_gate_shut(odd:
     )
 
 
-def test_a_run_that_was_kept_contradicts_itself_as_it_did(odd: Any, numbers: Any) -> None:
+def test_a_run_that_was_kept_contradicts_itself_as_it_did(odd: Any, numbers: Numbers) -> None:
     """Judged again, under xdist, and replayed: by what was kept, and not by what was thought of it."""
     odd.run("--wisebot-runs=record", "-n", "2")
     for mode in ("last", "replay"):
@@ -119,7 +120,7 @@ LOST = """
 """
 
 
-def test_a_run_without_an_id_is_found_by_its_trace(outside: Any) -> None:
+def test_a_run_without_an_id_is_found_by_its_trace(outside: Outside) -> None:
     """The failing test's section, its error, the log and all reports name the attempt as the server got it."""
     outside.handle.fail_next(Fault.status(503, retry_after=0), everywhere=True)
     outside.test(LOST)
@@ -147,7 +148,7 @@ def test_a_run_without_an_id_is_found_by_its_trace(outside: Any) -> None:
     assert "trace" not in runs_of(outside.project.path / "again/runs.jsonl")[0]
 
 
-def test_all_workers_are_of_one_trace_and_one_session_is_not_another(outside: Any) -> None:
+def test_all_workers_are_of_one_trace_and_one_session_is_not_another(outside: Outside) -> None:
     """The engine is one, and so is its trace; a rerun of the suite has another."""
     outside.test("""
         @pytest.mark.parametrize("n", range(4))
@@ -163,7 +164,7 @@ def test_all_workers_are_of_one_trace_and_one_session_is_not_another(outside: An
 
 
 @pytest.mark.parametrize("way", ["option", "file"])
-def test_no_trace_is_sent_where_none_is_wanted(outside: Any, way: str) -> None:
+def test_no_trace_is_sent_where_none_is_wanted(outside: Outside, way: str) -> None:
     """By the option, and by the environment: no header, and nothing of it on the screen."""
     if way == "file":
         outside.setting("trace = false")
@@ -177,7 +178,7 @@ def test_no_trace_is_sent_where_none_is_wanted(outside: Any, way: str) -> None:
     assert not any("trace" in run for run in runs_of(outside.project.path / "out/runs.jsonl"))
 
 
-def test_a_snapshot_of_an_error_holds_no_trace(outside: Any) -> None:
+def test_a_snapshot_of_an_error_holds_no_trace(outside: Outside) -> None:
     """Its words name the attempt, which differs each time: a placeholder stands there."""
     outside.handle.fail_next(Fault.status(502), times=2, everywhere=True)
     outside.test("""
@@ -192,7 +193,7 @@ def test_a_snapshot_of_an_error_holds_no_trace(outside: Any) -> None:
     assert "traceparent: <traceparent:1>" in path.read_text("utf-8")
 
 
-def test_a_firewall_stops_the_session_after_five_runs(outside: Any, numbers: Any) -> None:
+def test_a_firewall_stops_the_session_after_five_runs(outside: Outside, numbers: Numbers) -> None:
     """Its page is no fault of the credential, and of every workflow of the host."""
     outside.handle.fail_next(Fault.html(403), times=20, everywhere=True)
     outside.test("""
@@ -207,7 +208,7 @@ def test_a_firewall_stops_the_session_after_five_runs(outside: Any, numbers: Any
     assert "webhook secret" not in result.stdout.str()
 
 
-def test_a_run_that_is_not_finished_opens_no_gate(outside: Any) -> None:
+def test_a_run_that_is_not_finished_opens_no_gate(outside: Outside) -> None:
     """Neither 202 nor "queued" is a verdict; the run's id stands where reports name it."""
     outside.handle.fail_next(Fault.status(202, envelope={"ok": True, "runId": "exec_77"}), everywhere=True)
     queued = {"ok": True, "runId": "q1", "status": "queued"}

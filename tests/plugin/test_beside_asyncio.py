@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from harness import Outside
 
 AWAITING = """
     import asyncio
@@ -82,7 +83,7 @@ WITH_TRIO = """
 
 
 @pytest.fixture
-def run(outside: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+def run(outside: Outside, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Runs the project of `outside` with every warning an error, in one process or two."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.delenv("PYTEST_ADDOPTS")
@@ -97,7 +98,7 @@ FAILED = "refund over the webhook API, environment outside: failed (live)"
     [("strict", "@pytest.mark.asyncio", []), ("auto", "", ["-n", "2"])],
     ids=["strict, one process", "auto, xdist"],
 )
-def test_pytest_asyncio(outside: Any, run: Any, mode: str, marks: str, args: list[str]) -> None:
+def test_pytest_asyncio(outside: Outside, run: Any, mode: str, marks: str, args: list[str]) -> None:
     """In both its modes: at once, beside the test's own tasks, with the errors and sections that other tests have."""
     outside.test(AWAITING.format(marks=marks))
     loop = ["-o", "asyncio_default_fixture_loop_scope=function", "--asyncio-mode", mode]
@@ -108,7 +109,7 @@ def test_pytest_asyncio(outside: Any, run: Any, mode: str, marks: str, args: lis
 
 
 @pytest.mark.parametrize("args", [[], ["-n", "2"]], ids=["one process", "xdist"])
-def test_anyio(outside: Any, run: Any, args: list[str]) -> None:
+def test_anyio(outside: Outside, run: Any, args: list[str]) -> None:
     """Under asyncio and trio alike."""
     outside.test(WITH_TRIO)
     result = run("-p", "anyio", "-p", "wisebot", *args)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness import Outside
 
 NEIGHBOURS = "anyio pytest-asyncio pytest-cov pytest-randomly pytest-rerunfailures pytest-split pytest-timeout"
 
@@ -25,7 +26,7 @@ CALLED = """
 
 
 @pytest.fixture
-def run(outside: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., pytest.RunResult]:
+def run(outside: Outside, monkeypatch: pytest.MonkeyPatch) -> Callable[..., pytest.RunResult]:
     """Runs the project of `outside` with the plugins that are named, and no others."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.delenv("PYTEST_ADDOPTS")
@@ -33,7 +34,7 @@ def run(outside: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., pytest.R
 
 
 @pytest.mark.parametrize("args", [[], ["-n", "2"]], ids=["one process", "xdist"])
-def test_pytest_randomly(outside: Any, run: Any, args: list[str]) -> None:
+def test_pytest_randomly(outside: Outside, run: Any, args: list[str]) -> None:
     """Shuffled tests have their runs, which go ahead in the order of the shuffled tests."""
     outside.test(DECLARED, CALLED)
     orders = []
@@ -46,7 +47,7 @@ def test_pytest_randomly(outside: Any, run: Any, args: list[str]) -> None:
     assert orders[0] != orders[1]
 
 
-def test_pytest_split(outside: Any, run: Any) -> None:
+def test_pytest_split(outside: Outside, run: Any) -> None:
     """Each group starts the runs of its own tests, and all groups together start each once."""
     outside.test(DECLARED, CALLED)
     run("-p", "pytest-split", "--store-durations", "--wisebot-no-ahead").assert_outcomes(passed=9)
@@ -61,7 +62,7 @@ def test_pytest_split(outside: Any, run: Any) -> None:
 
 
 @pytest.mark.parametrize("args", [[], ["-n", "2"]], ids=["one process", "xdist"])
-def test_pytest_cov(outside: Any, run: Any, args: list[str]) -> None:
+def test_pytest_cov(outside: Outside, run: Any, args: list[str]) -> None:
     """The project's own code is measured as without us, in one process and in workers, and no warning comes of it."""
     outside.project.write(
         "mine.py",

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from harness import Numbers, Outside
 
 AT_THE_THIRD = """
     COUNT = HERE / "executions"
@@ -20,7 +21,7 @@ AT_THE_THIRD = """
 
 
 @pytest.fixture
-def rerun(outside: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., pytest.RunResult]:
+def rerun(outside: Outside, monkeypatch: pytest.MonkeyPatch) -> Callable[..., pytest.RunResult]:
     """Runs the project of `outside` with two reruns of each failed test."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     ours = ["-p", "xdist", "-p", "rerunfailures", "-p", "wisebot", "--reruns", "2"]
@@ -28,7 +29,7 @@ def rerun(outside: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., pytest
 
 
 @pytest.mark.parametrize("args", [[], ["-n", "2"]], ids=["one process", "xdist"])
-def test_each_execution_has_a_run_of_its_own(outside: Any, rerun: Any, numbers: Any, args: list[str]) -> None:
+def test_each_execution_has_a_run_of_its_own(outside: Outside, rerun: Any, numbers: Numbers, args: list[str]) -> None:
     """A declared test that fails twice is paid for three times, a called one likewise; the others once."""
     outside.test(
         AT_THE_THIRD,
@@ -54,7 +55,7 @@ def test_each_execution_has_a_run_of_its_own(outside: Any, rerun: Any, numbers: 
     assert numbers(result)[0].startswith("7 runs, ")
 
 
-def test_a_run_that_was_too_slow_does_not_fail_the_next_execution(outside: Any, rerun: Any) -> None:
+def test_a_run_that_was_too_slow_does_not_fail_the_next_execution(outside: Outside, rerun: Any) -> None:
     """``max_seconds`` is a limit for the runs of this execution; those of an earlier one are over."""
     outside.test(
         AT_THE_THIRD,
@@ -76,7 +77,7 @@ def test_a_run_that_was_too_slow_does_not_fail_the_next_execution(outside: Any, 
     assert rerun().parseoutcomes() == {"passed": 2, "rerun": 4}
 
 
-def test_a_failure_shows_the_runs_of_its_own_execution(outside: Any, rerun: Any) -> None:
+def test_a_failure_shows_the_runs_of_its_own_execution(outside: Outside, rerun: Any) -> None:
     """The section of the last execution has its one run, and none of those before."""
     outside.test("""
         def test_it(trigger_workflow):
@@ -92,7 +93,9 @@ def test_a_failure_shows_the_runs_of_its_own_execution(outside: Any, rerun: Any)
 
 
 @pytest.mark.parametrize("args", [[], ["-n", "2"]], ids=["one process", "xdist"])
-def test_what_was_not_run_is_told_once_for_each_test(outside: Any, rerun: Any, numbers: Any, args: list[str]) -> None:
+def test_what_was_not_run_is_told_once_for_each_test(
+    outside: Outside, rerun: Any, numbers: Numbers, args: list[str]
+) -> None:
     """A rerun is a rerun, in the counts too: a test whose run never was is one test not run, however often tried."""
     outside.test("""
         @pytest.mark.parametrize("n", range(2))
@@ -107,7 +110,7 @@ def test_what_was_not_run_is_told_once_for_each_test(outside: Any, rerun: Any, n
     ]
 
 
-def test_only_what_is_no_verdict_may_be_rerun(outside: Any, rerun: Any) -> None:
+def test_only_what_is_no_verdict_may_be_rerun(outside: Outside, rerun: Any) -> None:
     """``--only-rerun`` with the name of an error: what a workflow got wrong is not tried again, at no cost."""
     outside.test("""
         def test_wrong(trigger_workflow):
@@ -122,7 +125,7 @@ def test_only_what_is_no_verdict_may_be_rerun(outside: Any, rerun: Any) -> None:
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
-def test_a_test_that_lost_its_worker_is_rerun_with_a_new_run(outside: Any, rerun: Any, numbers: Any) -> None:
+def test_a_test_that_lost_its_worker_is_rerun_with_a_new_run(outside: Outside, rerun: Any, numbers: Numbers) -> None:
     """The run that was under way may have happened, and says so; the next execution has one of its own."""
     outside.test(
         AT_THE_THIRD,

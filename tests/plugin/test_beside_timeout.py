@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import signal
-from typing import Any
 
 import pytest
+from harness import Numbers, Outside
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="needs SIGALRM")
 
 
 @pytest.mark.parametrize("args", [[], ["-n", "2"]], ids=["one process", "xdist"])
 def test_a_test_that_waits_too_long_fails_alone(
-    outside: Any, numbers: Any, monkeypatch: pytest.MonkeyPatch, args: list[str]
+    outside: Outside, numbers: Numbers, monkeypatch: pytest.MonkeyPatch, args: list[str]
 ) -> None:
     """Its failure shows the run as not ended; its run goes on and is told at the end; the next test has its own."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")

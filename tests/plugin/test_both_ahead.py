@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from harness import Outside
 
 WAITS = """
     def test_first():
@@ -12,12 +13,12 @@ WAITS = """
 """
 
 
-def over(outside: Any) -> list[tuple[Any, str]]:
+def over(outside: Outside) -> list[tuple[Any, str]]:
     """What arrived, and over which API."""
     return sorted(zip(outside.arrived, (str(call.api) for call in outside.calls), strict=True))
 
 
-def test_a_declared_run_is_ahead_once_over_each_api(outside: Any) -> None:
+def test_a_declared_run_is_ahead_once_over_each_api(outside: Outside) -> None:
     """Each of the two tests gets the run of its own API, and no third one is sent."""
     outside.test("""
         EXPECTED = 4
@@ -31,7 +32,7 @@ def test_a_declared_run_is_ahead_once_over_each_api(outside: Any) -> None:
     assert over(outside) == [(1, "dashboard"), (1, "webhook"), (2, "dashboard"), (2, "webhook")]
 
 
-def test_both_on_a_class_or_a_module_holds_for_its_tests(outside: Any) -> None:
+def test_both_on_a_class_or_a_module_holds_for_its_tests(outside: Outside) -> None:
     """A closer mark that names an API, or none, takes the place of the wider one."""
     outside.test("""
         EXPECTED = 4
@@ -67,7 +68,7 @@ def test_both_on_a_class_or_a_module_holds_for_its_tests(outside: Any) -> None:
     ],
     ids=lambda value: " ".join(value),
 )
-def test_the_option_concerns_the_tests_that_name_no_api(outside: Any, args: list[str], apis: list[str]) -> None:
+def test_the_option_concerns_the_tests_that_name_no_api(outside: Outside, args: list[str], apis: list[str]) -> None:
     """What is ahead is what the tests will ask for, one API of the two deselected or not."""
     expected = f"\n    EXPECTED = {len(apis)}\n"
     outside.test(expected, WAITS, """
@@ -79,7 +80,7 @@ def test_the_option_concerns_the_tests_that_name_no_api(outside: Any, args: list
     assert over(outside) == [(1, api) for api in apis]
 
 
-def test_both_share_no_run_with_each_other(outside: Any) -> None:
+def test_both_share_no_run_with_each_other(outside: Outside) -> None:
     """With ``share=True`` there is one run over each API, for as many tests as ask."""
     outside.test("""
         EXPECTED = 2
@@ -95,7 +96,7 @@ def test_both_share_no_run_with_each_other(outside: Any) -> None:
     assert over(outside) == [(1, "dashboard"), (1, "webhook")]
 
 
-def test_the_failure_of_one_api_is_its_own_tests(outside: Any) -> None:
+def test_the_failure_of_one_api_is_its_own_tests(outside: Outside) -> None:
     """Where one API refuses the credential, the test of the other passes."""
     outside.project.write("token.txt", "FAKE-token-that-is-wrong")
     outside.test("""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from typing import Any
 
 import pytest
+from harness import Numbers, Outside
 
 from pytest_wisebot.emulator import Fault
 
@@ -25,7 +25,7 @@ def over(limit: int) -> str:
 
 
 @pytest.mark.parametrize("limit", [0, 1, 3])
-def test_the_emulator_counts_exactly_as_many(outside: Any, numbers: Any, limit: int) -> None:
+def test_the_emulator_counts_exactly_as_many(outside: Outside, numbers: Numbers, limit: int) -> None:
     """Ahead, many at once: the limit is reserved before sending, and the rest of the tests are not run."""
     outside.test("TESTS = 5", DECLARED)
     result = outside.run("--wisebot-max-runs", str(limit))
@@ -35,7 +35,7 @@ def test_the_emulator_counts_exactly_as_many(outside: Any, numbers: Any, limit: 
     assert f"{5 - limit} runs not run: {over(limit)}" in numbers(result)
 
 
-def test_the_whole_screen(outside: Any, numbers: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_whole_screen(outside: Outside, numbers: Numbers, monkeypatch: pytest.MonkeyPatch) -> None:
     """A letter, a word, a category of their own, the reason once, and the tests by name; no traceback for any."""
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.delenv("BUILD_NUMBER", raising=False)
@@ -60,7 +60,7 @@ def test_the_whole_screen(outside: Any, numbers: Any, monkeypatch: pytest.Monkey
     assert "wisebot: at most 2 requests for runs in all (--wisebot-max-runs)" in result.outlines
 
 
-def test_the_word_of_each_test(outside: Any) -> None:
+def test_the_word_of_each_test(outside: Outside) -> None:
     """With ``-v`` a test that was not run says so in its line."""
     outside.test("TESTS = 2", DECLARED, """
         def test_called(trigger_workflow):
@@ -76,7 +76,7 @@ def test_the_word_of_each_test(outside: Any) -> None:
     )
 
 
-def test_many_tests_are_named_up_to_a_bound(outside: Any, numbers: Any) -> None:
+def test_many_tests_are_named_up_to_a_bound(outside: Outside, numbers: Numbers) -> None:
     """Ten of them, and all with ``-v``; with ``-q`` what is missing is still said."""
     outside.test("TESTS = 13", DECLARED)
     limit = [*ALONE, "--wisebot-max-runs", "1"]
@@ -89,7 +89,7 @@ def test_many_tests_are_named_up_to_a_bound(outside: Any, numbers: Any) -> None:
     assert quiet[quiet.index(short[0]) :][:12] == short
 
 
-def test_map_is_stopped_in_the_middle(outside: Any, numbers: Any) -> None:
+def test_map_is_stopped_in_the_middle(outside: Outside, numbers: Numbers) -> None:
     """What was sent comes home, the rest is never sent, and the test is not run: it has no whole answer."""
     outside.test("""
         def test_it(trigger_workflow):
@@ -104,7 +104,7 @@ def test_map_is_stopped_in_the_middle(outside: Any, numbers: Any) -> None:
     assert numbers(result)[2:] == [f"3 runs not run: {over(4)}", "  test_it.py::test_it"]
 
 
-def test_a_retry_costs_as_much_as_a_first_attempt(outside: Any, numbers: Any) -> None:
+def test_a_retry_costs_as_much_as_a_first_attempt(outside: Outside, numbers: Numbers) -> None:
     """Three requests for the first run leave one for the second; the third, refused once, is not tried again."""
     outside.handle.fail_next(Fault.rate_limited(retry_after=0.01), times=2, everywhere=True)
     outside.test("TESTS = 3", DECLARED)
@@ -115,7 +115,7 @@ def test_a_retry_costs_as_much_as_a_first_attempt(outside: Any, numbers: Any) ->
     assert "2 retries, S s of back-off" in numbers(result)
 
 
-def test_what_was_refused_and_may_not_come_again_is_not_run(outside: Any, numbers: Any) -> None:
+def test_what_was_refused_and_may_not_come_again_is_not_run(outside: Outside, numbers: Numbers) -> None:
     """The run provably did not start, and the budget has no second request for it."""
     outside.handle.fail_next(Fault.rate_limited(retry_after=0.01), everywhere=True)
     outside.test("TESTS = 1", DECLARED)
@@ -125,7 +125,7 @@ def test_what_was_refused_and_may_not_come_again_is_not_run(outside: Any, number
     assert numbers(result) == [f"1 run not run: {over(1)}", "  test_it.py::test_declared[inputs0]"]
 
 
-def test_a_gateways_failure_counts_and_is_no_budget_matter(outside: Any) -> None:
+def test_a_gateways_failure_counts_and_is_no_budget_matter(outside: Outside) -> None:
     """What may have run has used its part of the budget up, and its test errs as it does without a budget."""
     outside.handle.fail_next(Fault.html(502), everywhere=True)
     outside.test("TESTS = 3", DECLARED)
@@ -135,7 +135,7 @@ def test_a_gateways_failure_counts_and_is_no_budget_matter(outside: Any) -> None
     assert len(outside.calls) == 2
 
 
-def test_what_is_never_sent_costs_nothing(outside: Any) -> None:
+def test_what_is_never_sent_costs_nothing(outside: Outside) -> None:
     """A run that is given up in the queue, a request that cannot be made, a token that is checked, a shared run."""
     outside.test("""
         def test_it(trigger_workflow):
@@ -159,7 +159,7 @@ def test_what_is_never_sent_costs_nothing(outside: Any) -> None:
     ("args", "sent", "source"),
     [([], 2, "wisebot.toml: environments.outside.max-runs"), (["--wisebot-max-runs", "3"], 3, "--wisebot-max-runs")],
 )
-def test_the_environment_may_set_it(outside: Any, args: list[str], sent: int, source: str) -> None:
+def test_the_environment_may_set_it(outside: Outside, args: list[str], sent: int, source: str) -> None:
     """``max-runs`` in ``wisebot.toml`` holds unless the option says otherwise; the header says which did."""
     outside.setting("max-runs = 2")
     outside.test("TESTS = 5", DECLARED)
@@ -169,7 +169,7 @@ def test_the_environment_may_set_it(outside: Any, args: list[str], sent: int, so
     assert f"wisebot: at most {sent} requests for runs in all ({source})" in result.outlines
 
 
-def test_no_expected_failure_absorbs_it(outside: Any) -> None:
+def test_no_expected_failure_absorbs_it(outside: Outside) -> None:
     """That nothing was run is no failure that anybody expected, unless the mark names the error."""
     outside.test("""
         @pytest.mark.xfail
@@ -185,7 +185,7 @@ def test_no_expected_failure_absorbs_it(outside: Any) -> None:
     assert result.ret == pytest.ExitCode.TESTS_FAILED
 
 
-def test_the_file_for_ci_has_failures(outside: Any) -> None:
+def test_the_file_for_ci_has_failures(outside: Outside) -> None:
     """For a reader of ``--junitxml`` a test that was not run has not passed, and the reason is in it."""
     outside.test("TESTS = 2", DECLARED, """
         def test_called(trigger_workflow):
@@ -208,7 +208,7 @@ def test_the_file_for_ci_has_failures(outside: Any) -> None:
     assert properties["test_called"]["wisebot_outcome"] == "not run"
 
 
-def test_the_next_session_runs_what_was_not_run(outside: Any) -> None:
+def test_the_next_session_runs_what_was_not_run(outside: Outside) -> None:
     """``--lf`` takes them for failed, and with ``-x`` the first of them ends a session."""
     outside.test("TESTS = 4", DECLARED)
     outside.run_with_cache(*ALONE, "--wisebot-max-runs", "2")
@@ -222,7 +222,7 @@ def test_the_next_session_runs_what_was_not_run(outside: Any) -> None:
 
 
 @pytest.mark.parametrize("mark", ["", "@pytest.mark.xfail"], ids=["plain", "xfail"])
-def test_a_group_of_runs_that_were_not_run_is_not_run(outside: Any, mark: str) -> None:
+def test_a_group_of_runs_that_were_not_run_is_not_run(outside: Outside, mark: str) -> None:
     """Several runs awaited at once end as a group of errors; neither that nor a plain xfail hides the budget."""
     outside.test(f"""
         import anyio

@@ -22,6 +22,7 @@ from typing import Any
 from urllib.parse import parse_qs, quote, quote_plus, unquote, urlsplit
 
 import pytest
+from harness import Project
 
 # --- the credentials, and what they look like ------------------------------------------------------------------------
 
@@ -673,13 +674,13 @@ def _in_no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def suite(empty_project: Any, echo: str) -> Suite:
+def suite(empty_project: Project, echo: str) -> Suite:
     """The project, with the redactor at work."""
     return Suite(empty_project, echo)
 
 
 @pytest.fixture
-def switched_off(empty_project: Any, echo: str) -> Suite:
+def switched_off(empty_project: Project, echo: str) -> Suite:
     """The project, with a redactor that does nothing."""
     return Suite(empty_project, echo, switched_off=True)
 
@@ -832,7 +833,7 @@ def _indented(text: str) -> str:
 # --- the emulator -----------------------------------------------------------------------------------------------------
 
 
-def test_the_emulator_tells_no_credential(project: Any) -> None:
+def test_the_emulator_tells_no_credential(project: Project) -> None:
     """Neither its calls, nor how they print, nor its log: headers, addresses, bodies, inputs, tracebacks."""
     project.write(
         "flows.py",

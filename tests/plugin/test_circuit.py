@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import socket
-from typing import Any
 
 import pytest
+from harness import Numbers, Outside
 
 from pytest_wisebot.emulator import Fault
 
@@ -32,7 +32,7 @@ def free_port() -> int:
 
 @pytest.mark.parametrize("at_once", [1, 8])
 def test_a_host_where_nobody_listens_is_tried_five_times(
-    outside: Any, numbers: Any, free_port: int, at_once: int
+    outside: Outside, numbers: Numbers, free_port: int, at_once: int
 ) -> None:
     """Five tests say so, the others are not run, and the reason stands once at the end, however many fly at once."""
     host = f"http://127.0.0.1:{free_port}"
@@ -52,7 +52,7 @@ def test_a_host_where_nobody_listens_is_tried_five_times(
 
 
 def test_a_host_that_is_not_found_stops_all_workflows(
-    outside: Any, numbers: Any, monkeypatch: pytest.MonkeyPatch
+    outside: Outside, numbers: Numbers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Names, too, are asked for five times: what is wrong is the host, whatever the workflow."""
 
@@ -85,7 +85,7 @@ def _canary(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CANARY", "CANARY-secret")
 
 
-def test_the_secret_of_one_workflow_stops_that_workflow_alone(outside: Any, numbers: Any) -> None:
+def test_the_secret_of_one_workflow_stops_that_workflow_alone(outside: Outside, numbers: Numbers) -> None:
     """Seven runs of it are not run, and all of another workflow with the same secret pass, before and after."""
     outside.test("WORKFLOW, TESTS = 'locked', 12", MANY, """
         @pytest.mark.wisebot("echo", {})
@@ -108,7 +108,7 @@ def test_the_secret_of_one_workflow_stops_that_workflow_alone(outside: Any, numb
     ]
 
 
-def test_a_wrong_dashboard_token_stops_all_that_needs_it(outside: Any, numbers: Any) -> None:
+def test_a_wrong_dashboard_token_stops_all_that_needs_it(outside: Outside, numbers: Numbers) -> None:
     """The token is checked once, before any run, and what goes over the webhook API is run all the same."""
     outside.project.write("token.txt", "FAKE-token-that-is-wrong")
     outside.test("WORKFLOW, TESTS = 'echo', 3", MANY, """
@@ -137,7 +137,7 @@ def test_a_wrong_dashboard_token_stops_all_that_needs_it(outside: Any, numbers: 
     ]
 
 
-def test_what_is_no_refusal_stops_nothing(outside: Any) -> None:
+def test_what_is_no_refusal_stops_nothing(outside: Outside) -> None:
     """Gateways that fail, workflows that fail or are not known: each run is tried, as many as there are."""
     outside.handle.fail_next(Fault.html(502), times=8, everywhere=True)
     outside.test("WORKFLOW, TESTS = 'echo', 8", MANY, """
@@ -157,7 +157,7 @@ def test_what_is_no_refusal_stops_nothing(outside: Any) -> None:
     assert len(outside.calls) == 24
 
 
-def test_one_success_in_between_begins_the_count_anew(outside: Any) -> None:
+def test_one_success_in_between_begins_the_count_anew(outside: Outside) -> None:
     """Only refusals in a row are a reason to stop, and only of one kind."""
     outside.test("""
         from pytest_wisebot.emulator import Fault
@@ -174,7 +174,7 @@ def test_one_success_in_between_begins_the_count_anew(outside: Any) -> None:
     assert len(outside.calls) == 15
 
 
-def test_each_secret_of_a_call_is_a_credential_of_its_own(outside: Any) -> None:
+def test_each_secret_of_a_call_is_a_credential_of_its_own(outside: Outside) -> None:
     """Tests that try wrong secrets on purpose do not stop one another, nor the right one."""
     outside.test("""
         @pytest.mark.parametrize("n", range(7))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import pytest
+from harness import ByHand, Project
 
 NOISY = ["-vv", "-l", "--showlocals", "--setup-show", "--log-level=DEBUG", "--junitxml=junit.xml", "--tb=long", "-rA"]
 
@@ -53,9 +53,9 @@ CASES = [
 )
 @pytest.mark.parametrize(("api", "secret", "token", "error"), CASES)
 def test_the_named_error_and_the_credential_nowhere(
-    project: Any,
+    project: Project,
     monkeypatch: pytest.MonkeyPatch,
-    emulator_by_hand: Any,
+    emulator_by_hand: ByHand,
     api: str,
     secret: str,
     token: str | None,
@@ -100,7 +100,7 @@ def test_the_named_error_and_the_credential_nowhere(
     ],
 )
 def test_a_missing_credential_says_how_to_give_it(
-    empty_project: Any, emulator_by_hand: Any, args: list[str], message: str
+    empty_project: Project, emulator_by_hand: ByHand, args: list[str], message: str
 ) -> None:
     """The test that needs it fails with the ways to give it; nothing was sent."""
     empty_project.test(TEST)
@@ -110,7 +110,7 @@ def test_a_missing_credential_says_how_to_give_it(
     assert f"E       pytest_wisebot.errors.ConfigurationError: {expected}" in result.outlines
 
 
-def test_a_refused_token_is_found_out_before_any_run(project: Any) -> None:
+def test_a_refused_token_is_found_out_before_any_run(project: Project) -> None:
     """``GET /api/v1/status`` checks the token once per session; no run is started with one that is refused."""
     project.test("""
         def test_it(trigger_workflow, wisebot_emulator):
@@ -123,7 +123,7 @@ def test_a_refused_token_is_found_out_before_any_run(project: Any) -> None:
     project.run("--wisebot-token", "CANARY-not-the-token").assert_outcomes(passed=1)
 
 
-def test_a_value_on_the_command_line_leaves_the_options(project: Any) -> None:
+def test_a_value_on_the_command_line_leaves_the_options(project: Project) -> None:
     """``config.option`` holds an object that never shows it, also for other plugins that print options."""
     project.test("""
         def test_it(pytestconfig, trigger_workflow):
@@ -134,7 +134,7 @@ def test_a_value_on_the_command_line_leaves_the_options(project: Any) -> None:
 
 
 @pytest.mark.parametrize("flags", [[], NOISY[:-2]], ids=["plain", "noisy"])
-def test_the_secret_of_one_call_is_masked_too(project: Any, flags: list[str]) -> None:
+def test_the_secret_of_one_call_is_masked_too(project: Project, flags: list[str]) -> None:
     """A credential in the test's own source, locals, output and logs is masked in what the test's report shows."""
     project.test("""
         import logging
@@ -196,7 +196,7 @@ DEAF = """
 
 @pytest.mark.parametrize("when", ["told", "too early"])
 def test_what_one_worker_was_given_for_one_call_no_worker_shows(
-    project: Any, monkeypatch: pytest.MonkeyPatch, when: str
+    project: Project, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
     """Neither in its reports nor in snapshots; and what a worker could not know yet, the controller masks."""
     monkeypatch.setenv("WHEN", when)

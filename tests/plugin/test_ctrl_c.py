@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness import Project
 
 RUNS = 200
 
@@ -142,7 +143,7 @@ def _is_alive(pid: int) -> bool:
 
 
 @pytest.fixture
-def begin(project: Any) -> Callable[..., Session]:
+def begin(project: Project) -> Callable[..., Session]:
     """Begins a session on this suite."""
     project.write("flows.py", FLOWS)
 
@@ -213,7 +214,7 @@ BROKEN = """
 """
 
 
-def test_another_plugins_broken_hook_stops_the_runs(begin: Any, project: Any) -> None:
+def test_another_plugins_broken_hook_stops_the_runs(begin: Any, project: Project) -> None:
     """A hook that raises is pytest's internal error, with its exit code; the runs do not hold it up, nor add to it."""
     project.write("conftest.py", BROKEN.replace("WHERE", "True"))
     rest = "\n    def test_last(): pass"
@@ -272,7 +273,7 @@ UNDER_XDIST = ["-n", "2", "--dist", "loadfile"]
     ids=["with an exit code", "--maxfail", "a hook of a worker"],
 )
 def test_what_stops_a_session_stops_the_runs_under_xdist(
-    begin: Any, project: Any, last: str, args: list[str], where: str
+    begin: Any, project: Project, last: str, args: list[str], where: str
 ) -> None:
     """As xdist ends the same session without a run, whatever it makes of it."""
     project.write("conftest.py", BROKEN.replace("WHERE", where))

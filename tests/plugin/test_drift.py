@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+
+from harness import Numbers, Outside
 
 
-def test_drift_is_told_wherever_it_happens(outside: Any, numbers: Any) -> None:
+def test_drift_is_told_wherever_it_happens(outside: Outside, numbers: Numbers) -> None:
     """In a teardown, in a test that skips or that fails as expected, and in a run that nobody waits for."""
     outside.test("""
         import time

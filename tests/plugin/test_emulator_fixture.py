@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from harness import ByHand, Project
 
 
-def test_it_knows_the_asking_tests_own_calls(project: Any) -> None:
+def test_it_knows_the_asking_tests_own_calls(project: Project) -> None:
     """``calls`` and ``reset`` concern the asking test, unless it says ``everywhere=True``."""
     project.test("""
         def test_one(trigger_workflow, wisebot_emulator):
@@ -25,7 +25,7 @@ def test_it_knows_the_asking_tests_own_calls(project: Any) -> None:
     project.run().assert_outcomes(passed=2)
 
 
-def test_a_fault_meets_the_asking_test_alone(project: Any) -> None:
+def test_a_fault_meets_the_asking_test_alone(project: Project) -> None:
     """A fault that one test asked for and did not use up does not hit the next one."""
     project.test("""
         from pytest_wisebot.emulator import Fault
@@ -45,7 +45,7 @@ def test_a_fault_meets_the_asking_test_alone(project: Any) -> None:
     project.run().assert_outcomes(passed=2)
 
 
-def test_credentials_are_masked_in_what_arrived(project: Any) -> None:
+def test_credentials_are_masked_in_what_arrived(project: Project) -> None:
     """A call's headers show which one carried a credential, and not which credential."""
     project.test("""
         def test_it(trigger_workflow, wisebot_emulator):
@@ -58,7 +58,7 @@ def test_credentials_are_masked_in_what_arrived(project: Any) -> None:
     project.run().assert_outcomes(passed=1)
 
 
-def test_it_is_an_error_without_an_emulator(empty_project: Any, emulator_by_hand: Any) -> None:
+def test_it_is_an_error_without_an_emulator(empty_project: Project, emulator_by_hand: ByHand) -> None:
     """Against a host of one's own the fixture says that there is no emulator."""
     empty_project.test("def test_it(wisebot_emulator): pass")
     result = empty_project.run("--wisebot-origin", emulator_by_hand.origin)
@@ -68,7 +68,7 @@ def test_it_is_an_error_without_an_emulator(empty_project: Any, emulator_by_hand
     assert f"E   pytest_wisebot.errors.ConfigurationError: {message}" in result.outlines
 
 
-def test_only_an_emulator_is_told_which_test_asks(project: Any, emulator_by_hand: Any) -> None:
+def test_only_an_emulator_is_told_which_test_asks(project: Project, emulator_by_hand: ByHand) -> None:
     """The tag of a test goes to the session's own emulator, and to no other host."""
     project.test("""
         import os
@@ -92,7 +92,7 @@ def test_only_an_emulator_is_told_which_test_asks(project: Any, emulator_by_hand
     project.run().assert_outcomes(passed=1)
 
 
-def test_an_emulator_that_cannot_start_is_told_with_what_it_said(project: Any) -> None:
+def test_an_emulator_that_cannot_start_is_told_with_what_it_said(project: Project) -> None:
     """A mistake in the workflows' file is the user's: one configuration error with the last lines of the traceback."""
     project.write("flows.py", "import not_there_at_all")
     project.test("def test_it(trigger_workflow): trigger_workflow('echo')")
@@ -103,7 +103,7 @@ def test_an_emulator_that_cannot_start_is_told_with_what_it_said(project: Any) -
     )
 
 
-def test_an_origin_given_as_an_option_takes_the_emulators_place(project: Any, emulator_by_hand: Any) -> None:
+def test_an_origin_given_as_an_option_takes_the_emulators_place(project: Project, emulator_by_hand: ByHand) -> None:
     """``--wisebot-origin`` and a secret: the same tests run against another Wisebot, and no emulator is started."""
     project.write("flows.py", "raise RuntimeError('started all the same')")
     project.test("def test_it(trigger_workflow): assert trigger_workflow('echo').source == 'live'")

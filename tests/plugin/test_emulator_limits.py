@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
-
-from ..conftest import Project
+from harness import Project
 
 FLOWS = """
     import asyncio, os, resource, time

@@ -8,9 +8,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
+from harness import Project
 
 FLOWS = """
     import os, pathlib
@@ -40,7 +40,7 @@ def ends(pid: int, seconds: float = 10.0) -> bool:
     return not is_alive(pid)
 
 
-def flying(project: Any, *args: str) -> tuple[subprocess.Popen[str], int]:
+def flying(project: Project, *args: str) -> tuple[subprocess.Popen[str], int]:
     """A session with three runs in flight, and its emulator's process id."""
     project.write("flows.py", FLOWS)
     project.test("""
@@ -68,7 +68,7 @@ def flying(project: Any, *args: str) -> tuple[subprocess.Popen[str], int]:
 posix = pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs POSIX signals")
 
 
-def test_the_emulator_ends_with_the_session(project: Any) -> None:
+def test_the_emulator_ends_with_the_session(project: Project) -> None:
     """When pytest has returned, nothing of it is left behind."""
     project.write("flows.py", FLOWS)
     project.test("def test_it(wisebot_emulator): assert wisebot_emulator.calls() == []")
@@ -77,7 +77,7 @@ def test_the_emulator_ends_with_the_session(project: Any) -> None:
 
 
 @posix
-def test_the_emulator_ends_when_the_session_is_killed(project: Any) -> None:
+def test_the_emulator_ends_when_the_session_is_killed(project: Project) -> None:
     """SIGKILL leaves the session no time to clean up; the emulator notices by itself."""
     process, emulator = flying(project)
     process.kill()
@@ -87,7 +87,7 @@ def test_the_emulator_ends_when_the_session_is_killed(project: Any) -> None:
 
 @posix
 @pytest.mark.parametrize("to", ["the whole group", "pytest alone"])
-def test_ctrl_c_ends_the_session_and_the_emulator(project: Any, to: str) -> None:
+def test_ctrl_c_ends_the_session_and_the_emulator(project: Project, to: str) -> None:
     """Ctrl-C with runs in flight: pytest's own words and exit code, and no warning about what was left open."""
     process, emulator = flying(project)
     if to == "the whole group":

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import pytest
+from harness import Outside, Project
 
 NOTE = 'workflow "refund" had failed: {"reason": "unknown ticket"}'
 
@@ -77,7 +77,7 @@ def notes(result: pytest.RunResult) -> list[str]:
     return [line for line, _ in found]
 
 
-def test_the_last_line_of_the_failure_names_the_failed_run(outside: Any) -> None:
+def test_the_last_line_of_the_failure_names_the_failed_run(outside: Outside) -> None:
     """After a `TypeError`, an `AttributeError` or a `KeyError`, wherever the error and the run come from."""
     outside.test(SUITE)
     result = outside.run()
@@ -85,7 +85,7 @@ def test_the_last_line_of_the_failure_names_the_failed_run(outside: Any) -> None
     assert notes(result) == [NOTE] * 6 + [f"{NOTE} (and 1 more had failed)"] * 2 + [NOTE] * 3
 
 
-def test_nothing_is_added_where_no_run_of_the_test_failed(outside: Any) -> None:
+def test_nothing_is_added_where_no_run_of_the_test_failed(outside: Outside) -> None:
     """Nor to an assertion, which shows what it compares."""
     outside.test("""
         def test_good(trigger_workflow):
@@ -102,7 +102,7 @@ def test_nothing_is_added_where_no_run_of_the_test_failed(outside: Any) -> None:
     result.stdout.no_fnmatch_line("*had failed*")
 
 
-def test_the_note_is_one_short_line_without_credentials(project: Any) -> None:
+def test_the_note_is_one_short_line_without_credentials(project: Project) -> None:
     """Whatever the workflow's error is."""
     project.edit(
         "flows.py",
@@ -119,7 +119,7 @@ def test_the_note_is_one_short_line_without_credentials(project: Any) -> None:
     assert len(line) < 180
 
 
-def test_a_result_that_is_read_as_a_type_names_the_error(project: Any) -> None:
+def test_a_result_that_is_read_as_a_type_names_the_error(project: Project) -> None:
     """``result_as`` of a failed run fails the test, which is no error of the infrastructure."""
     project.test("""
         def test_it(trigger_workflow):

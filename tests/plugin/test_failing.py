@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import pytest
+from harness import Project
 
 
 def section(result: pytest.RunResult) -> list[str]:
@@ -21,7 +21,7 @@ def section(result: pytest.RunResult) -> list[str]:
     return text.split("\n")
 
 
-def test_the_section_has_all_that_is_known_of_each_run(project: Any) -> None:
+def test_the_section_has_all_that_is_known_of_each_run(project: Project) -> None:
     """Workflow, API, environment, runId, seconds, inputs, response, and the command that repeats the run."""
     project.test("""
         def test_it(trigger_workflow):
@@ -58,7 +58,7 @@ def test_the_section_has_all_that_is_known_of_each_run(project: Any) -> None:
     ]
 
 
-def test_the_command_names_the_credential_by_its_reference(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_names_the_credential_by_its_reference(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the settings name by ``env:`` or ``file:`` is named so in the command, and never shown."""
     monkeypatch.setenv("TRIAGE_SECRET", "FAKE-secret-of-triage")
     secret = project.write("my secret.txt", "FAKE-secret-of-echo\n")
@@ -91,7 +91,7 @@ def test_the_command_names_the_credential_by_its_reference(project: Any, monkeyp
     ]
 
 
-def test_a_run_without_a_verdict_shows_what_was_answered(project: Any) -> None:
+def test_a_run_without_a_verdict_shows_what_was_answered(project: Project) -> None:
     """An infrastructure error's section has host, attempts and answer; no frame of this package is in the traceback."""
     project.test("""
         from pytest_wisebot.emulator import Fault
@@ -125,7 +125,7 @@ def test_a_run_without_a_verdict_shows_what_was_answered(project: Any) -> None:
     assert "pytest_wisebot/" not in result.stdout.str()
 
 
-def test_long_values_are_cut_until_one_asks_for_them(project: Any) -> None:
+def test_long_values_are_cut_until_one_asks_for_them(project: Project) -> None:
     """A long result is cut in the middle; ``-vv`` shows it whole."""
     project.test("""
         def test_it(trigger_workflow):
@@ -137,13 +137,13 @@ def test_long_values_are_cut_until_one_asks_for_them(project: Any) -> None:
     assert "a" * 5000 in project.run("-vv").stdout.str()
 
 
-def test_a_passing_test_shows_nothing(project: Any) -> None:
+def test_a_passing_test_shows_nothing(project: Project) -> None:
     """No section, no line for what went well."""
     project.test("def test_it(trigger_workflow): assert trigger_workflow('echo').ok")
     assert "wisebot runs" not in project.run("-rA").stdout.str()
 
 
-def test_a_run_in_a_fixture_is_in_the_section_of_its_tests_error(project: Any) -> None:
+def test_a_run_in_a_fixture_is_in_the_section_of_its_tests_error(project: Project) -> None:
     """A fixture that fails after its run shows the run."""
     project.test("""
         @pytest.fixture
@@ -159,7 +159,7 @@ def test_a_run_in_a_fixture_is_in_the_section_of_its_tests_error(project: Any) -
     assert section(result)[0] == "refund over the webhook API, environment local: failed (emulator)"
 
 
-def test_the_runs_that_failed_come_first_and_the_rest_is_counted(project: Any) -> None:
+def test_the_runs_that_failed_come_first_and_the_rest_is_counted(project: Project) -> None:
     """Of many runs the section shows five in full, those that failed first; ``-vv`` shows all."""
     project.write(
         "flows.py",
@@ -187,7 +187,7 @@ def test_the_runs_that_failed_come_first_and_the_rest_is_counted(project: Any) -
     assert len([line for line in section(project.run("-vv")) if line.startswith("picky")]) == 12
 
 
-def test_what_an_emulated_workflow_raised_is_shown(project: Any) -> None:
+def test_what_an_emulated_workflow_raised_is_shown(project: Project) -> None:
     """The answer has a neutral error, as Wisebot's has; the traceback is in the section of the test that met it."""
     project.write(
         "flows.py",
@@ -212,7 +212,7 @@ def test_what_an_emulated_workflow_raised_is_shown(project: Any) -> None:
     assert "            KeyError: 'nope'" in shown
 
 
-def test_a_mistake_of_the_users_is_no_expected_failure(project: Any) -> None:
+def test_a_mistake_of_the_users_is_no_expected_failure(project: Project) -> None:
     """A missing credential does not turn a suite with a known bug green."""
     project.test("""
         @pytest.mark.xfail
@@ -232,7 +232,7 @@ def test_a_mistake_of_the_users_is_no_expected_failure(project: Any) -> None:
         ("pytest.mark.xfail(raises=(InfrastructureError, AssertionError))", {"xfailed": 2}),
     ],
 )
-def test_an_outage_is_no_expected_failure(project: Any, mark: str, outcomes: dict[str, int]) -> None:
+def test_an_outage_is_no_expected_failure(project: Project, mark: str, outcomes: dict[str, int]) -> None:
     """``xfail`` absorbs a wrong workflow, and that Wisebot was not reachable only when ``raises`` names it."""
     project.test(f"""
         from pytest_wisebot.emulator import Fault
@@ -249,7 +249,7 @@ def test_an_outage_is_no_expected_failure(project: Any, mark: str, outcomes: dic
     assert project.run().parseoutcomes() == outcomes
 
 
-def test_an_error_of_a_declared_run_is_shown_alone(project: Any) -> None:
+def test_an_error_of_a_declared_run_is_shown_alone(project: Project) -> None:
     """None of the frames between the test and the error is worth a line, nor is pytest's note that it hides them."""
     project.test("""
         from pytest_wisebot.emulator import Fault

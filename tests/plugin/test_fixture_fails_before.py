@@ -9,9 +9,9 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
+from harness import Numbers, Outside
 
 NOT_AWAITED = "1 run was sent and not awaited: it may have happened"
 
@@ -21,7 +21,7 @@ XDIST = pytest.mark.parametrize("args", [[], ["-n", "1"]], ids=["one process", "
 
 
 @XDIST
-def test_what_had_been_sent_is_paid_for_and_counted(outside: Any, numbers: Any, args: list[str]) -> None:
+def test_what_had_been_sent_is_paid_for_and_counted(outside: Outside, numbers: Numbers, args: list[str]) -> None:
     """The run comes to its end at Wisebot, nobody reads its result, and the summary says that it may have happened."""
     outside.test("""
         @pytest.fixture
@@ -43,7 +43,7 @@ def test_what_had_been_sent_is_paid_for_and_counted(outside: Any, numbers: Any, 
 
 
 @XDIST
-def test_what_had_not_been_sent_costs_nothing(outside: Any, args: list[str]) -> None:
+def test_what_had_not_been_sent_costs_nothing(outside: Outside, args: list[str]) -> None:
     """Once its test is over, a run that waits for its place is taken out of the queue; the others are not held up."""
     outside.test("""
         @pytest.fixture
@@ -75,7 +75,7 @@ def test_what_had_not_been_sent_costs_nothing(outside: Any, args: list[str]) -> 
     assert NOT_AWAITED in result.outlines
 
 
-def test_a_wider_fixture_that_fails_costs_what_had_been_sent(outside: Any) -> None:
+def test_a_wider_fixture_that_fails_costs_what_had_been_sent(outside: Outside) -> None:
     """One broken fixture of a module, five tests: of what was ahead of them, no more is sent."""
     outside.test("""
         @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def test_a_wider_fixture_that_fails_costs_what_had_been_sent(outside: Any) -> No
     assert "2 runs were sent and not awaited: they may have happened" in result.outlines
 
 
-def test_a_fixture_that_fails_after_the_run_has_its_run(outside: Any) -> None:
+def test_a_fixture_that_fails_after_the_run_has_its_run(outside: Outside) -> None:
     """The run was awaited: it stands in the test's section, and nothing is said of it at the end."""
     outside.test("""
         @pytest.fixture
@@ -112,7 +112,7 @@ def test_a_fixture_that_fails_after_the_run_has_its_run(outside: Any) -> None:
 
 
 @pytest.mark.parametrize("setup", ["setup_method(self)", "setup_class(cls)"])
-def test_setup_in_the_style_of_unittest_is_a_fixture_like_others(outside: Any, setup: str) -> None:
+def test_setup_in_the_style_of_unittest_is_a_fixture_like_others(outside: Outside, setup: str) -> None:
     """It fails before anything is asked for, whatever its name."""
     outside.test(f"""
         class TestIt:
@@ -132,7 +132,9 @@ def test_setup_in_the_style_of_unittest_is_a_fixture_like_others(outside: Any, s
 
 
 @XDIST
-def test_what_was_told_to_come_back_later_does_not_come_back(outside: Any, numbers: Any, args: list[str]) -> None:
+def test_what_was_told_to_come_back_later_does_not_come_back(
+    outside: Outside, numbers: Numbers, args: list[str]
+) -> None:
     """A run that Wisebot put off, and that no test wants any more, is not sent again, and has not happened."""
     outside.handle.fail_next(outside.rate_limited(0.4), everywhere=True)
     outside.test("""
@@ -175,7 +177,7 @@ def silent(folder: Path) -> Iterator[int]:
 
 
 @XDIST
-def test_what_was_only_connecting_is_not_sent(outside: Any, numbers: Any, args: list[str]) -> None:
+def test_what_was_only_connecting_is_not_sent(outside: Outside, numbers: Numbers, args: list[str]) -> None:
     """Its turn had come, and the host had not answered yet: the connection is given up together with the test."""
     outside.test("""
         @pytest.fixture
@@ -231,7 +233,9 @@ def hesitant(folder: Path) -> Iterator[tuple[str, list[str]]]:
 
 
 @XDIST
-def test_what_waited_for_the_check_of_its_token_is_not_sent(outside: Any, numbers: Any, args: list[str]) -> None:
+def test_what_waited_for_the_check_of_its_token_is_not_sent(
+    outside: Outside, numbers: Numbers, args: list[str]
+) -> None:
     """One that is wanted has waited for the same check, and is sent alone."""
     outside.test("""
         @pytest.fixture

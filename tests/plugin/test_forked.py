@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 import pytest
+from harness import Outside
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no processes are forked here")
 
@@ -52,7 +53,7 @@ FORKED = """
 
 
 @pytest.fixture
-def forking(outside: Any) -> Any:
+def forking(outside: Outside) -> Any:
     """A project whose tests may be forked."""
     outside.project.write("conftest.py", FORKED)
     return outside

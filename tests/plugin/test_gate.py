@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from harness import Outside
 
 PASSES = """
     @pytest.mark.wisebot("echo", {"n": 1})
@@ -365,7 +366,7 @@ CASES = {
 }
 
 
-def session(outside: Any, case: Case, *, workers: int) -> pytest.RunResult:
+def session(outside: Outside, case: Case, *, workers: int) -> pytest.RunResult:
     """Runs the case's session."""
     toml = outside.project.path / "wisebot.toml"
     outside.project.write("wisebot.toml", f"{toml.read_text('utf-8').partition('[gate]')[0]}\n[gate]\n{case.gate}\n")
@@ -378,7 +379,7 @@ def session(outside: Any, case: Case, *, workers: int) -> pytest.RunResult:
     return result
 
 
-def block(outside: Any, result: pytest.RunResult) -> list[str]:
+def block(outside: Outside, result: pytest.RunResult) -> list[str]:
     """The lines of the verdict, told of which host and how long once."""
     lines = result.outlines
     start = next(at for at, line in enumerate(lines) if re.fullmatch(r"=+ (GATE OPEN|GATE CLOSED|NO VERDICT) =+", line))
@@ -397,7 +398,7 @@ def alike(told: list[str], wanted: list[str]) -> bool:
 
 @pytest.mark.parametrize("workers", [0, 2], ids=["one process", "xdist"])
 @pytest.mark.parametrize("name", CASES)
-def test_a_verdict_for_each_session(outside: Any, monkeypatch: pytest.MonkeyPatch, name: str, workers: int) -> None:
+def test_a_verdict_for_each_session(outside: Outside, monkeypatch: pytest.MonkeyPatch, name: str, workers: int) -> None:
     """Its word, its exit code and its whole block; and, in one process, with its cause taken away it opens."""
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     case = CASES[name]

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from harness import Outside
 
 from pytest_wisebot.report.__main__ import main
 
@@ -25,7 +26,7 @@ TESTS = """
 
 
 @pytest.fixture(params=[(), ("-n", "2")], ids=["one process", "xdist"])
-def gated(outside: Any, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+def gated(outside: Outside, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Runs a gated session."""
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
 
@@ -37,7 +38,7 @@ def gated(outside: Any, request: pytest.FixtureRequest, monkeypatch: pytest.Monk
     return run
 
 
-def test_what_is_gone_shuts_the_gate(outside: Any, gated: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_gone_shuts_the_gate(outside: Outside, gated: Any, capsys: pytest.CaptureFixture[str]) -> None:
     """Renamed or removed; one deployment may remove tests on purpose; a skipped test is there. Later reports agree."""
     outside.test(TESTS)
     assert gated("--wisebot-baseline=none").ret == 0
@@ -59,7 +60,7 @@ def test_what_is_gone_shuts_the_gate(outside: Any, gated: Any, capsys: pytest.Ca
     assert "GATE OPEN: 2 passed, 1 skipped; " in capsys.readouterr().out
 
 
-def test_a_relative_limit_takes_a_baseline(outside: Any, gated: Any) -> None:
+def test_a_relative_limit_takes_a_baseline(outside: Outside, gated: Any) -> None:
     """Or the statement that there is none yet."""
     toml = outside.project.path / "wisebot.toml"
     toml.write_text(f"{toml.read_text('utf-8')}\n[gate]\nmax-pass-rate-drop = 0.05\n", "utf-8")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from harness import Outside
 
 PASSES = """
     @pytest.mark.wisebot("echo", {"n": 1})
@@ -25,7 +26,7 @@ FORGIVES = "[gate]\nmin-pass-rate = 0\nmax-infrastructure-errors = 9\n"
 
 
 @pytest.fixture(params=[(), ("-n", "2")], ids=["one process", "xdist"])
-def gated(outside: Any, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+def gated(outside: Outside, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Runs a gated session whose limits forgive all that tests with runs may fail by."""
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     toml = outside.project.path / "wisebot.toml"
@@ -44,7 +45,7 @@ def word(result: pytest.RunResult) -> str:
     return next((line for line in shown if line in ("GATE OPEN", "GATE CLOSED", "NO VERDICT")), "")
 
 
-def test_what_the_limits_forgive_is_no_failed_session(outside: Any, gated: Any) -> None:
+def test_what_the_limits_forgive_is_no_failed_session(outside: Outside, gated: Any) -> None:
     """Pytest's own code would be 1."""
     outside.test(PASSES, FAILS, REFUSED)
     result = gated()
@@ -53,7 +54,7 @@ def test_what_the_limits_forgive_is_no_failed_session(outside: Any, gated: Any) 
 
 
 @pytest.mark.parametrize("where", ["trylast=True", "tryfirst=True", "wrapper=True, tryfirst=True"])
-def test_the_code_is_set_after_every_other_plugin_s(outside: Any, gated: Any, where: str) -> None:
+def test_the_code_is_set_after_every_other_plugin_s(outside: Outside, gated: Any, where: str) -> None:
     """A plugin that fails the session keeps the gate shut, wherever it stands among the others."""
     body = "yield\n        " if "wrapper" in where else ""
     outside.project.write("conftest.py", f"""
@@ -70,7 +71,7 @@ def test_the_code_is_set_after_every_other_plugin_s(outside: Any, gated: Any, wh
     assert any(line.startswith("GATE CLOSED: 1 passed") for line in result.outlines)
 
 
-def test_an_unused_snapshot_keeps_pytest_s_code(outside: Any, gated: Any) -> None:
+def test_an_unused_snapshot_keeps_pytest_s_code(outside: Outside, gated: Any) -> None:
     """Syrupy ors its own code into pytest's, and forgives nothing."""
     outside.test(
         PASSES,
@@ -87,7 +88,7 @@ def test_an_unused_snapshot_keeps_pytest_s_code(outside: Any, gated: Any) -> Non
     assert (word(result), result.ret) == ("GATE CLOSED", 1)
 
 
-def test_a_test_without_a_run_is_forgiven_by_nobody(outside: Any, gated: Any) -> None:
+def test_a_test_without_a_run_is_forgiven_by_nobody(outside: Outside, gated: Any) -> None:
     """Neither is a fixture of one, nor its teardown."""
     outside.test(
         PASSES,
@@ -105,7 +106,7 @@ def test_a_test_without_a_run_is_forgiven_by_nobody(outside: Any, gated: Any) ->
     assert (word(result), result.ret) == ("GATE CLOSED", 1)
 
 
-def test_a_teardown_after_a_run_is_the_run_s_test(outside: Any, gated: Any) -> None:
+def test_a_teardown_after_a_run_is_the_run_s_test(outside: Outside, gated: Any) -> None:
     """What breaks after a run may be its doing: the gate judges it as a failure of that test."""
     outside.test("""
         @pytest.fixture
@@ -124,7 +125,7 @@ def test_a_teardown_after_a_run_is_the_run_s_test(outside: Any, gated: Any) -> N
     )
 
 
-def test_a_module_that_cannot_be_collected_keeps_pytest_s_code(outside: Any, gated: Any) -> None:
+def test_a_module_that_cannot_be_collected_keeps_pytest_s_code(outside: Outside, gated: Any) -> None:
     """Nobody knows what was in it."""
     outside.test(PASSES)
     outside.project.write("test_broken.py", "import nothing_of_this_name")
@@ -133,7 +134,7 @@ def test_a_module_that_cannot_be_collected_keeps_pytest_s_code(outside: Any, gat
     assert word(result) in ("NO VERDICT", "GATE CLOSED")
 
 
-def test_a_session_that_is_stopped_early_has_no_verdict(outside: Any, gated: Any) -> None:
+def test_a_session_that_is_stopped_early_has_no_verdict(outside: Outside, gated: Any) -> None:
     """The tests that never ran may be the ones that fail."""
     outside.test(REFUSED, PASSES, FAILS)
     result = gated("-x", "-p", "no:randomly")
@@ -142,7 +143,7 @@ def test_a_session_that_is_stopped_early_has_no_verdict(outside: Any, gated: Any
     assert any(line.split()[2:6] == ["tests", "without", "a", "report"] for line in result.outlines)
 
 
-def test_an_interrupted_session_has_no_verdict(outside: Any) -> None:
+def test_an_interrupted_session_has_no_verdict(outside: Outside) -> None:
     """Pytest's own code stays, and the block says why; the tests that had ended are in it."""
     outside.test(PASSES, """
         def test_interrupts(trigger_workflow):
@@ -154,7 +155,7 @@ def test_an_interrupted_session_has_no_verdict(outside: Any) -> None:
     assert any("measured 2 (interrupted)" in line for line in result.outlines)
 
 
-def test_the_header_says_what_the_gate_goes_by(outside: Any, gated: Any) -> None:
+def test_the_header_says_what_the_gate_goes_by(outside: Outside, gated: Any) -> None:
     """Before the first run, so that nobody waits for a verdict by other rules."""
     outside.test(PASSES)
     assert "wisebot: the gate opens by [gate] in wisebot.toml" in gated().outlines
@@ -164,7 +165,7 @@ def test_the_header_says_what_the_gate_goes_by(outside: Any, gated: Any) -> None
     assert shown in gated().outlines
 
 
-def test_a_code_of_somebody_s_own_stays(outside: Any, gated: Any) -> None:
+def test_a_code_of_somebody_s_own_stays(outside: Outside, gated: Any) -> None:
     """As ``pytest.exit`` gives it; there is no verdict then."""
     outside.project.write(
         "conftest.py",
@@ -183,7 +184,7 @@ def test_a_code_of_somebody_s_own_stays(outside: Any, gated: Any) -> None:
     assert word(result) in ("NO VERDICT", "")
 
 
-def test_a_credential_in_what_was_written_shuts_the_gate(outside: Any, gated: Any) -> None:
+def test_a_credential_in_what_was_written_shuts_the_gate(outside: Outside, gated: Any) -> None:
     """The last look comes after the verdict, and is heard."""
     folder = outside.project.path / "__snapshots__" / "test_it"
     outside.test(
@@ -201,7 +202,7 @@ def test_a_credential_in_what_was_written_shuts_the_gate(outside: Any, gated: An
     assert word(result) == "GATE CLOSED"
 
 
-def test_without_a_gate_nothing_changes(outside: Any) -> None:
+def test_without_a_gate_nothing_changes(outside: Outside) -> None:
     """Pytest's codes are pytest's."""
     outside.test(PASSES, FAILS)
     assert outside.run("--wisebot-report", "out").ret == 1
@@ -214,7 +215,7 @@ def test_without_a_gate_nothing_changes(outside: Any) -> None:
         ("-k '('", "[gate] select: -k (: "),
     ],
 )
-def test_a_selection_that_is_none_is_told(outside: Any, select: str, message: str) -> None:
+def test_a_selection_that_is_none_is_told(outside: Outside, select: str, message: str) -> None:
     """Before any run, with the expression and what pytest makes of it."""
     outside.test(PASSES)
     toml = outside.project.path / "wisebot.toml"
@@ -224,7 +225,7 @@ def test_a_selection_that_is_none_is_told(outside: Any, select: str, message: st
     assert any(line.startswith(f"ERROR: {message}") for line in result.errlines)
 
 
-def test_the_selection_is_what_a_gated_session_runs(outside: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_selection_is_what_a_gated_session_runs(outside: Outside, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody has to repeat it on the command line; without a gate it does nothing."""
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     outside.test(PASSES, FAILS)

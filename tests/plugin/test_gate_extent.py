@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 import pytest
+from harness import Outside
 
 from pytest_wisebot.report.__main__ import main
 
@@ -30,7 +31,7 @@ PATHS = 'paths = ["e2e"]'
 
 
 @pytest.fixture
-def suite(outside: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+def suite(outside: Outside, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A suite of three files in two folders, and a gate."""
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     for name in ("e2e/test_a.py", "e2e/test_b.py", "e2e/deep/test_c.py", "unit/test_d.py"):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness import Project
 
 Answering = Callable[[bytes], bytes]
 
@@ -66,7 +67,7 @@ def envelope(result: Any) -> bytes:
 
 
 @pytest.mark.parametrize("xdist", [[], ["-n", "2"]], ids=["one-process", "xdist"])
-def test_lone_surrogates_survive_in_failing_tests(project: Any, xdist: list[str]) -> None:
+def test_lone_surrogates_survive_in_failing_tests(project: Project, xdist: list[str]) -> None:
     """A text that no channel can carry fails its own test, and neither the worker nor the others."""
     project.write(
         "flows.py",
@@ -105,7 +106,9 @@ def test_lone_surrogates_survive_in_failing_tests(project: Any, xdist: list[str]
 
 
 @pytest.mark.parametrize("brackets", [2**18, pytest.param(5 * 2**20, marks=pytest.mark.heavy)], ids=["1MiB", "15MiB"])
-def test_a_large_answer_does_not_use_up_another_runs_time(empty_project: Any, server: Server, brackets: int) -> None:
+def test_a_large_answer_does_not_use_up_another_runs_time(
+    empty_project: Project, server: Server, brackets: int
+) -> None:
     """Reading megabytes of brackets takes seconds of a processor, which no other run's deadline pays."""
     large = answer(b'{"ok": true, "runId": "run_1", "result": [' + b"[]," * brackets + b"[]]}")
 
@@ -126,7 +129,7 @@ def test_a_large_answer_does_not_use_up_another_runs_time(empty_project: Any, se
     empty_project.run("--wisebot-origin", server.origin, "--wisebot-secret", "FAKE-secret").assert_outcomes(passed=1)
 
 
-def test_brackets_without_end_are_given_up_early(empty_project: Any, server: Server) -> None:
+def test_brackets_without_end_are_given_up_early(empty_project: Project, server: Server) -> None:
     """A deep answer is refused when it is too deep, and not when it has been counted to its end."""
     server.answer = lambda _: answer(b"[" * (15 * 2**20))
     empty_project.test("""
@@ -184,7 +187,7 @@ LEAKS = """
 @pytest.mark.parametrize("xdist", [[], ["-n", "1"]], ids=["one-process", "xdist"])
 @pytest.mark.parametrize("credential", ["CANARY-short/secret+1", LONG], ids=["short", "long"])
 def test_a_server_that_echoes_the_credential_gives_nothing_away(
-    empty_project: Any, server: Server, monkeypatch: pytest.MonkeyPatch, credential: str, xdist: list[str]
+    empty_project: Project, server: Server, monkeypatch: pytest.MonkeyPatch, credential: str, xdist: list[str]
 ) -> None:
     """What a server sends back in results and headers is masked in everything the session prints and writes."""
 
@@ -211,7 +214,7 @@ def test_a_server_that_echoes_the_credential_gives_nothing_away(
     assert [fragment for fragment in fragments if fragment in text] == []
 
 
-def test_what_an_answer_is_cut_to_holds_no_half_a_credential(empty_project: Any, server: Server) -> None:
+def test_what_an_answer_is_cut_to_holds_no_half_a_credential(empty_project: Project, server: Server) -> None:
     """An error's excerpt is cleaned before it is cut."""
     server.answer = lambda _: answer(b" " * 4080 + b"Bearer CANARY-secret-of-some-length", 401)
     empty_project.test("def test_it(trigger_workflow): trigger_workflow('x')")
@@ -221,7 +224,7 @@ def test_what_an_answer_is_cut_to_holds_no_half_a_credential(empty_project: Any,
     assert "CANARY" not in result.stdout.str()
 
 
-def test_a_retry_after_that_no_date_can_hold_is_none(empty_project: Any, server: Server) -> None:
+def test_a_retry_after_that_no_date_can_hold_is_none(empty_project: Project, server: Server) -> None:
     """A header of the server's cannot break the client."""
     server.answer = lambda _: answer(b"{}", 429, "Retry-After: Mon, 01 Jan 99999999999 00:00:00 GMT")
     empty_project.test("""
@@ -234,7 +237,7 @@ def test_a_retry_after_that_no_date_can_hold_is_none(empty_project: Any, server:
     empty_project.run(*given).assert_outcomes(passed=1)
 
 
-def test_a_large_input_does_not_fill_the_screen(project: Any) -> None:
+def test_a_large_input_does_not_fill_the_screen(project: Project) -> None:
     """A failing run of 4 MB shows a bounded section, and no command that was cut in the middle."""
     project.test("""
         def test_it(trigger_workflow):
@@ -248,7 +251,7 @@ def test_a_large_input_does_not_fill_the_screen(project: Any) -> None:
 
 
 @pytest.mark.parametrize("value", ["b'CANARY-bytes'", "123456789", "True", "['CANARY-list']"])
-def test_a_secret_of_another_type_is_refused_and_not_shown(project: Any, value: str) -> None:
+def test_a_secret_of_another_type_is_refused_and_not_shown(project: Project, value: str) -> None:
     """Bytes from ``os.environb`` are a user's mistake, told without them."""
     project.test(f"""
         def test_it(trigger_workflow):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 from html.parser import HTMLParser
-from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from harness import Project
 
 HOSTILE = {
     "script": "<script>alert(1)</script><img src=https://evil.example/x onerror=alert(1)>",
@@ -75,7 +75,7 @@ def elements(page: str) -> set[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("args", [[], ["-vv"], ["-n", "2"]], ids=["one process", "noisy", "xdist"])
-def test_it_is_harmless_everywhere(project: Any, monkeypatch: pytest.MonkeyPatch, args: list[str]) -> None:
+def test_it_is_harmless_everywhere(project: Project, monkeypatch: pytest.MonkeyPatch, args: list[str]) -> None:
     """In the terminal, in Markdown, HTML, JUnit XML and JSON; and none of it is lost."""
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     project.write("flows.py", FLOWS)

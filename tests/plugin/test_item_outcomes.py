@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import Any
 
 import pytest
+from harness import Outside
 
 from pytest_wisebot.event_log import read_events
 from pytest_wisebot.outcomes import WORST_FIRST
@@ -115,7 +115,7 @@ def expected(decides: str, follows: str) -> str:
     return min(DECIDES[decides][0], after, key=WORST_FIRST.index)
 
 
-def write(outside: Any, pairs: list[tuple[str, str]]) -> None:
+def write(outside: Outside, pairs: list[tuple[str, str]]) -> None:
     """Writes a module with these tests."""
     text = "import unittest\nimport pytest\n" + FIXTURES + "".join(source(*pair) for pair in pairs)
     outside.project.write("test_it.py", text)
@@ -137,7 +137,7 @@ WHOLE = {f"{decides}_then_{follows}": expected(decides, follows) for decides, fo
     "args", [(), ("--wisebot-gate",), ("-n", "2", "--wisebot-gate")], ids=["ungated", "gated", "xdist"]
 )
 def test_the_log_has_the_worst_phase_of_each_test(
-    outside: Any, monkeypatch: pytest.MonkeyPatch, args: tuple[str, ...]
+    outside: Outside, monkeypatch: pytest.MonkeyPatch, args: tuple[str, ...]
 ) -> None:
     """All pairs in one session."""
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
@@ -148,7 +148,7 @@ def test_the_log_has_the_worst_phase_of_each_test(
 
 
 @pytest.mark.slow
-def test_a_gate_opens_over_no_test_that_pytest_calls_failed(outside: Any) -> None:
+def test_a_gate_opens_over_no_test_that_pytest_calls_failed(outside: Outside) -> None:
     """Each pair alone, with limits that forgive nothing."""
     outside.project.write(
         "conftest.py",
@@ -170,7 +170,7 @@ def test_a_gate_opens_over_no_test_that_pytest_calls_failed(outside: Any) -> Non
         assert result.ret == codes.get(expected(*pair), 1), pair
 
 
-def test_a_rule_that_forgives_by_number_names_what_it_forgives(outside: Any) -> None:
+def test_a_rule_that_forgives_by_number_names_what_it_forgives(outside: Outside) -> None:
     """All pairs under limits that forgive as much as they can: what is not run shuts the gate all the same."""
     toml = outside.project.path / "wisebot.toml"
     forgives = "[gate]\nmin-pass-rate = 0\nmax-infrastructure-errors = 999\n"
@@ -192,7 +192,7 @@ TWICE = ("--keep-duplicates", "test_it.py", "test_it.py", "--tb=no")
 @pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["one process", "xdist"])
 @pytest.mark.parametrize("fails", [1, 2])
 def test_an_id_that_is_given_twice_is_two_tests(
-    outside: Any, monkeypatch: pytest.MonkeyPatch, fails: int, workers: tuple[str, ...]
+    outside: Outside, monkeypatch: pytest.MonkeyPatch, fails: int, workers: tuple[str, ...]
 ) -> None:
     """The worse counts, whichever comes first."""
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
@@ -211,7 +211,9 @@ def test_an_id_that_is_given_twice_is_two_tests(
     assert any("measured 0% (0 of 1): test_it.py::test_it" in line for line in result.outlines)
 
 
-def test_an_id_that_is_given_twice_and_run_once_opens_no_gate(outside: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_id_that_is_given_twice_and_run_once_opens_no_gate(
+    outside: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The scheduler loadfile of xdist goes by ids, and hands one of the two to no worker."""
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     outside.test("""

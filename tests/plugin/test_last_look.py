@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from harness import Outside, Project
 
 CANARY = "FAKE-secret-of-all"
 RUNNING = """
@@ -24,7 +23,7 @@ LEAKING = f"""
 
 
 @pytest.mark.parametrize("args", [[], ["-n", "2"]], ids=str)
-def test_a_junit_file_with_a_credential_fails_the_session(outside: Any, args: list[str]) -> None:
+def test_a_junit_file_with_a_credential_fails_the_session(outside: Outside, args: list[str]) -> None:
     """All tests have passed, and yet the exit code is 1, and the place is shown, the credential masked."""
     outside.project.write("secret.txt", CANARY)
     outside.project.write("conftest.py", LEAKING)
@@ -60,7 +59,7 @@ WRITES_INTO = f"""
     ids=str,
 )
 def test_all_that_a_session_writes_is_looked_through(
-    outside: Any, monkeypatch: pytest.MonkeyPatch, args: list[str], into: str, told: str
+    outside: Outside, monkeypatch: pytest.MonkeyPatch, args: list[str], into: str, told: str
 ) -> None:
     """Whatever named the file: an option, a setting, or this plugin itself."""
     monkeypatch.setenv("HOME", str(outside.project.path))
@@ -76,7 +75,7 @@ def test_all_that_a_session_writes_is_looked_through(
 @pytest.mark.slow
 @pytest.mark.parametrize("dies", ["in the same test", "in the next test"])
 def test_what_a_killed_worker_has_written_is_looked_through(
-    outside: Any, monkeypatch: pytest.MonkeyPatch, dies: str
+    outside: Outside, monkeypatch: pytest.MonkeyPatch, dies: str
 ) -> None:
     """It says so with each report; of the test that it died in, the module's snapshots are looked through."""
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
@@ -98,7 +97,7 @@ def test_what_a_killed_worker_has_written_is_looked_through(
     result.stdout.fnmatch_lines(["=* wisebot: credentials in what this session wrote *=", "*test_it.json:*<secret>*"])
 
 
-def test_a_session_that_wrote_none_is_not_disturbed(outside: Any) -> None:
+def test_a_session_that_wrote_none_is_not_disturbed(outside: Outside) -> None:
     """No line, and no other exit code, for files that hold none; nor for those that it did not write."""
     outside.project.write("secret.txt", CANARY)
     outside.project.write("other.txt", CANARY)
@@ -108,7 +107,7 @@ def test_a_session_that_wrote_none_is_not_disturbed(outside: Any) -> None:
     result.stdout.no_fnmatch_line("*credentials in what*")
 
 
-def test_another_exit_code_stays(outside: Any) -> None:
+def test_another_exit_code_stays(outside: Outside) -> None:
     """What pytest itself had to say is not overwritten; the place is told all the same."""
     outside.project.write("secret.txt", CANARY)
     outside.project.write("conftest.py", LEAKING)
@@ -121,7 +120,7 @@ def test_another_exit_code_stays(outside: Any) -> None:
 # --- --wisebot-scan ---------------------------------------------------------------------------------------------------
 
 
-def test_a_scan_looks_and_runs_nothing(outside: Any) -> None:
+def test_a_scan_looks_and_runs_nothing(outside: Outside) -> None:
     """Folders and files, each form of each credential of the settings, and what merely looks like one."""
     outside.project.write("secret.txt", CANARY)
     outside.project.write("out/deep/log.txt", f"first\nBearer {CANARY}\n")
@@ -142,7 +141,7 @@ def test_a_scan_looks_and_runs_nothing(outside: Any) -> None:
     assert clean.outlines[-1] == "wisebot scan: 2 credentials known, and all that looks like one: none found"
 
 
-def test_a_scan_knows_the_credentials_of_every_environment(empty_project: Any) -> None:
+def test_a_scan_knows_the_credentials_of_every_environment(empty_project: Project) -> None:
     """Those of staging and of production, whichever is the default; an environment may be protected."""
     empty_project.write("staging.txt", f"{CANARY}-1")
     empty_project.write("production.txt", f"{CANARY}-2")
@@ -160,7 +159,7 @@ def test_a_scan_knows_the_credentials_of_every_environment(empty_project: Any) -
     ]
 
 
-def test_a_scan_says_what_it_cannot_look_for(empty_project: Any) -> None:
+def test_a_scan_says_what_it_cannot_look_for(empty_project: Project) -> None:
     """A credential that leads nowhere is not known: then nothing found is no good news, and no success."""
     empty_project.write(
         "wisebot.toml",
@@ -181,7 +180,7 @@ def test_a_scan_says_what_it_cannot_look_for(empty_project: Any) -> None:
     assert empty_project.run("--wisebot-scan", "out").ret == pytest.ExitCode.TESTS_FAILED
 
 
-def test_a_scan_by_settings_that_are_wrong_is_a_mistake(outside: Any) -> None:
+def test_a_scan_by_settings_that_are_wrong_is_a_mistake(outside: Outside) -> None:
     """Nobody knows what to look for."""
     outside.project.write("wisebot.toml", "this is no TOML")
     result = outside.run("--wisebot-scan", ".")
@@ -189,7 +188,7 @@ def test_a_scan_by_settings_that_are_wrong_is_a_mistake(outside: Any) -> None:
     result.stderr.fnmatch_lines(["ERROR: --wisebot-scan: *wisebot.toml*"])
 
 
-def test_a_scan_of_nothing_is_a_mistake(outside: Any) -> None:
+def test_a_scan_of_nothing_is_a_mistake(outside: Outside) -> None:
     """A typo in the path must not look like a clean folder."""
     result = outside.run("--wisebot-scan", "nowhere")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
@@ -197,7 +196,7 @@ def test_a_scan_of_nothing_is_a_mistake(outside: Any) -> None:
 
 
 @pytest.mark.parametrize("args", [[], ["-n", "1"]], ids=str)
-def test_snapshots_that_were_compared_are_looked_through(outside: Any, args: list[str]) -> None:
+def test_snapshots_that_were_compared_are_looked_through(outside: Outside, args: list[str]) -> None:
     """One that somebody has edited by hand, or that another tool has written, may hold what ours never would."""
     outside.project.write("secret.txt", CANARY)
     outside.test("""

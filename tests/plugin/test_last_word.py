@@ -9,6 +9,7 @@ import textwrap
 from typing import Any
 
 import pytest
+from harness import Outside
 
 GATED = ("--wisebot-env", "outside", "--wisebot-gate")
 FORGIVES = "\n[gate]\nmin-pass-rate = 0\nmax-infrastructure-errors = 9\n"
@@ -26,7 +27,7 @@ FAILS = """
 
 
 @pytest.fixture
-def forgiving(outside: Any) -> Any:
+def forgiving(outside: Outside) -> Any:
     """A project whose gate forgives every failed test of a workflow; one test passes, and one fails."""
     toml = outside.project.path / "wisebot.toml"
     toml.write_text(toml.read_text("utf-8") + FORGIVES, "utf-8")
@@ -100,7 +101,7 @@ def test_a_plugin_that_fails_a_session_is_not_forgiven(forgiving: Any, how: str)
     assert len(rows(result, "other failures")) == 1
 
 
-def test_a_plugin_that_takes_a_failure_back_opens_no_gate(outside: Any) -> None:
+def test_a_plugin_that_takes_a_failure_back_opens_no_gate(outside: Outside) -> None:
     """What pytest has counted stays counted, whatever exit code a plugin puts in its place."""
     outside.project.write(
         "conftest.py",
@@ -117,7 +118,7 @@ def test_a_plugin_that_takes_a_failure_back_opens_no_gate(outside: Any) -> None:
 
 
 @pytest.mark.skipif(pytest.version_tuple < (9, 1), reason="pytest 9.1 has --max-warnings")
-def test_one_verdict_is_shown_after_the_last_plugin(outside: Any) -> None:
+def test_one_verdict_is_shown_after_the_last_plugin(outside: Outside) -> None:
     """Too many warnings are found after every summary: there is one verdict, and it has seen them."""
     outside.test(
         PASSES,
@@ -148,7 +149,7 @@ ENDS = {
 
 
 @pytest.mark.parametrize("how", ENDS)
-def test_a_session_that_is_ended_with_exit_code_0_has_no_verdict(outside: Any, how: str) -> None:
+def test_a_session_that_is_ended_with_exit_code_0_has_no_verdict(outside: Outside, how: str) -> None:
     """By a test, a fixture or a hook: what would have come after is not known."""
     conftest, body = ENDS[how]
     (outside.project.path / "conftest.py").write_text(f"import sys\nimport pytest\n{conftest}\n")
@@ -158,7 +159,7 @@ def test_a_session_that_is_ended_with_exit_code_0_has_no_verdict(outside: Any, h
 
 
 @pytest.mark.parametrize("where", ["a test", "a module"])
-def test_a_process_that_ends_without_a_word_leaves_no_verdict(outside: Any, where: str) -> None:
+def test_a_process_that_ends_without_a_word_leaves_no_verdict(outside: Outside, where: str) -> None:
     """Its exit code cannot be changed; the report says it, and so does the command that reads it."""
     outside.test(
         PASSES,
@@ -200,7 +201,7 @@ def test_the_command_that_reads_a_report_ends_as_the_session_did(forgiving: Any)
     assert forgiving.run(*GATED, "--wisebot-report=out").ret == read() == 1
 
 
-def test_a_test_whose_call_is_left_out_has_proved_nothing(outside: Any) -> None:
+def test_a_test_whose_call_is_left_out_has_proved_nothing(outside: Outside) -> None:
     """With ``--setup-only`` the run is made, and no test looks at it."""
     outside.test(PASSES)
     result = outside.run(*GATED, "--setup-only")
@@ -208,7 +209,7 @@ def test_a_test_whose_call_is_left_out_has_proved_nothing(outside: Any) -> None:
     assert rows(result, "tests not run")
 
 
-def test_a_test_whose_worker_dies_has_no_verdict(outside: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_test_whose_worker_dies_has_no_verdict(outside: Outside, monkeypatch: pytest.MonkeyPatch) -> None:
     """What its workflow did is unknown: no rule about rates forgives it."""
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     toml = outside.project.path / "wisebot.toml"
@@ -238,7 +239,7 @@ BEFORE = {
 
 
 @pytest.mark.parametrize("how", BEFORE)
-def test_a_session_that_never_begins_has_no_verdict(outside: Any, how: str) -> None:
+def test_a_session_that_never_begins_has_no_verdict(outside: Outside, how: str) -> None:
     """A plugin that ends pytest before any test, with exit code 0, opens no gate."""
     (outside.project.path / "conftest.py").write_text(f"import pytest\n{BEFORE[how]}\n")
     outside.test(PASSES)
@@ -281,7 +282,7 @@ def test_no_failure_pays_for_another(forgiving: Any, how: str) -> None:
     assert len(rows(result, "other failures")) == 1
 
 
-def test_an_exit_code_that_the_system_makes_zero_opens_no_gate(outside: Any) -> None:
+def test_an_exit_code_that_the_system_makes_zero_opens_no_gate(outside: Outside) -> None:
     """Of 256 a process keeps nothing."""
     outside.project.write("conftest.py", "def pytest_sessionfinish(session): session.exitstatus = 256")
     outside.test(PASSES)
@@ -289,7 +290,7 @@ def test_an_exit_code_that_the_system_makes_zero_opens_no_gate(outside: Any) -> 
     assert (words(result), result.ret) == (["NO VERDICT"], 11)
 
 
-def test_a_report_that_a_test_removes_leaves_no_verdict(outside: Any) -> None:
+def test_a_report_that_a_test_removes_leaves_no_verdict(outside: Outside) -> None:
     """Said in a line, and not by a traceback; without a gate pytest's own code stays."""
     outside.test(
         PASSES,
@@ -327,7 +328,7 @@ def test_the_status_that_plugins_see_is_as_pytest_s_own(forgiving: Any) -> None:
     assert (words(result), result.ret) == (["GATE OPEN"], 0)
 
 
-def test_no_form_of_an_expected_failure_absorbs_an_outage(outside: Any) -> None:
+def test_no_form_of_an_expected_failure_absorbs_an_outage(outside: Outside) -> None:
     """By a mark over another error, by ``pytest.xfail`` and by ``unittest.expectedFailure``."""
     outside.test(
         PASSES,
@@ -364,7 +365,7 @@ def test_no_form_of_an_expected_failure_absorbs_an_outage(outside: Any) -> None:
 
 @pytest.mark.parametrize("args", [(), ("-n", "1")], ids=["one process", "xdist"])
 def test_a_module_that_skips_itself_is_named(
-    outside: Any, monkeypatch: pytest.MonkeyPatch, args: tuple[str, ...]
+    outside: Outside, monkeypatch: pytest.MonkeyPatch, args: tuple[str, ...]
 ) -> None:
     """How many tests it has is not known; like tests that are skipped, it shuts no gate."""
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import pytest
+from harness import Numbers, Outside
 
 STALLING = """
     import threading, time
@@ -51,7 +51,7 @@ NOTE = re.compile(
 
 
 @pytest.mark.parametrize("args", [[], ["-n", "1"]], ids=["one process", "xdist"])
-def test_a_limit_missed_by_less_than_the_engine_was_late(outside: Any, numbers: Any, args: list[str]) -> None:
+def test_a_limit_missed_by_less_than_the_engine_was_late(outside: Outside, numbers: Numbers, args: list[str]) -> None:
     """The test passes, and the last lines say which limit was not judged, and by how much the engine was late."""
     outside.project.write("conftest.py", STALLING)
     outside.test(LATE)
@@ -60,7 +60,7 @@ def test_a_limit_missed_by_less_than_the_engine_was_late(outside: Any, numbers: 
     assert NOTE.fullmatch(re.sub(r"\bS s\b", "0.00 s", numbers(result)[-1]))
 
 
-def test_a_hundred_at_once(outside: Any, numbers: Any) -> None:
+def test_a_hundred_at_once(outside: Outside, numbers: Numbers) -> None:
     """The engine's delay is every run's that flew meanwhile: none of them is judged."""
     outside.project.write("conftest.py", STALLING)
     outside.test(

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness import Outside
 
 from pytest_wisebot.emulator import Fault
 
@@ -122,14 +123,14 @@ def _no_other_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def watch(outside: Any) -> Callable[..., Screens]:
+def watch(outside: Outside) -> Callable[..., Screens]:
     """Runs pytest on the project of `outside`, two runs at once, on a terminal."""
     return lambda *args, **how: watched(
         outside.project.path, "-p", "wisebot", "--wisebot-concurrency", "2", *args, **how
     )
 
 
-def test_it_stands_below_the_dots_while_a_test_waits_and_leaves_nothing(outside: Any, watch: Any) -> None:
+def test_it_stands_below_the_dots_while_a_test_waits_and_leaves_nothing(outside: Outside, watch: Any) -> None:
     """Done, running, waiting and why, the oldest; written anew in its place; gone with the wait."""
     outside.test(WAITING)
     screens = watch()
@@ -153,7 +154,7 @@ def test_it_stands_below_the_dots_while_a_test_waits_and_leaves_nothing(outside:
     ids=["-v on a narrow terminal", "at the bottom of the screen", "-s", "xdist"],
 )
 def test_whatever_stands_there_stays(
-    outside: Any, watch: Any, args: list[str], how: dict[str, Any], above: set[str]
+    outside: Outside, watch: Any, args: list[str], how: dict[str, Any], above: set[str]
 ) -> None:
     """However pytest writes, and wherever its cursor is: the final screen is that of a session without the line."""
     outside.test("""
@@ -177,7 +178,7 @@ def test_whatever_stands_there_stays(
 
 
 @pytest.mark.parametrize("args", [[], ["-s"], ["--capture=sys"]], ids=" ".join)
-def test_it_is_there_for_a_test_that_asks_by_name_alone(outside: Any, watch: Any, args: list[str]) -> None:
+def test_it_is_there_for_a_test_that_asks_by_name_alone(outside: Outside, watch: Any, args: list[str]) -> None:
     """Nobody knew before the loop that it would be needed; by then pytest captures all that is written."""
     outside.project.write("conftest.py", QUICK)
     outside.test("""
@@ -196,7 +197,7 @@ def test_it_is_there_for_a_test_that_asks_by_name_alone(outside: Any, watch: Any
 
 
 @pytest.mark.parametrize("args", [[], ["-p", "xdist", "-n", "1"]], ids=["one process", "xdist"])
-def test_it_goes_when_a_wait_is_given_up(outside: Any, watch: Any, args: list[str]) -> None:
+def test_it_goes_when_a_wait_is_given_up(outside: Outside, watch: Any, args: list[str]) -> None:
     """The test goes on, and the run does: nobody waits, and nothing is said."""
     outside.project.write("conftest.py", QUICK)
     outside.test("""
@@ -212,7 +213,7 @@ def test_it_goes_when_a_wait_is_given_up(outside: Any, watch: Any, args: list[st
     assert [line for line in screens.lines if re.search("oldest [2-9] s", line)] == []
 
 
-def test_it_is_there_where_a_terminal_does_not_know_its_size(outside: Any, watch: Any) -> None:
+def test_it_is_there_where_a_terminal_does_not_know_its_size(outside: Outside, watch: Any) -> None:
     """One that has just been made says that it has no columns: it is taken for one of 80."""
     outside.project.write("conftest.py", QUICK)
     outside.test(WAITING.replace("1.3", "0.4"))
@@ -221,7 +222,7 @@ def test_it_is_there_where_a_terminal_does_not_know_its_size(outside: Any, watch
     assert "wisebot: 0 done, 2 running, 1 waiting (cap 2), oldest 0 s: nap" in screens.lines
 
 
-def test_it_tells_of_back_off(outside: Any, watch: Any) -> None:
+def test_it_tells_of_back_off(outside: Outside, watch: Any) -> None:
     """Where Wisebot asked for less, the line says until when nobody is let in."""
     outside.project.write("conftest.py", QUICK)
     outside.handle.fail_next(Fault.rate_limited(1), times=2, everywhere=True)
@@ -231,7 +232,7 @@ def test_it_tells_of_back_off(outside: Any, watch: Any) -> None:
     assert re.match(r"wisebot: 0 done, 0 running, 3 waiting \(back-off until \d\d:\d\d:\d\d\), oldest", lines[0])
 
 
-def test_it_is_off_where_pytest_is_quiet(outside: Any, watch: Any) -> None:
+def test_it_is_off_where_pytest_is_quiet(outside: Outside, watch: Any) -> None:
     """With ``-q`` nothing is said while a test waits."""
     outside.project.write("conftest.py", QUICK)
     outside.test(WAITING.replace("1.3", "0.4"))
@@ -247,7 +248,7 @@ LOGGING = """
 """
 
 
-def test_live_logs_are_not_written_over(outside: Any, watch: Any) -> None:
+def test_live_logs_are_not_written_over(outside: Outside, watch: Any) -> None:
     """Where pytest shows log records as they come, the line would be in their way: it is not rewritten in place."""
     outside.project.write("conftest.py", QUICK)
     outside.test("import logging\n\nlogging.getLogger().setLevel('INFO')\n" + textwrap.dedent(LOGGING))
@@ -273,7 +274,7 @@ CAPTURED = """
 """
 
 
-def test_no_test_finds_it_in_its_output(outside: Any, watch: Any) -> None:
+def test_no_test_finds_it_in_its_output(outside: Outside, watch: Any) -> None:
     """On a terminal the line is there, and yet in nothing that a test captured, nor in a failure's sections."""
     outside.project.write("conftest.py", QUICK)
     outside.test(CAPTURED)
@@ -284,7 +285,7 @@ def test_no_test_finds_it_in_its_output(outside: Any, watch: Any) -> None:
 
 
 @pytest.mark.parametrize("args", [[], ["-p", "xdist", "-n", "2"]], ids=["one process", "xdist"])
-def test_without_a_terminal_it_is_a_plain_line_now_and_then(outside: Any, args: list[str]) -> None:
+def test_without_a_terminal_it_is_a_plain_line_now_and_then(outside: Outside, args: list[str]) -> None:
     """In a CI log: a line of its own every so many seconds of waiting, and still in nothing that a test captured."""
     outside.project.write("conftest.py", OFTEN)
     outside.test(CAPTURED)
@@ -299,7 +300,7 @@ def test_without_a_terminal_it_is_a_plain_line_now_and_then(outside: Any, args: 
     assert [line for line in quiet.outlines if "done," in line] == []
 
 
-def test_without_a_terminal_nothing_is_said_for_half_a_minute(outside: Any) -> None:
+def test_without_a_terminal_nothing_is_said_for_half_a_minute(outside: Outside) -> None:
     """A wait of seconds leaves a CI log as it is."""
     outside.test(WAITING.replace("1.3", "0.6"))
     result = outside.project.run_apart("-p", "wisebot")

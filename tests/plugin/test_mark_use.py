@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
+from harness import Numbers, Outside, Project
 
 NEVER_USED = "declares a run of echo and never used it: add the argument workflow_run"
 
@@ -16,7 +16,7 @@ def collected_wrong(result: pytest.RunResult) -> list[str]:
     return [line for line in result.outlines if line.startswith("test_it.py::")]
 
 
-def test_a_run_that_is_declared_and_never_asked_for_is_an_error_of_collection(outside: Any) -> None:
+def test_a_run_that_is_declared_and_never_asked_for_is_an_error_of_collection(outside: Outside) -> None:
     """On a function, a parameter or a method, beside ``trigger_workflow`` and fixtures of plugins; nothing is sent."""
     outside.test("""
         import unittest
@@ -67,7 +67,7 @@ def test_a_run_that_is_declared_and_never_asked_for_is_an_error_of_collection(ou
 
 
 @pytest.mark.parametrize("args", [[], ["-n", "2"]], ids=" ".join)
-def test_only_the_wrong_test_is_left_out(outside: Any, args: list[str]) -> None:
+def test_only_the_wrong_test_is_left_out(outside: Outside, args: list[str]) -> None:
     """With ``--continue-on-collection-errors`` the others of its module run; what is deselected is no error."""
     outside.test("""
         @pytest.mark.wisebot("echo", {})
@@ -157,13 +157,13 @@ RIGHT = """
 """
 
 
-def test_a_test_that_asks_in_any_way_is_right(project: Any) -> None:
+def test_a_test_that_asks_in_any_way_is_right(project: Project) -> None:
     """By a fixture, by name, by ``usefixtures``, by an autouse fixture; nor is one wrong that runs no body."""
     project.test(RIGHT)
     project.run().assert_outcomes(passed=8, skipped=2, xfailed=1)
 
 
-def test_a_hook_of_the_project_may_ask(project: Any) -> None:
+def test_a_hook_of_the_project_may_ask(project: Project) -> None:
     """What a ``conftest.py`` asks for in a test's place is known only when the test runs."""
     project.write(
         "conftest.py",
@@ -199,7 +199,7 @@ def test_a_hook_of_the_project_may_ask(project: Any) -> None:
     assert f"E   pytest_wisebot.errors.ConfigurationError: test_it.py::test_wrong: {NEVER_USED}" in result.outlines
 
 
-def test_what_is_known_only_at_the_end_is_told_there(project: Any) -> None:
+def test_what_is_known_only_at_the_end_is_told_there(project: Project) -> None:
     """A test that passed and has not asked by then fails, expected to or not; one that failed keeps its failure."""
     project.test("""
         import unittest
@@ -293,7 +293,7 @@ UNUSED = [
 
 @pytest.mark.parametrize("args", [[], ["-n", "2"]], ids=" ".join)
 def test_inherited_marks_that_no_run_was_used_under_are_told_and_counted(
-    outside: Any, numbers: Any, args: list[str]
+    outside: Outside, numbers: Numbers, args: list[str]
 ) -> None:
     """At the end by name, in the log, and as a row of the gate's block that opens and shuts nothing."""
     outside.test(INHERITED)
@@ -309,7 +309,7 @@ def test_inherited_marks_that_no_run_was_used_under_are_told_and_counted(
 
 
 @pytest.mark.parametrize("args", [[], ["-n", "1"], ["-q"]], ids=" ".join)
-def test_a_session_without_any_run_tells_as_well(empty_project: Any, numbers: Any, args: list[str]) -> None:
+def test_a_session_without_any_run_tells_as_well(empty_project: Project, numbers: Numbers, args: list[str]) -> None:
     """Where no test uses a run there is nothing else to tell, and no setting is read for it."""
     empty_project.write("wisebot.toml", "this is no TOML")
     empty_project.test("""
@@ -327,7 +327,7 @@ def test_a_session_without_any_run_tells_as_well(empty_project: Any, numbers: An
     assert bool(numbers(result)) == ("-q" not in args)
 
 
-def test_a_mark_that_a_hook_adds_is_inherited(project: Any, numbers: Any) -> None:
+def test_a_mark_that_a_hook_adds_is_inherited(project: Project, numbers: Numbers) -> None:
     """A ``conftest.py`` that marks a folder's tests speaks of those that use runs: the others are named."""
     project.write(
         "conftest.py",
@@ -345,7 +345,7 @@ def test_a_mark_that_a_hook_adds_is_inherited(project: Any, numbers: Any) -> Non
     assert numbers(result)[-2:] == ["1 test under a wisebot mark used no run:", "  test_it.py::test_it"]
 
 
-def test_a_gate_does_not_open_over_marks_alone(outside: Any) -> None:
+def test_a_gate_does_not_open_over_marks_alone(outside: Outside) -> None:
     """Tests that used no run give no verdict, however many passed."""
     outside.test("""
         pytestmark = pytest.mark.wisebot("echo", {})

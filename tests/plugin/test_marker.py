@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from harness import Project
 
 
-def test_the_marker_declares_the_run_of_workflow_run(project: Any) -> None:
+def test_the_marker_declares_the_run_of_workflow_run(project: Project) -> None:
     """``workflow_run`` is the run of the marker's workflow with the marker's inputs."""
     project.test("""
         @pytest.mark.wisebot("triage", {"ticketId": "T-1", "message": "charged"})
@@ -15,7 +15,7 @@ def test_the_marker_declares_the_run_of_workflow_run(project: Any) -> None:
     project.run().assert_outcomes(passed=1)
 
 
-def test_the_parameter_named_inputs_is_the_input_bag(project: Any) -> None:
+def test_the_parameter_named_inputs_is_the_input_bag(project: Project) -> None:
     """Without inputs in the marker, a test's ``inputs`` is the bag: a parameter, an indirect one, or a fixture."""
     project.test("""
         @pytest.mark.wisebot("echo")
@@ -43,7 +43,7 @@ def test_the_parameter_named_inputs_is_the_input_bag(project: Any) -> None:
     project.run().assert_outcomes(passed=5)
 
 
-def test_the_closest_marker_holds(project: Any) -> None:
+def test_the_closest_marker_holds(project: Project) -> None:
     """A parameter's marker beats the function's, that the class's, that the module's."""
     project.test("""
         pytestmark = pytest.mark.wisebot("echo", {"by": "module"})
@@ -66,7 +66,7 @@ def test_the_closest_marker_holds(project: Any) -> None:
     project.run().assert_outcomes(passed=4)
 
 
-def test_both_apis_are_two_tests_whose_runs_are_their_own(project: Any) -> None:
+def test_both_apis_are_two_tests_whose_runs_are_their_own(project: Project) -> None:
     """``api="both"`` runs a test once over each API, and says so in its name."""
     project.test("""
         @pytest.mark.wisebot("echo", {"a": 1}, api="both")
@@ -97,7 +97,7 @@ def test_both_apis_are_two_tests_whose_runs_are_their_own(project: Any) -> None:
     )
 
 
-def test_both_by_option_concerns_the_tests_that_name_no_api(project: Any) -> None:
+def test_both_by_option_concerns_the_tests_that_name_no_api(project: Project) -> None:
     """``--wisebot-api both`` doubles a test that starts runs and names no API, and no other."""
     project.test("""
         def test_unnamed(trigger_workflow):
@@ -120,7 +120,7 @@ def test_both_by_option_concerns_the_tests_that_name_no_api(project: Any) -> Non
     project.run("--wisebot-api", "both").assert_outcomes(passed=6)
 
 
-def test_a_marker_without_a_workflow_speaks_of_the_calls(project: Any) -> None:
+def test_a_marker_without_a_workflow_speaks_of_the_calls(project: Project) -> None:
     """API, timeout, inputs and limit of such a marker hold for what the test calls itself."""
     project.test("""
         @pytest.mark.wisebot(api="dashboard", inputs={"a": 1}, timeout=1)
@@ -136,7 +136,7 @@ def test_a_marker_without_a_workflow_speaks_of_the_calls(project: Any) -> None:
     project.run().assert_outcomes(passed=1)
 
 
-def test_a_run_over_its_limit_fails_the_test(project: Any) -> None:
+def test_a_run_over_its_limit_fails_the_test(project: Project) -> None:
     """``max_seconds`` fails a test that passed otherwise, says by how much, and leaves another failure alone."""
     project.test("""
         @pytest.mark.wisebot("slow", max_seconds=0.1)
@@ -165,7 +165,7 @@ def test_a_run_over_its_limit_fails_the_test(project: Any) -> None:
     )
 
 
-def test_a_marker_alone_starts_no_run(project: Any) -> None:
+def test_a_marker_alone_starts_no_run(project: Project) -> None:
     """Only a test that uses ``workflow_run`` pays for a run."""
     project.test("""
         @pytest.mark.wisebot("echo")
@@ -179,7 +179,7 @@ def test_a_marker_alone_starts_no_run(project: Any) -> None:
     project.run().assert_outcomes(passed=2)
 
 
-def test_a_wrong_marker_is_told_in_one_message(project: Any) -> None:
+def test_a_wrong_marker_is_told_in_one_message(project: Project) -> None:
     """An unknown argument, a wrong value, a missing workflow: each names the test, the wrong and the right."""
     project.test("""
         @pytest.mark.wisebot()
@@ -218,7 +218,7 @@ def test_a_wrong_marker_is_told_in_one_message(project: Any) -> None:
         assert f"E   pytest_wisebot.errors.ConfigurationError: {message}" in result.outlines
 
 
-def test_a_wrong_marker_on_a_function_is_told_at_collection(project: Any) -> None:
+def test_a_wrong_marker_on_a_function_is_told_at_collection(project: Project) -> None:
     """Where Python refuses the arguments, its own words are kept, and pytest points at the module."""
     project.test("""
         @pytest.mark.wisebot("echo", max_second=3)
@@ -236,7 +236,7 @@ def test_a_wrong_marker_on_a_function_is_told_at_collection(project: Any) -> Non
     )
 
 
-def test_the_marker_is_explained(project: Any) -> None:
+def test_the_marker_is_explained(project: Project) -> None:
     """``pytest --markers`` shows the signature, and ``--strict-markers`` knows the name."""
     result = project.run("--markers")
     result.stdout.fnmatch_lines(
@@ -244,7 +244,7 @@ def test_the_marker_is_explained(project: Any) -> None:
     )
 
 
-def test_both_apis_are_never_silently_one(project: Any) -> None:
+def test_both_apis_are_never_silently_one(project: Project) -> None:
     """Where pytest cannot make two tests of one, the marker is refused in place of running over one API."""
     project.test("""
         import unittest
@@ -268,7 +268,7 @@ def test_both_apis_are_never_silently_one(project: Any) -> None:
     assert result.stdout.str().count("api='both' needs a test function with trigger_workflow, workflow_run or") >= 2
 
 
-def test_a_project_may_choose_the_apis_itself(project: Any) -> None:
+def test_a_project_may_choose_the_apis_itself(project: Project) -> None:
     """A ``wisebot_api`` of the project's own, or a parametrize mark with it, is what holds."""
     project.test("""
         @pytest.mark.parametrize("wisebot_api", ["dashboard"], indirect=True)

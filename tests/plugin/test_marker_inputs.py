@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from harness import Outside, Project
 
 TAKE = "take the argument inputs, or write {} for none"
 
@@ -15,7 +14,7 @@ def messages(result: pytest.RunResult) -> list[str]:
     return [line.removeprefix("test_it.py::") for line in result.outlines if line.startswith("test_it.py::")]
 
 
-def test_inputs_that_are_left_out_by_oversight_are_an_error_of_collection(outside: Any) -> None:
+def test_inputs_that_are_left_out_by_oversight_are_an_error_of_collection(outside: Outside) -> None:
     """A fixture ``inputs`` is in reach and not asked for, or the parameters have other names: nothing is sent."""
     outside.test("""
         import unittest
@@ -67,7 +66,7 @@ def test_inputs_that_are_left_out_by_oversight_are_an_error_of_collection(outsid
     assert outside.arrived == []
 
 
-def test_a_test_that_asks_by_name_is_told_before_anything_is_sent(outside: Any) -> None:
+def test_a_test_that_asks_by_name_is_told_before_anything_is_sent(outside: Outside) -> None:
     """What it asks for is known only then; one that has asked for ``inputs`` before gets a run with these."""
     outside.test("""
         @pytest.mark.wisebot("echo")
@@ -91,7 +90,7 @@ def test_a_test_that_asks_by_name_is_told_before_anything_is_sent(outside: Any) 
     assert outside.arrived == ["asked for"]
 
 
-def test_an_empty_bag_is_what_a_marker_says_where_there_is_nothing_else(project: Any) -> None:
+def test_an_empty_bag_is_what_a_marker_says_where_there_is_nothing_else(project: Project) -> None:
     """Without a fixture and parameters, with ``{}``, and where fixtures, APIs or the event loop have parameters."""
     project.test("""
         @pytest.fixture(params=["a", "b"])
@@ -152,7 +151,7 @@ def test_an_empty_bag_is_what_a_marker_says_where_there_is_nothing_else(project:
     project.run().assert_outcomes(passed=11, skipped=2)
 
 
-def test_wrong_inputs_in_a_marker_are_an_error_of_collection(outside: Any) -> None:
+def test_wrong_inputs_in_a_marker_are_an_error_of_collection(outside: Outside) -> None:
     """On a function, a parameter, a class, with a workflow or without: each names the path and the value."""
     outside.test("""
         @pytest.mark.wisebot("echo", {"a": [0.5, float("nan")]})
@@ -232,7 +231,7 @@ LAZY_SUITE = """
 SENT = ["whole", "part", [{"m": {"n": "whole"}}], "declared"]
 
 
-def test_what_another_plugin_resolves_is_asked_for(outside: Any) -> None:
+def test_what_another_plugin_resolves_is_asked_for(outside: Outside) -> None:
     """A parameter, or a part of one, that is no JSON yet: its run waits for its test, and has what it then is."""
     outside.project.write("lazy.py", LAZY)
     outside.project.write("conftest.py", "from lazy import pytest_fixture_setup")
@@ -241,7 +240,7 @@ def test_what_another_plugin_resolves_is_asked_for(outside: Any) -> None:
     assert outside.arrived == SENT
 
 
-def test_pytest_lazy_fixtures(outside: Any) -> None:
+def test_pytest_lazy_fixtures(outside: Outside) -> None:
     """Its values are asked for by ``getfixturevalue``."""
     pytest.importorskip("pytest_lazy_fixtures")
     outside.test("from pytest_lazy_fixtures import lf as Lazy\n", LAZY_SUITE)
@@ -272,7 +271,7 @@ CASES = """
 """
 
 
-def test_pytest_cases(outside: Any) -> None:
+def test_pytest_cases(outside: Outside) -> None:
     """A ``lazy_value``, which it resolves after all fixtures, and the fixture that it makes of a ``fixture_ref``."""
     # As it does both: itself it does not load under pytest 9.2.
     outside.project.write("pytest_cases/__init__.py", "")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from harness import Outside
 
 SECRET = "CANARY-of-a-call-that-comes-late"
 SUITE = f"""
@@ -25,7 +24,7 @@ SUITE = f"""
 @pytest.mark.parametrize("args", [[], ["-n", "1"]], ids=["one process", "xdist"])
 @pytest.mark.parametrize("mode", ["live", "record"])
 def test_it_is_nowhere_in_what_the_session_kept(
-    outside: Any, monkeypatch: pytest.MonkeyPatch, mode: str, args: list[str]
+    outside: Outside, monkeypatch: pytest.MonkeyPatch, mode: str, args: list[str]
 ) -> None:
     """A run that started ahead had ended, and was written down, before the call."""
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from harness import Project
 
 SUITE = """
     @pytest.fixture(scope="module")
@@ -42,7 +41,7 @@ SUITE = """
     ],
     ids=" ".join,
 )
-def test_it_works_beside_and_without_each_neighbour(project: Any, args: list[str]) -> None:
+def test_it_works_beside_and_without_each_neighbour(project: Project, args: list[str]) -> None:
     """The same suite passes whichever plugin is missing, in one process and over xdist's workers."""
     project.test(SUITE)
     result = project.run_apart(*args)
@@ -51,14 +50,14 @@ def test_it_works_beside_and_without_each_neighbour(project: Any, args: list[str
         result.assert_outcomes(passed=9)
 
 
-def test_it_works_when_nothing_else_is_loaded(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_works_when_nothing_else_is_loaded(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """With plugin autoload off, ``-p pytest_wisebot.plugin`` is enough."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     project.test(SUITE)
     project.run_apart("-p", "pytest_wisebot.plugin").assert_outcomes(passed=9)
 
 
-def test_wrong_settings_end_the_session_under_xdist_too(project: Any) -> None:
+def test_wrong_settings_end_the_session_under_xdist_too(project: Project) -> None:
     """The controller looks at them before the first test: one message, pytest's exit code for a wrong call, no test."""
     project.write("wisebot.toml", 'default-environment = "nowhere"')
     project.test(SUITE + "\n    def test_other(): pass")
@@ -71,7 +70,7 @@ def test_wrong_settings_end_the_session_under_xdist_too(project: Any) -> None:
     assert result.parseoutcomes() == {}
 
 
-def test_the_lines_are_there_under_xdist_too(project: Any) -> None:
+def test_the_lines_are_there_under_xdist_too(project: Project) -> None:
     """Where the runs will go is told once, by the controller, before the first test."""
     project.test(SUITE)
     result = project.run_apart("-n", "2")
@@ -80,7 +79,7 @@ def test_the_lines_are_there_under_xdist_too(project: Any) -> None:
     ]
 
 
-def test_the_workers_share_the_cap(project: Any) -> None:
+def test_the_workers_share_the_cap(project: Project) -> None:
     """Two workers with a cap of four keep four runs in flight between them, and the lines say so."""
     project.test("""
         @pytest.mark.parametrize("n", range(2))
@@ -93,7 +92,7 @@ def test_the_workers_share_the_cap(project: Any) -> None:
     assert "wisebot: 4 runs at once (--wisebot-concurrency)" in result.outlines
 
 
-def test_setup_plan_and_collect_only_run_nothing(project: Any) -> None:
+def test_setup_plan_and_collect_only_run_nothing(project: Project) -> None:
     """Looking at a suite costs nothing: no emulator is started, no run."""
     project.write("flows.py", "raise RuntimeError('started')")
     project.test(SUITE)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from harness import Outside
 
 DECLARED = """
     @pytest.mark.wisebot("gate", {"n": "declared", "until": GATE})
@@ -14,7 +13,7 @@ DECLARED = """
 
 
 @pytest.mark.parametrize("ahead", [True, False])
-def test_a_mock_of_httpx_answers_no_run(outside: Any, ahead: bool) -> None:
+def test_a_mock_of_httpx_answers_no_run(outside: Outside, ahead: bool) -> None:
     """What a test puts in the place of httpx' transports is asked for nothing of ours: the run is a real one."""
     outside.test(
         """
@@ -44,7 +43,7 @@ def test_a_mock_of_httpx_answers_no_run(outside: Any, ahead: bool) -> None:
     assert sorted(outside.arrived) == ["declared", "first"]
 
 
-def test_what_no_network_answered_is_no_run(outside: Any) -> None:
+def test_what_no_network_answered_is_no_run(outside: Outside) -> None:
     """A mock below httpx' transport cannot be passed by; then the test says so, and is not green without a run."""
     outside.test("""
         import httpcore
@@ -67,7 +66,7 @@ def test_what_no_network_answered_is_no_run(outside: Any) -> None:
     ])  # fmt: skip
 
 
-def test_proxies_are_those_of_the_session_s_beginning(outside: Any) -> None:
+def test_proxies_are_those_of_the_session_s_beginning(outside: Outside) -> None:
     """A proxy that a test sets for its own code is not taken by the engine, not even when that begins in the test."""
     outside.setting('origin = "http://wisebot.example"\nallow-http = true')
     toml = (outside.project.path / "wisebot.toml").read_text("utf-8")
@@ -91,7 +90,7 @@ def test_proxies_are_those_of_the_session_s_beginning(outside: Any) -> None:
     outside.run().assert_outcomes(passed=1)
 
 
-def test_a_test_s_log_holds_no_records_of_other_tests_runs(outside: Any) -> None:
+def test_a_test_s_log_holds_no_records_of_other_tests_runs(outside: Outside) -> None:
     """``caplog`` sees what the test and its own libraries log, in whatever thread, and nothing of the engine's."""
     outside.test(
         """
@@ -111,7 +110,7 @@ def test_a_test_s_log_holds_no_records_of_other_tests_runs(outside: Any) -> None
     outside.run("-p", "no:cacheprovider").assert_outcomes(passed=2)
 
 
-def test_the_shared_random_numbers_are_the_tests_own(outside: Any) -> None:
+def test_the_shared_random_numbers_are_the_tests_own(outside: Outside) -> None:
     """Pauses before another attempt take nothing from the generator that a test has seeded."""
     outside.handle.fail_next(outside.rate_limited(None), times=1, everywhere=True)
     outside.test("""
@@ -128,7 +127,7 @@ def test_the_shared_random_numbers_are_the_tests_own(outside: Any) -> None:
 
 
 @pytest.mark.skipif("not hasattr(os, 'fork')", reason="needs fork")
-def test_a_forked_child_is_refused(outside: Any) -> None:
+def test_a_forked_child_is_refused(outside: Outside) -> None:
     """It has the engine's memory and not its thread: it is told so, and does not wait for ever."""
     outside.test("""
         import multiprocessing

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import textwrap
 import xml.etree.ElementTree as ET
-from typing import Any
 
 import pytest
+from harness import Numbers, Outside
 
 SUITE = """
     def test_passes(trigger_workflow):
@@ -100,7 +100,7 @@ def section(result: pytest.RunResult, title: str) -> list[str]:
     return found
 
 
-def test_letters(outside: Any) -> None:
+def test_letters(outside: Outside) -> None:
     """In the progress of one process: i for infrastructure, n for not run, ~ for flaky, beside pytest's own."""
     outside.test(SUITE)
     result = outside.run()
@@ -109,7 +109,7 @@ def test_letters(outside: Any) -> None:
     ]
 
 
-def test_words(outside: Any) -> None:
+def test_words(outside: Outside) -> None:
     """With ``-v`` a line for each phase that pytest tells of, with the outcome in a word."""
     outside.test(SUITE)
     result = outside.run("-v")
@@ -129,7 +129,7 @@ def test_words(outside: Any) -> None:
     ]
 
 
-def test_the_last_line_counts_each_apart(outside: Any) -> None:
+def test_the_last_line_counts_each_apart(outside: Outside) -> None:
     """What no verdict is possible for is no failure and no error, and what was flaky is no pass."""
     outside.test(SUITE)
     result = outside.run()
@@ -152,7 +152,7 @@ def test_the_last_line_counts_each_apart(outside: Any) -> None:
     ],
     ids=lambda value: (value or "default") if isinstance(value, str) else "",
 )
-def test_lists(outside: Any, flag: str, lists: list[str]) -> None:
+def test_lists(outside: Outside, flag: str, lists: list[str]) -> None:
     """With the failed what is no pass, with odd passes the flaky: below pytest's own lines, cut like those."""
     outside.test(SUITE)
     result = outside.run(*filter(None, [flag]))
@@ -160,7 +160,7 @@ def test_lists(outside: Any, flag: str, lists: list[str]) -> None:
     assert ("short test summary info" in result.stdout.str()) == bool(lists)
 
 
-def test_workers_tests_are_told_alike(outside: Any) -> None:
+def test_workers_tests_are_told_alike(outside: Outside) -> None:
     """Letters, and words behind the worker, come in the order in which tests end; counts and lists are the same."""
     outside.test(SUITE)
     result = outside.run("-n", "2", "-rA")
@@ -185,7 +185,7 @@ def test_workers_tests_are_told_alike(outside: Any) -> None:
     assert listed(result) == []
 
 
-def test_a_list_of_ones_own_alone_has_a_heading(outside: Any) -> None:
+def test_a_list_of_ones_own_alone_has_a_heading(outside: Outside) -> None:
     """Where pytest has nothing to list, what is ours is listed all the same, and once."""
     outside.test("""
         def test_call(trigger_workflow):
@@ -201,7 +201,7 @@ def test_a_list_of_ones_own_alone_has_a_heading(outside: Any) -> None:
 
 @pytest.mark.parametrize(("args", "variables"), [(["-vv"], {}), ([], {"CI": "true"})], ids=["verbose", "CI"])
 def test_lines_are_whole_where_pytest_cuts_none(
-    outside: Any, monkeypatch: pytest.MonkeyPatch, args: list[str], variables: dict[str, str]
+    outside: Outside, monkeypatch: pytest.MonkeyPatch, args: list[str], variables: dict[str, str]
 ) -> None:
     """With ``-vv``, and in CI."""
     for name, value in variables.items():
@@ -222,7 +222,7 @@ ANSWER = (
 )
 
 
-def test_infrastructure_in_full(outside: Any) -> None:
+def test_infrastructure_in_full(outside: Outside) -> None:
     """A section of its own with each test as pytest shows a failure, and the phase where it is not the call."""
     outside.test(SUITE)
     result = outside.run("--tb=short", "-k", "call or setup or teardown")
@@ -270,7 +270,7 @@ def test_infrastructure_in_full(outside: Any) -> None:
     result.stdout.no_re_match_line("=+ (FAILURES|ERRORS|NOT RUN) =+")
 
 
-def test_not_run_in_full(outside: Any) -> None:
+def test_not_run_in_full(outside: Outside) -> None:
     """A section of its own with the failure, below that of what had no verdict."""
     outside.test(SUITE)
     result = outside.run("--tb=short", "-k", "credential or call")
@@ -285,7 +285,7 @@ def test_not_run_in_full(outside: Any) -> None:
 
 
 @pytest.mark.parametrize(("style", "shown"), [("no", []), ("line", ["E   SAID", "HERE:6: SAID"])])
-def test_as_short_as_tb_says(outside: Any, style: str, shown: list[str]) -> None:
+def test_as_short_as_tb_says(outside: Outside, style: str, shown: list[str]) -> None:
     """``--tb=no`` shows none, and ``--tb=line`` ends each with a line that editors know."""
     outside.test("""
         def test_credential(trigger_workflow):
@@ -298,7 +298,7 @@ def test_as_short_as_tb_says(outside: Any, style: str, shown: list[str]) -> None
     assert counts(result) == {"not run": 1}
 
 
-def test_what_its_end_printed_is_shown_with_it(outside: Any) -> None:
+def test_what_its_end_printed_is_shown_with_it(outside: Outside) -> None:
     """The captured output of the teardown stands below the failure of the call, as with pytest's own."""
     outside.test("""
         @pytest.fixture
@@ -365,7 +365,7 @@ ENDS = {
 
 
 @pytest.mark.parametrize("end", ENDS)
-def test_what_reached_a_test_decides(outside: Any, end: str) -> None:
+def test_what_reached_a_test_decides(outside: Outside, end: str) -> None:
     """Whatever came of it: one error without a verdict is enough, and not run is what nothing else failed."""
     code, outcome = ENDS[end]
     outside.test(
@@ -374,7 +374,7 @@ def test_what_reached_a_test_decides(outside: Any, end: str) -> None:
     assert counts(outside.run()) == outcome
 
 
-def test_a_trial_that_an_error_reached_is_no_failed_trial(outside: Any) -> None:
+def test_a_trial_that_an_error_reached_is_no_failed_trial(outside: Outside) -> None:
     """Also where it caught the error and failed by another: the trials end without a verdict."""
     outside.test("""
         @pytest.mark.wisebot(trials=3, min_passes=2)
@@ -395,7 +395,7 @@ def test_a_trial_that_an_error_reached_is_no_failed_trial(outside: Any) -> None:
     assert len(outside.calls) == 1
 
 
-def test_no_verdict_for_one_reason_is_shown_for_each(outside: Any) -> None:
+def test_no_verdict_for_one_reason_is_shown_for_each(outside: Outside) -> None:
     """What else is in a group does not make two failures one."""
     outside.test("""
         from pytest_wisebot.errors import BudgetExhausted, RateLimited
@@ -409,7 +409,7 @@ def test_no_verdict_for_one_reason_is_shown_for_each(outside: Any) -> None:
     assert "for the same reason" not in text
 
 
-def test_what_a_test_lacks_is_shown_beside_what_stopped_many(outside: Any) -> None:
+def test_what_a_test_lacks_is_shown_beside_what_stopped_many(outside: Outside) -> None:
     """A group of both is not left to the block at the end, which would say of the budget alone."""
     outside.test("""
         from pytest_wisebot.errors import BudgetExhausted, ConfigurationError
@@ -425,7 +425,7 @@ def test_what_a_test_lacks_is_shown_beside_what_stopped_many(outside: Any) -> No
     assert counts(result) == {"not run": 2}
 
 
-def test_each_kind_of_not_run(outside: Any, numbers: Any) -> None:
+def test_each_kind_of_not_run(outside: Outside, numbers: Numbers) -> None:
     """A missing credential, recording, or budget: told apart by their words, and only the first two shown in full."""
     outside.test("""
         @pytest.mark.wisebot("echo")
@@ -468,7 +468,7 @@ MANY = """
 
 
 @pytest.mark.parametrize("verbose", [False, True])
-def test_one_reason_is_shown_once(outside: Any, verbose: bool) -> None:
+def test_one_reason_is_shown_once(outside: Outside, verbose: bool) -> None:
     """And ten of the other tests are named; ``-v`` names all. The list names them in any case."""
     outside.test(MANY)
     result = outside.run("--tb=short", *(["-v"] if verbose else []))
@@ -488,7 +488,7 @@ def test_one_reason_is_shown_once(outside: Any, verbose: bool) -> None:
     assert counts(result) == {"not run": 13}
 
 
-def test_one_reason_is_shown_once_whichever_worker_says_it(outside: Any) -> None:
+def test_one_reason_is_shown_once_whichever_worker_says_it(outside: Outside) -> None:
     """Each test is in the section by its name, and one of them in full."""
     outside.test(MANY)
     result = outside.run("-n", "2", "-v", "--tb=short")
@@ -501,7 +501,7 @@ def test_one_reason_is_shown_once_whichever_worker_says_it(outside: Any) -> None
     assert counts(result) == {"not run": 13}
 
 
-def test_each_of_several_reasons_is_shown(outside: Any) -> None:
+def test_each_of_several_reasons_is_shown(outside: Outside) -> None:
     """Tests that lack different things are no group, also where others lack the one or the other."""
     outside.test("""
         @pytest.mark.parametrize("n", range(4))
@@ -521,7 +521,7 @@ def test_each_of_several_reasons_is_shown(outside: Any) -> None:
     ]
 
 
-def test_for_all_others_they_are_failures(outside: Any) -> None:
+def test_for_all_others_they_are_failures(outside: Outside) -> None:
     """For the exit code, ``--last-failed``, ``--maxfail`` and JUnit XML, which tell setup and call apart."""
     outside.test(SUITE)
     selected = ["-k", "call or setup or credential or passes"]
@@ -536,7 +536,7 @@ def test_for_all_others_they_are_failures(outside: Any) -> None:
     assert any("stopping after 1 failures" in line for line in result.outlines)
 
 
-def test_what_a_report_keeps_of_a_reason_holds_no_part_of_a_credential(outside: Any) -> None:
+def test_what_a_report_keeps_of_a_reason_holds_no_part_of_a_credential(outside: Outside) -> None:
     """Reports travel between processes, and xdist's own trace shows them: also of a credential that was cut."""
     outside.project.write("conftest.py", """
         def pytest_runtest_logreport(report):
@@ -557,7 +557,7 @@ def test_what_a_report_keeps_of_a_reason_holds_no_part_of_a_credential(outside: 
     assert re.findall(r"part\d+of", kept) == []
 
 
-def test_a_reason_that_no_channel_carries_ends_no_worker(outside: Any) -> None:
+def test_a_reason_that_no_channel_carries_ends_no_worker(outside: Outside) -> None:
     """Half a surrogate pair in an error's text is told escaped."""
     outside.test("""
         def test_it(trigger_workflow):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from harness import Outside
 
 CANARY = "FAKE-secret-of-all"
 
@@ -23,7 +22,7 @@ TWICE = [
     ids=["two", "one", "twice"],
 )
 @pytest.mark.parametrize("workers", [[], ["-n", "1"]], ids=str)
-def test_a_value_on_the_command_line_is_not_stored(outside: Any, given: list[str], workers: list[str]) -> None:
+def test_a_value_on_the_command_line_is_not_stored(outside: Outside, given: list[str], workers: list[str]) -> None:
     """Neither options nor arguments show it, in no process; the ``--debug`` log, which had it already, is masked."""
     outside.test("""
         import re
@@ -47,7 +46,7 @@ def test_a_value_on_the_command_line_is_not_stored(outside: Any, given: list[str
     [[], ["-n", "1"], ["--collect-only", "--wisebot-secret", CANARY], ["--collect-only"], ["--setup-plan"], ["-q"]],
     ids=" ".join,
 )
-def test_a_test_id_that_holds_a_credential_ends_the_session(outside: Any, args: list[str]) -> None:
+def test_a_test_id_that_holds_a_credential_ends_the_session(outside: Outside, args: list[str]) -> None:
     """Ids are shown and stored everywhere, by every plugin: before any test the session ends, and shows none."""
     outside.project.write("secret.txt", CANARY)
     outside.test(f"""
@@ -70,7 +69,7 @@ def test_a_test_id_that_holds_a_credential_ends_the_session(outside: Any, args: 
     assert outside.calls == []
 
 
-def test_ids_are_listed_whatever_is_wrong_with_the_settings(outside: Any) -> None:
+def test_ids_are_listed_whatever_is_wrong_with_the_settings(outside: Outside) -> None:
     """As editors do all the time: what is wrong with the settings is not their matter."""
     outside.project.write("wisebot.toml", "this is no TOML")
     outside.test("""
@@ -82,7 +81,7 @@ def test_ids_are_listed_whatever_is_wrong_with_the_settings(outside: Any) -> Non
     outside.run("--collect-only", "-q").stdout.fnmatch_lines(["*test_it[[]dashboard-a longer text[]]"])
 
 
-def test_what_pytest_shows_of_fixtures_is_clean(outside: Any) -> None:
+def test_what_pytest_shows_of_fixtures_is_clean(outside: Outside) -> None:
     """``--setup-show`` writes parameters by itself, past every report."""
     outside.project.write("secret.txt", CANARY)
     outside.test(f"""
@@ -110,7 +109,7 @@ LONG = "FAKE-secret-of-all-%s-" + "-".join(f"part{number}" for number in range(2
         ("", 'assert secret not in "before " * 20 + secret'),
     ],
 )
-def test_a_value_that_pytest_cuts_or_colours_stays_masked(outside: Any, flags: str, body: str) -> None:
+def test_a_value_that_pytest_cuts_or_colours_stays_masked(outside: Outside, flags: str, body: str) -> None:
     """Neither colours in the middle of it, nor ends of lines, nor what is left out lets a part of it through."""
     outside.project.write("secret.txt", LONG)
     outside.project.write("token.txt", LONG.replace("part15", "twin15"))
@@ -127,7 +126,7 @@ def test_a_value_that_pytest_cuts_or_colours_stays_masked(outside: Any, flags: s
     assert [part for part in (LONG[:12], LONG[-20:-8], "part9-part10", "part16-part17") if part in said] == []
 
 
-def test_what_setup_show_cuts_stays_masked(outside: Any) -> None:
+def test_what_setup_show_cuts_stays_masked(outside: Outside) -> None:
     """Of a long parameter pytest shows the beginning and the end."""
     outside.project.write("secret.txt", LONG)
     outside.test(f"""
@@ -139,7 +138,7 @@ def test_what_setup_show_cuts_stays_masked(outside: Any) -> None:
     result.stdout.fnmatch_lines(["*SETUP    F value?'<secret>...<secret>'?"])
 
 
-def test_what_does_not_come_with_a_report_is_clean_in_junit_xml(outside: Any) -> None:
+def test_what_does_not_come_with_a_report_is_clean_in_junit_xml(outside: Outside) -> None:
     """Properties of the suite, and attributes of a test."""
     outside.project.write("secret.txt", CANARY)
     outside.test(f"""
@@ -156,7 +155,7 @@ def test_what_does_not_come_with_a_report_is_clean_in_junit_xml(outside: Any) ->
 
 
 @pytest.mark.parametrize("args", [[], ["-n", "1"]], ids=str)
-def test_an_error_of_collection_is_clean(outside: Any, args: list[str]) -> None:
+def test_an_error_of_collection_is_clean(outside: Outside, args: list[str]) -> None:
     """Though no test has used the plugin, and nobody has asked for the settings."""
     outside.project.write("secret.txt", CANARY)
     outside.test(f"print('{CANARY}'); raise ValueError('it said {CANARY}')")
@@ -167,7 +166,7 @@ def test_an_error_of_collection_is_clean(outside: Any, args: list[str]) -> None:
     assert [CANARY in text for text in (result.stdout.str(), *written)] == [False] * 3
 
 
-def test_an_error_of_collection_loads_no_more_where_tests_are_only_listed(outside: Any) -> None:
+def test_an_error_of_collection_loads_no_more_where_tests_are_only_listed(outside: Outside) -> None:
     """As editors do, over modules that are half written: values that were given are masked all the same."""
     outside.test(f"raise ValueError('it said {CANARY}')")
     result = outside.run("--collect-only", "--wisebot-secret", CANARY)

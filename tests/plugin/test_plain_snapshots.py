@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from harness import Project
 
 MESSAGE = "TypeError: compare the run with workflow_snapshot, or run.result with snapshot"
 
@@ -100,7 +100,7 @@ FORMS = """
 """
 
 
-def test_a_run_is_refused_in_every_form(project: Any) -> None:
+def test_a_run_is_refused_in_every_form(project: Project) -> None:
     """Either side, within other values, by any extension, with filters: nothing is written where it is updated."""
     project.test(FORMS)
     result = project.run("--snapshot-update", "--tb=line")
@@ -110,7 +110,7 @@ def test_a_run_is_refused_in_every_form(project: Any) -> None:
     assert list(project.path.rglob("__snapshots__")) == []
 
 
-def test_what_is_no_run_is_compared_as_ever(project: Any) -> None:
+def test_what_is_no_run_is_compared_as_ever(project: Project) -> None:
     """A result beside a refused run, with filters of its own; what was said for the refused one is forgotten."""
     project.test("""
         from syrupy.matchers import path_type
@@ -138,7 +138,7 @@ def test_what_is_no_run_is_compared_as_ever(project: Any) -> None:
     assert "refused" not in amber.read_text("utf-8")
 
 
-def test_a_snapshot_of_a_run_that_was_recorded_before_stays_as_it_is(project: Any) -> None:
+def test_a_snapshot_of_a_run_that_was_recorded_before_stays_as_it_is(project: Project) -> None:
     """The refused test fails, and neither it nor an update takes the old file away."""
     project.test("""
         def test_it(trigger_workflow, snapshot):
@@ -154,7 +154,7 @@ def test_a_snapshot_of_a_run_that_was_recorded_before_stays_as_it_is(project: An
     assert amber.read_text("utf-8") == before
 
 
-def test_syrupy_is_itself_again_after_the_session(project: Any) -> None:
+def test_syrupy_is_itself_again_after_the_session(project: Project) -> None:
     """What refuses runs is a session's own, and goes with it."""
     from syrupy.assertion import SnapshotAssertion
 

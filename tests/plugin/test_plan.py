@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import pytest
+from harness import Outside, Project
 
 SUITE = """
     @pytest.mark.wisebot("nap")
@@ -72,7 +73,7 @@ def plan(result: pytest.RunResult, start: str = "wisebot plan: ") -> list[str]:
 
 
 @pytest.fixture
-def suite(outside: Any) -> Any:
+def suite(outside: Outside) -> Any:
     """A suite with something of everything."""
     outside.test(SUITE)
     return outside
@@ -103,7 +104,7 @@ def test_the_plan_keeps_its_word(suite: Any) -> None:
     assert len(suite.calls) == 7 + 3
 
 
-def test_no_emulator_starts_for_a_plan(project: Any) -> None:
+def test_no_emulator_starts_for_a_plan(project: Project) -> None:
     """The module that declares the workflows is not even loaded."""
     project.write("flows.py", "raise AssertionError('loaded')")
     project.test("""
@@ -244,7 +245,7 @@ def test_under_xdist_the_plan_is_made_once_and_without_workers(suite: Any, args:
     result.stdout.no_re_match_line(r"(created: )?\d+(/\d+)? workers.*|.*\[gw\d\].*")
 
 
-def test_with_dist_each_every_worker_s_runs_are_planned(outside: Any) -> None:
+def test_with_dist_each_every_worker_s_runs_are_planned(outside: Outside) -> None:
     """Each worker runs every test; what tests share is one run for all of them."""
     outside.test("""
         @pytest.mark.wisebot("echo")
@@ -265,7 +266,7 @@ def test_with_dist_each_every_worker_s_runs_are_planned(outside: Any) -> None:
     ]
 
 
-def test_a_protected_environment_can_be_looked_at(outside: Any) -> None:
+def test_a_protected_environment_can_be_looked_at(outside: Outside) -> None:
     """The plan runs nothing: it is shown, and says that without the option nothing would be run."""
     outside.setting("protected = true")
     outside.test("""
@@ -284,7 +285,7 @@ def test_a_protected_environment_can_be_looked_at(outside: Any) -> None:
     assert plan(outside.run("--wisebot-plan", "--wisebot-allow-protected")) == lines[:-1]
 
 
-def test_long_lists_are_cut_and_v_shows_them_whole(outside: Any) -> None:
+def test_long_lists_are_cut_and_v_shows_them_whole(outside: Outside) -> None:
     """Twenty tests whose runs nobody can know are named, and the rest counted."""
     outside.test("""
         @pytest.mark.parametrize("n", range(23))
@@ -299,7 +300,7 @@ def test_long_lists_are_cut_and_v_shows_them_whole(outside: Any) -> None:
     assert plan(outside.run("--wisebot-plan", "-v")) == [nothing, first, *names]
 
 
-def test_both_apis_by_option_are_planned(outside: Any) -> None:
+def test_both_apis_by_option_are_planned(outside: Outside) -> None:
     """``--wisebot-api`` says over which API a test runs that names none, and so does the plan."""
     outside.test("""
         @pytest.mark.wisebot("echo")
@@ -319,7 +320,7 @@ def test_wrong_settings_are_told_as_before_any_session(suite: Any) -> None:
     assert plan(result) == []
 
 
-def test_a_test_that_cannot_run_is_told_before(outside: Any) -> None:
+def test_a_test_that_cannot_run_is_told_before(outside: Outside) -> None:
     """A wrong marker, a workflow that the environment does not list, inputs that are no JSON."""
     outside.setting("workflows = { echo = {} }")
     outside.test("""
@@ -346,7 +347,7 @@ def test_a_test_that_cannot_run_is_told_before(outside: Any) -> None:
     ]
 
 
-def test_wrong_settings_are_told_as_ever(outside: Any) -> None:
+def test_wrong_settings_are_told_as_ever(outside: Outside) -> None:
     """By the plan, too, and where no selected test needs them they are not looked at."""
     outside.test(SUITE)
     wrong = outside.run("--wisebot-plan", "--wisebot-env", "nope")
@@ -355,7 +356,7 @@ def test_wrong_settings_are_told_as_ever(outside: Any) -> None:
     assert fine.ret == pytest.ExitCode.OK
 
 
-def test_half_a_collection_makes_no_plan(outside: Any) -> None:
+def test_half_a_collection_makes_no_plan(outside: Outside) -> None:
     """A module that cannot be imported ends the session as it does without a plan."""
     outside.test(SUITE)
     outside.project.write("test_broken.py", "import nowhere")

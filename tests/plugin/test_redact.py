@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from harness import Outside
 
 REDACT = """
 [redact]
@@ -28,7 +27,7 @@ SEEN = {
 
 @pytest.mark.parametrize("flags", [[], ["-n", "2"]], ids=["one-process", "xdist"])
 @pytest.mark.parametrize("api", ["webhook", "dashboard"])
-def test_a_test_sees_the_redacted_result(outside: Any, flags: list[str], api: str) -> None:
+def test_a_test_sees_the_redacted_result(outside: Outside, flags: list[str], api: str) -> None:
     """By key, by pattern and by path, over both APIs, in one process and in workers; what was sent stays as it was."""
     outside.setting(REDACT)
     outside.test(f"""
@@ -42,7 +41,7 @@ def test_a_test_sees_the_redacted_result(outside: Any, flags: list[str], api: st
 
 
 @pytest.mark.parametrize("flags", [[], ["-n", "1"]], ids=["one-process", "xdist"])
-def test_what_a_test_prints_shows_no_match(outside: Any, flags: list[str]) -> None:
+def test_what_a_test_prints_shows_no_match(outside: Outside, flags: list[str]) -> None:
     """A pattern holds for every text of a report, whatever made it: output, messages and values."""
     outside.setting(REDACT)
     outside.test("""
@@ -59,7 +58,7 @@ def test_what_a_test_prints_shows_no_match(outside: Any, flags: list[str]) -> No
     result.stdout.fnmatch_lines(["E * AssertionError: of <redacted>", "it is <redacted>"])
 
 
-def test_a_mistake_names_the_file_and_the_pattern(outside: Any) -> None:
+def test_a_mistake_names_the_file_and_the_pattern(outside: Outside) -> None:
     """A pattern that cannot be used ends the session, in words that say which one."""
     outside.setting('[redact]\npatterns = ["ok", "(a+)+b"]')
     outside.test("def test_it(trigger_workflow): trigger_workflow('echo')")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from harness import Outside
 
 from pytest_wisebot.event_log import read_events
 
@@ -64,20 +65,20 @@ ONCE = """
 
 
 @pytest.fixture(params=[SETS_UP_AGAIN, KEEPS_REPORTS, MARKS_REPORTS], ids=["repeats the call", "keeps", "marks"])
-def repeated(outside: Any, request: pytest.FixtureRequest) -> Any:
+def repeated(outside: Outside, request: pytest.FixtureRequest) -> Any:
     """A project in which a plugin repeats tests that fail."""
     outside.project.write("conftest.py", request.param)
     return outside
 
 
-def outcomes(outside: Any) -> list[str]:
+def outcomes(outside: Outside) -> list[str]:
     """The outcome of each line about a test."""
     return [
         event["outcome"] for event in read_events(outside.project.path / "out/runs.jsonl") if event["event"] == "test"
     ]
 
 
-def limit(outside: Any, line: str) -> None:
+def limit(outside: Outside, line: str) -> None:
     """Adds a limit of the gate."""
     toml = outside.project.path / "wisebot.toml"
     toml.write_text(f"{toml.read_text('utf-8').partition('[gate]')[0]}\n[gate]\n{line}\n", "utf-8")
@@ -106,7 +107,7 @@ def test_a_test_that_fails_each_time_has_failed(repeated: Any) -> None:
     assert (result.ret, outcomes(repeated)[-1]) == (1, "failed")
 
 
-def test_a_trial_whose_call_is_repeated_is_refused(outside: Any) -> None:
+def test_a_trial_whose_call_is_repeated_is_refused(outside: Outside) -> None:
     """By what happened, and whichever plugin did it: a retry until it passes is not a pass rate."""
     outside.project.write("conftest.py", SETS_UP_AGAIN)
     outside.test("""
@@ -124,7 +125,7 @@ def test_a_trial_whose_call_is_repeated_is_refused(outside: Any) -> None:
     assert "passed 3/3" not in text
 
 
-def test_an_attempt_whose_fixture_failed_is_not_forgotten(outside: Any) -> None:
+def test_an_attempt_whose_fixture_failed_is_not_forgotten(outside: Outside) -> None:
     """Also where the plugin that repeats the test tells of the last attempt alone."""
     outside.project.write("conftest.py", KEEPS_REPORTS)
     outside.test("""
@@ -141,7 +142,7 @@ def test_an_attempt_whose_fixture_failed_is_not_forgotten(outside: Any) -> None:
     assert (outside.run(*GATED).ret, outcomes(outside)[-1]) == (0, "flaky")
 
 
-def test_a_trial_that_failed_is_not_taken_back_by_a_skip(outside: Any) -> None:
+def test_a_trial_that_failed_is_not_taken_back_by_a_skip(outside: Outside) -> None:
     """It was a verdict against the workflow."""
     outside.test("""
         seen = []

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from harness import Outside
 
 SUITE = """
     @pytest.mark.wisebot("echo", {"n": 1}, api="dashboard")
@@ -33,7 +33,7 @@ SUITE = """
 
 
 @pytest.mark.parametrize("args", [[], ["-n", "2"]], ids=["one process", "xdist"])
-def test_each_test_has_its_properties(outside: Any, monkeypatch: pytest.MonkeyPatch, args: list[str]) -> None:
+def test_each_test_has_its_properties(outside: Outside, monkeypatch: pytest.MonkeyPatch, args: list[str]) -> None:
     """Outcome, and of each run workflow, API, runId, attempts, seconds and source; nothing on tests without runs."""
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     outside.test(SUITE)
@@ -54,7 +54,7 @@ def test_each_test_has_its_properties(outside: Any, monkeypatch: pytest.MonkeyPa
     }  # fmt: skip
 
 
-def properties(outside: Any) -> dict[str, list[str]]:
+def properties(outside: Outside) -> dict[str, list[str]]:
     """The properties of each test; without the values that differ from run to run."""
     root = ET.parse(outside.project.path / "junit.xml").getroot()
     found = {}

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness import Outside
 
 from pytest_wisebot.event_log import read_events
 
@@ -43,13 +44,13 @@ def _no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
 
 
-def document(outside: Any, folder: str = "out") -> dict[str, Any]:
+def document(outside: Outside, folder: str = "out") -> dict[str, Any]:
     found: dict[str, Any] = json.loads((outside.project.path / folder / "report.json").read_text("utf-8"))
     return found
 
 
 @pytest.mark.parametrize("args", [[], ["-n", "2"]], ids=["one process", "xdist"])
-def test_every_report_is_written(outside: Any, args: list[str]) -> None:
+def test_every_report_is_written(outside: Outside, args: list[str]) -> None:
     """On the controller under xdist, with the tests and runs of all workers; the exit code stays pytest's."""
     outside.test(SUITE)
     result = outside.run("--wisebot-report", "out/of here", "-k", "not deselected", *args)
@@ -70,7 +71,7 @@ def test_every_report_is_written(outside: Any, args: list[str]) -> None:
     assert (end["exitstatus"], end["failures_elsewhere"], end["failed_by"]) == (1, 0, [])
 
 
-def test_what_an_earlier_session_reported_is_not_taken_for_this_one_s(outside: Any) -> None:
+def test_what_an_earlier_session_reported_is_not_taken_for_this_one_s(outside: Outside) -> None:
     """Not even where this one is killed, or fails before its first test."""
     folder = outside.project.path / "out"
     folder.mkdir()
@@ -82,7 +83,7 @@ def test_what_an_earlier_session_reported_is_not_taken_for_this_one_s(outside: A
     assert document(outside)["sessions"][0]["exitstatus"] == 2
 
 
-def test_a_session_without_any_run_is_reported_too(outside: Any) -> None:
+def test_a_session_without_any_run_is_reported_too(outside: Outside) -> None:
     """And leaves nothing under ``.wisebot``, as before."""
     outside.project.write("test_it.py", "def test_plain(): pass")
     result = outside.run("--wisebot-report", "out")
@@ -92,7 +93,7 @@ def test_a_session_without_any_run_is_reported_too(outside: Any) -> None:
 
 
 @pytest.mark.parametrize("mode", ["replay", "last"])
-def test_a_session_that_asks_nobody_is_reported_too(outside: Any, mode: str) -> None:
+def test_a_session_that_asks_nobody_is_reported_too(outside: Outside, mode: str) -> None:
     """Of runs that were made earlier, and says so."""
     outside.test(SUITE)
     outside.run("--wisebot-runs=record")
@@ -114,7 +115,7 @@ def test_a_session_that_asks_nobody_is_reported_too(outside: Any, mode: str) -> 
         "--version",
     ],
 )
-def test_where_nothing_runs_nothing_is_reported(outside: Any, option: str) -> None:
+def test_where_nothing_runs_nothing_is_reported(outside: Outside, option: str) -> None:
     """A plan, or a look at the help, makes no folder, and takes away no report."""
     outside.test(SUITE)
     outside.run_with_cache("--wisebot-report", "out", "--wisebot-gate", option)
@@ -129,7 +130,7 @@ def test_where_nothing_runs_nothing_is_reported(outside: Any, option: str) -> No
         (["--wisebot-baseline", "a-file"], "--wisebot-baseline: {path}/a-file: holds no test that has ended: a runs"),
     ],
 )
-def test_what_cannot_be_is_told_before_any_run(outside: Any, args: list[str], message: str) -> None:
+def test_what_cannot_be_is_told_before_any_run(outside: Outside, args: list[str], message: str) -> None:
     """A run that was paid for would be lost to a report that cannot be written."""
     outside.test(SUITE)
     (outside.project.path / "a-file").touch()
@@ -139,7 +140,7 @@ def test_what_cannot_be_is_told_before_any_run(outside: Any, args: list[str], me
     assert outside.arrived == []
 
 
-def test_the_summary_is_added_to_a_file(outside: Any) -> None:
+def test_the_summary_is_added_to_a_file(outside: Outside) -> None:
     """As CI services want it: what others wrote there stays."""
     outside.test(SUITE)
     page = outside.project.path / "page.md"
@@ -149,7 +150,7 @@ def test_the_summary_is_added_to_a_file(outside: Any) -> None:
     assert not list(outside.project.path.glob("**/summary.md"))
 
 
-def test_a_summary_that_cannot_be_written_is_told(outside: Any) -> None:
+def test_a_summary_that_cannot_be_written_is_told(outside: Outside) -> None:
     """At the session's end, and without changing its exit code."""
     outside.test(SUITE)
     result = outside.run("--wisebot-summary", "nowhere/page.md", "-k", "test_passes")
@@ -157,7 +158,7 @@ def test_a_summary_that_cannot_be_written_is_told(outside: Any) -> None:
     result.stdout.fnmatch_lines(["wisebot: --wisebot-summary nowhere/page.md: cannot be written: No such file or*"])
 
 
-def test_a_session_beside_an_earlier_one(outside: Any) -> None:
+def test_a_session_beside_an_earlier_one(outside: Outside) -> None:
     """What fails that did not, apart from what failed before, and what is fixed."""
     outside.test("""
         @pytest.mark.parametrize("n", [1, 2, 3, 4])
@@ -181,7 +182,7 @@ def test_a_session_beside_an_earlier_one(outside: Any) -> None:
     assert document(outside)["baseline"]["newly_failing"] == ["test_it.py::test_it[3]"]
 
 
-def test_the_report_folder_may_be_its_own_baseline(outside: Any) -> None:
+def test_the_report_folder_may_be_its_own_baseline(outside: Outside) -> None:
     """It is read before it is written anew."""
     outside.test(SUITE)
     outside.run("--wisebot-report", "out", "-k", "test_passes")
@@ -193,7 +194,7 @@ def test_the_report_folder_may_be_its_own_baseline(outside: Any) -> None:
 
 
 @pytest.fixture
-def killed(outside: Any) -> Path:
+def killed(outside: Outside) -> Path:
     """The report folder of a session that was killed while its third test waited."""
     outside.test("""
         @pytest.mark.parametrize("n", [1, 2])

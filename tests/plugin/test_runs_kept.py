@@ -6,9 +6,9 @@ import json
 import re
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
+from harness import Numbers, Outside, Project
 
 from pytest_wisebot.event_log import read_events
 
@@ -63,7 +63,7 @@ REMEMBERS = """
 """
 
 
-def seen(outside: Any) -> dict[str, tuple[str, str]]:
+def seen(outside: Outside) -> dict[str, tuple[str, str]]:
     """Which run each test saw in the last session, and its source."""
     path = outside.project.path / "seen.txt"
     lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
@@ -79,16 +79,16 @@ def ages(text: str) -> str:
     return re.sub(r"\d+ \w+( to \d+ \w+)? ago", "AGO", text)
 
 
-def recordings(outside: Any) -> dict[str, bytes]:
+def recordings(outside: Outside) -> dict[str, bytes]:
     folder = outside.project.path / "recordings"
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def sessions(outside: Any) -> list[Path]:
+def sessions(outside: Outside) -> list[Path]:
     return sorted((outside.project.path / ".wisebot" / "sessions").glob("*"))
 
 
-def without_access(outside: Any) -> None:
+def without_access(outside: Outside) -> None:
     """No host, and no credential."""
     (outside.project.path / "secret.txt").unlink()
     (outside.project.path / "token.txt").unlink()
@@ -97,7 +97,7 @@ def without_access(outside: Any) -> None:
     toml.write_text("\n".join(line for line in lines if "origin" not in line and "base-url" not in line), "utf-8")
 
 
-def test_recorded_runs_are_replayed_without_any_network(outside: Any, numbers: Any) -> None:
+def test_recorded_runs_are_replayed_without_any_network(outside: Outside, numbers: Numbers) -> None:
     """Every connection is refused, host and credentials are gone: green, each test with its own run."""
     outside.project.write("conftest.py", REMEMBERS)
     outside.test(SUITE)
@@ -122,7 +122,7 @@ def test_recorded_runs_are_replayed_without_any_network(outside: Any, numbers: A
     assert len(sessions(outside)) == 1
 
 
-def test_a_secret_of_one_call_is_not_needed_either(outside: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_secret_of_one_call_is_not_needed_either(outside: Outside, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a call names by ``secret=`` may lead nowhere where nothing is asked of any network; live it is an error."""
     outside.test("""
         @pytest.mark.parametrize("secret", ["env:MINE", "file:mine.txt"])
@@ -163,7 +163,7 @@ ONLY_LOOPBACK = """
 """
 
 
-def test_a_replay_by_several_workers_asks_the_engine_alone(outside: Any) -> None:
+def test_a_replay_by_several_workers_asks_the_engine_alone(outside: Outside) -> None:
     """Recorded and replayed by two workers: wider fixtures, shared runs and all; no host, no name, no credential."""
     outside.project.write("conftest.py", REMEMBERS)
     outside.test(SUITE, """
@@ -187,7 +187,7 @@ def test_a_replay_by_several_workers_asks_the_engine_alone(outside: Any) -> None
     assert len(outside.calls) == calls
 
 
-def test_snapshots_of_a_replay_are_the_same_bytes(outside: Any) -> None:
+def test_snapshots_of_a_replay_are_the_same_bytes(outside: Outside) -> None:
     """What was accepted live is what a replay writes."""
     outside.test("""
         @pytest.mark.wisebot("echo", {"n": 1, "text": "ünï", "at": "2026-11-24T01:02:03Z", "f": 0.1})
@@ -204,7 +204,7 @@ def test_snapshots_of_a_replay_are_the_same_bytes(outside: Any) -> None:
     assert {path.name: path.read_bytes() for path in folder.rglob("*.json")} == live
 
 
-def test_what_failed_is_judged_again_at_no_cost(outside: Any, numbers: Any) -> None:
+def test_what_failed_is_judged_again_at_no_cost(outside: Outside, numbers: Numbers) -> None:
     """``last --snapshot-update`` after a failing session: green, with no run; the live session stays the last one."""
     outside.test("""
         @pytest.mark.wisebot("echo")
@@ -225,7 +225,7 @@ def test_what_failed_is_judged_again_at_no_cost(outside: Any, numbers: Any) -> N
     assert sessions(outside) == [live]
 
 
-def test_what_the_last_session_did_not_run_is_not_run(outside: Any, numbers: Any) -> None:
+def test_what_the_last_session_did_not_run_is_not_run(outside: Outside, numbers: Numbers) -> None:
     """One message for all of them, the letter and word of "not run", and a session by its name."""
     outside.test(SUITE)
     outside.run("-k", "test_called").assert_outcomes(passed=1, deselected=6)
@@ -236,7 +236,7 @@ def test_what_the_last_session_did_not_run_is_not_run(outside: Any, numbers: Any
     assert len(outside.calls) == 3
 
 
-def test_resume_pays_for_the_rest_alone(outside: Any, numbers: Any) -> None:
+def test_resume_pays_for_the_rest_alone(outside: Outside, numbers: Numbers) -> None:
     """What ended with an envelope is taken over with its time and source; what had no verdict is run."""
     from pytest_wisebot.emulator import Fault
 
@@ -270,7 +270,7 @@ def test_resume_pays_for_the_rest_alone(outside: Any, numbers: Any) -> None:
     ]
 
 
-def test_resume_without_a_session_runs_everything(outside: Any) -> None:
+def test_resume_without_a_session_runs_everything(outside: Outside) -> None:
     """The first job of a pipeline need not know that it is the first."""
     outside.test(SUITE)
     result = outside.run("--wisebot-runs=resume")
@@ -279,7 +279,7 @@ def test_resume_without_a_session_runs_everything(outside: Any) -> None:
     assert len(outside.calls) == RUNS
 
 
-def test_drift_is_an_outcome_of_its_own(outside: Any, numbers: Any) -> None:
+def test_drift_is_an_outcome_of_its_own(outside: Outside, numbers: Numbers) -> None:
     """A letter, a word and a count; the differing paths; still a failed test; and the recordings stay as they are."""
     outside.test("""
         @pytest.mark.wisebot("echo", {"n": 1})
@@ -322,7 +322,7 @@ def test_drift_is_an_outcome_of_its_own(outside: Any, numbers: Any) -> None:
     assert sorted(outside.arrived) == [1, 1, 1, 2, 2, 2, 3, 3, 3]
 
 
-def test_verify_pays_for_nothing_that_it_could_not_compare(outside: Any) -> None:
+def test_verify_pays_for_nothing_that_it_could_not_compare(outside: Outside) -> None:
     """A run without a recording is not made."""
     outside.test(SUITE)
     result = outside.run("--wisebot-runs=verify", "-k", "test_failed")
@@ -337,7 +337,7 @@ def test_verify_pays_for_nothing_that_it_could_not_compare(outside: Any) -> None
     assert outside.calls == []
 
 
-def test_a_missing_recording_names_the_nearest(outside: Any) -> None:
+def test_a_missing_recording_names_the_nearest(outside: Outside) -> None:
     """With its file, whose it is, and in which inputs it differs."""
     outside.test("""
         def test_one(trigger_workflow):
@@ -361,7 +361,7 @@ def test_a_missing_recording_names_the_nearest(outside: Any) -> None:
     ]
 
 
-def test_a_renamed_test_gets_the_run_that_nobody_claims(outside: Any, numbers: Any) -> None:
+def test_a_renamed_test_gets_the_run_that_nobody_claims(outside: Outside, numbers: Numbers) -> None:
     """With a note; and a test that is new, and asks for what others ask for, does not get theirs."""
     outside.test("""
         @pytest.mark.parametrize("k", range(2))
@@ -391,7 +391,7 @@ def test_a_renamed_test_gets_the_run_that_nobody_claims(outside: Any, numbers: A
         outside.run(f"--wisebot-runs={mode}").stdout.fnmatch_lines([f"{note}call 1"])
 
 
-def test_a_kept_run_says_so_and_has_no_latency(outside: Any, numbers: Any) -> None:
+def test_a_kept_run_says_so_and_has_no_latency(outside: Outside, numbers: Numbers) -> None:
     """The section says where it came from and when it was made; ``max_seconds`` is neither held nor broken."""
     outside.test("""
         @pytest.mark.wisebot("nap", {"n": 1, "seconds": 0.2}, max_seconds=60)
@@ -413,7 +413,7 @@ def test_a_kept_run_says_so_and_has_no_latency(outside: Any, numbers: Any) -> No
     assert len(outside.calls) == 1
 
 
-def test_old_recordings_are_an_error_where_the_project_says_so(outside: Any) -> None:
+def test_old_recordings_are_an_error_where_the_project_says_so(outside: Outside) -> None:
     """``max-age-days``: the message says how old, and what to do."""
     toml = outside.project.path / "wisebot.toml"
     toml.write_text("max-age-days = 30\n" + toml.read_text("utf-8"), "utf-8")
@@ -437,7 +437,7 @@ def test_old_recordings_are_an_error_where_the_project_says_so(outside: Any) -> 
 
 
 @pytest.mark.parametrize("mode", ["replay", "record", "verify"])
-def test_a_recording_that_cannot_be_read_costs_nothing(outside: Any, mode: str) -> None:
+def test_a_recording_that_cannot_be_read_costs_nothing(outside: Outside, mode: str) -> None:
     """The error names the file, nothing is paid for, and nothing is deleted."""
     outside.test("""
         def test_it(trigger_workflow):
@@ -457,7 +457,7 @@ def test_a_recording_that_cannot_be_read_costs_nothing(outside: Any, mode: str) 
     assert len(outside.calls) == 1
 
 
-def test_recording_a_part_leaves_the_rest(outside: Any, numbers: Any) -> None:
+def test_recording_a_part_leaves_the_rest(outside: Outside, numbers: Numbers) -> None:
     """Only what was run is replaced; what no test asks for is told, and goes with ``--wisebot-prune`` alone."""
     outside.test(SUITE)
     outside.run("--wisebot-runs=record").assert_outcomes(passed=7)
@@ -480,7 +480,7 @@ def test_recording_a_part_leaves_the_rest(outside: Any, numbers: Any) -> None:
     assert numbers(result)[-1] == f"{RUNS - 1} runs recorded in recordings"
 
 
-def test_recording_anew_changes_only_the_last_lines(outside: Any) -> None:
+def test_recording_anew_changes_only_the_last_lines(outside: Outside) -> None:
     """In every file, what stands before "about" is the same bytes."""
     outside.test(SUITE)
     outside.run("--wisebot-runs=record").assert_outcomes(passed=7)
@@ -516,7 +516,7 @@ def test_recording_anew_changes_only_the_last_lines(outside: Any) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_options_that_contradict_each_other(outside: Any, args: list[str], message: str) -> None:
+def test_options_that_contradict_each_other(outside: Outside, args: list[str], message: str) -> None:
     """One line before any test, and nothing is sent."""
     outside.test(SUITE)
     result = outside.run(*args)
@@ -525,7 +525,7 @@ def test_options_that_contradict_each_other(outside: Any, args: list[str], messa
     assert outside.calls == []
 
 
-def test_an_unknown_mode_is_told_the_known(outside: Any) -> None:
+def test_an_unknown_mode_is_told_the_known(outside: Outside) -> None:
     """A typo is a usage error of pytest's own kind."""
     outside.test(SUITE)
     result = outside.run("--wisebot-runs=reply")
@@ -533,7 +533,7 @@ def test_an_unknown_mode_is_told_the_known(outside: Any) -> None:
     assert "argument --wisebot-runs: invalid choice: 'reply' (choose from" in result.stderr.str()
 
 
-def test_the_event_log_tells_the_session(outside: Any) -> None:
+def test_the_event_log_tells_the_session(outside: Outside) -> None:
     """What was collected, each run, each test with the runs that it used, and the end."""
     outside.test("""
         @pytest.mark.wisebot("echo", {"n": 1})
@@ -584,7 +584,7 @@ def test_the_event_log_tells_the_session(outside: Any) -> None:
     assert "FAKE-secret" not in json.dumps(events)
 
 
-def test_the_run_of_a_wider_fixture_is_named_for_each_test_that_uses_it(outside: Any) -> None:
+def test_the_run_of_a_wider_fixture_is_named_for_each_test_that_uses_it(outside: Outside) -> None:
     """Whichever of them set the fixture up, or saw it end."""
     outside.test("""
         @pytest.fixture(scope="module")
@@ -606,7 +606,7 @@ def test_the_run_of_a_wider_fixture_is_named_for_each_test_that_uses_it(outside:
     assert used == [[1, 2], [1, 3], [4]]
 
 
-def test_a_rerun_counts_anew(outside: Any) -> None:
+def test_a_rerun_counts_anew(outside: Outside) -> None:
     """The last execution is the one that is kept."""
     outside.test("""
         tries = []
@@ -622,7 +622,7 @@ def test_a_rerun_counts_anew(outside: Any) -> None:
     assert [(one["test"], one["call"]) for one in occurrences] == [("test_it.py::test_it", 1)]
 
 
-def test_an_emulator_is_not_started_for_what_is_there_already(project: Any) -> None:
+def test_an_emulator_is_not_started_for_what_is_there_already(project: Project) -> None:
     """And a test that needs it is told why there is none."""
     project.test("""
         @pytest.mark.wisebot("echo", {"n": 1})
@@ -644,7 +644,7 @@ def test_an_emulator_is_not_started_for_what_is_there_already(project: Any) -> N
         ) in result.stdout.str()
 
 
-def test_a_protected_environment_may_be_replayed(outside: Any) -> None:
+def test_a_protected_environment_may_be_replayed(outside: Outside) -> None:
     """Nothing runs there."""
     outside.test(SUITE)
     outside.run("--wisebot-runs=record").assert_outcomes(passed=7)
@@ -653,7 +653,7 @@ def test_a_protected_environment_may_be_replayed(outside: Any) -> None:
     outside.run("--wisebot-runs=replay").assert_outcomes(passed=7)
 
 
-def test_a_root_that_cannot_be_written_is_told(outside: Any, numbers: Any) -> None:
+def test_a_root_that_cannot_be_written_is_told(outside: Outside, numbers: Numbers) -> None:
     """One line at the end, and the tests are what they are."""
     outside.project.write(".wisebot", "in the way")
     outside.test(SUITE)
@@ -663,7 +663,7 @@ def test_a_root_that_cannot_be_written_is_told(outside: Any, numbers: Any) -> No
     assert numbers(result)[-1] == f"the runs of this session are not kept: {folder} cannot be written: File exists"
 
 
-def test_recordings_that_cannot_be_written_cost_nothing(outside: Any) -> None:
+def test_recordings_that_cannot_be_written_cost_nothing(outside: Outside) -> None:
     """It is found out before any run."""
     outside.project.write("recordings", "in the way")
     outside.test(SUITE)
@@ -673,7 +673,7 @@ def test_recordings_that_cannot_be_written_cost_nothing(outside: Any) -> None:
     assert outside.calls == []
 
 
-def test_another_folder_of_recordings(outside: Any) -> None:
+def test_another_folder_of_recordings(outside: Outside) -> None:
     """By ``wisebot.toml``, relative to it, and by an option, relative to where pytest was called."""
     outside.test(SUITE)
     toml = outside.project.path / "wisebot.toml"
@@ -685,7 +685,7 @@ def test_another_folder_of_recordings(outside: Any) -> None:
     assert header(result)[-1].startswith(f"wisebot: runs are replayed from elsewhere: {RUNS} runs, made ")
 
 
-def test_the_folder_of_sessions_is_never_collected(outside: Any) -> None:
+def test_the_folder_of_sessions_is_never_collected(outside: Outside) -> None:
     """Also where a project collects folders whose names begin with a dot."""
     outside.test(SUITE)
     outside.run().assert_outcomes(passed=7)
@@ -694,7 +694,7 @@ def test_the_folder_of_sessions_is_never_collected(outside: Any) -> None:
     outside.run("--wisebot-runs=last").assert_outcomes(passed=7)
 
 
-def test_the_cache_may_be_cleared(outside: Any) -> None:
+def test_the_cache_may_be_cleared(outside: Outside) -> None:
     """``--cache-clear`` burns no run that was paid for."""
     outside.test(SUITE)
     outside.run_with_cache().assert_outcomes(passed=7)
@@ -702,7 +702,7 @@ def test_the_cache_may_be_cleared(outside: Any) -> None:
     assert len(outside.calls) == RUNS
 
 
-def test_a_session_without_runs_writes_nothing(outside: Any) -> None:
+def test_a_session_without_runs_writes_nothing(outside: Outside) -> None:
     """Not even a folder."""
     outside.test("""
         @pytest.mark.wisebot("echo")
@@ -715,7 +715,7 @@ def test_a_session_without_runs_writes_nothing(outside: Any) -> None:
     assert not (outside.project.path / ".wisebot").exists()
 
 
-def test_two_patched_tests_replay(outside: Any) -> None:
+def test_two_patched_tests_replay(outside: Outside) -> None:
     """A call that is added before others in a test leaves their recordings theirs."""
     outside.test("""
         def test_it(trigger_workflow):

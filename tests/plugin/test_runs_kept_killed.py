@@ -10,9 +10,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
+from harness import Outside
 
 from pytest_wisebot.event_log import read_events
 from pytest_wisebot.redaction import Redactor
@@ -61,7 +61,7 @@ def occurrences(folder: Path) -> list[Occurrence]:
 class Killed:
     """A project whose sessions end before their time."""
 
-    def __init__(self, outside: Any) -> None:
+    def __init__(self, outside: Outside) -> None:
         self._outside = outside
         self.path: Path = outside.project.path
 
@@ -115,7 +115,7 @@ class Killed:
 
 
 @pytest.fixture
-def killed(outside: Any) -> Killed:
+def killed(outside: Outside) -> Killed:
     outside.test(SUITE)
     outside.setting("concurrency = 8")
     return Killed(outside)
@@ -154,7 +154,7 @@ def test_interrupted(killed: Killed, to: str) -> None:
         assert 10 < killed.check(*args, plugins=plugins) < RUNS
 
 
-def test_a_worker_is_killed(killed: Killed, outside: Any) -> None:
+def test_a_worker_is_killed(killed: Killed, outside: Outside) -> None:
     """Its test is lost, and no run: those that came home are kept, whoever had asked for them."""
     dies = """
         def test_dies(trigger_workflow):
@@ -181,7 +181,7 @@ TRIALS = """
 """
 
 
-def test_killed_in_the_middle_of_trials(killed: Killed, outside: Any) -> None:
+def test_killed_in_the_middle_of_trials(killed: Killed, outside: Outside) -> None:
     """Each trial that had ended is taken over with its verdict, and the others alone are paid for."""
     outside.test(TRIALS)
     process = killed.begin("--wisebot-concurrency", "3")
@@ -218,7 +218,7 @@ EIGHT = """
 """
 
 
-def test_eight_workers_record_at_once(killed: Killed, outside: Any) -> None:
+def test_eight_workers_record_at_once(killed: Killed, outside: Outside) -> None:
     """300 runs, 300 occurrences; replayed in random order, and by four workers, each test gets its own."""
     outside.test(EIGHT)
 

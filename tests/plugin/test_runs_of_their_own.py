@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
+from harness import Outside
 
 from pytest_wisebot.event_log import read_events
 from tests.plugin.test_runs_kept import RUNS, SUITE, recordings, sessions
 
 
-def test_no_two_runs_are_kept_as_one(outside: Any) -> None:
+def test_no_two_runs_are_kept_as_one(outside: Outside) -> None:
     """Of a fixture that is made anew, for another parameter or another time, and of those who share within a limit."""
     outside.test("""
         @pytest.fixture(scope="session", params=["x", "y"])
@@ -60,7 +60,7 @@ def test_no_two_runs_are_kept_as_one(outside: Any) -> None:
     assert len(outside.calls) == 6
 
 
-def test_a_fixture_that_is_set_up_again_counts_anew(outside: Any) -> None:
+def test_a_fixture_that_is_set_up_again_counts_anew(outside: Outside) -> None:
     """As a test does: of a set-up that failed nothing is kept beside the one that took its place."""
     outside.test("""
         tries = []
@@ -86,7 +86,7 @@ WAKES_LATE = """
 """
 
 
-def test_tests_that_ask_for_the_fixture_by_name_are_known_too(outside: Any) -> None:
+def test_tests_that_ask_for_the_fixture_by_name_are_known_too(outside: Outside) -> None:
     """By ``request.getfixturevalue`` alone: the log names them, none is given another's run, and none is unused."""
     outside.test(WAKES_LATE, "def test_b(call): call()\n", "def test_c(call): call()\n")
     outside.run("--wisebot-runs=record").assert_outcomes(passed=2)
@@ -104,7 +104,7 @@ def test_tests_that_ask_for_the_fixture_by_name_are_known_too(outside: Any) -> N
     assert len(recordings(outside)) == 1
 
 
-def test_no_new_test_is_given_what_a_fixture_or_who_shares_will_ask_for(outside: Any) -> None:
+def test_no_new_test_is_given_what_a_fixture_or_who_shares_will_ask_for(outside: Outside) -> None:
     """Whichever of them comes first, on one worker or several: the new one has no recording."""
     body = """
         @pytest.fixture(scope="module")
@@ -135,7 +135,7 @@ def test_no_new_test_is_given_what_a_fixture_or_who_shares_will_ask_for(outside:
             assert args[:1] == ("-k",) or "2 passed" in said
 
 
-def test_each_worker_replays_every_run(outside: Any) -> None:
+def test_each_worker_replays_every_run(outside: Outside) -> None:
     """Under ``--dist each``, what one process recorded, wider fixtures and shared runs included; nothing is asked."""
     outside.test(SUITE)
     outside.run("--wisebot-runs=record").assert_outcomes(passed=7)
@@ -146,7 +146,7 @@ def test_each_worker_replays_every_run(outside: Any) -> None:
     assert len(outside.calls) == RUNS
 
 
-def test_tests_that_a_conftest_leaves_out_keep_their_recordings(outside: Any) -> None:
+def test_tests_that_a_conftest_leaves_out_keep_their_recordings(outside: Outside) -> None:
     """Also where nobody has told pytest that they are deselected."""
     outside.test("""
         @pytest.mark.wisebot("echo")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from harness import Outside
 
 REFUSED = 'secret=: this call uses the dashboard API, which has no webhook secret: give api="webhook"'
 
 
 @pytest.mark.parametrize("args", [[], ["--wisebot-api", "dashboard"]], ids=" ".join)
-def test_a_secret_beside_the_dashboard_api_is_refused(outside: Any, args: list[str]) -> None:
+def test_a_secret_beside_the_dashboard_api_is_refused(outside: Outside, args: list[str]) -> None:
     """Whether the call, the marker, the test's parameter or an option names the API; a wider fixture likewise."""
     default = "def test_default(by_default):\n    by_default()\n" if args else ""
     outside.test(default, """
@@ -45,7 +44,7 @@ def test_a_secret_beside_the_dashboard_api_is_refused(outside: Any, args: list[s
     assert outside.arrived == []
 
 
-def test_the_dashboard_half_of_a_test_over_both_apis_is_refused(outside: Any) -> None:
+def test_the_dashboard_half_of_a_test_over_both_apis_is_refused(outside: Outside) -> None:
     """The other half expects the refusal that a wrong secret meets; with ``api="webhook"`` both are right."""
     outside.test("""
         @pytest.mark.wisebot(api="both")

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from harness import Outside
 
 from pytest_wisebot.event_log import read_events
 from tests.plugin.test_runs_kept import header, sessions
 
 
 @pytest.mark.parametrize("outage", ["a wrong secret", "no room"])
-def test_a_session_that_ran_nothing_is_none(outside: Any, outage: str) -> None:
+def test_a_session_that_ran_nothing_is_none(outside: Outside, outage: str) -> None:
     """After an outage that let no run begin the last session is the one before: nothing is paid for twice."""
     outside.test("""
         @pytest.mark.wisebot("echo")
@@ -34,7 +33,7 @@ def test_a_session_that_ran_nothing_is_none(outside: Any, outage: str) -> None:
     assert len(outside.calls) == calls
 
 
-def test_only_last_goes_back_to_the_runs_of_an_earlier_session(outside: Any) -> None:
+def test_only_last_goes_back_to_the_runs_of_an_earlier_session(outside: Outside) -> None:
     """What may have run and has no verdict is run anew by ``resume``, and no older run is taken for it."""
     from pytest_wisebot.emulator import Fault
 
@@ -53,7 +52,7 @@ def test_only_last_goes_back_to_the_runs_of_an_earlier_session(outside: Any) -> 
     assert len(outside.calls) == 3
 
 
-def test_resume_of_a_session_by_its_name(outside: Any) -> None:
+def test_resume_of_a_session_by_its_name(outside: Outside) -> None:
     """And not of the last one: what the named one has is taken, and the rest is run."""
     outside.test("""
         @pytest.mark.wisebot("echo")
@@ -71,7 +70,7 @@ def test_resume_of_a_session_by_its_name(outside: Any) -> None:
     assert next(read_events(sessions(outside)[-1] / "events.jsonl"))["carried_from"] == first.name
 
 
-def test_an_interrupted_session_is_judged_again(outside: Any) -> None:
+def test_an_interrupted_session_is_judged_again(outside: Outside) -> None:
     """What had ended is there; the rest is "not run"."""
     outside.test("""
         @pytest.mark.wisebot("echo")
@@ -86,7 +85,7 @@ def test_an_interrupted_session_is_judged_again(outside: Any) -> None:
     assert outside.arrived == [0, 1]
 
 
-def test_a_broken_log_is_named_and_stays(outside: Any) -> None:
+def test_a_broken_log_is_named_and_stays(outside: Outside) -> None:
     """Before any test; it is left as it is."""
     outside.test("""
         @pytest.mark.wisebot("echo", {"n": 1})
@@ -106,7 +105,7 @@ def test_a_broken_log_is_named_and_stays(outside: Any) -> None:
     assert len(outside.calls) == 1
 
 
-def test_a_session_of_the_format_before_is_refused(outside: Any) -> None:
+def test_a_session_of_the_format_before_is_refused(outside: Outside) -> None:
     """By its name, and nothing is paid for again unasked."""
     outside.test("""
         @pytest.mark.wisebot("echo", {"n": 1})

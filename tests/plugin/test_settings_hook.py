@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from harness import ByHand, Project
 
 SEEN = """
     def test_it(wisebot_settings, trigger_workflow):
@@ -13,7 +12,7 @@ SEEN = """
 """
 
 
-def test_it_changes_where_runs_go(empty_project: Any, emulator_by_hand: Any) -> None:
+def test_it_changes_where_runs_go(empty_project: Project, emulator_by_hand: ByHand) -> None:
     """A host and a credential that only a program knows, such as a preview deployment's, come from the hook."""
     empty_project.write(
         "conftest.py",
@@ -34,7 +33,7 @@ def test_it_changes_where_runs_go(empty_project: Any, emulator_by_hand: Any) -> 
     assert f"wisebot:   secret: a value, set ({hook})" in result.outlines
 
 
-def test_it_may_use_dataclasses_replace(empty_project: Any, emulator_by_hand: Any) -> None:
+def test_it_may_use_dataclasses_replace(empty_project: Project, emulator_by_hand: ByHand) -> None:
     """Settings are a dataclass: the standard way to change a copy is checked just as well."""
     empty_project.write(
         "conftest.py",
@@ -49,7 +48,7 @@ def test_it_may_use_dataclasses_replace(empty_project: Any, emulator_by_hand: An
     empty_project.run().assert_outcomes(passed=1)
 
 
-def test_it_may_leave_them_as_they_are(project: Any) -> None:
+def test_it_may_leave_them_as_they_are(project: Project) -> None:
     """None keeps the settings, and an emulator's environment its emulator."""
     project.write("conftest.py", "def pytest_wisebot_settings(settings): assert settings.environment == 'local'")
     project.test(SEEN)
@@ -74,7 +73,7 @@ def test_it_may_leave_them_as_they_are(project: Any) -> None:
         ),
     ],
 )
-def test_what_it_returns_is_checked(project: Any, returned: str, message: str) -> None:
+def test_what_it_returns_is_checked(project: Project, returned: str, message: str) -> None:
     """A wrong value ends the session before any test, in the user's terms."""
     project.write("conftest.py", f"def pytest_wisebot_settings(settings): return {returned}")
     project.test(SEEN)
@@ -83,7 +82,7 @@ def test_what_it_returns_is_checked(project: Any, returned: str, message: str) -
     assert f"ERROR: {message}" in result.errlines
 
 
-def test_a_protected_host_is_protected_from_the_hook_too(empty_project: Any) -> None:
+def test_a_protected_host_is_protected_from_the_hook_too(empty_project: Project) -> None:
     """The hook cannot lead a session to a protected environment's host by mistake."""
     empty_project.write("wisebot.toml", '[environments.production]\nprotected = true\norigin = "https://prod.example"')
     empty_project.write(
@@ -98,7 +97,7 @@ def test_a_protected_host_is_protected_from_the_hook_too(empty_project: Any) -> 
     ]
 
 
-def test_it_is_not_asked_by_a_session_that_does_not_use_the_plugin(empty_project: Any) -> None:
+def test_it_is_not_asked_by_a_session_that_does_not_use_the_plugin(empty_project: Project) -> None:
     """A hook that talks to a vault is not called for unit tests."""
     empty_project.write("conftest.py", "def pytest_wisebot_settings(settings): raise RuntimeError('the vault is shut')")
     empty_project.test("def test_unit(): pass")
@@ -106,7 +105,7 @@ def test_it_is_not_asked_by_a_session_that_does_not_use_the_plugin(empty_project
 
 
 def test_what_it_raises_is_told_in_one_line_and_without_its_frames(
-    project: Any, monkeypatch: pytest.MonkeyPatch
+    project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A vault that is shut ends the session with its words; the frames, which hold what was fetched, stay out."""
     monkeypatch.setenv("MY_TOKEN", "CANARY-token-of-the-file")
@@ -128,7 +127,7 @@ def test_what_it_raises_is_told_in_one_line_and_without_its_frames(
     assert "CANARY" not in result.stdout.str() + result.stderr.str()
 
 
-def test_it_may_end_the_session_in_pytests_own_ways(project: Any) -> None:
+def test_it_may_end_the_session_in_pytests_own_ways(project: Project) -> None:
     """``pytest.exit`` and ``pytest.UsageError`` in the hook mean what they mean everywhere else."""
     project.test(SEEN)
     project.write("conftest.py", "import pytest\ndef pytest_wisebot_settings(): pytest.exit('vault is shut', 7)")
@@ -138,7 +137,7 @@ def test_it_may_end_the_session_in_pytests_own_ways(project: Any) -> None:
     assert (result.ret, result.errlines[-2:-1]) == (pytest.ExitCode.USAGE_ERROR, ["ERROR: no vault"])
 
 
-def test_under_xdist_the_controller_must_know_the_hook(project: Any) -> None:
+def test_under_xdist_the_controller_must_know_the_hook(project: Project) -> None:
     """A hook that only workers find would be passed over in silence: each test that asks is told where to put it."""
     project.write("deep/conftest.py", "def pytest_wisebot_settings(settings): return settings")
     project.test("def test_it(trigger_workflow): assert trigger_workflow('echo').ok", "deep/test_it.py")
@@ -153,7 +152,7 @@ def test_under_xdist_the_controller_must_know_the_hook(project: Any) -> None:
     project.run_apart("-n", "1", "deep").assert_outcomes(passed=1)
 
 
-def test_under_xdist_the_hook_runs_once(project: Any) -> None:
+def test_under_xdist_the_hook_runs_once(project: Project) -> None:
     """It runs on the controller, before the first test, and all workers see what it changed."""
     project.write(
         "conftest.py",

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from harness import Project
 
 USES = """
     def test_it(wisebot_settings):
@@ -32,7 +31,7 @@ STAGING = """
 """
 
 
-def test_they_say_where_runs_go_and_what_said_so(empty_project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_they_say_where_runs_go_and_what_said_so(empty_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """Environment, hosts, API, each with its source; of credentials only that they are set, and by what."""
     monkeypatch.setenv("TRIAGE_SECRET", "CANARY-triage")
     empty_project.write("wisebot.toml", STAGING)
@@ -54,7 +53,7 @@ def test_they_say_where_runs_go_and_what_said_so(empty_project: Any, monkeypatch
 
 
 def test_variables_of_wisebots_own_tools_serve_where_no_environment_is_chosen(
-    empty_project: Any, monkeypatch: pytest.MonkeyPatch
+    empty_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a ``wisebot.toml``, the variables that Wisebot's CLI reads are enough."""
     monkeypatch.setenv("WISEBOTAI_BASE_URL", "https://app.example.com/")
@@ -68,7 +67,7 @@ def test_variables_of_wisebots_own_tools_serve_where_no_environment_is_chosen(
     ]
 
 
-def test_an_emulator_is_named(project: Any) -> None:
+def test_an_emulator_is_named(project: Project) -> None:
     """An environment with an emulator says so, and that it starts with the first run."""
     project.test(USES)
     assert lines_of(project.run("--wisebot-api", "both")) == [
@@ -79,14 +78,14 @@ def test_an_emulator_is_named(project: Any) -> None:
     ]
 
 
-def test_quiet_is_quiet(project: Any) -> None:
+def test_quiet_is_quiet(project: Project) -> None:
     """``-q`` leaves the lines out."""
     project.test(USES)
     assert lines_of(project.run("-q")) == []
 
 
 @pytest.mark.parametrize("args", [[], ["--collect-only"]])
-def test_a_session_that_does_not_use_the_plugin_reads_no_settings(empty_project: Any, args: list[str]) -> None:
+def test_a_session_that_does_not_use_the_plugin_reads_no_settings(empty_project: Project, args: list[str]) -> None:
     """A broken ``wisebot.toml`` is no business of a suite, or a selection, that never asks Wisebot."""
     empty_project.write("wisebot.toml", "this is no TOML")
     empty_project.test("def test_other(): pass\n" + "def test_it(trigger_workflow): pass")
@@ -95,7 +94,7 @@ def test_a_session_that_does_not_use_the_plugin_reads_no_settings(empty_project:
     assert lines_of(result) == []
 
 
-def test_wrong_settings_end_the_session_before_any_test(empty_project: Any) -> None:
+def test_wrong_settings_end_the_session_before_any_test(empty_project: Project) -> None:
     """One message lists every mistake; no test has run, and the exit code is pytest's for wrong usage."""
     empty_project.write(
         "wisebot.toml",
@@ -147,7 +146,7 @@ def test_wrong_settings_end_the_session_before_any_test(empty_project: Any) -> N
         ),
     ],
 )
-def test_a_wrong_option_is_told_in_the_users_terms(empty_project: Any, args: list[str], message: str) -> None:
+def test_a_wrong_option_is_told_in_the_users_terms(empty_project: Project, args: list[str], message: str) -> None:
     """Every option names itself, the wrong value (a credential's excepted), and what would be right."""
     empty_project.write("wisebot.toml", STAGING)
     empty_project.test(USES)
@@ -157,7 +156,7 @@ def test_a_wrong_option_is_told_in_the_users_terms(empty_project: Any, args: lis
     assert "CANARY" not in result.stdout.str() + result.stderr.str()
 
 
-def test_the_nearest_file_to_the_tests_is_read(empty_project: Any) -> None:
+def test_the_nearest_file_to_the_tests_is_read(empty_project: Project) -> None:
     """The search goes from the arguments' common folder up to the rootdir, unless ``--wisebot-config`` names one."""
     empty_project.write("pytest.ini", "[pytest]")
     for folder, name in (("", "root"), ("e2e/", "e2e"), ("other/", "other")):
@@ -192,7 +191,7 @@ def test_the_nearest_file_to_the_tests_is_read(empty_project: Any) -> None:
         ),
     ],
 )
-def test_a_protected_environment_needs_to_be_allowed(empty_project: Any, args: list[str], reason: str) -> None:
+def test_a_protected_environment_needs_to_be_allowed(empty_project: Project, args: list[str], reason: str) -> None:
     """Its hosts are protected however they are given, until ``--wisebot-allow-protected``."""
     empty_project.write(
         "wisebot.toml",
@@ -210,7 +209,7 @@ def test_a_protected_environment_needs_to_be_allowed(empty_project: Any, args: l
     empty_project.run(*args, "--wisebot-allow-protected").assert_outcomes(passed=1)
 
 
-def test_help_names_every_option(project: Any) -> None:
+def test_help_names_every_option(project: Project) -> None:
     """``pytest --help`` has them all in one group, the safe ways to give a credential first."""
     text = project.run("--help").stdout.str()
     group = text.partition("Wisebot workflows")[2].partition("\n\n")[0]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from harness import Numbers, Outside
 
 
-def test_tests_that_declare_the_same_share_one_run(outside: Any, numbers: Any) -> None:
+def test_tests_that_declare_the_same_share_one_run(outside: Outside, numbers: Numbers) -> None:
     """One request, one id, one line in the summary; each test has its own marker, time limit included."""
     outside.test("""
         IDS = set()
@@ -26,7 +26,7 @@ def test_tests_that_declare_the_same_share_one_run(outside: Any, numbers: Any) -
     assert numbers(result) == ["1 run, S s of run time in S s of wall time", "  echo  1 run, p50 S s, p95 S s"]
 
 
-def test_what_is_not_equal_is_not_shared(outside: Any) -> None:
+def test_what_is_not_equal_is_not_shared(outside: Outside) -> None:
     """Another workflow, API, input (a number and a text are two) or timeout, and a test that does not share."""
     marks = [
         '"echo", {"n": 1}, share=True',
@@ -47,7 +47,7 @@ def test_what_is_not_equal_is_not_shared(outside: Any) -> None:
     assert len(outside.arrived) == len(marks)
 
 
-def test_calls_share_under_a_marker_that_says_so(outside: Any) -> None:
+def test_calls_share_under_a_marker_that_says_so(outside: Outside) -> None:
     """``trigger_workflow`` under ``wisebot(share=True)``: calls, ``start``, ``map``, and a declared run."""
     outside.test("""
         @pytest.mark.wisebot(share=True)
@@ -72,7 +72,7 @@ def test_calls_share_under_a_marker_that_says_so(outside: Any) -> None:
     assert sorted(outside.arrived) == [1, 1, 1, 1, 1, 2]
 
 
-def test_a_secret_of_a_call_is_a_difference(outside: Any) -> None:
+def test_a_secret_of_a_call_is_a_difference(outside: Outside) -> None:
     """A run under one credential says nothing of what another one would get."""
     outside.test("""
         @pytest.mark.wisebot(share=True)
@@ -87,7 +87,7 @@ def test_a_secret_of_a_call_is_a_difference(outside: Any) -> None:
     assert [call.status for call in outside.calls] == [200, 401, 200]
 
 
-def test_what_one_test_changes_no_other_test_sees(outside: Any) -> None:
+def test_what_one_test_changes_no_other_test_sees(outside: Outside) -> None:
     """Results, errors and inputs of a shared run are each test's own copy."""
     outside.test("""
         @pytest.mark.wisebot("echo", {"n": {"list": [1]}}, share=True)
@@ -109,7 +109,7 @@ def test_what_one_test_changes_no_other_test_sees(outside: Any) -> None:
     assert len(outside.calls) == 2
 
 
-def test_a_shared_run_that_failed_has_failed_for_all(outside: Any) -> None:
+def test_a_shared_run_that_failed_has_failed_for_all(outside: Outside) -> None:
     """A workflow's failure is a result like any other, and every failing test shows it."""
     outside.test("""
         @pytest.mark.wisebot("refund", {"n": 1}, share=True)
@@ -123,7 +123,7 @@ def test_a_shared_run_that_failed_has_failed_for_all(outside: Any) -> None:
     assert result.outlines.count("refund over the webhook API, environment outside: failed (live)") == 3
 
 
-def test_an_error_of_a_shared_run_is_told_to_all_and_counted_once(outside: Any, numbers: Any) -> None:
+def test_an_error_of_a_shared_run_is_told_to_all_and_counted_once(outside: Outside, numbers: Numbers) -> None:
     """Where there was no verdict, no test that shares the run has one; and nobody tries again behind the others."""
     from pytest_wisebot.emulator import Fault
 
@@ -141,7 +141,7 @@ def test_an_error_of_a_shared_run_is_told_to_all_and_counted_once(outside: Any, 
     assert numbers(result) == ["1 run without a verdict"]
 
 
-def test_a_test_that_ends_early_leaves_the_shared_run_to_the_others(outside: Any) -> None:
+def test_a_test_that_ends_early_leaves_the_shared_run_to_the_others(outside: Outside) -> None:
     """A fixture that fails, or a call that is given up, takes nothing from those who share."""
     outside.test("""
         @pytest.fixture
@@ -171,7 +171,7 @@ def test_a_test_that_ends_early_leaves_the_shared_run_to_the_others(outside: Any
     result.stdout.no_fnmatch_line("*not awaited*")
 
 
-def test_the_error_of_a_shared_run_is_each_tests_own(outside: Any) -> None:
+def test_the_error_of_a_shared_run_is_each_tests_own(outside: Outside) -> None:
     """What one test's error is annotated with does not show in another's."""
     outside.test("""
         @pytest.mark.wisebot(share=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 import pytest
+from harness import Recorded
 
 SUITE = """
     def test_it(workflow_snapshot):
@@ -14,7 +14,7 @@ SUITE = """
 
 
 @pytest.mark.parametrize("toml", [None, "this is no TOML", '[environments.staging]\norigin = "https://example.com"\n'])
-def test_a_plain_value_needs_no_settings(recorded: Any, toml: str | None) -> None:
+def test_a_plain_value_needs_no_settings(recorded: Recorded, toml: str | None) -> None:
     """No ``wisebot.toml``, or one that is of no use: nothing is said about it, no engine begins, and no emulator."""
     if toml is not None:
         recorded.project.write("wisebot.toml", toml)
@@ -33,7 +33,7 @@ def test_a_plain_value_needs_no_settings(recorded: Any, toml: str | None) -> Non
     assert recorded.run("-n", "1").ret == 0
 
 
-def test_the_projects_habits_hold_for_plain_values(recorded: Any) -> None:
+def test_the_projects_habits_hold_for_plain_values(recorded: Recorded) -> None:
     """What ``[snapshots]`` in ``wisebot.toml`` says holds for a value that no run has brought."""
     recorded.project.write("wisebot.toml", '[snapshots]\nkeys = { number = "number" }\n')
     recorded.test('def test_it(workflow_snapshot):\n    assert {"number": 7, "n": 7} == workflow_snapshot')
@@ -41,7 +41,7 @@ def test_the_projects_habits_hold_for_plain_values(recorded: Any) -> None:
     assert recorded.files == {"__snapshots__/test_it/test_it.json": '{\n  "n": 7,\n  "number": "<number:1>"\n}\n'}
 
 
-def test_without_syrupy_it_says_so(recorded: Any) -> None:
+def test_without_syrupy_it_says_so(recorded: Recorded) -> None:
     """An error in words, for the tests that use it alone."""
     recorded.test(SUITE + "\n    def test_other(): pass\n")
     result = recorded.run("-p", "no:syrupy")
@@ -52,7 +52,7 @@ def test_without_syrupy_it_says_so(recorded: Any) -> None:
     ]
 
 
-def test_plugins_may_be_named_one_by_one(recorded: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plugins_may_be_named_one_by_one(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without autoloading, with both plugins named."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.delenv("PYTEST_ADDOPTS")
@@ -63,7 +63,7 @@ def test_plugins_may_be_named_one_by_one(recorded: Any, monkeypatch: pytest.Monk
     assert (result.ret, recorded.said(result)) == (0, ["1 snapshot generated."])
 
 
-def test_other_values_are_compared_as_ever(recorded: Any) -> None:
+def test_other_values_are_compared_as_ever(recorded: Recorded) -> None:
     """The fixture of syrupy beside ours, in one test, keeps its files and its ways."""
     recorded.test("""
         def test_it(snapshot, workflow_snapshot):
@@ -77,7 +77,7 @@ def test_other_values_are_compared_as_ever(recorded: Any) -> None:
 
 
 @pytest.mark.usefixtures("real_processes")
-def test_a_session_without_snapshots_loads_none_of_it(recorded: Any) -> None:
+def test_a_session_without_snapshots_loads_none_of_it(recorded: Recorded) -> None:
     """The rooms of snapshots are loaded by the first test that uses one."""
     recorded.test("""
         import sys

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from harness import Recorded
 
 WHOLE = '{"id": 7, "items": [{"score": 0.5}, {"score": 0.6}], "note": "n"}'
 
 
-def compared(recorded: Any, call: str, value: str = WHOLE) -> None:
+def compared(recorded: Recorded, call: str, value: str = WHOLE) -> None:
     recorded.test(f"""
         from dirty_equals import IsFloat, IsStr
 
@@ -37,7 +36,7 @@ def compared(recorded: Any, call: str, value: str = WHOLE) -> None:
         ("rules={'id': 7}, shape=True", "shape=True compares no values, so that rules= has nothing to judge"),
     ],
 )
-def test_a_wrong_argument_is_named(recorded: Any, call: str, message: str) -> None:
+def test_a_wrong_argument_is_named(recorded: Recorded, call: str, message: str) -> None:
     """With what it may be; nothing is recorded."""
     compared(recorded, call)
     result = recorded.update()
@@ -57,7 +56,7 @@ def test_a_wrong_argument_is_named(recorded: Any, call: str, message: str) -> No
         ("deep(50_000)", "[0][0][0][0][0]…: nested deeper than 99 levels"),
     ],
 )
-def test_what_no_json_can_hold_is_an_error(recorded: Any, value: str, message: str | None) -> None:
+def test_what_no_json_can_hold_is_an_error(recorded: Recorded, value: str, message: str | None) -> None:
     """With its path, where syrupy's own extension drops it, or cuts it, in silence."""
     recorded.test(f"""
         def deep(levels):
@@ -76,7 +75,7 @@ def test_what_no_json_can_hold_is_an_error(recorded: Any, value: str, message: s
         assert recorded.files == {}
 
 
-def test_what_is_excluded_is_no_part_of_it(recorded: Any) -> None:
+def test_what_is_excluded_is_no_part_of_it(recorded: Recorded) -> None:
     """One path or several; what is there besides is compared."""
     compared(recorded, "exclude=['id', 'items[*].score']")
     recorded.update()
@@ -89,7 +88,7 @@ def test_what_is_excluded_is_no_part_of_it(recorded: Any) -> None:
     assert recorded.run().ret == 1
 
 
-def test_a_shape_is_structure_and_types(recorded: Any) -> None:
+def test_a_shape_is_structure_and_types(recorded: Recorded) -> None:
     """Other values of the same types match, another type does not."""
     compared(recorded, "shape=True")
     recorded.update()
@@ -102,7 +101,7 @@ def test_a_shape_is_structure_and_types(recorded: Any) -> None:
     ]
 
 
-def test_what_was_said_is_said_of_one_comparison(recorded: Any) -> None:
+def test_what_was_said_is_said_of_one_comparison(recorded: Recorded) -> None:
     """Not of the next one, also where the first was no comparison after all."""
     recorded.test("""
         def test_it(workflow_snapshot):
@@ -119,7 +118,7 @@ def test_what_was_said_is_said_of_one_comparison(recorded: Any) -> None:
 
 
 @pytest.mark.parametrize("way", ["with_defaults(matcher=1)", "use_extension()"])
-def test_it_keeps_its_extension(recorded: Any, way: str) -> None:
+def test_it_keeps_its_extension(recorded: Recorded, way: str) -> None:
     """Syrupy's own ways to make another assertion of one are refused in words."""
     recorded.test(f"""
         def test_it(workflow_snapshot):
@@ -131,7 +130,7 @@ def test_it_keeps_its_extension(recorded: Any, way: str) -> None:
     )
 
 
-def test_it_says_what_it_is(recorded: Any) -> None:
+def test_it_says_what_it_is(recorded: Recorded) -> None:
     """It is syrupy's assertion, shows itself in a word, and ``--fixtures`` explains it."""
     recorded.test("""
         from syrupy.assertion import SnapshotAssertion
@@ -150,7 +149,7 @@ def test_it_says_what_it_is(recorded: Any) -> None:
     )
 
 
-def test_a_name_that_holds_a_credential_is_refused(recorded: Any) -> None:
+def test_a_name_that_holds_a_credential_is_refused(recorded: Recorded) -> None:
     """It would be the name of a file; nothing is written, and the message shows none of it."""
     recorded.test("""
         def test_it(workflow_snapshot):

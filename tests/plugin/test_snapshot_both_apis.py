@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from harness import Project, Recorded
 
 ECHO = """
     @pytest.mark.wisebot("echo", {"n": 1}, api="both")
@@ -21,7 +22,7 @@ DIFFERS = """
 
 
 @pytest.fixture
-def flows(recorded: Any, project: Any) -> Any:
+def flows(recorded: Recorded, project: Project) -> Any:
     """A project with an emulator."""
     del project
     return recorded
@@ -74,7 +75,7 @@ def test_one_of_both_uses_it_as_well(flows: Any, chosen: list[str]) -> None:
     ],
 )
 @pytest.mark.parametrize("below", [True, False])
-def test_the_api_alone_leaves_the_name(recorded: Any, marks: str, name: str, below: bool) -> None:
+def test_the_api_alone_leaves_the_name(recorded: Recorded, marks: str, name: str, below: bool) -> None:
     """Wherever it stands in the id, and no other parameter of the same value."""
     api = '@pytest.mark.parametrize("wisebot_api", ["webhook", "dashboard"])'
     stacked = "\n".join([api, marks] if below else [marks, api])
@@ -89,7 +90,7 @@ def test_the_api_alone_leaves_the_name(recorded: Any, marks: str, name: str, bel
 @pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=str)
 @pytest.mark.parametrize("recorded_before", [False, True])
 def test_apis_that_differ_fail_while_they_are_recorded(
-    recorded: Any, workers: list[str], recorded_before: bool
+    recorded: Recorded, workers: list[str], recorded_before: bool
 ) -> None:
     """The later of the two fails itself, and says whose value it is not; also where another worker was the first."""
     if recorded_before:
@@ -110,7 +111,7 @@ def test_apis_that_differ_fail_while_they_are_recorded(
     ]
 
 
-def test_the_value_that_was_there_holds_as_well(recorded: Any) -> None:
+def test_the_value_that_was_there_holds_as_well(recorded: Recorded) -> None:
     """Where the first test matches what was recorded, an update by the second would break the first."""
     recorded.test(DIFFERS.replace('["webhook", "dashboard"]', '["webhook"]'))
     recorded.update()
@@ -121,7 +122,7 @@ def test_the_value_that_was_there_holds_as_well(recorded: Any) -> None:
     assert recorded.files == before
 
 
-def test_a_test_that_is_run_again_gives_its_last_value(recorded: Any) -> None:
+def test_a_test_that_is_run_again_gives_its_last_value(recorded: Recorded) -> None:
     """A first execution that failed afterwards binds nobody."""
     recorded.test("""
         COUNT = []

@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ET
 from typing import Any
 
 import pytest
+from harness import Project, Recorded
 
 ROWS = """
     SHIFT = {shift}
@@ -17,7 +18,7 @@ ROWS = """
 
 
 @pytest.fixture
-def changed(recorded: Any) -> Any:
+def changed(recorded: Recorded) -> Any:
     """A suite in which ten long texts have changed."""
     recorded.test(ROWS.format(shift=0))
     recorded.update()
@@ -80,7 +81,7 @@ def test_a_section_belongs_to_one_test(changed: Any) -> None:
     assert changed.shown(result) == ["assert 1 == 2"]
 
 
-def test_no_credential_is_shown_or_written(recorded: Any, project: Any) -> None:
+def test_no_credential_is_shown_or_written(recorded: Recorded, project: Project) -> None:
     """Whatever a workflow answers: neither in a file nor in a difference, at any verbosity."""
     del project
     recorded.project.write(
@@ -112,7 +113,7 @@ def test_no_credential_is_shown_or_written(recorded: Any, project: Any) -> None:
     assert ["<secret>" in output for output in outputs] == [True, False, True, True]
 
 
-def test_a_comparison_is_true_or_false(recorded: Any) -> None:
+def test_a_comparison_is_true_or_false(recorded: Recorded) -> None:
     """Where it is no assertion, nothing is raised."""
     recorded.test("""
         def test_it(workflow_snapshot):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness import Recorded
 
 SUITE = """
     import os, signal
@@ -60,7 +61,7 @@ DELETED = "Deleted test_no_more (__snapshots__/test_it/test_no_more.json)"
 
 
 @pytest.fixture
-def suite(recorded: Any) -> Any:
+def suite(recorded: Recorded) -> Any:
     """A project whose snapshots are recorded, and one of which nobody will use."""
     recorded.test(SUITE)
     trouble(recorded, "none")
@@ -69,7 +70,7 @@ def suite(recorded: Any) -> Any:
     return recorded
 
 
-def trouble(recorded: Any, what: str) -> None:
+def trouble(recorded: Recorded, what: str) -> None:
     (recorded.path / "trouble").write_text(what)
 
 
@@ -93,7 +94,7 @@ def test_a_test_that_did_not_compare_keeps_its_snapshots(suite: Any, what: str, 
 
 
 @pytest.mark.parametrize("workers", [[], ["-n", "1"]], ids=" ".join)
-def test_an_outage_is_no_matter_of_snapshots(recorded: Any, workers: list[str]) -> None:
+def test_an_outage_is_no_matter_of_snapshots(recorded: Recorded, workers: list[str]) -> None:
     """Where no test has come so far as to compare anything, nothing is unused, and nothing deleted."""
     recorded.test("""
         from pathlib import Path
@@ -174,7 +175,7 @@ def test_a_module_that_cannot_be_imported_keeps_its_own(suite: Any, args: list[s
         assert suite.names == before
 
 
-def test_a_module_that_cannot_be_imported_is_safe_beside_plain_tests(recorded: Any) -> None:
+def test_a_module_that_cannot_be_imported_is_safe_beside_plain_tests(recorded: Recorded) -> None:
     """Also where no other test uses these snapshots, and syrupy knows nothing of them."""
     recorded.test("def test_it(workflow_snapshot):\n    assert 1 == workflow_snapshot")
     recorded.test("def test_plain(): pass", "test_plain.py")
@@ -184,7 +185,7 @@ def test_a_module_that_cannot_be_imported_is_safe_beside_plain_tests(recorded: A
     assert recorded.names == ["test_it/test_it.json"]
 
 
-def test_a_test_that_asks_at_runtime_keeps_its_own(recorded: Any) -> None:
+def test_a_test_that_asks_at_runtime_keeps_its_own(recorded: Recorded) -> None:
     """By ``request.getfixturevalue``, once it has asked."""
     recorded.test("""
         from pathlib import Path
@@ -204,7 +205,7 @@ LONG = "test_" + "x" * 200
 
 
 @pytest.mark.parametrize(("name", "workers"), [(LONG, []), ("test_ids", ["-n", "1"])], ids=["long", "ids"])
-def test_names_that_syrupy_cannot_read_keep_all(recorded: Any, name: str, workers: list[str]) -> None:
+def test_names_that_syrupy_cannot_read_keep_all(recorded: Recorded, name: str, workers: list[str]) -> None:
     """Where a test cannot be told from the name of its file, nothing is deleted while a test fails."""
     recorded.test(f"""
         from pathlib import Path
@@ -230,7 +231,7 @@ def test_names_that_syrupy_cannot_read_keep_all(recorded: Any, name: str, worker
         assert recorded.names == before
 
 
-def test_other_extensions_keep_their_ways(recorded: Any) -> None:
+def test_other_extensions_keep_their_ways(recorded: Recorded) -> None:
     """What a test without the fixture leaves unused is syrupy's to judge, as ever."""
     recorded.test("""
         from pathlib import Path
@@ -286,7 +287,7 @@ ASKS_LATE = """
     [[], ["-n", "1"], ["-n", "2"], ["-x"], ["--co"], ["-k", "first"], ["-m", "slow"]],
     ids=" ".join,
 )
-def test_a_test_that_did_not_come_so_far_as_to_ask_keeps_its_snapshots(recorded: Any, args: list[str]) -> None:
+def test_a_test_that_did_not_come_so_far_as_to_ask_keeps_its_snapshots(recorded: Recorded, args: list[str]) -> None:
     """It asks for the fixture by ``request.getfixturevalue``, so that nothing but its files tells of them."""
     recorded.test(ASKS_LATE)
     recorded.update()
@@ -297,7 +298,7 @@ def test_a_test_that_did_not_come_so_far_as_to_ask_keeps_its_snapshots(recorded:
     assert recorded.files == before
 
 
-def test_a_test_that_asks_no_more_leaves_an_unused_snapshot(recorded: Any) -> None:
+def test_a_test_that_asks_no_more_leaves_an_unused_snapshot(recorded: Recorded) -> None:
     """It passed, and has compared nothing: that is told, and removed, though no test uses the fixture any more."""
     recorded.test(ASKS_LATE)
     recorded.update()

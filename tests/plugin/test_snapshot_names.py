@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from harness import Recorded
 
 
-def test_each_snapshot_of_a_test_has_its_file(recorded: Any) -> None:
+def test_each_snapshot_of_a_test_has_its_file(recorded: Recorded) -> None:
     """By number in their order, or by a name of their own; classes and parameters are in the name."""
     recorded.test("""
         def test_several(workflow_snapshot):
@@ -35,7 +34,7 @@ def test_each_snapshot_of_a_test_has_its_file(recorded: Any) -> None:
     assert (result.ret, recorded.said(result)) == (0, ["6 snapshots passed."])
 
 
-def test_parameters_that_look_alike_are_kept_apart(recorded: Any) -> None:
+def test_parameters_that_look_alike_are_kept_apart(recorded: Recorded) -> None:
     """A character that no file may have, case, and length: each parameter has its own value, and an update its file."""
     recorded.test("""
         IDS = ["a/b", "ab", "a_b", "A", "a", "True", "true", "x" * 300 + "1", "x" * 300 + "2", "..", "é", "a:b"]
@@ -50,7 +49,7 @@ def test_parameters_that_look_alike_are_kept_apart(recorded: Any) -> None:
     assert (result.ret, recorded.said(result)) == (0, ["12 snapshots passed."])
 
 
-def test_a_hidden_id_and_a_name_are_no_other_id(recorded: Any) -> None:
+def test_a_hidden_id_and_a_name_are_no_other_id(recorded: Recorded) -> None:
     """What a test calls a snapshot of its own is no other parameter's file."""
     if not hasattr(pytest, "HIDDEN_PARAM"):
         pytest.skip("this pytest hides no ids")
@@ -65,7 +64,7 @@ def test_a_hidden_id_and_a_name_are_no_other_id(recorded: Any) -> None:
     assert recorded.said(recorded.run("-n", "1")) == ["2 snapshots passed."]
 
 
-def test_a_long_id_and_a_long_name_fit_into_one_file_s(recorded: Any) -> None:
+def test_a_long_id_and_a_long_name_fit_into_one_file_s(recorded: Recorded) -> None:
     """Both are cut so far that every system can write the file."""
     recorded.test("""
         @pytest.mark.parametrize("n", [1], ids=["p" * 300])
@@ -77,7 +76,7 @@ def test_a_long_id_and_a_long_name_fit_into_one_file_s(recorded: Any) -> None:
     assert recorded.said(recorded.run()) == ["2 snapshots passed."]
 
 
-def test_snapshots_stand_beside_their_module(recorded: Any) -> None:
+def test_snapshots_stand_beside_their_module(recorded: Recorded) -> None:
     """Modules of one name in two folders have two; ``--snapshot-dirname`` names the folder."""
     recorded.test("def test_it(workflow_snapshot):\n    assert 1 == workflow_snapshot", "one/test_it.py")
     recorded.test("def test_it(workflow_snapshot):\n    assert 2 == workflow_snapshot", "two/test_it.py")
@@ -91,7 +90,7 @@ def test_snapshots_stand_beside_their_module(recorded: Any) -> None:
 
 
 @pytest.mark.parametrize("order", ["-p no:randomly", "-p randomly -p no:cacheprovider"])
-def test_the_order_of_tests_changes_nothing(recorded: Any, monkeypatch: pytest.MonkeyPatch, order: str) -> None:
+def test_the_order_of_tests_changes_nothing(recorded: Recorded, monkeypatch: pytest.MonkeyPatch, order: str) -> None:
     """Recorded in one order, matched in another."""
     monkeypatch.setenv("PYTEST_ADDOPTS", f"-p no:asyncio {order}")
     tests = [f"def test_{n}(workflow_snapshot):\n    assert {n} == workflow_snapshot" for n in range(10)]
@@ -102,7 +101,7 @@ def test_the_order_of_tests_changes_nothing(recorded: Any, monkeypatch: pytest.M
     assert recorded.said(recorded.run()) == ["10 snapshots passed."]
 
 
-def test_one_name_is_one_value(recorded: Any) -> None:
+def test_one_name_is_one_value(recorded: Recorded) -> None:
     """A test that gives two values one name fails while it is recorded, not in the next session."""
     recorded.test("""
         def test_it(workflow_snapshot):
@@ -119,7 +118,7 @@ def test_one_name_is_one_value(recorded: Any) -> None:
     assert recorded.files == {"__snapshots__/test_it/test_it[n].json": "1\n"}
 
 
-def test_classes_that_differ_by_case_alone_are_told(recorded: Any) -> None:
+def test_classes_that_differ_by_case_alone_are_told(recorded: Recorded) -> None:
     """Their snapshots would be one file on Windows and macOS: an update says so, on every system."""
     recorded.test("""
         class TestIt:
@@ -138,7 +137,7 @@ def test_classes_that_differ_by_case_alone_are_told(recorded: Any) -> None:
     )
 
 
-def test_other_kinds_of_tests_have_snapshots_too(recorded: Any) -> None:
+def test_other_kinds_of_tests_have_snapshots_too(recorded: Recorded) -> None:
     """Doctests, and unittest's by a fixture of their own."""
     recorded.test("""
         import unittest

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from harness import Recorded
 
 DETAILS = [
     "Unused test_old (__snapshots__/test_it/test_old.json)",
@@ -13,7 +14,7 @@ DETAILS = [
 
 
 @pytest.fixture
-def suite(recorded: Any) -> Any:
+def suite(recorded: Recorded) -> Any:
     """One snapshot matches, one differs, one is missing and one is unused."""
     recorded.test("""
         def test_same(workflow_snapshot):

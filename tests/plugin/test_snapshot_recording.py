@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 import pytest
+from harness import Recorded
 
 SUITE = """
     def test_it(workflow_snapshot):
@@ -25,7 +25,7 @@ TEXT = """\
 """
 
 
-def test_an_update_records(recorded: Any) -> None:
+def test_an_update_records(recorded: Recorded) -> None:
     """One file beside the module, JSON with sorted keys, in UTF-8; the next session is green."""
     recorded.test(SUITE)
     result = recorded.update()
@@ -37,7 +37,7 @@ def test_an_update_records(recorded: Any) -> None:
     assert recorded.said(result) == ["1 snapshot passed."]
 
 
-def test_nothing_is_recorded_unasked(recorded: Any) -> None:
+def test_nothing_is_recorded_unasked(recorded: Recorded) -> None:
     """Without a snapshot the test fails, says what is missing and what would be there, and writes nothing."""
     recorded.test(SUITE)
     result = recorded.run()
@@ -59,7 +59,7 @@ def test_nothing_is_recorded_unasked(recorded: Any) -> None:
     assert recorded.files == {}
 
 
-def test_a_difference_is_shown_and_accepted_by_an_update(recorded: Any) -> None:
+def test_a_difference_is_shown_and_accepted_by_an_update(recorded: Recorded) -> None:
     """The changed path alone; an update says that it has updated, and the next session is green."""
     recorded.test(SUITE)
     recorded.update()
@@ -74,7 +74,7 @@ def test_a_difference_is_shown_and_accepted_by_an_update(recorded: Any) -> None:
     assert recorded.run().ret == 0
 
 
-def test_a_renamed_test_leaves_an_unused_snapshot(recorded: Any) -> None:
+def test_a_renamed_test_leaves_an_unused_snapshot(recorded: Recorded) -> None:
     """It fails the session, and an update removes it."""
     recorded.test(SUITE)
     recorded.update()
@@ -94,7 +94,7 @@ def test_a_renamed_test_leaves_an_unused_snapshot(recorded: Any) -> None:
     assert recorded.files == {"__snapshots__/test_it/test_that.json": TEXT}
 
 
-def test_a_removed_module_leaves_unused_snapshots(recorded: Any) -> None:
+def test_a_removed_module_leaves_unused_snapshots(recorded: Recorded) -> None:
     """Its neighbours' session finds them; an update removes them with their folder."""
     recorded.test(SUITE, "test_stays.py")
     recorded.test(SUITE, "test_goes.py")
@@ -111,7 +111,7 @@ def test_a_removed_module_leaves_unused_snapshots(recorded: Any) -> None:
     assert [path.name for path in (recorded.path / "__snapshots__").iterdir()] == ["test_stays"]
 
 
-def test_what_is_equal_is_not_written_again(recorded: Any) -> None:
+def test_what_is_equal_is_not_written_again(recorded: Recorded) -> None:
     """An update leaves files alone that say the same, also where a formatter or a checkout has been over them."""
     recorded.test(SUITE)
     recorded.update()
@@ -123,7 +123,7 @@ def test_what_is_equal_is_not_written_again(recorded: Any) -> None:
     assert path.stat().st_mtime == 1
 
 
-def test_numbers_are_compared_as_they_are_written(recorded: Any) -> None:
+def test_numbers_are_compared_as_they_are_written(recorded: Recorded) -> None:
     """1, 1.0 and true are equal in Python, and different in a result."""
     recorded.test("def test_it(workflow_snapshot):\n    assert [1, 1, 1] == workflow_snapshot")
     recorded.update()
@@ -145,7 +145,7 @@ def test_numbers_are_compared_as_they_are_written(recorded: Any) -> None:
         ("caf\xe9", "it is not UTF-8"),
     ],
 )
-def test_a_file_that_is_no_json_is_named(recorded: Any, text: str, problem: str) -> None:
+def test_a_file_that_is_no_json_is_named(recorded: Recorded, text: str, problem: str) -> None:
     """Torn, empty, with a conflict of a merge in it: the failure names file and problem, and an update replaces it."""
     recorded.test("def test_it(workflow_snapshot):\n    assert [1] == workflow_snapshot")
     recorded.update()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from harness import Recorded
+
 STORED = '{\n  "n": 1,\n  "text": "IsStr(min_length=5)"\n}\n'
 
 
-def suite(recorded: Any, text: str, n: int = 1, rules: str = "{'text': IsStr(min_length=5)}") -> None:
+def suite(recorded: Recorded, text: str, n: int = 1, rules: str = "{'text': IsStr(min_length=5)}") -> None:
     recorded.test(f"""
         from dirty_equals import IsStr
 
@@ -17,7 +19,7 @@ def suite(recorded: Any, text: str, n: int = 1, rules: str = "{'text': IsStr(min
     """)
 
 
-def test_a_value_that_satisfies_its_rule_is_never_written_again(recorded: Any) -> None:
+def test_a_value_that_satisfies_its_rule_is_never_written_again(recorded: Recorded) -> None:
     """Other words match, and an update has nothing to do."""
     suite(recorded, "some words")
     recorded.update()
@@ -30,7 +32,7 @@ def test_a_value_that_satisfies_its_rule_is_never_written_again(recorded: Any) -
     assert path.stat().st_mtime == 1
 
 
-def test_an_update_accepts_no_broken_rule(recorded: Any) -> None:
+def test_an_update_accepts_no_broken_rule(recorded: Recorded) -> None:
     """The test fails with the rule beside the value, and the file keeps the rule, whatever else has changed."""
     suite(recorded, "some words")
     recorded.update()
@@ -46,7 +48,7 @@ def test_an_update_accepts_no_broken_rule(recorded: Any) -> None:
         assert recorded.files == {"__snapshots__/test_it/test_it.json": STORED}
 
 
-def test_nothing_is_recorded_that_breaks_its_rule(recorded: Any) -> None:
+def test_nothing_is_recorded_that_breaks_its_rule(recorded: Recorded) -> None:
     """Not for the first time either."""
     suite(recorded, "few")
     result = recorded.update()
@@ -60,7 +62,7 @@ def test_nothing_is_recorded_that_breaks_its_rule(recorded: Any) -> None:
     assert recorded.files == {}
 
 
-def test_a_rule_holds_for_what_was_recorded_without_it(recorded: Any) -> None:
+def test_a_rule_holds_for_what_was_recorded_without_it(recorded: Recorded) -> None:
     """The same value as before fails if the rule is new and broken; one that satisfies it is an update."""
     suite(recorded, "few", rules="None")
     recorded.update()
@@ -77,7 +79,7 @@ def test_a_rule_holds_for_what_was_recorded_without_it(recorded: Any) -> None:
     assert recorded.files == {"__snapshots__/test_it/test_it.json": STORED}
 
 
-def test_a_credential_in_a_rule_is_stored_masked(recorded: Any, monkeypatch: Any) -> None:
+def test_a_credential_in_a_rule_is_stored_masked(recorded: Recorded, monkeypatch: Any) -> None:
     """What a test has written as a rule is no more to be committed than what a workflow answers."""
     monkeypatch.setenv("WISEBOT_WORKFLOW_SECRET", "FAKE-secret-in-a-rule")
     suite(recorded, "FAKE-secret-in-a-rule", rules="{'text': IsStr(regex='<secret>|FAKE-secret-in-a-rule')}")

@@ -7,6 +7,7 @@ import textwrap
 from typing import Any
 
 import pytest
+from harness import Project, Recorded
 
 FLOWS = """
     import time, uuid
@@ -35,7 +36,7 @@ FLOWS = """
 
 
 @pytest.fixture
-def flows(recorded: Any, project: Any) -> Any:
+def flows(recorded: Recorded, project: Project) -> Any:
     """A project with an emulator, whose results differ from run to run."""
     project.write("flows.py", FLOWS)
     return recorded
@@ -257,7 +258,7 @@ def test_a_part_of_a_good_run_is_recorded_beside_a_failed_one(flows: Any) -> Non
     assert flows.said(flows.update()) == ["3 snapshots generated."]
 
 
-def test_a_shape_has_no_volatile_keys(recorded: Any) -> None:
+def test_a_shape_has_no_volatile_keys(recorded: Recorded) -> None:
     """An object that is keyed by fresh ids has the same shape in the next session."""
     recorded.test("""
         import uuid

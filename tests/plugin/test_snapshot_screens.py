@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import textwrap
-from typing import Any
 
 import pytest
+from harness import Recorded
 
 SUITE = """
 @pytest.mark.parametrize("n", [1, 2])
@@ -96,7 +96,7 @@ REMOVED = """
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "8")], ids=["one process", "xdist"])
-def test_the_life_of_a_snapshot(recorded: Any, monkeypatch: pytest.MonkeyPatch, workers: tuple[str, ...]) -> None:
+def test_the_life_of_a_snapshot(recorded: Recorded, monkeypatch: pytest.MonkeyPatch, workers: tuple[str, ...]) -> None:
     """What each step shows, line by line, and what it exits with."""
     for variable in ("CI", "BUILD_NUMBER"):  # by which pytest knows not to cut its short summary
         monkeypatch.delenv(variable, raising=False)

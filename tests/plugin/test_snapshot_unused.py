@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from harness import Recorded
 
 UNUSED = ["1 snapshot unused.", "Re-run pytest with --snapshot-update to delete unused snapshots."]
 
@@ -94,7 +95,7 @@ def test_what_a_selected_test_leaves_over_is_told(suite: Any, workers: list[str]
     assert len(suite.names) == 14
 
 
-def test_a_file_that_is_nobodys_is_told(recorded: Any) -> None:
+def test_a_file_that_is_nobodys_is_told(recorded: Recorded) -> None:
     """Such as one that was left behind by a merge; other files in the folder are other people's."""
     recorded.test("def test_it(workflow_snapshot):\n    assert 1 == workflow_snapshot")
     recorded.update()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from harness import Recorded
 
 MANY = 300
 
 
 @pytest.mark.slow
 @pytest.mark.heavy
-def test_no_snapshot_is_lost_among_eight_workers(recorded: Any) -> None:
+def test_no_snapshot_is_lost_among_eight_workers(recorded: Recorded) -> None:
     """300 snapshots, updated three times from scratch and once more from other values; the next session is green."""
     suite = """
         @pytest.mark.parametrize("n", range({many}))
@@ -39,7 +38,7 @@ def test_no_snapshot_is_lost_among_eight_workers(recorded: Any) -> None:
         assert (result.ret, recorded.said(result)) == (0, [f"{MANY} snapshots passed."])
 
 
-def test_each_worker_may_run_each_test(recorded: Any) -> None:
+def test_each_worker_may_run_each_test(recorded: Recorded) -> None:
     """``--dist each`` records what all agree in, and fails where they do not."""
     recorded.test("""
         import os
@@ -55,7 +54,7 @@ def test_each_worker_may_run_each_test(recorded: Any) -> None:
     assert recorded.files["__snapshots__/test_it/test_same.json"] == "1\n"
 
 
-def test_nothing_is_left_in_the_temporary_folder(recorded: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_left_in_the_temporary_folder(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where workers told each other what they had recorded."""
     folder = recorded.path / "temporary"
     folder.mkdir()

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+from harness import Numbers, Outside
 
 from pytest_wisebot.emulator import Fault
 
@@ -46,7 +47,7 @@ MISSING = [
 
 
 @pytest.fixture
-def suite(outside: Any) -> Any:
+def suite(outside: Outside) -> Any:
     """Thirteen runs: one is refused for a moment, one has no verdict, and two are forgotten."""
     outside.handle.fail_next(Fault.rate_limited(retry_after=0.05), everywhere=True, workflow="refund")
     outside.test(SUITE)
@@ -54,7 +55,7 @@ def suite(outside: Any) -> Any:
 
 
 @pytest.mark.parametrize("args", [[], ["-v"], ["-vv"]], ids=str)
-def test_the_whole_block(suite: Any, numbers: Any, args: list[str]) -> None:
+def test_the_whole_block(suite: Any, numbers: Numbers, args: list[str]) -> None:
     """Runs, seconds, percentiles by workflow, retries; then what has no verdict and what nobody waited for."""
     result = suite.run(*args)
     result.assert_outcomes(passed=11)
@@ -69,7 +70,7 @@ def test_quiet_is_what_is_missing_alone(suite: Any) -> None:
     assert re.fullmatch(r"11 passed in \d+\.\d\ds", lines[-1])
 
 
-def test_the_block_stands_before_pytests_own_summary(outside: Any) -> None:
+def test_the_block_stands_before_pytests_own_summary(outside: Outside) -> None:
     """Failures first, then the numbers, then what pytest counts."""
     outside.test("""
         @pytest.mark.wisebot("echo")
@@ -80,7 +81,7 @@ def test_the_block_stands_before_pytests_own_summary(outside: Any) -> None:
     assert heads[1:4] == ["FAILURES", "wisebot", "short test summary info"]
 
 
-def test_the_seconds_are_those_of_the_runs(outside: Any) -> None:
+def test_the_seconds_are_those_of_the_runs(outside: Outside) -> None:
     """Four runs of a fifth of a second at once: their time is added, and what is saved is what was not waited for."""
     outside.test("""
         @pytest.mark.wisebot("nap")
@@ -98,7 +99,7 @@ def test_the_seconds_are_those_of_the_runs(outside: Any) -> None:
     assert 0.2 <= p50 <= p95 <= float(run_time)
 
 
-def test_one_after_the_other_nothing_is_saved(outside: Any, numbers: Any) -> None:
+def test_one_after_the_other_nothing_is_saved(outside: Outside, numbers: Numbers) -> None:
     """Then the line says nothing of it."""
     outside.test("""
         @pytest.mark.wisebot("echo", {})
@@ -122,7 +123,7 @@ def test_one_after_the_other_nothing_is_saved(outside: Any, numbers: Any) -> Non
     ids=["unrelated", "settings", "an empty map", "a request that cannot be made", "skipped"],
 )
 @pytest.mark.parametrize("verbose", ["-q", "-v"])
-def test_without_a_run_nothing_is_said(outside: Any, numbers: Any, test: str, verbose: str) -> None:
+def test_without_a_run_nothing_is_said(outside: Outside, numbers: Numbers, test: str, verbose: str) -> None:
     """No block, no line: a session in which nothing was sent ends as pytest ends it."""
     outside.test(test)
     result = outside.run(verbose)
@@ -131,7 +132,7 @@ def test_without_a_run_nothing_is_said(outside: Any, numbers: Any, test: str, ve
     result.stdout.no_re_match_line(r"\d+ runs?\b.*")
 
 
-def test_infrastructure_errors_are_counted_apart_from_failures(outside: Any, numbers: Any) -> None:
+def test_infrastructure_errors_are_counted_apart_from_failures(outside: Outside, numbers: Numbers) -> None:
     """A gate can tell "the workflow is wrong" from "Wisebot did not answer"."""
     outside.handle.fail_next(Fault.html(502), times=2, everywhere=True)
     outside.handle.fail_next(Fault.reset_after(), everywhere=True)
@@ -156,7 +157,7 @@ def test_infrastructure_errors_are_counted_apart_from_failures(outside: Any, num
     ]
 
 
-def test_one_that_nobody_waits_for_is_one(outside: Any, numbers: Any) -> None:
+def test_one_that_nobody_waits_for_is_one(outside: Outside, numbers: Numbers) -> None:
     """A run that is started and left alone is named as such, whether it has ended or not when the session ends."""
     outside.test("""
         def test_it(trigger_workflow):
@@ -167,7 +168,7 @@ def test_one_that_nobody_waits_for_is_one(outside: Any, numbers: Any) -> None:
 
 
 @pytest.mark.parametrize("end", ["an exit code of one's own", "a broken hook"])
-def test_runs_that_were_cut_off_are_told_whatever_the_exit_code(outside: Any, end: str) -> None:
+def test_runs_that_were_cut_off_are_told_whatever_the_exit_code(outside: Outside, end: str) -> None:
     """Pytest gives no summary then; what may have happened at Wisebot is said all the same."""
     outside.test("""
         def test_it(trigger_workflow):
@@ -184,7 +185,7 @@ def test_runs_that_were_cut_off_are_told_whatever_the_exit_code(outside: Any, en
     assert "1 run was sent and not awaited: it may have happened" in result.outlines
 
 
-def test_what_wisebot_refused_has_not_happened(outside: Any, numbers: Any) -> None:
+def test_what_wisebot_refused_has_not_happened(outside: Outside, numbers: Numbers) -> None:
     """A run that was refused before its test could ask for it is without a verdict, and nothing more."""
     outside.test("""
         @pytest.fixture
@@ -200,7 +201,7 @@ def test_what_wisebot_refused_has_not_happened(outside: Any, numbers: Any) -> No
     assert numbers(outside.run()) == ["1 run without a verdict"]
 
 
-def test_a_run_that_a_test_cancelled_is_counted_once(outside: Any, numbers: Any) -> None:
+def test_a_run_that_a_test_cancelled_is_counted_once(outside: Outside, numbers: Numbers) -> None:
     """Whether the test looks at it afterwards or not."""
     outside.test("""
         def test_it(trigger_workflow):

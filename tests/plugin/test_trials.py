@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
-from typing import Any
 
 import pytest
+from harness import Numbers, Outside, Project
 
 PLAN = """
     import itertools
@@ -26,7 +26,7 @@ def lines_of(result: pytest.RunResult, title: str) -> list[str]:
     return [re.sub(r"run_\w+", "RUN", re.sub(r"\d+\.\d\d s", "S s", line)) for line in lines[start + 1 : end]]
 
 
-def test_enough_passes_are_a_pass(outside: Any, numbers: Any) -> None:
+def test_enough_passes_are_a_pass(outside: Outside, numbers: Numbers) -> None:
     """As soon as they are reached: one test passed, and what was not needed is not run."""
     outside.test("""
         @pytest.mark.wisebot("echo", {"n": 1}, trials=5, min_passes=2)
@@ -40,7 +40,7 @@ def test_enough_passes_are_a_pass(outside: Any, numbers: Any) -> None:
     assert "1 test with trials: 1 passed; 2 trials judged" in numbers(result)
 
 
-def test_passed_with_some_failures_is_flaky(outside: Any, numbers: Any) -> None:
+def test_passed_with_some_failures_is_flaky(outside: Outside, numbers: Numbers) -> None:
     """A category, a letter and a word of its own; for the exit code it has passed."""
     outside.test(PLAN, """
         @pytest.mark.wisebot("echo", {"n": 1}, trials=10, min_passes=8)
@@ -56,7 +56,7 @@ def test_passed_with_some_failures_is_flaky(outside: Any, numbers: Any) -> None:
     ]
 
 
-def test_the_letter_of_a_flaky_test(outside: Any) -> None:
+def test_the_letter_of_a_flaky_test(outside: Outside) -> None:
     """A tilde among the dots."""
     outside.test(PLAN, """
         def test_before(wisebot_settings):
@@ -69,7 +69,7 @@ def test_the_letter_of_a_flaky_test(outside: Any) -> None:
     outside.run().stdout.fnmatch_lines(["test_it.py .~ *"])
 
 
-def test_a_failure_shows_the_trials_and_the_first_that_failed(outside: Any) -> None:
+def test_a_failure_shows_the_trials_and_the_first_that_failed(outside: Outside) -> None:
     """A table with each trial, the interval of the pass rate, and the whole output of the first trial that failed."""
     outside.test(PLAN, """
         @pytest.mark.wisebot("echo", {"n": 1}, trials=10, min_passes=8)
@@ -95,7 +95,7 @@ def test_a_failure_shows_the_trials_and_the_first_that_failed(outside: Any) -> N
     result.stdout.fnmatch_lines(["FAILED test_it.py::test_it - passed 2/5 (5 not needed), 8 must; trial 2: asse*"])
 
 
-def test_default_is_that_all_must_pass(outside: Any) -> None:
+def test_default_is_that_all_must_pass(outside: Outside) -> None:
     """Without ``min_passes`` the first failure is the verdict."""
     outside.test(PLAN, """
         @pytest.mark.wisebot(trials=4)
@@ -109,7 +109,7 @@ def test_default_is_that_all_must_pass(outside: Any) -> None:
     assert outside.arrived == [1, 1]
 
 
-def test_a_test_that_calls_has_trials_too(outside: Any) -> None:
+def test_a_test_that_calls_has_trials_too(outside: Outside) -> None:
     """Each trial calls anew, and its runs and calls know which trial it is."""
     outside.test("""
         @pytest.mark.wisebot(trials=3, api="dashboard", inputs={"n": 7})
@@ -123,7 +123,7 @@ def test_a_test_that_calls_has_trials_too(outside: Any) -> None:
     assert sorted(outside.arrived) == [7] * 3 + [8] * 3 + [9] * 3
 
 
-def test_a_marker_on_a_parameter_or_a_class_has_trials(outside: Any) -> None:
+def test_a_marker_on_a_parameter_or_a_class_has_trials(outside: Outside) -> None:
     """Wherever the marker stands that holds, and one test each for both APIs."""
     outside.test("""
         @pytest.mark.wisebot("echo", {"n": "class"}, trials=2)
@@ -144,7 +144,7 @@ def test_a_marker_on_a_parameter_or_a_class_has_trials(outside: Any) -> None:
 
 
 @pytest.mark.parametrize(("number", "runs"), [(20, 16), (3, 3), (1, 1)])
-def test_another_number_by_option(outside: Any, number: int, runs: int) -> None:
+def test_another_number_by_option(outside: Outside, number: int, runs: int) -> None:
     """``--wisebot-trials N`` holds for all tests that have trials, at the same rate rounded up, and for no other."""
     outside.test("""
         @pytest.mark.wisebot("echo", {"n": "trials"}, trials=10, min_passes=8)
@@ -163,7 +163,7 @@ def test_another_number_by_option(outside: Any, number: int, runs: int) -> None:
     assert sorted(outside.arrived) == ["none"] + ["one"] * number + ["trials"] * runs
 
 
-def test_a_rate_that_the_trials_cannot_show_is_told_once(outside: Any, numbers: Any) -> None:
+def test_a_rate_that_the_trials_cannot_show_is_told_once(outside: Outside, numbers: Numbers) -> None:
     """One line for the session, whether the number comes from the marker or from the option."""
     outside.test("""
         @pytest.mark.parametrize("n", range(3))
@@ -185,7 +185,7 @@ def test_a_rate_that_the_trials_cannot_show_is_told_once(outside: Any, numbers: 
     assert f"wisebot: {told.format(10, 72.2)}" in outside.run("-q").outlines
 
 
-def test_no_verdict_is_no_failed_trial(outside: Any) -> None:
+def test_no_verdict_is_no_failed_trial(outside: Outside) -> None:
     """An infrastructure error ends the trials, and the test has that error, however many had passed."""
     outside.test("""
         @pytest.mark.wisebot(trials=10, min_passes=3)
@@ -206,7 +206,7 @@ def test_no_verdict_is_no_failed_trial(outside: Any) -> None:
     assert outside.arrived == [1, 2, "late"]
 
 
-def test_what_was_not_run_is_no_failed_trial_either(outside: Any, numbers: Any) -> None:
+def test_what_was_not_run_is_no_failed_trial_either(outside: Outside, numbers: Numbers) -> None:
     """The budget stops the trials: the test is one that was not run."""
     outside.test("""
         @pytest.mark.wisebot("echo", {"n": 1}, trials=5)
@@ -219,7 +219,7 @@ def test_what_was_not_run_is_no_failed_trial_either(outside: Any, numbers: Any) 
     assert "1 test with trials: 1 no verdict; 3 trials judged" in numbers(result)
 
 
-def test_a_limit_holds_for_each_trial(outside: Any) -> None:
+def test_a_limit_holds_for_each_trial(outside: Outside) -> None:
     """``max_seconds`` fails the trial whose run took longer."""
     outside.test("""
         @pytest.mark.wisebot(trials=3, min_passes=2, max_seconds=0.25)
@@ -231,7 +231,7 @@ def test_a_limit_holds_for_each_trial(outside: Any) -> None:
     assert result.parseoutcomes() == {"flaky": 1}
 
 
-def test_the_emulator_s_handle_sees_all_trials(project: Any) -> None:
+def test_the_emulator_s_handle_sees_all_trials(project: Project) -> None:
     """``calls()`` are those of the test, and its trials are the test's."""
     project.test("""
         @pytest.mark.wisebot("echo", {"n": 1}, trials=3)
@@ -244,7 +244,7 @@ def test_the_emulator_s_handle_sees_all_trials(project: Any) -> None:
     project.run().assert_outcomes(passed=2)
 
 
-def test_junit_xml_has_one_case(outside: Any) -> None:
+def test_junit_xml_has_one_case(outside: Outside) -> None:
     """With the numbers as a property, the table in the failure, and the time of all trials."""
     outside.test(PLAN, """
         @pytest.mark.wisebot(trials=3, min_passes=2)
@@ -278,7 +278,7 @@ def test_junit_xml_has_one_case(outside: Any) -> None:
     assert [child.tag for child in flaky] == ["properties"]
 
 
-def test_last_failed_and_maxfail_count_one_test(outside: Any) -> None:
+def test_last_failed_and_maxfail_count_one_test(outside: Outside) -> None:
     """A test that fails by its trials is one failure; a flaky one is none."""
     outside.test("""
         @pytest.mark.wisebot("echo", {"n": 1}, trials=3)
@@ -298,7 +298,7 @@ def test_last_failed_and_maxfail_count_one_test(outside: Any) -> None:
     assert outside.run_with_cache("--ff", "--maxfail=2").parseoutcomes() == {"failed": 1, "flaky": 1, "passed": 1}
 
 
-def test_durations_are_those_of_all_trials(outside: Any) -> None:
+def test_durations_are_those_of_all_trials(outside: Outside) -> None:
     """The test's setup, call and teardown took as long as all of them together."""
     outside.test("""
         import time
@@ -320,7 +320,7 @@ def test_durations_are_those_of_all_trials(outside: Any) -> None:
     assert took["teardown"] >= 0.2
 
 
-def test_long_tables_show_what_failed(outside: Any) -> None:
+def test_long_tables_show_what_failed(outside: Outside) -> None:
     """Fifty rows, those that did not pass first; ``-vv`` shows all."""
     outside.test(PLAN, """
         @pytest.mark.wisebot(trials=80, min_passes=79)
@@ -333,7 +333,7 @@ def test_long_tables_show_what_failed(outside: Any) -> None:
     assert len(lines_of(outside.run("-vv"), "wisebot trials")[2:-1]) == 75
 
 
-def test_nothing_secret_is_in_the_table(outside: Any) -> None:
+def test_nothing_secret_is_in_the_table(outside: Outside) -> None:
     """The reason of a trial is cleaned like the failure itself."""
     outside.test("""
         @pytest.mark.wisebot(trials=2)

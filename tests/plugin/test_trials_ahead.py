@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-from typing import Any
 
 import pytest
+from harness import Numbers, Outside
 
 from pytest_wisebot.plugin.item_session import TrialsAhead
 from pytest_wisebot.plugin.trial_policy import TrialPolicy
@@ -41,7 +41,9 @@ def most_sent(outcomes: list[bool], needed: int, cap: int) -> int:
     ("seed", "chance", "trials", "needed"),
     [(1, 0.3, 10, 7), (2, 0.3, 10, 7), (3, 0.5, 12, 6), (4, 0.1, 8, 8), (5, 0.9, 9, 3), (6, 0.0, 5, 5), (7, 1.0, 6, 2)],
 )
-def test_one_at_a_time_costs_the_fewest_runs(outside: Any, seed: int, chance: float, trials: int, needed: int) -> None:
+def test_one_at_a_time_costs_the_fewest_runs(
+    outside: Outside, seed: int, chance: float, trials: int, needed: int
+) -> None:
     """A workflow that fails by chance, and a seed: the verdict is the exact one, at the least cost there is."""
     dice = random.Random(seed)
     outcomes = [dice.random() >= chance for _ in range(trials)]
@@ -56,7 +58,7 @@ def test_one_at_a_time_costs_the_fewest_runs(outside: Any, seed: int, chance: fl
 @pytest.mark.parametrize("args", [[], ["-n", "2"]], ids=["one process", "xdist"])
 @pytest.mark.parametrize("cap", [2, 3, 8])
 @pytest.mark.parametrize("seed", [11, 12, 13])
-def test_at_once_they_cost_what_can_still_count(outside: Any, seed: int, cap: int, args: list[str]) -> None:
+def test_at_once_they_cost_what_can_still_count(outside: Outside, seed: int, cap: int, args: list[str]) -> None:
     """At any cap: the verdict of the runs in the order in which they were judged, and no run beyond the rule."""
     trials, needed = 12, 8
     outside.test(DICE.format(seed=seed, chance=0.3, trials=trials, needed=needed))
@@ -88,7 +90,7 @@ def test_as_many_as_may_be_open_are_open(cap: int, trials: int, needed: int) -> 
     assert len(started) <= trials
 
 
-def test_the_first_ones_are_under_way_before_the_first_test(outside: Any) -> None:
+def test_the_first_ones_are_under_way_before_the_first_test(outside: Outside) -> None:
     """As many as the cap allows, and not more than must pass."""
     outside.test("""
         def test_first():
@@ -108,7 +110,7 @@ def test_the_first_ones_are_under_way_before_the_first_test(outside: Any) -> Non
     assert len(outside.arrived) == 5
 
 
-def test_a_failed_trial_makes_room_for_another(outside: Any) -> None:
+def test_a_failed_trial_makes_room_for_another(outside: Outside) -> None:
     """While the test judges one trial, those that may still count are under way."""
     outside.test("""
         @pytest.mark.wisebot("echo", {"n": 1}, trials=6, min_passes=4)
@@ -124,7 +126,7 @@ def test_a_failed_trial_makes_room_for_another(outside: Any) -> None:
 
 
 @pytest.mark.parametrize("option", ["-x", "--maxfail=2", "--wisebot-no-ahead"])
-def test_where_nothing_is_ahead_no_trial_is(outside: Any, option: str) -> None:
+def test_where_nothing_is_ahead_no_trial_is(outside: Outside, option: str) -> None:
     """Each run waits until its trial asks: the fewest runs, at whatever cap."""
     outside.test("""
         @pytest.mark.wisebot("echo", {"n": 1}, trials=10, min_passes=8)
@@ -136,7 +138,7 @@ def test_where_nothing_is_ahead_no_trial_is(outside: Any, option: str) -> None:
     assert len(outside.arrived) == 5
 
 
-def test_what_was_sent_and_not_needed_is_told(outside: Any, numbers: Any) -> None:
+def test_what_was_sent_and_not_needed_is_told(outside: Outside, numbers: Numbers) -> None:
     """It may have happened, and is counted with the others of which nobody waited for the end."""
     outside.test("""
         @pytest.mark.wisebot("echo", {"n": 1}, trials=4)
@@ -149,7 +151,7 @@ def test_what_was_sent_and_not_needed_is_told(outside: Any, numbers: Any) -> Non
     assert numbers(result)[-1] == "3 runs were sent and not awaited: they may have happened"
 
 
-def test_another_bag_for_each_trial_is_never_ahead(outside: Any) -> None:
+def test_another_bag_for_each_trial_is_never_ahead(outside: Outside) -> None:
     """A fixture makes the inputs anew for each trial, and each trial has the run of its own."""
     outside.test("""
         @pytest.fixture
@@ -165,7 +167,7 @@ def test_another_bag_for_each_trial_is_never_ahead(outside: Any) -> None:
     assert outside.arrived == [1, 2, 3, 4]
 
 
-def test_no_trial_changes_the_bag_of_another(outside: Any) -> None:
+def test_no_trial_changes_the_bag_of_another(outside: Outside) -> None:
     """A test may change its parameter: the next trial, which has been paid for, finds it as it was."""
     outside.test("""
         @pytest.mark.wisebot("echo", trials=8)
@@ -178,7 +180,7 @@ def test_no_trial_changes_the_bag_of_another(outside: Any) -> None:
     assert outside.arrived == [0] * 8
 
 
-def test_where_a_trial_asks_for_something_else_nothing_further_is_ahead(outside: Any) -> None:
+def test_where_a_trial_asks_for_something_else_nothing_further_is_ahead(outside: Outside) -> None:
     """What was sent is lost; as soon as a trial asks for another bag, no more are started for the first one."""
     outside.test("""
         BAG = {"n": 0}
@@ -193,7 +195,7 @@ def test_where_a_trial_asks_for_something_else_nothing_further_is_ahead(outside:
     assert outside.arrived.count(0) <= 3
 
 
-def test_the_budget_counts_each_trial(outside: Any, numbers: Any) -> None:
+def test_the_budget_counts_each_trial(outside: Outside, numbers: Numbers) -> None:
     """What it does not let out is not run, for trials as for all else."""
     outside.test("""
         @pytest.mark.wisebot("echo", {"n": "a"}, trials=4)
@@ -209,7 +211,7 @@ def test_the_budget_counts_each_trial(outside: Any, numbers: Any) -> None:
     assert outside.arrived == ["a"] * 4
 
 
-def test_the_longest_goes_first_also_of_trials(outside: Any) -> None:
+def test_the_longest_goes_first_also_of_trials(outside: Outside) -> None:
     """How long its trials took is kept of a test, and orders them in the next session."""
     outside.test("""
         def test_first():
@@ -230,7 +232,7 @@ def test_the_longest_goes_first_also_of_trials(outside: Any) -> None:
     assert outside.arrived == ["long", "long", "short", "short"]
 
 
-def test_the_plan_says_at_least_and_at_most(outside: Any) -> None:
+def test_the_plan_says_at_least_and_at_most(outside: Outside) -> None:
     """Counted as if all passed, with what comes on top where some fail; nothing is run."""
     outside.test("""
         @pytest.mark.wisebot("echo", trials=10, min_passes=9)

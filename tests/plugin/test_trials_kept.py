@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+
+from harness import Numbers, Outside
 
 from tests.plugin.test_trials import lines_of
 
@@ -14,7 +15,7 @@ TWO_OF_FOUR = """
 """
 
 
-def change(outside: Any, *trials: int) -> None:
+def change(outside: Outside, *trials: int) -> None:
     """Makes another result of what was recorded of these trials."""
     for path in (outside.project.path / "recordings").rglob("*.json"):
         data = json.loads(path.read_text("utf-8"))
@@ -24,7 +25,7 @@ def change(outside: Any, *trials: int) -> None:
         path.write_text(json.dumps(data), "utf-8")
 
 
-def test_a_trial_that_drifted_is_no_failed_trial(outside: Any, numbers: Any) -> None:
+def test_a_trial_that_drifted_is_no_failed_trial(outside: Outside, numbers: Numbers) -> None:
     """The test has drift, with that trial's difference; and no trial is wanted that was never recorded."""
     outside.test(TWO_OF_FOUR)
     outside.run("--wisebot-runs=record").assert_outcomes(passed=1)
@@ -43,7 +44,7 @@ def test_a_trial_that_drifted_is_no_failed_trial(outside: Any, numbers: Any) -> 
     assert "1 test with trials: 1 drift; 2 trials judged" in numbers(result)
 
 
-def test_drift_in_a_trial_hides_behind_no_failed_one(outside: Any, numbers: Any) -> None:
+def test_drift_in_a_trial_hides_behind_no_failed_one(outside: Outside, numbers: Numbers) -> None:
     """A test that would be flaky has drift; one that fails has failed, and its table says which trials drifted."""
     outside.test("""
         @pytest.mark.wisebot("echo", {"n": 1}, trials=4, min_passes=2)
@@ -71,7 +72,7 @@ def test_drift_in_a_trial_hides_behind_no_failed_one(outside: Any, numbers: Any)
     ]  # fmt: skip
 
 
-def test_one_trial_of_many_is_the_first(outside: Any) -> None:
+def test_one_trial_of_many_is_the_first(outside: Outside) -> None:
     """With ``--wisebot-trials 1`` a test with trials has a run of its own among those that were kept, at no cost."""
     outside.test("""
         @pytest.mark.wisebot("echo", {"n": 1}, trials=4, min_passes=2)
@@ -92,7 +93,7 @@ def test_one_trial_of_many_is_the_first(outside: Any) -> None:
     assert len(outside.calls) == 4
 
 
-def test_a_test_that_gets_trials_keeps_what_it_has(outside: Any) -> None:
+def test_a_test_that_gets_trials_keeps_what_it_has(outside: Outside) -> None:
     """``resume`` pays for the further trials alone; and the other way round for none."""
     outside.test("""
         @pytest.mark.wisebot("echo", {"n": 1})
@@ -111,7 +112,7 @@ def test_a_test_that_gets_trials_keeps_what_it_has(outside: Any) -> None:
     assert len(outside.calls) == 3
 
 
-def test_a_limit_that_one_trial_could_not_be_held_to_is_told(outside: Any, numbers: Any) -> None:
+def test_a_limit_that_one_trial_could_not_be_held_to_is_told(outside: Outside, numbers: Numbers) -> None:
     """Also where the last trial's run is a new one."""
     outside.test("""
         @pytest.mark.wisebot("echo", {"n": 1}, trials=2, max_seconds=60)
@@ -126,7 +127,7 @@ def test_a_limit_that_one_trial_could_not_be_held_to_is_told(outside: Any, numbe
     assert "not judged: max_seconds of 1 test, whose run was made earlier" in numbers(result)
 
 
-def test_a_replay_of_ten_trials_gives_ten_runs(outside: Any) -> None:
+def test_a_replay_of_ten_trials_gives_ten_runs(outside: Outside) -> None:
     """Each trial its own, in every process that may run it; and the verdict is the one that was recorded."""
     outside.test("""
         @pytest.mark.wisebot("dice", {"whose": "ten", "seed": 4, "chance": 0.3}, trials=10, min_passes=4)
@@ -159,7 +160,7 @@ def test_a_replay_of_ten_trials_gives_ten_runs(outside: Any) -> None:
     assert len(outside.calls) == calls
 
 
-def test_a_trial_without_a_verdict_is_resumed(outside: Any) -> None:
+def test_a_trial_without_a_verdict_is_resumed(outside: Outside) -> None:
     """The trials before it are those that were paid for; it and the rest are run."""
     outside.test("""
         @pytest.mark.wisebot("echo", {"n": 1}, trials=5)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import textwrap
-from typing import Any
 
 import pytest
+from harness import Numbers, Outside
 
 LOG = """
     def log(text):
@@ -15,13 +15,13 @@ LOG = """
 """
 
 
-def log_of(outside: Any) -> list[str]:
+def log_of(outside: Outside) -> list[str]:
     """What the project's tests and fixtures wrote down."""
     lines: list[str] = (outside.project.path / "log").read_text().splitlines()
     return lines
 
 
-def test_fixtures_of_the_function_are_made_anew_and_wider_ones_stay(outside: Any) -> None:
+def test_fixtures_of_the_function_are_made_anew_and_wider_ones_stay(outside: Outside) -> None:
     """Those of the class, the module and the session end after the last trial, as after any test."""
     outside.test(LOG, """
         @pytest.fixture(scope="session")
@@ -68,7 +68,7 @@ def test_fixtures_of_the_function_are_made_anew_and_wider_ones_stay(outside: Any
 
 
 @pytest.mark.parametrize("last", ["passes", "fails"])
-def test_the_last_test_of_all_tears_everything_down(outside: Any, last: str) -> None:
+def test_the_last_test_of_all_tears_everything_down(outside: Outside, last: str) -> None:
     """Once, and within the test: what a fixture prints there is the test's."""
     outside.test(LOG, f"LAST = {last!r}", """
         @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ def test_the_last_test_of_all_tears_everything_down(outside: Any, last: str) -> 
     assert "trials.py" not in result.stdout.str()
 
 
-def test_a_teardown_that_fails_fails_its_trial(outside: Any) -> None:
+def test_a_teardown_that_fails_fails_its_trial(outside: Outside) -> None:
     """A trial is judged once its own fixtures are torn down; the test has failed, and not passed with an error."""
     outside.test("""
         @pytest.fixture
@@ -141,7 +141,7 @@ OTHERS = """
 """
 
 
-def test_another_plugin_may_fail_a_teardown_after_its_end(outside: Any) -> None:
+def test_another_plugin_may_fail_a_teardown_after_its_end(outside: Outside) -> None:
     """Such as one that looks for threads that were left behind: the trial has failed."""
     outside.project.write("conftest.py", f"BEFORE = False\n{textwrap.dedent(OTHERS)}")
     outside.test(LOG, """
@@ -163,7 +163,7 @@ def test_another_plugin_may_fail_a_teardown_after_its_end(outside: Any) -> None:
     assert log_of(outside)[6:] == ["test", "test", "module down"]
 
 
-def test_another_plugin_may_fail_a_teardown_before_its_begin(outside: Any) -> None:
+def test_another_plugin_may_fail_a_teardown_before_its_begin(outside: Outside) -> None:
     """Nobody tore the trial down, and nobody can judge it: the trials end, and do not go on for ever."""
     outside.project.write("conftest.py", f"BEFORE = True\n{textwrap.dedent(OTHERS)}")
     outside.test(LOG, """
@@ -185,7 +185,7 @@ def test_another_plugin_may_fail_a_teardown_before_its_begin(outside: Any) -> No
     assert log_of(outside) == ["test", "down", "test", "down", "after"]
 
 
-def test_a_setup_that_fails_ends_the_trials(outside: Any) -> None:
+def test_a_setup_that_fails_ends_the_trials(outside: Outside) -> None:
     """It is the test's error, and would be that of each further trial."""
     outside.test("""
         @pytest.fixture
@@ -206,7 +206,7 @@ def test_a_setup_that_fails_ends_the_trials(outside: Any) -> None:
     assert outside.arrived == [1]
 
 
-def test_built_in_fixtures_begin_anew(outside: Any) -> None:
+def test_built_in_fixtures_begin_anew(outside: Outside) -> None:
     """A folder, captured output and log records, environment variables, the object of the class, properties, marks."""
     outside.test("""
         import logging, os
@@ -234,7 +234,7 @@ def test_built_in_fixtures_begin_anew(outside: Any) -> None:
     outside.run("-o", "markers=dynamic").assert_outcomes(passed=2)
 
 
-def test_what_a_trial_printed_is_shown_with_that_trial_alone(outside: Any) -> None:
+def test_what_a_trial_printed_is_shown_with_that_trial_alone(outside: Outside) -> None:
     """Output and log of the trial that is shown, of all its phases, and of no other."""
     outside.test("""
         import logging
@@ -256,7 +256,7 @@ def test_what_a_trial_printed_is_shown_with_that_trial_alone(outside: Any) -> No
     assert re.findall(r"log of \d", text) == ["log of 2"]
 
 
-def test_a_skip_in_the_body_skips_the_test(outside: Any) -> None:
+def test_a_skip_in_the_body_skips_the_test(outside: Outside) -> None:
     """In whichever trial; a mark does so before the first, and nothing is paid for."""
     outside.test("""
         @pytest.mark.wisebot(trials=5)
@@ -280,7 +280,7 @@ def test_a_skip_in_the_body_skips_the_test(outside: Any) -> None:
     assert outside.arrived == [1, 2]
 
 
-def test_what_is_expected_to_fail(outside: Any) -> None:
+def test_what_is_expected_to_fail(outside: Outside) -> None:
     """An xfail mark speaks of the verdict: eight of ten are expected not to pass; strictly, or else."""
     outside.test("""
         @pytest.fixture
@@ -342,7 +342,7 @@ def test_what_is_expected_to_fail(outside: Any) -> None:
     assert len(outside.calls) == 1
 
 
-def test_unittest_has_trials(outside: Any) -> None:
+def test_unittest_has_trials(outside: Outside) -> None:
     """A TestCase is made anew for each trial, with its setUp and tearDown."""
     outside.test(LOG, """
         import unittest
@@ -399,7 +399,7 @@ SUBTESTS = [
 
 @pytest.mark.skipif(pytest.version_tuple < (9,), reason="pytest has subtests from 9.0")
 @pytest.mark.parametrize("test", SUBTESTS, ids=["fixture", "by name", "unittest"])
-def test_subtests_are_refused(outside: Any, test: str) -> None:
+def test_subtests_are_refused(outside: Outside, test: str) -> None:
     """Each of them is reported as it ends, and would count whatever the verdict."""
     outside.test(test)
     result = outside.run()
@@ -411,7 +411,7 @@ def test_subtests_are_refused(outside: Any, test: str) -> None:
 
 
 @pytest.mark.parametrize("args", [["--reruns", "2"], []], ids=["option", "mark"])
-def test_reruns_are_refused(outside: Any, monkeypatch: pytest.MonkeyPatch, args: list[str]) -> None:
+def test_reruns_are_refused(outside: Outside, monkeypatch: pytest.MonkeyPatch, args: list[str]) -> None:
     """Together with pytest-rerunfailures on one test: with the reason, once, and at no cost; other tests have both."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     outside.test("FLAKY = pytest.mark.flaky(reruns=2)" if not args else "FLAKY = lambda test: test", """
@@ -455,7 +455,7 @@ def test_reruns_are_refused(outside: Any, monkeypatch: pytest.MonkeyPatch, args:
         ("trials=3, share=True", "share=True and trials: every trial would judge the same run"),
     ],
 )
-def test_wrong_numbers_are_told(outside: Any, arguments: str, message: str) -> None:
+def test_wrong_numbers_are_told(outside: Outside, arguments: str, message: str) -> None:
     """Each with the wrong value and the right ones, also where the test uses no fixture of this plugin."""
     outside.test(f"""
         @pytest.mark.wisebot("echo", {arguments})
@@ -474,7 +474,7 @@ def test_wrong_numbers_are_told(outside: Any, arguments: str, message: str) -> N
     assert outside.calls == []
 
 
-def test_a_test_without_any_fixture_of_ours_has_trials(outside: Any) -> None:
+def test_a_test_without_any_fixture_of_ours_has_trials(outside: Outside) -> None:
     """The marker says so: it is never passed over in silence."""
     outside.test("""
         @pytest.mark.wisebot(trials=3, min_passes=2)
@@ -491,7 +491,7 @@ def test_a_test_without_any_fixture_of_ours_has_trials(outside: Any) -> None:
     assert outside.arrived == [0, 1, 2]
 
 
-def test_xdist_shows_the_same(outside: Any, numbers: Any) -> None:
+def test_xdist_shows_the_same(outside: Outside, numbers: Numbers) -> None:
     """Words, counts, the table and the numbers of the end travel from the workers."""
     outside.test("""
         @pytest.mark.wisebot("echo", trials=10, min_passes=8)
@@ -512,7 +512,7 @@ def test_xdist_shows_the_same(outside: Any, numbers: Any) -> None:
 
 @pytest.mark.usefixtures("real_processes")
 @pytest.mark.parametrize("args", [[], ["-n", "2"]], ids=["one process", "xdist"])
-def test_async_tests_have_trials(outside: Any, monkeypatch: pytest.MonkeyPatch, args: list[str]) -> None:
+def test_async_tests_have_trials(outside: Outside, monkeypatch: pytest.MonkeyPatch, args: list[str]) -> None:
     """Under pytest-asyncio and anyio alike, with async fixtures that are made anew."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.delenv("PYTEST_ADDOPTS")
@@ -555,7 +555,7 @@ def test_async_tests_have_trials(outside: Any, monkeypatch: pytest.MonkeyPatch, 
     assert sorted(log_of(outside)) == ["down"] * 9 + ["up"] * 9
 
 
-def test_setup_only_runs_no_trials(outside: Any) -> None:
+def test_setup_only_runs_no_trials(outside: Outside) -> None:
     """Fixtures are set up once, and the test is none."""
     outside.test("""
         @pytest.mark.wisebot("echo", {"n": 1}, trials=3)
@@ -566,7 +566,7 @@ def test_setup_only_runs_no_trials(outside: Any) -> None:
     assert outside.arrived == [1]
 
 
-def test_ctrl_c_in_the_middle_of_trials(outside: Any, numbers: Any) -> None:
+def test_ctrl_c_in_the_middle_of_trials(outside: Outside, numbers: Numbers) -> None:
     """The session ends as with any test; what was ahead and had not been sent is not sent."""
     outside.test("""
         @pytest.fixture(scope="module")
@@ -595,7 +595,7 @@ def test_ctrl_c_in_the_middle_of_trials(outside: Any, numbers: Any) -> None:
         ("pytest.skip('at once')", "assert 1 == 2", "failed", None),
     ],
 )
-def test_one_test_has_one_verdict(outside: Any, body: str, teardown: str, outcome: str, told: str | None) -> None:
+def test_one_test_has_one_verdict(outside: Outside, body: str, teardown: str, outcome: str, told: str | None) -> None:
     """Whatever its call and its teardown say: the worse of the two, and the other one's failure is told with it."""
     outside.test(f"""
         @pytest.fixture
@@ -616,7 +616,7 @@ def test_one_test_has_one_verdict(outside: Any, body: str, teardown: str, outcom
     assert sections == ([told] if told else [])
 
 
-def test_the_reason_of_no_verdict_is_the_error(outside: Any) -> None:
+def test_the_reason_of_no_verdict_is_the_error(outside: Outside) -> None:
     """And not the assertion that failed before it."""
     outside.test("""
         @pytest.fixture
@@ -633,7 +633,7 @@ def test_the_reason_of_no_verdict_is_the_error(outside: Any) -> None:
     assert len(outside.arrived) == 1
 
 
-def test_parameters_that_a_trial_changes_begin_anew(outside: Any) -> None:
+def test_parameters_that_a_trial_changes_begin_anew(outside: Outside) -> None:
     """Lists and mappings of plain values, whatever their name; all else is the very object that was given."""
     outside.test("""
         GIVEN = object()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from harness import Recorded
 
 SUITE = """
     import itertools
@@ -22,14 +21,14 @@ ONE = '{\n  "number": 1,\n  "odd": false\n}\n'
 NAMES = ["test_it/test_it.json", "test_it/test_it[named].json"]
 
 
-def odd(recorded: Any, numbers: str) -> None:
+def odd(recorded: Recorded, numbers: str) -> None:
     """Has the trials of these numbers give another value."""
     text = (recorded.path / "test_it.py").read_text("utf-8")
     recorded.project.write("test_it.py", f"{text[: text.index('ODD = ')]}ODD = {numbers}\n")
 
 
 @pytest.mark.parametrize("args", [[], ["-n", "2"]], ids=["one process", "xdist"])
-def test_all_trials_have_one_snapshot(recorded: Any, args: list[str]) -> None:
+def test_all_trials_have_one_snapshot(recorded: Recorded, args: list[str]) -> None:
     """Its name is that of a test without trials, and none is left over."""
     recorded.test(SUITE)
     assert recorded.update(*args).ret == 0
@@ -39,7 +38,7 @@ def test_all_trials_have_one_snapshot(recorded: Any, args: list[str]) -> None:
     assert (result.ret, result.parseoutcomes()) == (0, {"passed": 1})
 
 
-def test_a_trial_that_differs_has_failed(recorded: Any) -> None:
+def test_a_trial_that_differs_has_failed(recorded: Recorded) -> None:
     """Two of five may; the third makes the test fail, with the difference of the first."""
     recorded.test(SUITE)
     recorded.update()
@@ -53,7 +52,7 @@ def test_a_trial_that_differs_has_failed(recorded: Any) -> None:
     assert recorded.files["__snapshots__/test_it/test_it.json"] == ONE
 
 
-def test_an_update_takes_the_first_trial_and_holds_the_others_to_it(recorded: Any) -> None:
+def test_an_update_takes_the_first_trial_and_holds_the_others_to_it(recorded: Recorded) -> None:
     """The last one does not win in silence: what an update accepts, the next session accepts, too."""
     recorded.test(SUITE)
     odd(recorded, "(2, 4)")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from harness import Project
 
 
-def test_a_call_gives_the_envelope_and_what_is_known_of_the_run(project: Any) -> None:
+def test_a_call_gives_the_envelope_and_what_is_known_of_the_run(project: Project) -> None:
     """A call waits for the run's end and returns everything a test may want to know of it."""
     project.test("""
         def test_it(trigger_workflow):
@@ -23,7 +23,7 @@ def test_a_call_gives_the_envelope_and_what_is_known_of_the_run(project: Any) ->
     project.run().assert_outcomes(passed=1)
 
 
-def test_a_failed_workflow_is_a_result(project: Any) -> None:
+def test_a_failed_workflow_is_a_result(project: Project) -> None:
     """``ok`` false is returned, not raised."""
     project.test("""
         def test_it(trigger_workflow):
@@ -34,7 +34,7 @@ def test_a_failed_workflow_is_a_result(project: Any) -> None:
     project.run().assert_outcomes(passed=1)
 
 
-def test_map_keeps_the_order_and_runs_at_once(project: Any) -> None:
+def test_map_keeps_the_order_and_runs_at_once(project: Project) -> None:
     """``map`` returns the results in the order of its inputs, however many were in flight."""
     project.test("""
         def test_it(trigger_workflow, wisebot_emulator):
@@ -46,7 +46,7 @@ def test_map_keeps_the_order_and_runs_at_once(project: Any) -> None:
     project.run("--wisebot-concurrency", "4").assert_outcomes(passed=1)
 
 
-def test_no_more_runs_are_in_flight_than_the_cap_allows(project: Any) -> None:
+def test_no_more_runs_are_in_flight_than_the_cap_allows(project: Project) -> None:
     """The emulator never sees more runs at once than ``--wisebot-concurrency``."""
     project.test("""
         def test_it(trigger_workflow, wisebot_emulator):
@@ -56,7 +56,7 @@ def test_no_more_runs_are_in_flight_than_the_cap_allows(project: Any) -> None:
     project.run("--wisebot-concurrency", "3").assert_outcomes(passed=1)
 
 
-def test_map_without_inputs_runs_nothing(project: Any) -> None:
+def test_map_without_inputs_runs_nothing(project: Project) -> None:
     """An empty list of inputs is an empty list of runs."""
     project.test("""
         def test_it(trigger_workflow, wisebot_emulator):
@@ -66,7 +66,7 @@ def test_map_without_inputs_runs_nothing(project: Any) -> None:
     project.run().assert_outcomes(passed=1)
 
 
-def test_map_raises_the_first_error_once_all_runs_have_ended(project: Any) -> None:
+def test_map_raises_the_first_error_once_all_runs_have_ended(project: Project) -> None:
     """One run without a verdict does not leave the others flying behind the error."""
     project.test("""
         from pytest_wisebot.emulator import Fault
@@ -81,7 +81,7 @@ def test_map_raises_the_first_error_once_all_runs_have_ended(project: Any) -> No
     project.run().assert_outcomes(passed=1)
 
 
-def test_start_does_not_wait(project: Any) -> None:
+def test_start_does_not_wait(project: Project) -> None:
     """A pending run says whether it is done, can be waited for again and again, and given up."""
     project.test("""
         def test_it(trigger_workflow):
@@ -95,7 +95,7 @@ def test_start_does_not_wait(project: Any) -> None:
     project.run().assert_outcomes(passed=1)
 
 
-def test_a_run_that_is_given_up_says_whether_it_had_been_sent(project: Any) -> None:
+def test_a_run_that_is_given_up_says_whether_it_had_been_sent(project: Project) -> None:
     """Given up before it was sent, a run is `Cancelled`; after that, its outcome is unknown."""
     project.test("""
         import time
@@ -116,7 +116,7 @@ def test_a_run_that_is_given_up_says_whether_it_had_been_sent(project: Any) -> N
     project.run("--wisebot-concurrency", "1").assert_outcomes(passed=1)
 
 
-def test_pending_runs_can_be_awaited_under_asyncio_and_trio(project: Any) -> None:
+def test_pending_runs_can_be_awaited_under_asyncio_and_trio(project: Project) -> None:
     """Async tests await many runs at once without blocking their own event loop."""
     project.test("""
         import anyio
@@ -155,7 +155,7 @@ def test_pending_runs_can_be_awaited_under_asyncio_and_trio(project: Any) -> Non
     project.run().assert_outcomes(passed=6)
 
 
-def test_a_wider_fixture_uses_the_default_api_and_pays_once(project: Any) -> None:
+def test_a_wider_fixture_uses_the_default_api_and_pays_once(project: Project) -> None:
     """A module's fixture runs its workflow once, over the default API, whatever the tests that look at it use."""
     project.test("""
         @pytest.fixture(scope="module")
@@ -186,7 +186,7 @@ def test_a_wider_fixture_uses_the_default_api_and_pays_once(project: Any) -> Non
     project.run("-v").assert_outcomes(passed=5)
 
 
-def test_a_test_that_asks_for_the_fixture_by_name_only_is_known_all_the_same(project: Any) -> None:
+def test_a_test_that_asks_for_the_fixture_by_name_only_is_known_all_the_same(project: Project) -> None:
     """``request.getfixturevalue`` in a test's body: its marker, its tag and its failing section work."""
     project.test("""
         @pytest.mark.wisebot(api="dashboard")
@@ -201,7 +201,7 @@ def test_a_test_that_asks_for_the_fixture_by_name_only_is_known_all_the_same(pro
     result.stdout.fnmatch_lines(["*- wisebot runs -*", "echo over the dashboard API, environment local: ok (emulator)"])
 
 
-def test_a_call_that_can_send_nothing_says_what_is_wrong(project: Any) -> None:
+def test_a_call_that_can_send_nothing_says_what_is_wrong(project: Project) -> None:
     """Each bad argument is refused in the user's terms, before anything is sent."""
     project.test("""
         WRONG = [

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from harness import Outside
 
 TEST = """
     @pytest.mark.wisebot("echo", {"n": 1})
@@ -27,7 +26,7 @@ TEST = """
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_an_option_that_is_no_number(outside: Any, args: list[str], message: str) -> None:
+def test_an_option_that_is_no_number(outside: Outside, args: list[str], message: str) -> None:
     """Pytest's own kind of usage error, which names the option."""
     outside.test(TEST)
     result = outside.run(*args)
@@ -48,7 +47,7 @@ def test_an_option_that_is_no_number(outside: Any, args: list[str], message: str
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 @pytest.mark.parametrize("plan", [[], ["--wisebot-plan"]], ids=["", "plan"])
-def test_a_number_that_is_too_small(outside: Any, args: list[str], message: str, plan: list[str]) -> None:
+def test_a_number_that_is_too_small(outside: Outside, args: list[str], message: str, plan: list[str]) -> None:
     """One line that ends the session before any test, also where only a plan was asked for."""
     outside.test(TEST)
     result = outside.run(*args, *plan)
@@ -67,7 +66,7 @@ def test_a_number_that_is_too_small(outside: Any, args: list[str], message: str,
         ("max_runs = 5", 'max_runs: unknown key, did you mean "max-runs"?'),
     ],
 )
-def test_a_setting_in_the_file(outside: Any, line: str, message: str) -> None:
+def test_a_setting_in_the_file(outside: Outside, line: str, message: str) -> None:
     """The same words for the same mistake in ``wisebot.toml``, with its place."""
     outside.setting(line)
     outside.test(TEST)
@@ -96,7 +95,7 @@ SIGNATURE = (
         ("{}, {}, {}", "wisebot() takes from 0 to 2 positional arguments but 4 were given"),
     ],
 )
-def test_a_marker_on_a_function(outside: Any, arguments: str, message: str) -> None:
+def test_a_marker_on_a_function(outside: Outside, arguments: str, message: str) -> None:
     """Pytest points at the module, the message at the test, the argument and the signature; nothing else runs."""
     outside.test(f"""
         @pytest.mark.wisebot("echo", {arguments})
@@ -113,7 +112,7 @@ def test_a_marker_on_a_function(outside: Any, arguments: str, message: str) -> N
     assert outside.calls == []
 
 
-def test_a_marker_that_shares_calls(outside: Any) -> None:
+def test_a_marker_that_shares_calls(outside: Outside) -> None:
     """A marker without a workflow is checked as strictly."""
     outside.test("""
         @pytest.mark.wisebot(share="yes")

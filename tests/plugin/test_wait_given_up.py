@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import signal
-from typing import Any
 
 import pytest
+from harness import Numbers, Outside
 
 NOT_AWAITED = "1 run was sent and not awaited: it may have happened"
 
@@ -40,7 +40,9 @@ XDIST = pytest.mark.parametrize("args", [[], ["-n", "1"]], ids=["one process", "
 
 @XDIST
 @pytest.mark.parametrize("test", [WITH_A_LIMIT, UNDER_ASYNCIO], ids=["wait with a limit", "asyncio"])
-def test_a_run_that_ends_after_its_wait_is_not_awaited(outside: Any, numbers: Any, test: str, args: list[str]) -> None:
+def test_a_run_that_ends_after_its_wait_is_not_awaited(
+    outside: Outside, numbers: Numbers, test: str, args: list[str]
+) -> None:
     """Although the session lasts until the run has ended, nobody has looked at it."""
     outside.test(test)
     result = outside.run(*args)
@@ -49,7 +51,7 @@ def test_a_run_that_ends_after_its_wait_is_not_awaited(outside: Any, numbers: An
 
 
 @XDIST
-def test_who_waits_again_has_waited(outside: Any, numbers: Any, args: list[str]) -> None:
+def test_who_waits_again_has_waited(outside: Outside, numbers: Numbers, args: list[str]) -> None:
     """Also when the run has ended in between."""
     outside.test(WITH_A_LIMIT + AND_AGAIN)
     result = outside.run(*args)
@@ -59,7 +61,7 @@ def test_who_waits_again_has_waited(outside: Any, numbers: Any, args: list[str])
 
 @XDIST
 @pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="needs SIGALRM")
-def test_a_test_that_was_timed_out_has_not_waited(outside: Any, numbers: Any, args: list[str]) -> None:
+def test_a_test_that_was_timed_out_has_not_waited(outside: Outside, numbers: Numbers, args: list[str]) -> None:
     """Its run ends while the next test runs."""
     outside.test("""
         @pytest.mark.timeout(0.3)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from harness import Numbers, Outside
 
 ALONE = ["-p", "xdist", "-p", "wisebot"]
 """No other plugin: a worker starts in half the time."""
@@ -55,7 +56,7 @@ def _no_other_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def run(outside: Any) -> Callable[..., pytest.RunResult]:
+def run(outside: Outside) -> Callable[..., pytest.RunResult]:
     """Runs pytest on the project of `outside` in a process of its own."""
     return lambda *args: outside.project.run_apart(*ALONE, *args)
 
@@ -66,7 +67,7 @@ def crashes(result: pytest.RunResult) -> list[str]:
 
 
 @pytest.mark.parametrize("killed", [IN_THE_MIDDLE, WHILE_IT_WAITS], ids=["in the middle", "while it waits"])
-def test_its_test_fails_and_nothing_else_is_lost(outside: Any, run: Any, numbers: Any, killed: str) -> None:
+def test_its_test_fails_and_nothing_else_is_lost(outside: Outside, run: Any, numbers: Numbers, killed: str) -> None:
     """Every other test has its one run and passes; the run of the lost test is told as sent and not awaited."""
     outside.test(SUITE, killed)
     result = run("-n", "2")
@@ -77,7 +78,7 @@ def test_its_test_fails_and_nothing_else_is_lost(outside: Any, run: Any, numbers
     assert "INTERNALERROR" not in result.stdout.str()
 
 
-def test_what_it_had_not_sent_is_not_sent(outside: Any, run: Any, numbers: Any) -> None:
+def test_what_it_had_not_sent_is_not_sent(outside: Outside, run: Any, numbers: Numbers) -> None:
     """Of the runs that its test had asked for, those in the queue are given up with it."""
     outside.test(
         SUITE,
@@ -96,7 +97,9 @@ def test_what_it_had_not_sent_is_not_sent(outside: Any, run: Any, numbers: Any) 
     assert re.fullmatch(rf"{sent} runs? w\w+ sent and not awaited: \w+ may have happened", numbers(result)[-1])
 
 
-def test_a_worker_that_is_not_replaced_ends_the_session_as_without_us(outside: Any, run: Any, numbers: Any) -> None:
+def test_a_worker_that_is_not_replaced_ends_the_session_as_without_us(
+    outside: Outside, run: Any, numbers: Numbers
+) -> None:
     """``--max-worker-restart 0``: xdist's own words and exit code, and still what may have happened."""
     outside.test(SUITE, IN_THE_MIDDLE)
     result = run("-n", "2", "--max-worker-restart", "0", "test_it.py::test_killed", "test_it.py::test_called")
@@ -110,7 +113,7 @@ def test_a_worker_that_is_not_replaced_ends_the_session_as_without_us(outside: A
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
-def test_the_cap_holds_whoever_dies(outside: Any, run: Any, seed: int) -> None:
+def test_the_cap_holds_whoever_dies(outside: Outside, run: Any, seed: int) -> None:
     """Eight workers, latencies at random, one worker killed: the emulator never sees more runs than the cap allows."""
     chance = random.Random(seed)
     bags = [{"n": n, "seconds": round(chance.uniform(0.01, 0.2), 3)} for n in range(40)]

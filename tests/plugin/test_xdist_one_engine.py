@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from harness import Numbers, Outside, Project
 
 ALONE = ["-p", "xdist", "-p", "wisebot"]
 """No other plugin: a worker starts in half the time."""
@@ -45,7 +46,7 @@ def _no_other_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def run(outside: Any) -> Callable[..., pytest.RunResult]:
+def run(outside: Outside) -> Callable[..., pytest.RunResult]:
     """Runs pytest on the project of `outside` in a process of its own."""
     return lambda *args: outside.project.run_apart(*ALONE, *args)
 
@@ -66,7 +67,7 @@ def run(outside: Any) -> Callable[..., pytest.RunResult]:
     ids=" ".join,
 )
 def test_each_test_has_one_run_and_all_keep_one_cap(
-    outside: Any, run: Any, monkeypatch: pytest.MonkeyPatch, args: list[str]
+    outside: Outside, run: Any, monkeypatch: pytest.MonkeyPatch, args: list[str]
 ) -> None:
     """However xdist hands the tests out: one run for each test, one for all that share, one cap, one settings hook."""
     monkeypatch.setenv("PYTEST_XDIST_AUTO_NUM_WORKERS", "3")
@@ -80,7 +81,7 @@ def test_each_test_has_one_run_and_all_keep_one_cap(
     assert (outside.project.path / "asked").read_text("utf-8") == "asked "
 
 
-def test_the_longest_of_the_last_session_goes_first(outside: Any) -> None:
+def test_the_longest_of_the_last_session_goes_first(outside: Outside) -> None:
     """However many workers had the runs: the controller keeps how long they took, and orders what is ahead by it."""
     outside.test("""
         @pytest.fixture(scope="session", autouse=True)
@@ -98,7 +99,7 @@ def test_the_longest_of_the_last_session_goes_first(outside: Any) -> None:
         assert outside.arrived == order
 
 
-def test_each_worker_has_its_own_runs_where_each_runs_every_test(outside: Any, run: Any) -> None:
+def test_each_worker_has_its_own_runs_where_each_runs_every_test(outside: Outside, run: Any) -> None:
     """With ``--dist each`` a test is one of each worker: a run each, still under one cap, and shared ones are one."""
     outside.test(SUITE_ONE, name="test_one.py")
     outside.test(SUITE_TWO, name="test_two.py")
@@ -108,7 +109,7 @@ def test_each_worker_has_its_own_runs_where_each_runs_every_test(outside: Any, r
     assert outside.handle.peak() == 2
 
 
-def test_the_emulator_is_one_for_all_workers(project: Any) -> None:
+def test_the_emulator_is_one_for_all_workers(project: Project) -> None:
     """The controller starts it, once; every worker's tests find it at the same address, and it counts for all."""
     project.write(
         "flows.py",
@@ -143,7 +144,7 @@ def test_the_emulator_is_one_for_all_workers(project: Any) -> None:
     assert (project.path / "started").read_text("utf-8") == "started "
 
 
-def test_the_budget_is_one_for_all_workers(outside: Any, run: Any, numbers: Any) -> None:
+def test_the_budget_is_one_for_all_workers(outside: Outside, run: Any, numbers: Numbers) -> None:
     """``--wisebot-max-runs`` counts what all workers start, to the run: what it stops is told once, with its tests."""
     outside.test("""
         @pytest.mark.parametrize("n", range(8))
@@ -158,7 +159,7 @@ def test_the_budget_is_one_for_all_workers(outside: Any, run: Any, numbers: Any)
     assert len(told) == 8
 
 
-def test_the_circuit_is_one_for_all_workers(outside: Any, run: Any, numbers: Any) -> None:
+def test_the_circuit_is_one_for_all_workers(outside: Outside, run: Any, numbers: Numbers) -> None:
     """After five refusals in a row, whichever workers they came from, the rest of all workers is not run."""
     outside.test("""
         @pytest.mark.parametrize("n", range(12))
@@ -174,7 +175,7 @@ def test_the_circuit_is_one_for_all_workers(outside: Any, run: Any, numbers: Any
 
 
 @pytest.mark.usefixtures("real_processes")
-def test_the_connection_is_on_no_command_line_and_in_no_variable(outside: Any, run: Any) -> None:
+def test_the_connection_is_on_no_command_line_and_in_no_variable(outside: Outside, run: Any) -> None:
     """Who may look at the machine's processes finds neither the key nor the port by which workers ask the engine."""
     if not outside.project.path.joinpath("/proc/self/environ").exists():
         pytest.skip("needs /proc")
@@ -197,7 +198,7 @@ def test_the_connection_is_on_no_command_line_and_in_no_variable(outside: Any, r
     assert run("-n", "2").parseoutcomes() == {"passed": 2}
 
 
-def test_whatever_is_json_arrives_whole(outside: Any, run: Any) -> None:
+def test_whatever_is_json_arrives_whole(outside: Outside, run: Any) -> None:
     """What xdist's own channel cannot carry, a worker gets all the same: results, inputs, errors and extra keys."""
     outside.test("""
         def nested(depth):
@@ -227,7 +228,7 @@ def test_whatever_is_json_arrives_whole(outside: Any, run: Any) -> None:
     assert run("-n", "2").parseoutcomes() == {"passed": 11}
 
 
-def test_an_error_is_the_same_as_in_one_process(outside: Any, run: Any) -> None:
+def test_an_error_is_the_same_as_in_one_process(outside: Outside, run: Any) -> None:
     """What a worker's test catches has the class, the words and the details that it has without xdist."""
     outside.test("""
         def test_it(trigger_workflow):
@@ -255,7 +256,7 @@ def test_an_error_is_the_same_as_in_one_process(outside: Any, run: Any) -> None:
 
 
 @pytest.mark.usefixtures("real_processes")
-def test_without_the_plugin_xdist_is_as_before(empty_project: Any) -> None:
+def test_without_the_plugin_xdist_is_as_before(empty_project: Project) -> None:
     """Left out by ``-p no:wisebot``, nothing of it is missed on the controller or in the workers."""
     empty_project.write("test_it.py", "import sys\ndef test_it(): assert 'pytest_wisebot.plugin' not in sys.modules")
     assert empty_project.run_apart("-p", "xdist", "-p", "no:wisebot", "-n", "2").parseoutcomes() == {"passed": 1}
@@ -278,7 +279,9 @@ HEAVY = {"httpx", "httpcore", "pydantic", "pydantic_core", "anyio", "asyncio", "
 
 @pytest.mark.usefixtures("real_processes")
 @pytest.mark.parametrize("wrong", [False, True], ids=["", "with a broken wisebot.toml"])
-def test_a_session_without_our_fixtures_stays_light_on_controller_and_workers(empty_project: Any, wrong: bool) -> None:
+def test_a_session_without_our_fixtures_stays_light_on_controller_and_workers(
+    empty_project: Project, wrong: bool
+) -> None:
     """No test uses the plugin: nothing heavy is loaded through it in any process, not even at the end."""
     if wrong:
         empty_project.write("wisebot.toml", "this is no TOML")
@@ -302,7 +305,7 @@ def test_a_session_without_our_fixtures_stays_light_on_controller_and_workers(em
     assert found == {"controller": "[]", "worker": "[]"}
 
 
-def test_inputs_that_each_worker_makes_anew_cost_no_second_run(outside: Any, run: Any) -> None:
+def test_inputs_that_each_worker_makes_anew_cost_no_second_run(outside: Outside, run: Any) -> None:
     """Fresh ids differ from worker to worker: nothing is ahead of such tests, and each has one run."""
     outside.test("""
         import uuid

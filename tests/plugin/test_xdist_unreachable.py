@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import platform
 import socket
-from typing import Any
 
 import pytest
+from harness import Project
 
 ALONE = ["-p", "xdist", "-p", "wisebot"]
 
@@ -59,7 +59,7 @@ def cannot(port: int, reason: str) -> str:
     )
 
 
-def test_each_test_that_needs_a_run_is_told_and_all_others_pass(project: Any) -> None:
+def test_each_test_that_needs_a_run_is_told_and_all_others_pass(project: Project) -> None:
     """Nobody answers there: one clear error for each test that needs the engine, and no test stops another."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -71,7 +71,7 @@ def test_each_test_that_needs_a_run_is_told_and_all_others_pass(project: Any) ->
     assert "INTERNALERROR" not in result.stdout.str()
 
 
-def test_another_service_that_listens_there_is_told_apart(project: Any) -> None:
+def test_another_service_that_listens_there_is_told_apart(project: Project) -> None:
     """What answers and is no engine is never taken for one, and gets nothing but the key it was shown."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
@@ -95,7 +95,7 @@ def test_another_service_that_listens_there_is_told_apart(project: Any) -> None:
     assert told(result) == {cannot(port, "something else answers there")}
 
 
-def test_a_wrong_key_opens_nothing(project: Any) -> None:
+def test_a_wrong_key_opens_nothing(project: Project) -> None:
     """A process that knows the port and not the key is shut out, and the session goes on."""
     project.write("conftest.py", ELSEWHERE.replace("{change}", '{"key": "FAKE-key"}'))
     project.test(SUITE)
