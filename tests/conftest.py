@@ -77,6 +77,12 @@ LOCAL = """
 """
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Two workers for each processor with ``-n auto``: half of the time a test waits for what it has started."""
+    return 2 * (os.cpu_count() or 1)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _forked_processes() -> Iterator[None]:
     """Processes that sessions start are forked from one that has loaded its modules; see `fork_server`."""
