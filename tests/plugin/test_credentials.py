@@ -189,8 +189,8 @@ DEAF = """
         if hasattr(config, "workerinput") and os.environ["WHEN"] == "too early":
             from pytest_wisebot.workers.remote_engine import RemoteEngine
 
-            hear = RemoteEngine._hear
-            RemoteEngine._hear = lambda self, message: None if "mask" in message else hear(self, message)
+            hear = RemoteEngine._receive
+            RemoteEngine._receive = lambda self, message: None if "mask" in message else hear(self, message)
 """
 
 
