@@ -138,7 +138,7 @@ def _found(match: str, error: object) -> bool:
     try:
         return re.search(match, text) is not None and error is not None
     except re.error as problem:
-        raise ConfigurationError(f"match={match!r} is no regular expression: {problem}") from None
+        raise ConfigurationError(f"match={match!r} is not a valid regular expression: {problem}") from None
 
 
 def _is_type(expected: object) -> bool:
@@ -217,15 +217,15 @@ def _shown(expected: object) -> str:
 
 def _deviations(run: WorkflowRun) -> Iterator[str]:
     if "runId" in run.extra:
-        yield f"runId: expected a text, got {brief(run.extra['runId'])}"
+        yield f"runId: expected a string, got {brief(run.extra['runId'])}"
     elif not run.run_id:
-        yield f"runId: expected a text, got {'none' if run.run_id is None else 'an empty one'}"
+        yield f"runId: expected a string, got {'none' if run.run_id is None else 'an empty one'}"
     if run.ok and not run.has_result:
         yield "result: is missing, though the run succeeded"
     if run.ok and run.error is not None:
         yield f"error: the run succeeded, got {brief(run.error)}"
     if not run.ok and not isinstance(run.error, str | Mapping):
-        yield f"error: expected a text or an object, got {'none' if run.error is None else brief(run.error)}"
+        yield f"error: expected a string or an object, got {'none' if run.error is None else brief(run.error)}"
     if run.ok and run.status_code >= 400:
         yield f"ok: true, beside HTTP status {run.status_code}"
     for key in run.extra:

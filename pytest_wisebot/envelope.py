@@ -73,13 +73,13 @@ def _load(body: bytes) -> Any:
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise NoEnvelopeError(f"is no UTF-8 text (byte {error.start})") from None
+        raise NoEnvelopeError(f"is not UTF-8 text (byte {error.start})") from None
     if _depth(text) > MAX_DEPTH:
         raise NoEnvelopeError(f"is nested deeper than {MAX_DEPTH} levels")
     try:
         return _DECODER.decode(text)
     except json.JSONDecodeError as error:
-        raise NoEnvelopeError(f"is no JSON ({error.msg}, line {error.lineno} column {error.colno})") from None
+        raise NoEnvelopeError(f"is not valid JSON ({error.msg}, line {error.lineno} column {error.colno})") from None
     except NoEnvelopeError:
         raise
     except ValueError:  # an integer of more digits than Python converts
@@ -87,7 +87,7 @@ def _load(body: bytes) -> Any:
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise NoEnvelopeError(f"is no JSON: {constant} is no JSON number")
+    raise NoEnvelopeError(f"is not valid JSON: {constant} is not a JSON number")
 
 
 def _finite(text: str) -> float:

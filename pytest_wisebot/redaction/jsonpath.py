@@ -74,7 +74,7 @@ class Pattern:
             ValueError: the text is no path; the message says where it stops to be one, and what a path looks like.
         """
         if not isinstance(text, str):
-            raise ValueError(f"a JSON path is a text, got {type(text).__name__}: {text!r}")
+            raise ValueError(f"a JSON path is a string, got {type(text).__name__}: {text!r}")
         steps: list[str | int | Wild] = []
         at = 1 if text[:2] in ("$", "$.", "$[") else 0
         while at < len(text):
@@ -174,7 +174,7 @@ def _unquoted(quoted: str) -> str:
     try:
         return str(json.loads(quoted, strict=False))
     except ValueError:
-        raise ValueError(f"{quoted} is no key of a JSON path: its escapes are not those of JSON") from None
+        raise ValueError(f"{quoted} is not a key of a JSON path: its escapes are not those of JSON") from None
 
 
 def _requoted(found: re.Match[str]) -> str:

@@ -122,7 +122,7 @@ class WorkflowSnapshot(SnapshotAssertion):
             given = ", ".join(f"{argument}=" for argument in sorted(unknown))
             raise TypeError(f"workflow_snapshot: {given} is none of its arguments; they are {ASKABLE}")
         if name is not None and (not isinstance(name, str) or not name):
-            raise TypeError(f"workflow_snapshot: name= is a text that is not empty, got {name!r}")
+            raise TypeError(f"workflow_snapshot: name= is a string that is not empty, got {name!r}")
         if name is not None and (clean := self._around().clean_text(name)) != name:
             raise ValueError(f"workflow_snapshot: name= holds a credential, and would be a file's name: {clean}")
         self._asked = ComparisonOptions.checked(rules=rules, exclude=exclude, shape=shape, failed=failed)

@@ -39,7 +39,7 @@ def of_the_file(expected: SerializedData | None, received: SerializedValue, wher
     if expected is None:
         return [f"there is no {where}" if refused else f"there is no {where}: --snapshot-update writes it"]
     if (problem := _problem(str(expected))) is not None:
-        return [f"{where} is no JSON ({problem}): mend it, or have --snapshot-update write it anew"]
+        return [f"{where} is not valid JSON ({problem}): mend it, or have --snapshot-update write it anew"]
     return []
 
 

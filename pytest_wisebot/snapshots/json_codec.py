@@ -45,7 +45,7 @@ def dumps(value: Any) -> str:
     Tuples count as lists. 1, 1.0 and true are three texts, though they are equal in Python.
 
     Raises:
-        NotJsonError: something in the value is no JSON: a key that is no text, NaN or an infinity, nesting beyond
+        NotJsonError: something in the value is not valid JSON: a key that is no text, NaN or an infinity, nesting beyond
             `MAX_DEPTH` levels (a value that holds itself among them), or an object of another type.
     """
     parts: list[str] = []
@@ -69,7 +69,7 @@ def loads(text: str) -> Any:
 
 
 def _refused(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _escaped(found: re.Match[str]) -> str:
@@ -83,7 +83,7 @@ _quoted = json.JSONEncoder(ensure_ascii=False).encode
 
 def _float(value: float) -> str:
     if not math.isfinite(value):
-        raise _Fault(f"{float(value)} is no JSON number")
+        raise _Fault(f"{float(value)} is not a JSON number")
     return float.__repr__(value)
 
 
@@ -153,7 +153,7 @@ def _write_list(value: list[Any] | tuple[Any, ...], inner: str, gap: str, put: C
 def _checked_key(key: object) -> str:
     if not isinstance(key, str):
         shown = f" {key!r}" if isinstance(key, int | float) else ""
-        raise _Fault(f"a key must be a text, got {_kind(key)}{shown}")
+        raise _Fault(f"a key must be a string, got {_kind(key)}{shown}")
     return key
 
 
@@ -162,7 +162,7 @@ def _of_subclass(value: object) -> str:
     for kind in (str, int, float):
         if isinstance(value, kind):
             return _SCALARS[kind](value)
-    raise _Fault(f"{_kind(value)} is no JSON value{_hint(value)}")
+    raise _Fault(f"{_kind(value)} is not a JSON value{_hint(value)}")
 
 
 def _hint(value: object) -> str:

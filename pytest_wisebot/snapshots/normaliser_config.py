@@ -65,4 +65,4 @@ def _expression(name: str, text: str) -> re.Pattern[str]:
     try:
         return re.compile(text)
     except re.error as error:
-        raise ValueError(f"the pattern {name!r} is no regular expression: {text!r} ({error})") from None
+        raise ValueError(f"the pattern {name!r} is not a valid regular expression: {text!r} ({error})") from None

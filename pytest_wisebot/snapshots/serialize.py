@@ -60,7 +60,7 @@ def _checked_rules(rules: object) -> Mapping[str, object]:
         raise TypeError(f"workflow_snapshot: rules= maps paths to what the values there must equal, got {rules!r}")
     for path in rules:
         if not isinstance(path, str):
-            raise TypeError(f"workflow_snapshot: a path in rules= is a text such as 'items[*].score', got {path!r}")
+            raise TypeError(f"workflow_snapshot: a path in rules= is a string such as 'items[*].score', got {path!r}")
     return rules
 
 

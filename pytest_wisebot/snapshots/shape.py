@@ -81,7 +81,7 @@ def _name(value: object) -> str:
     for kind in (bool, str, int, float):  # a bool is an int, too
         if isinstance(value, kind):
             return f"<{kind.__name__}>"
-    raise TypeError(f"{type(value).__name__} is no JSON value")
+    raise TypeError(f"{type(value).__name__} is not a JSON value")
 
 
 def _scalars(names: set[str]) -> str:

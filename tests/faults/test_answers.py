@@ -269,7 +269,7 @@ UNREADABLE: dict[str, tuple[str, bytes, str]] = {
     "many members": ("gzip", gzip.compress(b"") * 1001, r"is packed \(gzip\) in more than 1000 parts"),
     "br": ("br", b"\x8b\x02\x80\x00\xff\x03", r"is packed \(br\), which cannot be unpacked"),
     "zstd": ("zstd", b"\x28\xb5\x2f\xfd\x00\x00", r"is packed \(zstd\), which cannot be unpacked"),
-    "unknown, and no JSON": ("utf-8", b"hello", r"is no JSON .* \(Content-Encoding: utf-8\)"),
+    "unknown, and no JSON": ("utf-8", b"hello", r"is not valid JSON .* \(Content-Encoding: utf-8\)"),
     "unknown, and empty": ("br", b"", "is empty"),
 }
 

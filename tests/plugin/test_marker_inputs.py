@@ -176,11 +176,11 @@ def test_wrong_inputs_in_a_marker_are_an_error_of_collection(outside: Outside) -
             pass
     """)
     assert messages(outside.run()) == [
-        "test_nan: the wisebot marker: inputs.a[1]: nan is no JSON number",
+        "test_nan: the wisebot marker: inputs.a[1]: nan is not a JSON number",
         'test_list: the wisebot marker: inputs: expected a mapping of field names to values, got list: ["a"]',
-        "test_parameter[2]: the wisebot marker: inputs.a: set is no JSON value: {1}",
-        "TestClass::test_method: the wisebot marker: inputs: a key must be a text, got int: 1",
-        "test_calls: the wisebot marker: inputs.a: type is no JSON value: <class 'object'>",
+        "test_parameter[2]: the wisebot marker: inputs.a: set is not a JSON value: {1}",
+        "TestClass::test_method: the wisebot marker: inputs: a key must be a string, got int: 1",
+        "test_calls: the wisebot marker: inputs.a: type is not a JSON value: <class 'object'>",
     ]
     assert outside.arrived == []
 

@@ -141,7 +141,7 @@ def test_numbers_are_compared_as_they_are_written(recorded: Recorded) -> None:
         ('{"a": 1', "Expecting ',' delimiter: line 1 column 8 (char 7)"),
         ("", "Expecting value: line 1 column 1 (char 0)"),
         ("<<<<<<< HEAD\n1\n", "Expecting value: line 1 column 1 (char 0)"),
-        ("[NaN]", "NaN is no JSON number"),
+        ("[NaN]", "NaN is not a JSON number"),
         ("caf\xe9", "it is not UTF-8"),
     ],
 )
@@ -155,7 +155,7 @@ def test_a_file_that_is_no_json_is_named(recorded: Recorded, text: str, problem:
     assert result.ret == 1
     assert recorded.shown(result)[:2] == [
         "assert [+ received] == [- test_it]",
-        f"__snapshots__/test_it/test_it.json is no JSON ({problem}): mend it, or have --snapshot-update write it anew",
+        f"__snapshots__/test_it/test_it.json is not valid JSON ({problem}): mend it, or have --snapshot-update write it anew",
     ]
     assert recorded.said(recorded.update()) == ["1 snapshot updated."]
     assert path.read_text("utf-8") == "[\n  1\n]\n"

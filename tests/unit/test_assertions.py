@@ -172,13 +172,13 @@ def test_another_error_than_expected_is_shown(error: object, match: str, shown: 
 @pytest.mark.parametrize(
     ("match", "message"),
     [
-        ("(", "match='(' is no regular expression: missing ), unterminated subpattern at position 0"),
-        ("*", "match='*' is no regular expression: nothing to repeat at position 0"),
-        ("[z-a]", "match='[z-a]' is no regular expression: bad character range z-a at position 1"),
+        ("(", "match='(' is not a valid regular expression: missing ), unterminated subpattern at position 0"),
+        ("*", "match='*' is not a valid regular expression: nothing to repeat at position 0"),
+        ("[z-a]", "match='[z-a]' is not a valid regular expression: bad character range z-a at position 1"),
     ],
 )
 def test_a_pattern_that_is_none_is_the_users_mistake(match: str, message: str) -> None:
-    """A pattern that is no regular expression is told as such, and is not a verdict on the workflow."""
+    """A pattern that is not a valid regular expression is told as such, and is not a verdict on the workflow."""
     with pytest.raises(ConfigurationError) as caught:
         assert_failed(failing("unknown ticket"), match)
 
@@ -486,14 +486,14 @@ def test_the_documented_envelope_passes(right: WorkflowRun) -> None:
 @pytest.mark.parametrize(
     ("wrong", "line"),
     [
-        (run(run_id=None), "runId: expected a text, got none"),
-        (run(run_id=""), "runId: expected a text, got an empty one"),
-        (run(run_id="7", extra={"runId": 7}), "runId: expected a text, got 7"),
+        (run(run_id=None), "runId: expected a string, got none"),
+        (run(run_id=""), "runId: expected a string, got an empty one"),
+        (run(run_id="7", extra={"runId": 7}), "runId: expected a string, got 7"),
         (run(result=None, has_result=False), "result: is missing, though the run succeeded"),
         (run(error="no"), 'error: the run succeeded, got "no"'),
-        (failing(None), "error: expected a text or an object, got none"),
-        (failing(404), "error: expected a text or an object, got 404"),
-        (failing(["x"]), 'error: expected a text or an object, got ["x"]'),
+        (failing(None), "error: expected a string or an object, got none"),
+        (failing(404), "error: expected a string or an object, got 404"),
+        (failing(["x"]), 'error: expected a string or an object, got ["x"]'),
         (run(extra={"cost": 1}), "cost: is not documented, got 1"),
         (run(extra={"cost": "x" * 200}), f'cost: is not documented, got "{"x" * 94} … {"x" * 19}"'),
     ],
@@ -514,7 +514,7 @@ def test_all_deviations_are_told_at_once() -> None:
 
     assert told(assert_envelope, wrong) == (
         f"{HEAD}the answer is not the documented envelope\n"
-        "  runId: expected a text, got 7\n"
+        "  runId: expected a string, got 7\n"
         "  result: is missing, though the run succeeded\n"
         '  error: the run succeeded, got "no"\n'
         "  cost: is not documented, got 1\n"

@@ -665,7 +665,7 @@ def test_a_file_is_relative_to_who_names_it(suite: Suite) -> None:
 
 
 def test_a_file_that_is_no_text_is_told_by_its_path(suite: Suite) -> None:
-    """A file that is no UTF-8 text holds no credential."""
+    """A file that is not UTF-8 text holds no credential."""
     (suite.folder / "cwd" / "s").write_bytes(b"CANARY-\xff\xfe-secret")
 
     assert suite.told(secret="file:s") == f"--wisebot-secret: file:{suite.folder / 'cwd' / 's'} is not UTF-8 text"

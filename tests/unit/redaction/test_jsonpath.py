@@ -126,7 +126,7 @@ def test_escapes_are_those_of_json() -> None:
     with pytest.raises(ValueError, match="JSON path") as raised:
         Pattern.parse(r'a["\x41"]')
 
-    assert str(raised.value) == r'"\x41" is no key of a JSON path: its escapes are not those of JSON'
+    assert str(raised.value) == r'"\x41" is not a key of a JSON path: its escapes are not those of JSON'
 
 
 def test_only_a_text_is_a_path() -> None:
@@ -134,7 +134,7 @@ def test_only_a_text_is_a_path() -> None:
     with pytest.raises(ValueError, match="JSON path") as raised:
         Pattern.parse(3)  # type: ignore[arg-type]
 
-    assert str(raised.value) == "a JSON path is a text, got int: 3"
+    assert str(raised.value) == "a JSON path is a string, got int: 3"
 
 
 # --- finding

@@ -108,9 +108,9 @@ def test_texts_of_rules_stay() -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ({"a": [math.nan]}, "a[0]: nan is no JSON number"),
-        ({"a": {1: 2}}, "a: a key must be a text, got int 1"),
-        ([b"x"], "[0]: bytes is no JSON value"),
+        ({"a": [math.nan]}, "a[0]: nan is not a JSON number"),
+        ({"a": {1: 2}}, "a: a key must be a string, got int 1"),
+        ([b"x"], "[0]: bytes is not a JSON value"),
     ],
 )
 def test_what_is_no_json_has_no_shape(value: object, message: str) -> None:
