@@ -125,7 +125,9 @@ class ForkedPopen(subprocess.Popen[Any]):
 
     def _ended_within(self, seconds: float | None) -> int | None:
         if self.returncode is None and self._status is not None:
-            if not select.select([self._status], [], [], seconds)[0]:
+            poll = select.poll()  # and not `select`, which takes no descriptor from 1024 on
+            poll.register(self._status, select.POLLIN)
+            if not poll.poll(None if seconds is None else 1000 * seconds):
                 return None
             self.returncode = int(_line(self._status) or -signal.SIGKILL)
             self._status.close()
