@@ -716,12 +716,8 @@ def test_a_suite_that_fails_in_every_way_shows_no_credential(suite: Suite, xdist
         assert "site-packages/httpx" not in left.places[place]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "xdist",
-    [pytest.param([], marks=pytest.mark.heavy), ["-n", "2"]],
-    ids=["one-process", "xdist"],
-)
+@pytest.mark.heavy
+@pytest.mark.parametrize("xdist", [[], ["-n", "2"]], ids=["one-process", "xdist"])
 def test_the_same_suite_without_the_redactor_shows_them_everywhere(switched_off: Suite, xdist: list[str]) -> None:
     """Where nothing is cleaned, each place shows credentials: the check above can fail. And the last look sees it."""
     write_all(switched_off)

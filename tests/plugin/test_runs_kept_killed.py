@@ -218,6 +218,7 @@ EIGHT = """
 """
 
 
+@pytest.mark.heavy
 def test_eight_workers_record_at_once(killed: Killed, outside: Outside) -> None:
     """300 runs, 300 occurrences; replayed in random order, and by four workers, each test gets its own."""
     outside.test(EIGHT)

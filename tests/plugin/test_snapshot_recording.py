@@ -155,7 +155,8 @@ def test_a_file_that_is_no_json_is_named(recorded: Recorded, text: str, problem:
     assert result.ret == 1
     assert recorded.shown(result)[:2] == [
         "assert [+ received] == [- test_it]",
-        f"__snapshots__/test_it/test_it.json is not valid JSON ({problem}): mend it, or have --snapshot-update write it anew",
+        f"__snapshots__/test_it/test_it.json is not valid JSON ({problem}): "
+        "mend it, or have --snapshot-update write it anew",
     ]
     assert recorded.said(recorded.update()) == ["1 snapshot updated."]
     assert path.read_text("utf-8") == "[\n  1\n]\n"

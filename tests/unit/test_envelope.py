@@ -172,7 +172,10 @@ def test_many_brackets_side_by_side_are_no_depth() -> None:
         (b"[" * 1_000_000, "is nested deeper than 200 levels"),
         (b'{"a":' * 1_000_000, "is nested deeper than 200 levels"),
         (b'{"ok": true, "a": "' + b"[" * 300, "is not valid JSON (Unterminated string starting at, line 1 column 19)"),
-        (b'{"ok": true, "a": "' + b"[" * 300 + b"\\", "is not valid JSON (Unterminated string starting at, line 1 column 19)"),
+        (
+            b'{"ok": true, "a": "' + b"[" * 300 + b"\\",
+            "is not valid JSON (Unterminated string starting at, line 1 column 19)",
+        ),
         (b"]" * 1000 + b"[" * 150, "is not valid JSON (Expecting value, line 1 column 1)"),
     ],
     ids=["lists", "objects", "open-text", "open-escape", "closed-first"],

@@ -549,7 +549,8 @@ def test_a_pattern_that_is_none_is_refused() -> None:
         normalise({}, habits=NormaliserConfig(patterns={"ticket": "T-(\\d+"}))
 
     assert str(raised.value) == (
-        "the pattern 'ticket' is not a valid regular expression: 'T-(\\\\d+' (missing ), unterminated subpattern at position 2)"
+        "the pattern 'ticket' is not a valid regular expression: "
+        "'T-(\\\\d+' (missing ), unterminated subpattern at position 2)"
     )
 
 
