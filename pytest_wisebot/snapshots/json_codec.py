@@ -45,7 +45,7 @@ def dumps(value: Any) -> str:
     Tuples count as lists. 1, 1.0 and true are three texts, though they are equal in Python.
 
     Raises:
-        NotJsonError: something in the value is not valid JSON: a key that is no text, NaN or an infinity, nesting beyond
+        NotJsonError: a part is not JSON: a key that is not a string, NaN or an infinity, nesting beyond
             `MAX_DEPTH` levels (a value that holds itself among them), or an object of another type.
     """
     parts: list[str] = []
