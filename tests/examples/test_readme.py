@@ -129,12 +129,9 @@ def test_the_numbers_at_the_end(first: Any) -> None:
         import time
 
         @pytest.fixture
-        def unlucky(request, wisebot_emulator):
-            n, ends_at = request.node.callspec.params["inputs"]["n"], time.monotonic() + 20
-            if n < 2:
-                while not any((call.inputs or {}).get("n") == n for call in wisebot_emulator.calls(everywhere=True)):
-                    assert time.monotonic() < ends_at
-                    time.sleep(0.01)
+        def unlucky(request):
+            if request.node.callspec.params["inputs"]["n"] < 2:
+                time.sleep(2)  # until its run has been sent, on a busy machine too
                 pytest.skip("the test does not need its run after all")
 
         @pytest.mark.wisebot("triage")
