@@ -4,6 +4,8 @@ Each name is loaded on first use. pytest imports this package at every start, al
 nothing heavy may be imported here.
 """
 
+# ruff: noqa: F403, F405 (for type checkers, the errors come all at once)
+
 from __future__ import annotations
 
 from importlib import import_module
@@ -12,31 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .assertions import assert_envelope, assert_failed, assert_ok, assert_result
     from .engine.pending import PendingRun
-    from .errors import (
-        AuthenticationFailed,
-        BudgetExhausted,
-        Cancelled,
-        CircuitOpen,
-        ConfigurationError,
-        ConnectionFailed,
-        ConnectionLost,
-        GatewayFailed,
-        InfrastructureError,
-        NotRun,
-        NotStarted,
-        OutcomeUnknown,
-        RateLimited,
-        RecordingNotFound,
-        Redirected,
-        Rejected,
-        RequestRejected,
-        RunNotFinished,
-        RunTimedOut,
-        ServiceUnavailable,
-        UnexpectedResponse,
-        WisebotError,
-        WorkflowNotFound,
-    )
+    from .errors import *  # the whole tree: `__all__` names its classes
     from .plugin.trigger import TriggerWorkflow
     from .runs import Api, WorkflowRun
     from .settings.settings import Settings

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import get_ident
 from typing import Final
 
 if sys.platform != "win32":
@@ -19,7 +20,7 @@ _PLAIN: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")
 _DEVICES: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 """Names that are devices on Windows, whatever their endings."""
 
-_TEMPORARY: Final = re.compile(r"\.(\d+)\.wisebot-tmp")
+_TEMPORARY: Final = re.compile(r"\.(\d+)(-\d+)?\.wisebot-tmp")
 
 STALE_SECONDS: Final = 3600.0
 """Age from which on a temporary file is one that a killed process has left behind."""
@@ -39,13 +40,17 @@ def write_whole(path: str, data: bytes, mode: int = 0o666) -> None:
 
     A process that is killed loses nothing by it: what it has written is the system's to keep.
     """
-    temporary = os.path.join(os.path.dirname(path), f".{os.getpid()}.wisebot-tmp")  # noqa: PTH118, PTH120 - for each run
+    temporary = os.path.join(os.path.dirname(path), f".{os.getpid()}-{get_ident()}.wisebot-tmp")  # noqa: PTH118, PTH120
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), mode)
     try:
-        write_all(descriptor, data)
-    finally:
-        os.close(descriptor)
-    os.replace(temporary, path)  # noqa: PTH105 - for each run
+        try:
+            write_all(descriptor, data)
+        finally:
+            os.close(descriptor)
+        os.replace(temporary, path)  # noqa: PTH105 - for each run
+    except BaseException:
+        os.unlink(temporary)  # noqa: PTH108
+        raise
 
 
 def write_all(descriptor: int, data: bytes) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 LONGEST_NAME: Final = 60
@@ -85,6 +85,13 @@ def column(name: str) -> str:
 def count(number: int, noun: str) -> str:
     """A number of things: ``1 run``, ``1,200 runs``."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def listed(names: Sequence[str], most: int | None, noun: str = "") -> Iterator[str]:
+    """Names, one a line: the first ``most`` of them, and how many more ``-v`` shows; None: all."""
+    yield from (f"  {name}" for name in names[:most])
+    if most is not None and (rest := len(names) - most) > 0:
+        yield f"  and {count(rest, f'more {noun}') if noun else f'{rest} more'}, shown by -v"
 
 
 def show_path(path: Sequence[str | int]) -> str:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
@@ -24,12 +24,15 @@ from ..storage.recorder import RunRecorder
 from .admission import AdmissionQueue, Priority, Ticket
 from .jobs import Job
 from .loop import DaemonThreads, suppress_library_logs
-from .pending import EngineCallbacks, PendingRun
+from .pending import EngineCallbacks, PendingRun, Promise
 from .runner import Runner
 from .stats import StatsSnapshot, Status
 from .values import Ahead
 
 T = TypeVar("T")
+
+ASK_SECONDS: Final = 10.0
+"""How long a question to the event loop waits for its answer."""
 
 
 class Engine:
@@ -262,10 +265,13 @@ class Engine:
         return True
 
     def _ask(self, function: Callable[[], T], otherwise: Callable[[], T]) -> T:
-        """The result of a function in the loop; when that has ended, the result of ``otherwise``."""
+        """The result of a function in the loop; when that has ended, or is stuck, the result of ``otherwise``."""
+        answer = Promise[T]()
+        if self._closed or not self._call_soon(lambda: answer.set_result(function())):
+            return otherwise()
         try:
-            return self._portal.call(function)
-        except RuntimeError:
+            return answer.result(ASK_SECONDS)
+        except TimeoutError:
             return otherwise()
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from ..client import AttemptState, Target
 from ..runs import Ended, Outcome, RunRequest
 from ..storage.sources import NOT_FOUND, Lookup
 from .admission import Ticket
+from .pending import Promise
 
 
 @dataclass(slots=True)
@@ -53,7 +53,7 @@ class Job:
     ticket: Ticket = field(default_factory=Ticket)
     subscribers: int = 1
     waiters: int = 0
-    future: Future[Ended] = field(default_factory=Future)
+    future: Promise[Ended] = field(default_factory=Promise)
     flight: AttemptState = field(default_factory=AttemptState)
     delivery: Delivery = field(default_factory=Delivery)
     task: asyncio.Task[Outcome] | None = None

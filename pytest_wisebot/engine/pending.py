@@ -7,11 +7,11 @@ import copy
 import math
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Final, NoReturn
+from typing import Final, Generic, NoReturn, TypeVar, cast
 
 import anyio
 import anyio.to_thread
@@ -19,8 +19,67 @@ import anyio.to_thread
 from ..errors import WisebotError
 from ..runs import Ended, Outcome, RunRequest, WorkflowRun
 
+T = TypeVar("T")
+
 SLICE: Final = 0.5
 """Seconds that a thread blocks at a stretch: on Windows Ctrl-C does not wake one that does."""
+
+
+class Promise(Generic[T]):
+    """The part of `concurrent.futures.Future` that the engine needs, without its lock.
+
+    Every method of `Future` takes one lock. A Ctrl-C that reaches the main thread between the lock and its ``with``
+    block leaves it taken, and the engine's thread, which would set the result, waits for it for ever.
+    """
+
+    def __init__(self) -> None:
+        self._value: T | None = None
+        self._is_set = False
+        self._callbacks: deque[Callable[[Promise[T]], object]] = deque()
+
+    def done(self) -> bool:
+        """Whether the value is set."""
+        return self._is_set
+
+    def set_result(self, value: T) -> None:
+        """Sets the value, once, and calls the callbacks in this thread."""
+        self._value = value
+        self._is_set = True
+        self._call()
+
+    def add_done_callback(self, callback: Callable[[Promise[T]], object]) -> None:
+        """Calls this once, when the value is set: in the thread that sets it, or at once in this one."""
+        self._callbacks.append(callback)
+        if self._is_set:
+            self._call()
+
+    def result(self, timeout: float | None = None) -> T:
+        """The value, for which this thread waits.
+
+        Args:
+            timeout: seconds to wait at most; None: without a limit.
+
+        Raises:
+            TimeoutError: the value is not set by then.
+        """
+        __tracebackhide__ = True
+        over = threading.Lock()  # of this wait alone: a Ctrl-C may leave it taken
+        over.acquire()
+        self.add_done_callback(lambda _: over.release())
+        ends_at = math.inf if timeout is None else time.monotonic() + timeout
+        while not over.acquire(timeout=min(SLICE, max(0.0, ends_at - time.monotonic()))):
+            if time.monotonic() >= ends_at:
+                raise TimeoutError
+        return cast(T, self._value)
+
+    def _call(self) -> None:
+        """Each callback goes to the one thread that takes it from the queue."""
+        while True:
+            try:
+                callback = self._callbacks.popleft()
+            except IndexError:
+                return
+            callback(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +110,7 @@ class PendingRun:
     once, and by several threads.
     """
 
-    def __init__(self, request: RunRequest, future: Future[Ended], engine: EngineCallbacks) -> None:
+    def __init__(self, request: RunRequest, future: Promise[Ended], engine: EngineCallbacks) -> None:
         self.request = request
         self.future = future
         self._engine = engine
@@ -110,7 +169,7 @@ class PendingRun:
         try:
             with self._waiting():
                 if self._own is None:
-                    self._wait(timeout)
+                    self.future.result(timeout)
         except TimeoutError:
             raise TimeoutError(f"{self!r} after {timeout:g} s of waiting; the run goes on") from None
         self._engine.yield_to_loop()
@@ -173,31 +232,22 @@ class PendingRun:
             if not self.done:
                 self.wait_abandoned()
 
-    def _wait(self, timeout: float | None) -> None:
-        """Waits for a lock of its own.
-
-        A Ctrl-C at the wrong moment leaves the future's own lock taken, and the engine's thread, which would set the
-        result, waits for it for ever.
-        """
-        __tracebackhide__ = True
-        over = threading.Lock()
-        over.acquire()
-        self.future.add_done_callback(lambda _: over.release())
-        ends_at = math.inf if timeout is None else time.monotonic() + timeout
-        while not over.acquire(timeout=min(SLICE, max(0.0, ends_at - time.monotonic()))):
-            if time.monotonic() >= ends_at:
-                raise TimeoutError
-
     async def _ended(self) -> None:
         try:
-            asyncio.get_running_loop()
+            loop = asyncio.get_running_loop()
         except RuntimeError:  # another event loop, such as trio's
             # A limiter of its own: under anyio's shared one of 40 threads the 41st wait would wait for the others.
             alone = anyio.CapacityLimiter(1)
             await anyio.to_thread.run_sync(self.future.result, abandon_on_cancel=True, limiter=alone)
         else:
-            # Shielded: a test that stops waiting does not cancel the run.
-            await asyncio.shield(asyncio.wrap_future(self.future))
+            over = asyncio.Event()
+
+            def wake(_: Promise[Ended]) -> None:
+                with suppress(RuntimeError):  # the test's loop has been closed
+                    loop.call_soon_threadsafe(over.set)
+
+            self.future.add_done_callback(wake)
+            await over.wait()
 
     def _settled(self) -> WorkflowRun:
         __tracebackhide__ = True

@@ -13,7 +13,7 @@ import pytest
 from ..errors import ConfigurationError, WisebotError
 from ..runs import RunRequest
 from ..settings import Settings
-from ..text import column, count
+from ..text import column, count, listed
 from .markers import will_be_skipped
 from .prefetch import Durations, known_request, needs_emulator, read_durations, runs_ahead
 from .runtime import local_runtime, refuses_ahead
@@ -161,11 +161,11 @@ class Plan:
             yield f"{count(self._skipped, 'test')} skipped by marks"
         if self._wrong:
             yield f"{count(len(self._wrong), 'test')} with nothing that can be run:"
-            yield from _named(self._wrong, whole=whole)
+            yield from listed(self._wrong, None if whole else MOST_NAMED)
         if self._unknown:
             tests = count(len(self._unknown), "test")
             yield f"not known: the runs of {tests}, which trigger_workflow or fixtures of the project start:"
-            yield from _named(self._unknown, whole=whole)
+            yield from listed(self._unknown, None if whole else MOST_NAMED)
 
     def _row_lines(self) -> Iterator[str]:
         width = max((len(column(workflow)) for workflow, _ in self._rows), default=0)
@@ -202,10 +202,3 @@ def _estimated(seconds: list[float], runs: int) -> str:
         return "no duration known yet"
     unknown = runs - len(seconds)
     return f"about {sum(seconds):.1f} s" + (f", and {unknown} of unknown duration" if unknown else "")
-
-
-def _named(texts: list[str], *, whole: bool) -> Iterator[str]:
-    shown = texts if whole else texts[:MOST_NAMED]
-    yield from (f"  {text}" for text in shown)
-    if len(shown) < len(texts):
-        yield f"  and {len(texts) - len(shown)} more, shown by -v"

@@ -11,7 +11,7 @@ import pytest
 
 from ..outcomes import DRIFT, FLAKY, INFRASTRUCTURE, NOT_RUN
 from ..report.format import percentile
-from ..text import column, count
+from ..text import column, count, listed
 from .report_facts import OWN_CATEGORIES, TrialCount, facts_of, reports_with_facts
 
 if TYPE_CHECKING:
@@ -32,10 +32,7 @@ _SOURCES = {"recording": "from recordings", "last": "of an earlier session"}
 
 def _named(reporter: Any, names: list[str], what: str = "") -> Iterator[str]:
     """Names, one a line; without ``-v`` the first of them alone."""
-    shown = names if reporter.verbosity > 0 else names[:MOST_NAMED]
-    yield from (f"  {name}" for name in shown)
-    if (rest := len(names) - len(shown)) > 0:
-        yield f"  and {count(rest, f'more {what}') if what else f'{rest} more'}, shown by -v"
+    return listed(names, None if reporter.verbosity > 0 else MOST_NAMED, what)
 
 
 def show_block(reporter: Any, lines: Iterable[str]) -> None:

@@ -8,12 +8,12 @@ Names that differ by case alone would be one file on Windows and macOS: of those
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import secrets
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
+
+from ..files import write_whole
 
 MOST_BYTES = 170
 """What a test's name takes of the 255 bytes of a file's name; its hash takes 9 more."""
@@ -90,13 +90,8 @@ def write(location: str, text: str) -> None:
     """Writes a snapshot file at once or not at all: another worker, or a killed session, sees no half of it."""
     path = Path(location)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The dot keeps syrupy from taking what a killed process left behind for a snapshot.
-    temporary = path.with_name(f".{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    try:
-        temporary.write_bytes(text.encode("utf-8"))
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    # Its temporary file begins with a dot: syrupy does not take that of a killed process for a snapshot.
+    write_whole(str(path), text.encode("utf-8"))
 
 
 def _suffix(index: int | str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from ..text import brief
+from ..text import brief, show_path
 
 MOST_LINES: Final = 20
 """Differences that a message names one by one."""
@@ -15,7 +15,7 @@ _MISSING: Final = object()
 
 def input_diff(recorded: Any, asked: Any) -> float:
     """The distance of two bags: 0 for equal ones, 1 for two that have nothing in common."""
-    there, here = dict(_leaves(recorded, "")), dict(_leaves(asked, ""))
+    there, here = dict(_leaves(recorded)), dict(_leaves(asked))
     paths = there.keys() | here.keys()
     if not paths:
         return 0.0
@@ -26,9 +26,9 @@ def input_diff(recorded: Any, asked: Any) -> float:
 
 def differences(recorded: Any, asked: Any) -> list[str]:
     """The differences, by their paths in the inputs; the same in a message as in a file."""
-    there, here = dict(_leaves(recorded, "")), dict(_leaves(asked, ""))
+    there, here = dict(_leaves(recorded)), dict(_leaves(asked))
     lines = [
-        f"{path or '$'}: recorded {_shown(there.get(path, _MISSING))}, asked {_shown(here.get(path, _MISSING))}"
+        f"{path}: recorded {_shown(there.get(path, _MISSING))}, asked {_shown(here.get(path, _MISSING))}"
         for path in sorted(there.keys() | here.keys())
         if _apart(there.get(path, _MISSING), here.get(path, _MISSING))
     ]
@@ -46,13 +46,12 @@ def _shown(value: Any) -> str:
     return "nothing" if value is _MISSING else brief(value)
 
 
-def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+def _leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str, Any]]:
     if isinstance(value, Mapping) and value:
         for key, item in value.items():
-            step = f"{path}.{key}" if path else str(key)
-            yield from _leaves(item, step if str(key).isidentifier() else f"{path}[{brief(key)}]")
+            yield from _leaves(item, (*path, str(key)))
     elif isinstance(value, list | tuple) and value:
         for index, item in enumerate(value):
-            yield from _leaves(item, f"{path}[{index}]")
+            yield from _leaves(item, (*path, index))
     elif path or not isinstance(value, Mapping):
-        yield path, value
+        yield show_path(path), value

@@ -13,7 +13,7 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any, Final
 
-from ..engine.pending import EngineCallbacks, PendingRun
+from ..engine.pending import EngineCallbacks, PendingRun, Promise
 from ..engine.values import Ahead, CollectedTests
 from ..errors import Cancelled, ConfigurationError, ConnectionLost, WisebotError
 from ..redaction import Secret
@@ -56,7 +56,7 @@ class RemoteEngine:
         self._mask = mask
         self._confirmations = confirmations
         self._numbers = itertools.count(1)
-        self._futures: dict[int, Future[Ended]] = {}
+        self._futures: dict[int, Promise[Ended]] = {}
         self._session: Future[dict[str, Any]] = Future()
         self._lock = threading.Lock()
         self._over = False
@@ -94,7 +94,7 @@ class RemoteEngine:
 
     def submit(self, request: RunRequest, key: str = "") -> PendingRun:
         """Starts a run, or takes the one that was started ahead for this key."""
-        number, future = next(self._numbers), Future[Ended]()
+        number, future = next(self._numbers), Promise[Ended]()
         with self._lock:
             if self._over:
                 raise Cancelled("the session has ended: no run is started any more")
@@ -114,9 +114,6 @@ class RemoteEngine:
     def forget(self, key: str) -> None:
         """The test of this key is over and has not asked."""
         self._call("forget", key=key)
-
-    def cancel_all(self) -> None:
-        """Does nothing: the controller cancels the runs of a worker that has gone."""
 
     def close(self) -> None:
         """Leaves the controller."""

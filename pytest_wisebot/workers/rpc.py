@@ -8,13 +8,12 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from typing import Any, Protocol
 
 from ..engine.engine import Engine
-from ..engine.pending import PendingRun
+from ..engine.pending import PendingRun, Promise
 from ..engine.values import Ahead, CollectedTests
 from ..errors import WisebotError
 from ..redaction import Secret
@@ -146,7 +145,7 @@ class _Worker:
             if pending.outcome is not None and not pending.future.done():  # its part in a shared run is over
                 self._end(number, Ended(pending.outcome))
 
-    def _ended(self, number: int, future: Future[Ended]) -> None:
+    def _ended(self, number: int, future: Promise[Ended]) -> None:
         self._end(number, future.result())
         self._forget_result(number)
 

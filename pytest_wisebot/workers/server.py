@@ -118,9 +118,8 @@ class WorkerServer:
             channel.hang_up()
         ends_at = time.monotonic() + FAREWELL_SECONDS
         for thread in connected.values():
-            if thread.ident is None:  # not started yet: its connection is closed already
-                continue
-            thread.join(max(0.0, ends_at - time.monotonic()))
+            if thread.ident is not None:  # else it has not begun, and its connection is closed already
+                thread.join(max(0.0, ends_at - time.monotonic()))
 
     def _listen(self) -> None:
         while not self._closed:

@@ -168,7 +168,7 @@ def ends(session: Session, code: int, *words: str, unwanted: tuple[str, ...] = U
 
 @pytest.mark.parametrize(
     ("suite", "to"),
-    [(AHEAD, "the whole group"), pytest.param(STARTED + WAITING, "pytest alone", marks=pytest.mark.heavy)],
+    [(AHEAD, "the whole group"), (STARTED + WAITING, "pytest alone")],
     ids=["ahead, to the whole group", "started, to pytest alone"],
 )
 def test_ctrl_c_returns_at_once(begin: Any, suite: str, to: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import enum
 import json
-from concurrent.futures import Future
 from typing import Annotated, Any, Literal, NewType, Optional
 
 import pytest
@@ -15,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from typing_extensions import TypedDict
 
 from pytest_wisebot.assertions import assert_envelope, assert_failed, assert_ok, assert_result
-from pytest_wisebot.engine.pending import EngineCallbacks, PendingRun
+from pytest_wisebot.engine.pending import EngineCallbacks, PendingRun, Promise
 from pytest_wisebot.errors import ConfigurationError
 from pytest_wisebot.runs import Api, RunRequest, WorkflowRun
 
@@ -531,7 +530,7 @@ CHECKS = [assert_ok, assert_failed, lambda run: assert_result(run, {}), assert_e
 @pytest.mark.parametrize("check", CHECKS, ids=["ok", "failed", "result", "envelope"])
 def test_a_pending_run_is_to_be_waited_for(check: Any) -> None:
     """Who forgets to wait is told so, and gets no verdict."""
-    pending = PendingRun(RunRequest("triage"), Future(), EngineCallbacks(lambda: None, lambda: None))
+    pending = PendingRun(RunRequest("triage"), Promise(), EngineCallbacks(lambda: None, lambda: None))
 
     with pytest.raises(TypeError) as caught:
         check(pending)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import ctypes
 import threading
 import time
-from concurrent.futures import Future
 from contextlib import suppress
 
 import pytest
 
 from pytest_wisebot import Api, WorkflowRun
 from pytest_wisebot.engine import pending as pendings
-from pytest_wisebot.engine.pending import EngineCallbacks, PendingRun
+from pytest_wisebot.engine.pending import EngineCallbacks, PendingRun, Promise
 from pytest_wisebot.runs import Ended, RunRequest
 
 ENDED = Ended(WorkflowRun(ok=True, workflow="a", api=Api.WEBHOOK))
@@ -29,7 +28,7 @@ class Waiting:
     """A thread that waits for a run which has not ended."""
 
     def __init__(self) -> None:
-        self.future: Future[Ended] = Future()
+        self.future: Promise[Ended] = Promise()
         self.pending = PendingRun(
             RunRequest("a"), self.future, EngineCallbacks(lambda: None, lambda: None, on_wait=self._wait)
         )
@@ -71,7 +70,7 @@ def test_a_wait_without_a_limit_looks_up_now_and_then() -> None:
 
 
 @pytest.mark.usefixtures("_often")
-def test_a_wait_that_is_interrupted_holds_up_nobody() -> None:
+def test_a_wait_that_is_interrupted_holds_up_no_other_thread() -> None:
     """Wherever it is at that moment, the engine's thread can still say how the run ended."""
     for _ in range(100):
         one = Waiting()

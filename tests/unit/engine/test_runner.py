@@ -183,7 +183,10 @@ class House:
 
 
 async def ended(job: Job) -> Ended:
-    return await asyncio.wrap_future(job.future)
+    future = asyncio.get_running_loop().create_future()
+    job.future.add_done_callback(lambda promise: future.set_result(promise.result()))
+    found: Ended = await future
+    return found
 
 
 async def outcome(job: Job) -> Outcome:

@@ -458,7 +458,6 @@ def test_a_worker_that_has_left_starts_nothing_more(controller: Controller, clie
     with pytest.raises(Cancelled, match=r"^the session has ended$"):
         worker.describe()
     worker.forget("a")
-    worker.cancel_all()
     worker.close()
 
 
