@@ -72,7 +72,7 @@ def _open(target: Target, row: _Row) -> CircuitOpen:
 
 
 def _is_of_this_machine(outcome: Outcome) -> bool:
-    """Whether a run had no connection for want of a descriptor here, which is no fault of the host."""
+    """Whether a run had no connection for want of a descriptor here: the cause is not the host."""
     return isinstance(outcome, ConnectionFailed) and outcome.reason.startswith(OUT_OF)
 
 

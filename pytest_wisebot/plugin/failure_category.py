@@ -23,7 +23,7 @@ class Drifted(Failed):
 
 
 def category_of(error: BaseException) -> str:
-    """The category of a failure that is no verdict on a workflow; empty for a failure that is one.
+    """The category of a failure without a verdict on a workflow; empty for a failure that is a verdict.
 
     One error among several that allows no verdict is enough, also where a test has caught it and failed by another.
     """

@@ -127,7 +127,7 @@ def clean_terminal(config: pytest.Config, redactor: Redactor) -> None:
 
 
 class _CleanFile:
-    """A text file that cleans what is written to it, and is otherwise as it was."""
+    """A text file that cleans what is written to it, and changes nothing else."""
 
     def __init__(self, file: Any, redactor: Redactor) -> None:
         self._file = file

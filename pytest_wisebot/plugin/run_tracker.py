@@ -176,7 +176,7 @@ class RunTracker:
         return item
 
     def begin_execution(self) -> None:
-        """A test is run, or run again: what it requested the last time is no part of this execution."""
+        """A test is run, or run again: earlier requests do not belong to this execution."""
         if self._has_begun:
             self._begin_anew()
         self._has_begun = True

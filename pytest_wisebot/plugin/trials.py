@@ -182,7 +182,7 @@ class TrialLoop:
         return max(self._trial.calls, self._attempts.calls)
 
     def _refuse_repeated(self, trial: Trial) -> None:
-        """A trial is one call: a call that a plugin repeats until it passes is no measure of a pass rate."""
+        """A trial is one call: a call that a plugin repeats until it passes does not measure a pass rate."""
         report = next((one for one in trial.reports if one.when == "call"), None)
         if self._calls <= 1 or report is None:
             return
@@ -220,7 +220,7 @@ class TrialLoop:
             self._item.session._setupstate.teardown_exact(self._nextitem)  # noqa: SLF001 - as pytest itself does
         except ENDS_PYTEST:
             raise
-        except BaseException as later:  # noqa: BLE001 - of any fixture: it is reported, and is no trial's failure
+        except BaseException as later:  # noqa: BLE001 - of any fixture: it is reported, and does not fail a trial
             self._later = later
 
     def _write_down(self, trial: Trial) -> None:

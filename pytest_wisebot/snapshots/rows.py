@@ -79,7 +79,7 @@ class Rows(NamedTuple):
 
     @property
     def counts(self) -> tuple[int, int, int, int]:
-        """How many rows had each fate, in the order of `Fate`."""
+        """The number of rows of each fate, in the order of `Fate`."""
         return len(self.removed), len(self.added), len(self.moved), len(self.paired)
 
     def in_order(self) -> list[tuple[int, Fate, int, int]]:
@@ -198,12 +198,13 @@ def unmatched(pairs: Sequence[Pair], size: int, other_size: int) -> Iterator[tup
 
 def _anchors(left: Sequence[Hashable], right: Sequence[Hashable], start: int, end: int, other_end: int) -> list[Pair]:
     """Items that occur once on each side: as many of them as are in the same order."""
-    places = _once((item, at) for at, item in enumerate(right[start:other_end], start))
-    pairs = [(at, places[item]) for item, at in _once(zip(left[start:end], range(start, end), strict=True)).items()
-             if item in places]  # fmt: skip
-    ends: list[int] = []  # the smallest index on the right with which a chain of each length can end
-    chains: list[int] = []
-    before: list[int] = []
+    places = _once(right[start:other_end], range(start, other_end))
+    ours = _once(left[start:end], range(start, end))
+    pairs = [(at, places[item]) for item, at in ours.items() if item in places]
+    if (others := [other for _, other in pairs]) == sorted(others):
+        return pairs
+    # For each length of a chain, the smallest index on the right with which it can end, and its last pair.
+    ends, chains, before = list[int](), list[int](), list[int]()
     for place, (_, other) in enumerate(pairs):
         length = bisect_left(ends, other)
         before.append(chains[length - 1] if length else -1)
@@ -217,11 +218,10 @@ def _anchors(left: Sequence[Hashable], right: Sequence[Hashable], start: int, en
     return chain[::-1]
 
 
-def _once(items: Iterable[tuple[Hashable, int]]) -> dict[Hashable, int]:
+def _once(items: Sequence[Hashable], places: Sequence[int]) -> dict[Hashable, int]:
     """The items that occur once, with their places."""
-    found = list(items)
-    counts = Counter(item for item, _ in found)
-    return {item: at for item, at in found if counts[item] == 1}
+    counts = Counter(items)
+    return {item: at for item, at in zip(items, places, strict=True) if counts[item] == 1}
 
 
 def _pairs_between(
@@ -295,8 +295,9 @@ def _equal_elsewhere(rest: _Rest, left: Sequence[Hashable], right: Sequence[Hash
 def _by_identity(rest: _Rest) -> Iterator[Pair]:
     for key in IDENTITIES:
         ours, theirs = (
-            _once((canonical(rows[at][key]), at) for at in places if _has_identity(rows[at], key))
-            for rows, places in ((rest.expected, [*rest.left]), (rest.received, [*rest.right]))
+            _once([canonical(rows[at][key]) for at in named], named)
+            for rows, places in ((rest.expected, rest.left), (rest.received, rest.right))
+            for named in [[at for at in places if _has_identity(rows[at], key)]]
         )
         yield from [(at, theirs[text]) for text, at in ours.items() if text in theirs]
 
