@@ -32,7 +32,7 @@ class Controller:
         self._server: WorkerServer | None = None
         self._problem = ""
         try:
-            self._server = WorkerServer(self._serve)
+            self._server = WorkerServer(self._serve, self._expect)
             config.add_cleanup(self._server.close)
         except OSError as error:  # passed to the workers: a session without Wisebot needs no server
             self._problem = error.strerror or type(error).__name__
@@ -154,9 +154,11 @@ class Controller:
         """Masks this credential from now on."""
         self._owned().redactor.add(secret)
 
-    def _serve(self, channel: Channel, collected: bool) -> None:
+    def _expect(self, collected: bool) -> None:
         if collected:
             self._expected = True
+
+    def _serve(self, channel: Channel) -> None:
         from ..workers.rpc import serve
 
         serve(self, channel)

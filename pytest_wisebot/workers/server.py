@@ -90,16 +90,18 @@ class WorkerServer:
     """Listens on loopback, from its making until `close`.
 
     Args:
-        serve: serves one worker until it leaves, in a thread of its own; its second argument is whether the worker
-            connected while it collected tests, and not in the middle of one.
+        serve: serves one worker until it leaves, in a thread of its own.
+        expect: called for each worker before it is answered, so that what a worker does next finds it known; its
+            argument is whether the worker connected while it collected tests, and not in the middle of one.
 
     Attributes:
         port: the port.
         key: the key that a worker must show.
     """
 
-    def __init__(self, serve: Callable[[Channel, bool], None]) -> None:
+    def __init__(self, serve: Callable[[Channel], None], expect: Callable[[bool], None] = lambda _: None) -> None:
         self._serve = serve
+        self._expect = expect
         self._connected: dict[Channel, threading.Thread] = {}
         self._closed = False
         self.key = secrets.token_urlsafe(32)
@@ -141,8 +143,9 @@ class WorkerServer:
                 hello = channel.receive(LONGEST_HELLO)
                 key = str(hello.get("key")).encode("utf-8", "replace")
                 if hmac.compare_digest(key, self.key.encode()) and not self._closed:
+                    self._expect(bool(hello.get("collected")))
                     channel.send({"welcome": WELCOME})
-                    self._serve(channel, bool(hello.get("collected")))
+                    self._serve(channel)
         finally:
             del self._connected[channel]
             channel.close()

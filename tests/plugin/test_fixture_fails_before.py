@@ -84,7 +84,7 @@ def test_a_wider_fixture_that_fails_costs_what_had_been_sent(outside: Outside) -
             raise OSError("no database")
 
         @pytest.mark.wisebot("nap")
-        @pytest.mark.parametrize("inputs", [{"n": n, "seconds": 0.3} for n in range(5)])
+        @pytest.mark.parametrize("inputs", [{"n": n, "seconds": 3} for n in range(5)])
         def test_it(broken, workflow_run, inputs):
             pass
     """)

@@ -53,13 +53,13 @@ class Controller:
     """The side that owns the engine: a host behind a door."""
 
     def __init__(self) -> None:
-        self.door = WorkerServer(self._serve)
+        self.collected: list[bool] = []
+        self.door = WorkerServer(self._serve, self.collected.append)
         self.made = Engine(Settings(concurrency=2), Redactor())
         self.problem: WisebotError | None = None
         self.masked: list[str] = []
         self.masks = SecretBroadcast()
         self.tests: list[CollectedTests] = []
-        self.collected: list[bool] = []
         self._left = queue.SimpleQueue[None]()
         self._rooms = ExitStack()
 
@@ -105,8 +105,7 @@ class Controller:
         self._rooms.close()
         self.made.close()
 
-    def _serve(self, channel: Channel, collected: bool) -> None:
-        self.collected.append(collected)
+    def _serve(self, channel: Channel) -> None:
         try:
             serve(self, channel)
         finally:
@@ -520,11 +519,25 @@ def test_who_says_nothing_is_sent_away_and_holds_nobody_up(
     assert controller.stranger().hears() is None
 
 
+def test_a_worker_is_known_before_it_is_answered() -> None:
+    """What it does next, as to report its collected tests over another wire, overtakes nothing."""
+    known: list[bool] = []
+
+    def expect_late(collected: bool) -> None:
+        time.sleep(0.05)
+        known.append(collected)
+
+    door = WorkerServer(lambda channel: None, expect_late)
+    RemoteEngine((HOST, door.port), door.key, "gw0", collected=True).close()
+    assert known == [True]
+    door.close()
+
+
 def test_every_door_has_a_key_of_its_own() -> None:
     """Long enough that nobody guesses it."""
     keys = set()
     for _ in range(3):
-        door = WorkerServer(lambda channel, collected: None)
+        door = WorkerServer(lambda channel: None)
         keys.add(door.key)
         door.close()
     assert len(keys) == 3
