@@ -24,6 +24,8 @@ from urllib.parse import parse_qs, quote, quote_plus, unquote, urlsplit
 import pytest
 from harness import Project
 
+pytestmark = pytest.mark.slow
+
 # --- the credentials, and what they look like ------------------------------------------------------------------------
 
 CANARIES = {
