@@ -29,6 +29,7 @@ class Outgoing:
 
     Attributes:
         host: the origin that it goes to, and the only one that may see ``secret``.
+        secret: the credential; None for a request that needs none, and starts nothing.
         headers: all but the credential's.
         secret_header: the header that carries the credential.
         scheme: what stands before the credential in that header: ``"Bearer "`` or nothing.
@@ -37,7 +38,7 @@ class Outgoing:
     method: str
     host: str
     path: str
-    secret: Secret
+    secret: Secret | None
     secret_header: str = "Authorization"
     scheme: str = "Bearer "
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -50,6 +51,8 @@ class Outgoing:
 
     def open_headers(self) -> dict[str, str]:
         """Every header, the credential's included: for the wire alone."""
+        if self.secret is None:
+            return dict(self.headers)
         return {**self.headers, self.secret_header: self.scheme + self.secret.reveal()}
 
 
@@ -97,6 +100,11 @@ def status_check(settings: Settings) -> Outgoing | None:
     if settings.base_url is None or settings.token is None or settings.token.secret is None:
         return None
     return Outgoing("GET", settings.base_url, STATUS_PATH, settings.token.secret, headers=_ACCEPT)
+
+
+def reachability_check(host: str) -> Outgoing:
+    """``HEAD /``, by which a host is reached without a credential. Neither API has this address: no run starts."""
+    return Outgoing("HEAD", host, "/", None)
 
 
 def checked_id(workflow_id: str) -> str:
