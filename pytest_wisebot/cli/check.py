@@ -86,8 +86,8 @@ class _Check:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_cmdline_main(self, config: pytest.Config) -> int:
-        for name, value in _SWITCHED_OFF.items():
-            setattr(config.option, name, value)
+        for option, value in _SWITCHED_OFF.items():
+            setattr(config.option, option, value)
         codes, has_webhook = {0}, False
         names: Sequence[str | None] = self._environments or _environments_of(config)
         for name in names:
