@@ -111,6 +111,7 @@ def test_files_that_are_ignored_shut_the_gate(suite: Any) -> None:
     assert shut(suite, "--ignore", "e2e/deep")["test files left out"] == "1: e2e/deep/test_c.py; asked for: ."
 
 
+@pytest.mark.usefixtures("every_plugin")
 def test_addopts_and_the_variable_are_named(suite: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """They leave out tests as the command line does."""
     suite.project.write("pytest.ini", f"[pytest]\naddopts = --ignore={ONE} -k 'not two'")
@@ -192,6 +193,7 @@ def test_options_that_leave_out_nothing_open_it(suite: Any) -> None:
     assert shut(suite, "--confcutdir=e2e", "e2e", "-k", "test", "-o", "testpaths=unit") == {}
 
 
+@pytest.mark.usefixtures("every_plugin")
 def test_plugins_that_choose_tests_are_named(suite: Any) -> None:
     """Of those that are popular: testmon and picked leave out what they like without a word; shards are parts."""
     suite.project.write(
@@ -415,6 +417,7 @@ def test_a_matrix_of_files_takes_paths(suite: Any) -> None:
     assert found["test files in no shard"].startswith("1: e2e/deep/test_c.py; asked for: ")
 
 
+@pytest.mark.usefixtures("every_plugin")
 def test_shards_by_expression_cover_the_suite_together(suite: Any) -> None:
     """Halves by ``-k`` are a whole; a gap is named, with the options that may have made it."""
     assert shards(suite, ("-k", "one"), ("-k", "not one")) == {}
