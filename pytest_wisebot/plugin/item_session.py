@@ -257,6 +257,6 @@ def _refuse_runs_in_plain_snapshots(config: pytest.Config) -> None:
     """Makes syrupy's own fixture refuse runs, from the first run on."""
     if "syrupy.assertion" in sys.modules:  # its plugin may be left out
         from ..engine.pending import PendingRun
-        from ..snapshots.refusal import refuse
+        from ..snapshots.patches import refuse
 
         config.add_cleanup(refuse((WorkflowRun, PendingRun)))

@@ -57,7 +57,6 @@ class SessionState:
         workers_with_every_test: how many workers ``--dist each`` would have had, without ``--wisebot-plan``.
         on_event: writes a line of the event log; None without a report.
         on_collected: completes the first line of the event log, once the tests are known.
-        on_snapshot: takes each test that uses ``workflow_snapshot``.
         hide_status_line: keeps the status line away while something else is written.
     """
 
@@ -74,7 +73,6 @@ class SessionState:
         self.workers_with_every_test = 1
         self.on_event: Callable[[bytes], None] | None = None
         self.on_collected: Callable[[Mapping[str, Any]], None] = _ignore
-        self.on_snapshot: Callable[[pytest.Item], None] = _ignore
         self.hide_status_line: Callable[[], AbstractContextManager[None]] = nullcontext
 
     @property
@@ -117,5 +115,5 @@ def register_last(config: pytest.Config, plugin: object, name: str) -> None:
 
 
 def _ignore(value: object) -> None:
-    """Without a report, and without snapshots."""
+    """Without a report."""
     del value

@@ -12,15 +12,9 @@ from syrupy.assertion import DiffMode, SnapshotAssertion
 from syrupy.location import PyTestLocation
 from syrupy.session import SnapshotSession
 
-from . import files
-from .extension import WorkflowSnapshotExtension, no_file
+from .extension import WorkflowSnapshotExtension, read
 from .serialize import ASKABLE, ComparisonContext, ComparisonOptions, SerializedValue, receive
 from .write_conflicts import Claim, Claims
-
-
-def _no_file_looks(path: Path) -> None:
-    """Where nothing is looked through at the end."""
-    del path
 
 
 @dataclass
@@ -29,7 +23,6 @@ class SnapshotContext:
 
     Attributes:
         claims: who has given a snapshot its value while snapshots are updated.
-        leaves_out: whether this session cannot tell of a snapshot file whether it is used.
         whole: differences are shown whole, ``-vv``.
         root: what the paths of files are shown relative to.
         sections: differences that were too long for the line of the assertion: a title and lines.
@@ -37,11 +30,10 @@ class SnapshotContext:
     """
 
     claims: Claims = field(default_factory=Claims)
-    leaves_out: Callable[[str], bool] = no_file
     whole: bool = False
     root: Path = field(default_factory=Path.cwd)
     sections: list[tuple[str, list[str]]] = field(default_factory=list)
-    touched: Callable[[Path], None] = _no_file_looks
+    touched: Callable[[Path], object] = str
 
 
 class WorkflowSnapshot(SnapshotAssertion):
@@ -62,7 +54,7 @@ class WorkflowSnapshot(SnapshotAssertion):
     """
 
     takes_runs = True
-    """As syrupy's own assertions do not (see `refusal`)."""
+    """As syrupy's own assertions do not (see `patches`)."""
 
     def __init__(
         self,
@@ -138,14 +130,6 @@ class WorkflowSnapshot(SnapshotAssertion):
         raise TypeError(f"workflow_snapshot has its own extension; for one comparison call it with {ASKABLE}")
 
     @property
-    def extension(self) -> WorkflowSnapshotExtension:
-        """The extension, as this session has it."""
-        if not isinstance(self._extension, WorkflowSnapshotExtension):
-            self._extension = WorkflowSnapshotExtension()
-            self._extension.leaves_out = self._desk.leaves_out
-        return self._extension
-
-    @property
     def name(self) -> str:
         """The name of what was compared last, as syrupy shows it."""
         last = self.executions.get(self.num_executions - 1)
@@ -186,7 +170,7 @@ class WorkflowSnapshot(SnapshotAssertion):
         if not updating and not received.failed:
             return []
         location = self.extension.get_location(test_location=self.test_location, index=self.index)
-        stored = files.read(location)
+        stored = read(location)
         same = stored is not None and self.extension.matches(serialized_data=received, snapshot_data=stored)
         if received.failed and not asked.failed and not same:
             return [self._of_a_failed_run(received, recorded=stored is not None)]
