@@ -2,7 +2,7 @@
 
 Equal values get equal numbers in order of appearance, in the order of the snapshot's own text (keys sorted, lists as
 they are), so that ``<uuid:1>`` in two places says "the same id" and ``<uuid:2>`` "another one". What is recognised is
-in `volatile` (by its shape) and `keynames` (by the key it stands under); everything else stays as it is.
+in `patterns`; everything else stays as it is.
 """
 
 from __future__ import annotations
@@ -15,10 +15,8 @@ from typing import Any
 
 from ..redaction.jsonpath import Path
 from .json_codec import MAX_DEPTH
-from .key_hints import NOTHING, KeyHint, says, says_of_duration
-from .normaliser_config import NormaliserConfig
-from .runids import SHORTEST_RUN_ID, RunIds
-from .text_normaliser import Known, Texts
+from .patterns import NOTHING, KeyHint, says, says_of_duration
+from .text_normaliser import SHORTEST_RUN_ID, Known, NormaliserConfig, RunIds, Texts
 
 __all__ = ["NormaliserConfig", "normalise"]
 

@@ -1,22 +1,22 @@
-"""Rules for values that differ from run to run: any object with ``==`` says what must hold, and stands in the snapshot.
+"""Rules for values that differ from run to run: any object with ``==`` states what must hold; its text is stored.
 
-A rule's text is taken before anything is compared, and each value meets a fresh copy, because dirty_equals shows the
-value that it matched in its `repr` from then on.
+A rule's text is its `repr` without addresses, the time, and the order of sets. It is taken before anything is compared,
+and each value meets a fresh copy, because dirty_equals shows the value that it matched in its `repr` from then on.
 """
 
 from __future__ import annotations
 
 import copy
 import pickle
+import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
 from ..redaction.jsonpath import Path, Pattern, all_paths
 from ..text import show_path
-from .stable_repr import steady
 
 MOST_PATHS = 20
 """How many paths an error lists."""
@@ -195,3 +195,54 @@ def replaced_at(value: Any, new: Mapping[Path, Any]) -> Any:
         else:
             copied[step] = item
     return copied
+
+
+# --- the text of a rule, the same in each session
+
+_ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
+_NOW = re.compile(  # dirty_equals shows when the rule was made; what the parentheses hold, three deep
+    r"\b(IsNow|IsToday)\(approx=datetime\.date(?:time)?\([^()]*(?:\([^()]*(?:\([^()]*\)[^()]*)*\)[^()]*)*\)(?:,\ )?"
+)
+_TOKEN = re.compile(
+    r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|<[^<>()\[\]{}]*>|[()\[\]{},:]|[^'"<()\[\]{},:]+|.""", re.DOTALL
+)
+
+
+def steady(text: str) -> str:
+    """The `repr` of a rule, without what differs from session to session."""
+    text = _NOW.sub(r"\1(", _ADDRESS.sub("", text))
+    return _with_sorted_sets(text) if "{" in text else text
+
+
+@dataclass
+class _Group:
+    """What stands between two brackets."""
+
+    opening: str = ""
+    items: list[str] = field(default_factory=lambda: [""])
+    pairs: bool = False
+
+    def add(self, token: str) -> None:
+        if token == ",":
+            self.items.append("")
+        else:
+            self.items[-1] += token
+            self.pairs = self.pairs or token == ":"
+
+    def __str__(self) -> str:
+        if self.opening == "{" and not self.pairs:
+            return "{" + ", ".join(sorted(item.strip() for item in self.items))
+        return self.opening + ",".join(self.items)
+
+
+def _with_sorted_sets(text: str) -> str:
+    groups = [_Group()]
+    for token in _TOKEN.findall(text):
+        if token in ("(", "[", "{"):
+            groups.append(_Group(token))
+        elif token in (")", "]", "}") and len(groups) > 1:
+            closed = groups.pop()
+            groups[-1].add(f"{closed}{token}")
+        else:
+            groups[-1].add(token)
+    return "".join(group.opening + ",".join(group.items) for group in groups)  # what was not closed is no Python
