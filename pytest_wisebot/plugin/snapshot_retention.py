@@ -61,10 +61,13 @@ class SnapshotRetention:
 
     def concerns(self, items: Iterable[pytest.Item]) -> bool:
         """Whether one of these tests uses the fixture, or may have snapshots from an earlier session."""
-        return any(
-            FIXTURE in getattr(item, "fixturenames", ()) or self._has_snapshots(self.folder_of(item.path))
-            for item in items
-        )
+        return any(FIXTURE in getattr(item, "fixturenames", ()) or self._may_own_files(item) for item in items)
+
+    def _may_own_files(self, item: pytest.Item) -> bool:
+        """Whether there are files that may be the test's: what one of syrupy's own fixture leaves, syrupy judges."""
+        names = getattr(item, "fixturenames", ())
+        is_ours = hasattr(item, "obj") and (FIXTURE in names or "snapshot" not in names)
+        return is_ours and self._has_snapshots(self.folder_of(item.path))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """A module that cannot be imported, or skips itself, has lost none of its tests."""
@@ -113,15 +116,11 @@ class SnapshotRetention:
             yield
 
     def _all_owners(self) -> Iterator[Owner]:
-        """Whose files there are; what a test of syrupy's own fixture leaves unused is syrupy's to judge."""
         from ..snapshots.naming import place_of
 
         yield from self._owners
-        for item in state_of(self._config).one(Collection).items.values():
-            names = getattr(item, "fixturenames", ())
-            is_ours = hasattr(item, "obj") and (FIXTURE in names or "snapshot" not in names)
-            if is_ours and self._has_snapshots(self.folder_of(item.path)):
-                yield item.nodeid, *place_of(item)
+        for item in filter(self._may_own_files, state_of(self._config).one(Collection).items.values()):
+            yield item.nodeid, *place_of(item)
 
     def _is_kept(self, report: Any, location: str) -> bool:
         """Whether a file is one of a test that did not pass. What a worker has compared is lost if it died."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
+from functools import lru_cache
 
 from syrupy.data import SnapshotCollection
 from syrupy.extensions.single_file import SingleFileSnapshotExtension
@@ -71,12 +71,17 @@ class WorkflowSnapshotExtension(SingleFileSnapshotExtension):
     @classmethod
     def get_snapshot_name(cls, *, test_location: PyTestLocation, index: SnapshotIndex = 0) -> str:
         """The name of the snapshot, which is its file's without the extension."""
-        return stem(name_of_test(test_location), index)
+        return _name(test_location, index)
 
     @classmethod
     def matches_test_location(cls, *, test_location: PyTestLocation, snapshot_location: str) -> bool:
         """Whether the file is a snapshot of the test's module, of which syrupy then compares the names."""
         return os.path.dirname(snapshot_location) == cls.dirname(test_location=test_location)  # noqa: PTH120
+
+    def owns_snapshot_collection(self, *, filepath: str, test_location: PyTestLocation) -> bool:
+        """Whether a file below the folder of all modules is a snapshot: it stands in the folder of a module."""
+        folder = self.discovery_dirname(test_location=test_location)
+        return filepath.endswith(".json") and os.path.dirname(os.path.dirname(filepath)) == folder  # noqa: PTH120
 
     # --- files
 
@@ -97,13 +102,20 @@ class WorkflowSnapshotExtension(SingleFileSnapshotExtension):
         write_whole(snapshot_collection.location, str(next(iter(snapshot_collection)).data).encode("utf-8"))
 
 
+@lru_cache(maxsize=16)
+def _name(location: PyTestLocation, index: SnapshotIndex) -> str:
+    return stem(name_of_test(location), index)
+
+
 def read(location: str) -> str | None:
     """The text of a snapshot file; None where there is none.
 
     What is not UTF-8 becomes lone surrogates, which no file that was written here holds.
     """
     try:
-        return Path(location).read_text("utf-8", "surrogateescape")  # a checkout may have made CRLF of its line ends
+        # A checkout may have made CRLF of its line ends.
+        with open(location, encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123 - for each snapshot
+            return file.read()
     except FileNotFoundError:
         return None
 

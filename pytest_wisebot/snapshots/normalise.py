@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any
 
 from ..redaction.jsonpath import Path
@@ -55,7 +56,7 @@ def normalise(
         return value
     runs = RunIds(run_id, other_runs)
     texts = Texts(compiled, Known.of(inputs, compiled, runs), runs)
-    walk = _Walk(texts, _Numbers(_reserved(value, compiled.placeholder)))
+    walk = _Walk(texts, _Numbers(partial(_reserved, value, compiled.placeholder)))
     return walk.value(value, _Key("", plain=walk.plain), _tree(stays), 0)
 
 
@@ -101,10 +102,14 @@ def _reserved(value: Any, placeholder: re.Pattern[str]) -> dict[str, set[int]]:
 class _Numbers:
     """Gives each value its placeholder: the same for the same value, and to each other value the next number."""
 
-    def __init__(self, reserved: Mapping[str, set[int]]) -> None:
-        self._reserved = reserved
+    def __init__(self, reserved: Callable[[], Mapping[str, set[int]]]) -> None:
+        self._find_reserved = reserved
         self._given: dict[tuple[str, str], str] = {}
         self._last: dict[str, int] = {}
+
+    @cached_property
+    def _reserved(self) -> Mapping[str, set[int]]:
+        return self._find_reserved()
 
     def placeholder(self, name: str, value: str) -> str:
         given = self._given.get((name, value))
@@ -136,6 +141,8 @@ class _Key:
     """It says nothing at all: the numbers under it stay, and the texts speak for themselves."""
 
 
+_MOST_LAYOUTS = 1000
+_MOST_KEYS = 50
 _NOTHING_STAYS: _Tree = {}
 _NUMBERS = (int, float)
 _RUN_ID_KEYS = ("runid", "run_id", "run-id")
@@ -149,7 +156,6 @@ class _Walk:
         self._give = numbers.placeholder
         self._seen: dict[str, str] = {}
         self._layouts: dict[tuple[Any, ...], list[_Key]] = {}  # the rows of a table have the same keys
-        self._layouts_of_durations: dict[tuple[Any, ...], list[_Key]] = {}
         self.plain = not texts.runs.may_be_numbers  # else any number may be a run's id
 
     def value(self, value: Any, key: _Key, stays: _Tree, depth: int) -> Any:
@@ -199,11 +205,15 @@ class _Walk:
         return copied
 
     def _layout(self, keys: tuple[Any, ...], *, measured: bool) -> list[_Key]:
-        layouts = self._layouts_of_durations if measured else self._layouts
-        layout = layouts.get(keys)
+        """The keys in the order of the text; kept for the whole session, unless a key may depend on the run."""
+        same = (keys, measured, self.plain)
+        layout = self._layouts.get(same) or self._texts.compiled.layouts.get(same)
         if layout is None:
             made = (self._key(key, says_of_duration if measured else says) for key in keys)
-            layout = layouts[keys] = sorted(made, key=lambda key: key.order)
+            layout = sorted(made, key=lambda key: key.order)
+            layouts = self._texts.compiled.layouts
+            own = len(layouts) >= _MOST_LAYOUTS or len(keys) > _MOST_KEYS or any(map(self._texts.may_change, keys))
+            (self._layouts if own else layouts)[same] = layout
         return layout
 
     def _key(self, text: Any, said_by: Callable[[str], KeyHint]) -> _Key:

@@ -66,6 +66,8 @@ class Compiled:
     placeholder: re.Pattern[str]
     plain: re.Pattern[str]
     with_urls: re.Pattern[str]
+    layouts: dict[Any, Any] = field(default_factory=dict)
+    """What is known of the keys of objects, by these keys (see `normalise`)."""
 
 
 def _is_name(pattern: Pattern) -> bool:
@@ -140,6 +142,10 @@ class Texts:
         self.compiled = compiled
         self.known = known
         self.runs = runs
+
+    def may_change(self, text: Any) -> bool:
+        """Whether what a text becomes may depend on the run, or on what the run was asked."""
+        return not isinstance(text, str) or may_hold(text) or (self.runs.any_long and self.runs.may_be_in(text))
 
     def replaced(self, text: str, give: Give) -> str:
         """The text with placeholders for the run id, for what the project's patterns find, and for volatile shapes."""

@@ -16,11 +16,15 @@ from pytest_wisebot.snapshots.naming import name_of_test, place_of
 from pytest_wisebot.snapshots.serialize import SerializedValue
 
 
+class Item(SimpleNamespace):
+    __hash__ = object.__hash__  # type: ignore[assignment]
+
+
 def item(name: str, parts: list[str] | None = None, params: list[str] | None = None, *marks: str) -> Any:
     """A test as pytest has it."""
     nodeid = f"tests/test_it.py::{name}"
     *_, last = name.split("::")
-    found = SimpleNamespace(
+    found = Item(
         nodeid=nodeid, name=last, path=Path("/project/tests/test_it.py"), config=None,
         obj=SimpleNamespace(__module__="test_it", __name__=last.partition("[")[0]),
         iter_markers=lambda _: [SimpleNamespace(args=(mark,), kwargs={}) for mark in marks],
@@ -33,7 +37,7 @@ def item(name: str, parts: list[str] | None = None, params: list[str] | None = N
 
 def by_name(test: Any) -> Any:
     """The same as xdist's controller has it."""
-    return SimpleNamespace(nodeid=test.nodeid, name=test.name, path=test.path, obj=test.obj)
+    return Item(nodeid=test.nodeid, name=test.name, path=test.path, obj=test.obj)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,11 @@ from syrupy.location import PyTestLocation
 from pytest_wisebot.snapshots.extension import WorkflowSnapshotExtension, read
 from pytest_wisebot.snapshots.naming import stem, stem_of_test, stems_of_tests
 
+
+class Item(SimpleNamespace):
+    __hash__ = object.__hash__  # type: ignore[assignment]
+
+
 IDS = st.text(st.characters(codec="utf-8"), max_size=300) | st.text("aAbB/-_.[]~ 1", max_size=8)
 INDICES = st.integers(0, 30) | IDS.filter(bool)
 
@@ -102,7 +107,7 @@ def test_a_file_is_found_to_be_its_tests(parameters: str, index: int | str) -> N
 
 def write(location: str, text: str) -> None:
     """As syrupy does it."""
-    test = SimpleNamespace(
+    test = Item(
         nodeid="test_it.py::test_it", name="test_it", path=Path(location),
         obj=SimpleNamespace(__module__="test_it", __name__="test_it"),
     )  # fmt: skip
