@@ -12,6 +12,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
+from json.encoder import encode_basestring
 from typing import Any
 
 from ..redaction.jsonpath import Path
@@ -87,7 +88,10 @@ def _escaped(found: re.Match[str]) -> str:
 
 # --- writing: a walk of our own, since one that checks and then Python's own writer would take twice as long
 
-_quoted = json.JSONEncoder(ensure_ascii=False).encode
+_quoted = encode_basestring
+
+
+_TEXT = {str}
 
 
 def _float(value: float) -> str:
@@ -133,7 +137,7 @@ def _inner(gap: str) -> str:
 
 def _write_object(value: Mapping[Any, Any], inner: str, gap: str, put: Callable[[str], None]) -> None:
     before = "{" + inner
-    for key in sorted(value, key=_checked_key):
+    for key in sorted(value) if set(map(type, value)) <= _TEXT else sorted(value, key=_checked_key):
         put(f"{before}{_quoted(key)}: ")
         item = value[key]
         scalar = _SCALARS.get(type(item))

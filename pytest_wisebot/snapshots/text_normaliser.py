@@ -234,7 +234,7 @@ class Known:
         A text in which the id of another run stands is another one in each session.
         """
         if inputs is None:
-            return cls()
+            return NOTHING_KNOWN
         scalars = list(_scalars(inputs))
         texts = [item for item in scalars if isinstance(item, str) and not runs.another_in(item)]
         numbers = [item for item in scalars if isinstance(item, int | float) and not isinstance(item, bool)]
@@ -242,6 +242,9 @@ class Known:
         for text in texts:
             Texts(compiled, cls(), RunIds()).replaced(text, partial(_noted, parts))
         return cls(frozenset(texts), frozenset(numbers), frozenset(parts), frozenset(_durations(inputs)))
+
+
+NOTHING_KNOWN = Known()
 
 
 def _noted(parts: set[tuple[str, str]], name: str, value: str) -> str:
