@@ -198,11 +198,11 @@ class _Walk:
     def _list(self, value: list[Any] | tuple[Any, ...], key: _Key, stays: _Tree, depth: int) -> list[Any]:
         if not stays:
             return [self.value(item, key, stays, depth + 1) for item in value]
-        copied = []
-        for index, item in enumerate(value):
-            inner = stays.get(index, _NOTHING_STAYS)
-            copied.append(item if inner is None else self.value(item, key, inner, depth + 1))
-        return copied
+        inside = (stays.get(index, _NOTHING_STAYS) for index in range(len(value)))
+        return [
+            item if inner is None else self.value(item, key, inner, depth + 1)
+            for item, inner in zip(value, inside, strict=True)
+        ]
 
     def _layout(self, keys: tuple[Any, ...], *, measured: bool) -> list[_Key]:
         """The keys in the order of the text; kept for the whole session, unless a key may depend on the run."""
@@ -245,24 +245,19 @@ class _Walk:
             return self._give(name, repr(value))
         return self._give(name, json.dumps(value, sort_keys=True, default=repr))
 
-    def _is_told(self, value: Any) -> bool:
-        if isinstance(value, str):
-            return value in self._texts.known.texts
-        return isinstance(value, int | float) and not isinstance(value, bool) and value in self._texts.known.numbers
-
-    def _is_told_duration(self, value: Any, key: _Key) -> bool:
-        """Whether it is no measured one: a small number may be among the inputs by chance, but hardly under its key."""
-        return (key.text, value) in self._texts.known.durations
-
     def _text_under(self, text: str, key: _Key) -> str:
         if key.says.measured(text):
-            return text if self._is_told_duration(text, key) else "<duration>"
-        if self._is_told(text):
+            return str(self._duration(text, key))
+        if text in self._texts.known.texts:
             return self._text(text)  # of which the project's patterns may find a part
         if key.runs and text in self._texts.runs:
             return self._texts.runs.placeholder(self._give, text)
         kind = key.says.kind_of_text(text) if key.says is not NOTHING else None
         return self._text(text) if kind is None else self._give(kind, f"text {text.lower()}")
+
+    def _duration(self, value: Any, key: _Key) -> Any:
+        """A small number may be among the inputs by chance, but hardly under the same key: then it is not measured."""
+        return value if (key.text, value) in self._texts.known.durations else "<duration>"
 
     def _text(self, text: str) -> str:
         seen = self._seen.get(text)
@@ -273,8 +268,8 @@ class _Walk:
     def _number(self, value: float, key: _Key) -> Any:
         kind = key.says.kind(value) if key.says is not NOTHING else None
         if kind == "duration":
-            return value if self._is_told_duration(value, key) else "<duration>"
-        if self._is_told(value):
+            return self._duration(value, key)
+        if value in self._texts.known.numbers:
             return value
         if kind is None:
             return self._run_id(value, key)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -54,11 +54,7 @@ def _replace_equals(guard: Callable[[Equals], Equals]) -> Callable[[], None]:
     """
     original: Any = SnapshotAssertion.__eq__
     SnapshotAssertion.__eq__ = guard(original)  # type: ignore[method-assign]
-
-    def put_back() -> None:
-        SnapshotAssertion.__eq__ = original  # type: ignore[method-assign]
-
-    return put_back
+    return partial(setattr, SnapshotAssertion, "__eq__", original)
 
 
 def one_kind_for_a_file() -> Callable[[], None]:

@@ -57,14 +57,14 @@ def apply_rules(value: Any, rules: Mapping[str, object]) -> Ruled:
     Raises:
         RuleError: a path is none, or matches nothing.
     """
-    judged: dict[Path, list[_Verdict]] = {}
+    judged: dict[Path, list[tuple[str, bool]]] = {}  # of each rule its text, and whether it holds
     for text, rule in rules.items():
         shown, fresh = _text_of(rule, text), _copier(rule)
         for path, item in _found(value, text, "rules"):
             judged.setdefault(path, []).append(_judged(fresh, shown, item))
-    broken = {path: _joined(v.text for v in verdicts if not v.holds) for path, verdicts in judged.items()}
+    broken = {path: _joined(text for text, holds in found if not holds) for path, found in judged.items()}
     broken = {path: text for path, text in broken.items() if text}
-    texts = {path: _joined(v.text for v in verdicts) for path, verdicts in judged.items()}
+    texts = {path: _joined(text for text, _ in found) for path, found in judged.items()}
     kept = _outermost(texts, broken)
     return Ruled(replaced_at(value, {path: texts[path] for path in kept}), kept, broken)
 
@@ -88,12 +88,6 @@ def _several(patterns: str | Iterable[str]) -> Iterable[str]:
 # --- one rule, one value
 
 
-@dataclass(frozen=True)
-class _Verdict:
-    text: str
-    holds: bool
-
-
 def _text_of(rule: object, path: str) -> str:
     """A rule's text, the same in each session."""
     try:
@@ -102,11 +96,11 @@ def _text_of(rule: object, path: str) -> str:
         raise RuleError(f"rules: the repr of the rule for {path!r} raised {type(error).__name__}: {error}") from error
 
 
-def _judged(fresh: Callable[[], object], text: str, value: Any) -> _Verdict:
+def _judged(fresh: Callable[[], object], text: str, value: Any) -> tuple[str, bool]:
     try:
-        return _Verdict(text, bool(fresh() == value))
+        return text, bool(fresh() == value)
     except Exception as error:  # noqa: BLE001 - anyone's == may raise anything
-        return _Verdict(f"{text} (== raised {type(error).__name__}: {error!s:.200})", holds=False)
+        return f"{text} (== raised {type(error).__name__}: {error!s:.200})", False
 
 
 def _copier(rule: object) -> Callable[[], object]:
