@@ -222,7 +222,8 @@ class WisebotSession:
 
     def forget_test(self, item: pytest.Item) -> None:
         """A test is over, or needs no further trial."""
-        self.forget(test_tag(item, self._runtime.worker_prefix))
+        if self._ahead:
+            self.forget(test_tag(item, self._runtime.worker_prefix))
 
     def forget(self, tag: str) -> None:
         """Does not begin what was started ahead for a test and is still waiting."""

@@ -24,20 +24,23 @@ class WrittenFiles:
 
     def __init__(self) -> None:
         self.paths: set[Path] = set()
-        self.named: list[str] = []
-        """The same in JSON, which is ASCII: xdist's channel does not carry every path."""
-        self._sent = 0
+        self._unsent: list[Path] = []
+
+    @property
+    def named(self) -> list[str]:
+        """All of them in JSON, which is ASCII: xdist's channel does not carry every path."""
+        return [json.dumps(str(path)) for path in self.paths]
 
     def add(self, path: Path) -> None:
         """Adds a file or folder."""
         if path not in self.paths:
             self.paths.add(path)
-            self.named.append(json.dumps(str(path)))
+            self._unsent.append(path)
 
     def unsent(self) -> list[str]:
-        """Those that were added since the last call."""
-        sent, self._sent = self._sent, len(self.named)
-        return self.named[sent:]
+        """Those that were added since the last call, in JSON."""
+        unsent, self._unsent = self._unsent, []
+        return [json.dumps(str(path)) for path in unsent]
 
     def receive(self, named: Iterable[str]) -> None:
         """Adds those that a worker has sent."""
