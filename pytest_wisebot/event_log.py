@@ -192,6 +192,11 @@ class Events:
         """Sends each line from now on to this sink, too."""
         self._sinks.append(sink)
 
+    @property
+    def has_sinks(self) -> bool:
+        """Whether an event is written anywhere."""
+        return bool(self._sinks)
+
     def write(self, event: Mapping[str, Any]) -> None:
         """Sends an event."""
         on_run = self.on_run if event["event"] == "run" else None

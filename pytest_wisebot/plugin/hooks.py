@@ -13,7 +13,7 @@ from .collection import Collection
 from .options import asks_for_report, hide_credentials, only_lists
 from .report_facts import status_of
 from .session_state import state_of
-from .snapshot_retention import keep_snapshots, keeping_of
+from .snapshot_retention import retain_snapshots, retention_of
 
 if TYPE_CHECKING:
     from ..settings import Settings
@@ -48,7 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", markers.LINE)
     hide_credentials(config)
     config.pluginmanager.register(state_of(config).one(Collection), "wisebot-collection")
-    keep_snapshots(config)
+    retain_snapshots(config)
     if config.option.wisebot_plan:
         xdist.keep_to_one_process(config)
     is_controller, reports = xdist.is_controller(config), asks_for_report(config) and not xdist.is_worker(config)
@@ -58,7 +58,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Controller(config), "wisebot-controller")
     if reports:
         session_end.session_end_of(config).report()
-    if reports or (is_controller and keeping_of(config) is not None):
+    if reports or (is_controller and retention_of(config) is not None):
         from .item_lifecycle import follow_items
 
         follow_items(config)
@@ -103,16 +103,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Wakes the plugin up when a selected test uses it, or has trials, and tests are to run at all."""
-    config, keeping = session.config, keeping_of(session.config)
-    if keeping is not None:
-        keeping.collect(session.items)
+    config, retention = session.config, retention_of(session.config)
     if only_lists(config):
         return
     if _concerns_us(config, session.items):
         from .item_lifecycle import wake
 
         wake(config, collected=True)
-    elif keeping is not None and keeping.using:
+    elif retention is not None and retention.concerns(session.items):
         from .item_lifecycle import follow_items
 
         follow_items(config)

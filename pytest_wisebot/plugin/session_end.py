@@ -17,7 +17,7 @@ import pytest
 from . import xdist
 from .options import asks_for_report
 from .session_state import register_last, state_of
-from .snapshot_retention import keeping_of
+from .snapshot_retention import retention_of
 
 if TYPE_CHECKING:
     from .leak_scan import LeakScan
@@ -120,11 +120,11 @@ class SessionEnd:
         self._finish_storage()
         if self._reporting is not None:
             self._state.exit_status.watch(session, exitstatus)
-        if (keeping := keeping_of(self._config)) is not None:
-            keeping.before_syrupy()
         self._before_files_are_written()
+        retention = retention_of(self._config)
         try:
-            result = yield
+            with retention.around_syrupy() if retention is not None else nullcontext():
+                result = yield
         except BaseException as error:
             self._state.exit_status.interrupted_by(error)
             raise
