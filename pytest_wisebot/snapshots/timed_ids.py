@@ -1,7 +1,7 @@
 """Ids that carry the moment of their making: UUIDs of versions 1, 6 and 7, ULIDs, KSUIDs, ObjectIds, snowflakes.
 
-Such an id is of this run if it was made near it. One that was made long ago names a thing that exists already, such as a
-customer, and is an answer.
+Such an id is of this run if it was made near it. One that was made long ago names a thing that exists already, such
+as a customer, and is an answer.
 """
 
 from __future__ import annotations
