@@ -94,12 +94,15 @@ def listed(names: Sequence[str], most: int | None, noun: str = "") -> Iterator[s
         yield f"  and {count(rest, f'more {noun}') if noun else f'{rest} more'}, shown by -v"
 
 
-def show_path(path: Sequence[str | int]) -> str:
-    """A path into JSON as people write it: ``items[0].score``, ``a["odd key"].b``, and ``$`` for the whole value."""
+def show_path(path: Sequence[str | int | None]) -> str:
+    """A path into JSON as people write it: ``items[0].score``, ``a["odd key"].b``, and ``$`` for the whole value.
+
+    None stands for any index: ``items[*].score``.
+    """
     return "".join(map(_step, path)).removeprefix(".") or "$"
 
 
-def _step(step: str | int) -> str:
-    if isinstance(step, int):
-        return f"[{step}]"
+def _step(step: str | int | None) -> str:
+    if not isinstance(step, str):
+        return "[*]" if step is None else f"[{step}]"
     return f".{step}" if _BARE_KEY.fullmatch(step) else f"[{escape_json(json.dumps(step, ensure_ascii=False))}]"
