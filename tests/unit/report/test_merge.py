@@ -95,3 +95,19 @@ def test_bad_arguments_are_told(
 def test_shards_of_one_name_are_told_by_their_paths() -> None:
     """As artifacts often are, each in a folder of its own."""
     assert names([Path("/a/out"), Path("/b/out"), Path("/c/3")]) == ["/a/out", "/b/out", "3"]
+
+
+@pytest.mark.parametrize(
+    "args", [[""], ["out", "--baseline="], ["merge", "", "-o", "out"], ["merge", "a", "-o", ""], ["merge", "a", "-o",
+    "out", "--summary="]],
+)  # fmt: skip
+def test_an_argument_without_a_value(
+    args: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An argument that a variable leaves empty is an error, and never means the current folder."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "report.html").write_text("of the user")
+    with pytest.raises(SystemExit, match=r"^2$"):
+        main(args)
+    assert "expected a value, got ''" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
