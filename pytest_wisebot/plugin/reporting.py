@@ -196,7 +196,7 @@ class Reporting:
             with (self._config.invocation_params.dir / given).open("a", encoding="utf-8") as file:
                 file.write(text)
         except OSError as error:
-            self._say(f"wisebot: --wisebot-summary {given}: cannot be written: {error.strerror}")
+            self._say(f"wisebot: --wisebot-summary={given}: cannot be written: {error.strerror}")
 
     def _try(self, write: Callable[[], None]) -> None:
         """A report that cannot be written changes no verdict: the log is what counts."""
@@ -234,5 +234,5 @@ def _folder(config: pytest.Config) -> Path:
     try:
         clear(folder)
     except OSError as error:
-        raise pytest.UsageError(f"--wisebot-report {given}: cannot be written: {error.strerror}") from None
+        raise pytest.UsageError(f"--wisebot-report={given}: cannot be written: {error.strerror}") from None
     return folder

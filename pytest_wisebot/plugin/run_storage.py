@@ -308,7 +308,7 @@ def check_options(config: pytest.Config) -> None:
     mode = option.wisebot_runs
     if option.wisebot_session is not None and mode not in ("last", "resume"):
         raise ConfigurationError(
-            f"--wisebot-session {option.wisebot_session}: names the session that --wisebot-runs=last or resume takes "
+            f"--wisebot-session={option.wisebot_session}: names the session that --wisebot-runs=last or resume takes "
             f"runs from, and this is --wisebot-runs={mode}"
         )
     if option.wisebot_prune and mode != "record":
