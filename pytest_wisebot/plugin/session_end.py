@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Generator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -171,7 +171,8 @@ class SessionEnd:
                 self._runtime.begun_storage.settle()
             self._reporting.clean_again()
         self._finish_storage()  # once more: a credential that was named meanwhile is removed from the files
-        clean_debug_log(self._config)
+        with suppress(OSError):  # what could not be cleaned is found
+            clean_debug_log(self._config)
         self._leaks = self._state.one(LeakScan)
         if self._leaks.look():
             self._state.exit_status.fail(session, "a credential in a file that the session wrote")
@@ -195,7 +196,12 @@ class SessionEnd:
             clean = self._runtime.redactor.clean
             took = self._runtime.begun.numbers().durations
             durations = {tag_in(key): (clean(name), seconds) for key, (name, seconds) in took.items()}
-            write_durations(self._config, durations)
+            try:
+                write_durations(self._config, durations)
+            except OSError as error:
+                reporter: Any = self._config.pluginmanager.get_plugin("terminalreporter")
+                if reporter is not None:
+                    reporter.write_line(f"wisebot: the durations of runs were not kept: {error.strerror}", red=True)
 
     def _end_log(self, session: pytest.Session) -> None:
         storage = self._runtime.begun_storage if self._runtime is not None else None

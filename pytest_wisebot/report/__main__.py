@@ -18,11 +18,10 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import ConfigurationError
-from ..event_log import read_events
 from ..text import not_empty
 from .gate import Baseline, Conclusion, build
-from .output import LOG, SUMMARY, add_event, log_in, read_baseline, write_joined, write_reports
-from .terminal import block
+from .log_reader import read_log
+from .output import LOG, SUMMARY, add_event, block, log_in, read_baseline, write_joined, write_reports
 
 USAGE_ERROR = 2
 """The exit code if the arguments are wrong, or a log cannot be read."""
@@ -45,7 +44,7 @@ def _rebuild(words: list[str]) -> int:
     parser.usage = "%(prog)s [-h] [--baseline FILE] DIR\n       %(prog)s merge [-h] SHARD [SHARD ...] -o DIR"
     parser.add_argument("folder", metavar="DIR", type=_path, help=f"the folder that has the session's {LOG}")
     options = parser.parse_args(words)
-    events = list(read_events(log_in(options.folder)))
+    events = list(read_log(log_in(options.folder)))
     if not events:
         raise ConfigurationError(f"{options.folder / LOG}: is empty: its session ended before it had begun")
     return _report(build(events, _baseline(options)), options.folder)
@@ -62,7 +61,7 @@ def _merge(words: list[str]) -> int:
     options = parser.parse_args(words)
     baseline = _baseline(options)
     log = write_joined(options.shards, options.output, {"max_missing_tests": options.max_missing_tests})
-    conclusion = build(read_events(log), baseline)
+    conclusion = build(read_log(log), baseline)
     add_event(log, {"baseline": conclusion.compared})
     return _report(conclusion, options.output, options.summary)
 

@@ -230,6 +230,7 @@ class Session:
         failed_by: what failed it besides tests, such as another plugin, in words.
         other_failures: from a log of an earlier version: something other than tests that used runs failed it.
         snapshots_written: number of snapshot files that are new or changed.
+        lost_events: how many changes of its log failed, as on a full disk.
         split: group and number of groups of pytest-split.
         extent: the folders whose tests it collects; None before the tests were collected.
     """
@@ -257,7 +258,8 @@ class Session:
     failed_by: tuple[str, ...] = ()
     other_failures: bool = False
     snapshots_written: int = 0
-    split: tuple[int, ...] | None = None
+    lost_events: int = 0
+    split: tuple[int, int] | None = None
     extent: Extent | None = None
 
     @property

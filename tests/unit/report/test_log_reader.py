@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from pytest_wisebot.gate_config import Gate, Limits
 from pytest_wisebot.report.baseline import Beside, Comparison
-from pytest_wisebot.report.log_reader import read
 from pytest_wisebot.report.model import Extent, Narrowing, PassRate
+from pytest_wisebot.shapes import read
 
 
 @dataclass(frozen=True)

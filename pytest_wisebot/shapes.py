@@ -1,0 +1,173 @@
+"""JSON by the types of a dataclass's fields: what is wrong with it, and the dataclass that it becomes.
+
+What another program, another version, or a full disk has left in a file has any shape. `mistake` finds what is wrong
+before `read` makes anything of it.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from datetime import datetime
+from enum import Enum
+from functools import cache, partial
+from types import NoneType, UnionType
+from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
+
+from .text import brief
+
+T = TypeVar("T")
+
+_WORDS: Final[Mapping[Any, str]] = {
+    str: "a string", bool: "true or false", int: "a whole number", float: "a number", datetime: "a time with its zone",
+}  # fmt: skip
+
+
+def mistake(types: Mapping[str, Any], data: Mapping[str, Any], *, allows_null: bool = True) -> str:
+    """The first value of a wrong type, in words that go on after "line 3 has "; empty if there is none.
+
+    Args:
+        types: types by name, as those of a dataclass's fields.
+        data: values by name; names without a type are ignored.
+        allows_null: whether null is the same as a missing key.
+    """
+    for name, value in data.items():
+        if name in types and not (value is None and allows_null) and not _is_a(types[name])(value):
+            return f'a wrong "{name}": expected {_words(types[name])}, got {brief(value, 60)}'
+    return ""
+
+
+def _words(kind: Any) -> str:
+    arms, origin = get_args(kind), get_origin(kind)
+    if isinstance(kind, UnionType):
+        return _words(arms[0])
+    if origin is tuple or (isinstance(kind, type) and issubclass(kind, tuple)):
+        return "a list"
+    return _WORDS.get(kind) or (" or ".join(map(str, kind)) if _is_enum(kind) else "an object")
+
+
+def _is_enum(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Enum)
+
+
+@cache
+def _is_a(kind: Any) -> Callable[[Any], bool]:
+    """Decides whether a JSON value is one of a field's type, and whether `read` can make it one."""
+    arms, origin = get_args(kind), get_origin(kind)
+    if isinstance(kind, UnionType):
+        number = [_is_moment] if float in arms else []
+        tests = [*map(_is_a, arms), *number]
+        return lambda value: any(test(value) for test in tests)
+    if kind is NoneType:
+        return lambda value: value is None
+    if origin is tuple:
+        return _is_list(arms)
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        item = _is_a(arms[1])
+        return lambda value: isinstance(value, dict) and all(map(item, value.values()))
+    if isinstance(kind, type) and issubclass(kind, tuple):
+        return _is_list(tuple(get_type_hints(kind).values()))
+    if is_dataclass(kind):
+        return partial(_is_record, kind)
+    if _is_enum(kind):
+        words = [str(one) for one in kind]
+        return lambda value: value in words
+    return _PLAIN.get(kind, lambda _: True)
+
+
+def _is_list(arms: tuple[Any, ...]) -> Callable[[Any], bool]:
+    if arms[-1] is Ellipsis:
+        item = _is_a(arms[0])
+        return lambda value: isinstance(value, list) and all(map(item, value))
+    items = [_is_a(arm) for arm in arms]
+    return lambda value: (
+        isinstance(value, list)
+        and len(value) == len(items)
+        and all(test(one) for test, one in zip(items, value, strict=True))
+    )
+
+
+def _is_record(kind: Any, value: Any) -> bool:
+    if not isinstance(value, dict) or mistake(_types(kind), value):
+        return False
+    needed = [one.name for one in fields(kind) if one.default is MISSING and one.default_factory is MISSING]
+    return all(value.get(name) is not None for name in needed)
+
+
+def _is_number(value: Any) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and abs(value) <= sys.float_info.max and math.isfinite(value)
+
+
+def _is_moment(value: Any) -> bool:
+    return isinstance(value, str) and _is_time(value)
+
+
+def _is_time(value: Any) -> bool:
+    try:
+        return datetime.fromisoformat(value).tzinfo is not None
+    except (TypeError, ValueError):
+        return False
+
+
+_PLAIN: Final[Mapping[Any, Callable[[Any], bool]]] = {
+    str: lambda value: isinstance(value, str),
+    bool: lambda value: isinstance(value, bool),
+    int: lambda value: isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63,
+    float: _is_number,
+    datetime: _is_time,
+}
+
+
+# --- dataclasses from JSON
+
+
+def read(kind: Callable[..., T], data: Mapping[str, Any], **given: Any) -> T:
+    """Builds a dataclass from JSON by the types of its fields. The JSON has no `mistake`.
+
+    Args:
+        kind: the dataclass.
+        data: values by the names of the fields; other keys are ignored, and None is the same as a missing key.
+        given: values of fields as they are; they take precedence.
+    """
+    known = [(name, value) for name, value in data.items() if value is not None and name not in given]
+    readers = _readers(kind)
+    found = {name: readers[name](value) for name, value in known if name in readers}
+    return kind(**found | {name: value for name, value in given.items() if value is not None})
+
+
+@cache
+def _types(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+@cache
+def _readers(kind: Hashable) -> dict[str, Callable[[Any], Any]]:
+    return {name: _reader(hint) for name, hint in _types(kind).items()}
+
+
+def _reader(kind: Any) -> Callable[[Any], Any]:
+    """What makes a value of a field's type from JSON."""
+    arms, origin = get_args(kind), get_origin(kind)
+    if float in arms:
+        return _moment_or_number
+    if isinstance(kind, UnionType):
+        return _reader(arms[0])
+    if origin is tuple:
+        item = _reader(arms[0])
+        return lambda values: tuple(map(item, values))
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        value = _reader(arms[1])
+        return lambda values: {name: value(one) for name, one in values.items()}
+    if isinstance(kind, type) and issubclass(kind, tuple):
+        return lambda values: kind(*values)
+    if is_dataclass(kind):
+        return partial(read, kind)  # type: ignore[arg-type]
+    return kind if kind in (str, int, float, bool) else lambda value: value
+
+
+def _moment_or_number(value: str | float) -> float:
+    """Seconds: since the epoch for a moment, which is a string in the log."""
+    return datetime.fromisoformat(value).timestamp() if isinstance(value, str) else value
