@@ -50,11 +50,15 @@ def write_whole(path: str, data: bytes, mode: int = 0o666) -> None:
     A process that is killed loses nothing by it: what it has written is the system's to keep.
     """
     temporary = _temporary_name(os.path.dirname(path))  # noqa: PTH120 - for each run
-    write_new(temporary, data, mode)
     try:
-        _replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)  # noqa: PTH108
+        write_new(temporary, data, mode)
+        try:
+            _replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)  # noqa: PTH108
+            raise
+    except OSError as error:
+        error.filename, error.filename2 = path, None
         raise
 
 

@@ -130,6 +130,7 @@ class SessionEnd:
             raise
         self._scan(session)
         self._fail_by_drift(session)
+        self._fail_by_snapshots(session)
         self._keep_durations()
         self._end_log(session)
         self._refuse_empty_gate(session)
@@ -188,6 +189,16 @@ class SessionEnd:
             if drifted_alone(self._runtime.begun.numbers(), reporter):
                 self._state.exit_status.fail(session, "")  # the gate has a rule about drift that failed no test
 
+    def _fail_by_snapshots(self, session: pytest.Session) -> None:
+        """An unused snapshot that an update could not remove fails the session: no test can any more."""
+        files = sys.modules.get("pytest_wisebot.snapshots.files")
+        found: list[str] = getattr(files, "NOT_REMOVED", [])
+        for line in found:
+            self._say(line)
+        if found:
+            found.clear()
+            self._state.exit_status.fail(session, "a snapshot that could not be removed")
+
     def _keep_durations(self) -> None:
         if self._runtime is not None and self._runtime.begun is not None:
             from .prefetch import write_durations
@@ -198,10 +209,12 @@ class SessionEnd:
             durations = {tag_in(key): (clean(name), seconds) for key, (name, seconds) in took.items()}
             try:
                 write_durations(self._config, durations)
-            except OSError as error:
-                reporter: Any = self._config.pluginmanager.get_plugin("terminalreporter")
-                if reporter is not None:
-                    reporter.write_line(f"wisebot: the durations of runs were not kept: {error.strerror}", red=True)
+            except OSError as error:  # of pytest's cache
+                self._say(f"the durations of runs were not kept: {error.strerror}")
+
+    def _say(self, line: str) -> None:
+        if (reporter := self._config.pluginmanager.get_plugin("terminalreporter")) is not None:
+            reporter.write_line(f"wisebot: {line}", red=True)
 
     def _end_log(self, session: pytest.Session) -> None:
         storage = self._runtime.begun_storage if self._runtime is not None else None

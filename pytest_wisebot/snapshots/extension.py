@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from syrupy.data import SnapshotCollection, SnapshotCollections
 from syrupy.extensions.single_file import SingleFileSnapshotExtension
@@ -129,7 +128,7 @@ class WorkflowSnapshotExtension(SingleFileSnapshotExtension):
     def delete_snapshots(self, *, snapshot_location: str, snapshot_names: set[str]) -> None:
         """Removes a file."""
         del snapshot_names
-        Path(snapshot_location).unlink(missing_ok=True)
+        files.remove_or_note(snapshot_location)
 
 
 def _rewritten(snapshot: SerializableData) -> str | None:

@@ -94,6 +94,18 @@ def write(location: str, text: str) -> None:
     write_whole(str(path), text.encode("utf-8"))
 
 
+NOT_REMOVED: list[str] = []
+"""Unused files that could not be removed, and why: syrupy removes them when the session ends, and tells no test."""
+
+
+def remove_or_note(location: str) -> None:
+    """Removes a snapshot file; one that cannot be removed keeps syrupy from none of the others."""
+    try:
+        Path(location).unlink(missing_ok=True)
+    except OSError as error:
+        NOT_REMOVED.append(f"{location} cannot be removed: {error.strerror}")
+
+
 def _suffix(index: int | str) -> str:
     if isinstance(index, int):
         return f".{index}" if index else ""
