@@ -14,15 +14,31 @@ from datetime import datetime
 from enum import Enum
 from functools import cache, partial
 from types import NoneType, UnionType
-from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from .text import brief
 
 T = TypeVar("T")
 
+Moment = Annotated[float, "moment"]
+"""Seconds since the epoch. In the log a moment is a string with its zone."""
+
+_UNIONS: Final = (UnionType, Union)
+"""``X | None`` is the one or the other, depending on X."""
+
+YEARS: Final = range(1971, 9999)
+"""Years of which every system makes seconds, and a time of day again in any zone."""
+
 _WORDS: Final[Mapping[Any, str]] = {
     str: "a string", bool: "true or false", int: "a whole number", float: "a number", datetime: "a time with its zone",
+    Moment: "a time with its zone",
 }  # fmt: skip
+
+
+@cache
+def types_of(kind: Any) -> dict[str, Any]:
+    """The types of a dataclass's fields, or of a named tuple's, by name."""
+    return get_type_hints(kind, include_extras=True)
 
 
 def mistake(types: Mapping[str, Any], data: Mapping[str, Any], *, allows_null: bool = True) -> str:
@@ -41,7 +57,7 @@ def mistake(types: Mapping[str, Any], data: Mapping[str, Any], *, allows_null: b
 
 def _words(kind: Any) -> str:
     arms, origin = get_args(kind), get_origin(kind)
-    if isinstance(kind, UnionType):
+    if origin in _UNIONS:
         return _words(arms[0])
     if origin is tuple or (isinstance(kind, type) and issubclass(kind, tuple)):
         return "a list"
@@ -56,10 +72,11 @@ def _is_enum(kind: Any) -> bool:
 def _is_a(kind: Any) -> Callable[[Any], bool]:
     """Decides whether a JSON value is one of a field's type, and whether `read` can make it one."""
     arms, origin = get_args(kind), get_origin(kind)
-    if isinstance(kind, UnionType):
-        number = [_is_moment] if float in arms else []
-        tests = [*map(_is_a, arms), *number]
+    if origin in _UNIONS:
+        tests = [*map(_is_a, arms)]
         return lambda value: any(test(value) for test in tests)
+    if kind in _PLAIN:
+        return _PLAIN[kind]
     if kind is NoneType:
         return lambda value: value is None
     if origin is tuple:
@@ -68,13 +85,13 @@ def _is_a(kind: Any) -> Callable[[Any], bool]:
         item = _is_a(arms[1])
         return lambda value: isinstance(value, dict) and all(map(item, value.values()))
     if isinstance(kind, type) and issubclass(kind, tuple):
-        return _is_list(tuple(get_type_hints(kind).values()))
+        return _is_list(tuple(types_of(kind).values()))
     if is_dataclass(kind):
         return partial(_is_record, kind)
     if _is_enum(kind):
         words = [str(one) for one in kind]
         return lambda value: value in words
-    return _PLAIN.get(kind, lambda _: True)
+    return lambda _: True
 
 
 def _is_list(arms: tuple[Any, ...]) -> Callable[[Any], bool]:
@@ -90,7 +107,7 @@ def _is_list(arms: tuple[Any, ...]) -> Callable[[Any], bool]:
 
 
 def _is_record(kind: Any, value: Any) -> bool:
-    if not isinstance(value, dict) or mistake(_types(kind), value):
+    if not isinstance(value, dict) or mistake(types_of(kind), value):
         return False
     needed = [one.name for one in fields(kind) if one.default is MISSING and one.default_factory is MISSING]
     return all(value.get(name) is not None for name in needed)
@@ -101,13 +118,10 @@ def _is_number(value: Any) -> bool:
     return is_number and abs(value) <= sys.float_info.max and math.isfinite(value)
 
 
-def _is_moment(value: Any) -> bool:
-    return isinstance(value, str) and _is_time(value)
-
-
 def _is_time(value: Any) -> bool:
     try:
-        return datetime.fromisoformat(value).tzinfo is not None
+        moment = datetime.fromisoformat(value)
+        return moment.tzinfo is not None and moment.year in YEARS
     except (TypeError, ValueError):
         return False
 
@@ -118,6 +132,7 @@ _PLAIN: Final[Mapping[Any, Callable[[Any], bool]]] = {
     int: lambda value: isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63,
     float: _is_number,
     datetime: _is_time,
+    Moment: _is_time,
 }
 
 
@@ -139,21 +154,16 @@ def read(kind: Callable[..., T], data: Mapping[str, Any], **given: Any) -> T:
 
 
 @cache
-def _types(kind: Any) -> dict[str, Any]:
-    return get_type_hints(kind)
-
-
-@cache
 def _readers(kind: Hashable) -> dict[str, Callable[[Any], Any]]:
-    return {name: _reader(hint) for name, hint in _types(kind).items()}
+    return {name: _reader(hint) for name, hint in types_of(kind).items()}
 
 
 def _reader(kind: Any) -> Callable[[Any], Any]:
     """What makes a value of a field's type from JSON."""
     arms, origin = get_args(kind), get_origin(kind)
-    if float in arms:
-        return _moment_or_number
-    if isinstance(kind, UnionType):
+    if kind == Moment:
+        return lambda value: datetime.fromisoformat(value).timestamp()
+    if origin in _UNIONS:
         return _reader(arms[0])
     if origin is tuple:
         item = _reader(arms[0])
@@ -166,8 +176,3 @@ def _reader(kind: Any) -> Callable[[Any], Any]:
     if is_dataclass(kind):
         return partial(read, kind)  # type: ignore[arg-type]
     return kind if kind in (str, int, float, bool) else lambda value: value
-
-
-def _moment_or_number(value: str | float) -> float:
-    """Seconds: since the epoch for a moment, which is a string in the log."""
-    return datetime.fromisoformat(value).timestamp() if isinstance(value, str) else value

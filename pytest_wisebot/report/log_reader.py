@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, reduce
 from pathlib import Path
-from typing import Any, Final, get_type_hints
+from typing import Any, Final
 
 from ..event_log import read_events
 from ..outcomes import BAD, ERROR, FAILED, PASSED, REPORT_ORDER, XPASSED, rank
-from ..shapes import mistake, read
+from ..shapes import mistake, read, types_of
 from .baseline import Comparison
 from .model import Model, Run, Session, Test
 
@@ -51,11 +51,11 @@ def _types(kind: str) -> dict[str, Any]:
     """The types of an event's values: those that the model has, and those that it is made of."""
     if kind in ("session", "end"):
         more = {"shard": str, "session": str, "without_gate": int, "exitstatus": int}
-        return {**get_type_hints(Session), **more}
+        return {**types_of(Session), **more}
     if kind == "run":
-        more, of = {}, get_type_hints(Run)
+        more, of = {}, types_of(Run)
     elif kind == "test":
-        more, of = {"runs": tuple[str, ...], "item": int}, get_type_hints(Test)
+        more, of = {"runs": tuple[str, ...], "item": int}, types_of(Test)
     else:
         return {"max_missing_tests": int} if kind == "merge" else {}
     return {_RENAMED[kind].get(name, name): hint for name, hint in of.items()} | more

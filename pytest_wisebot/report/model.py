@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from ..gate_config import Gate
 from ..outcomes import GOOD, JUDGED, OUTCOMES, SKIPPED, WITHOUT_RUN, XFAILED
+from ..shapes import Moment
 from .format import percent, percentile
 
 
@@ -54,10 +55,10 @@ class Run:
     workflow_id: str = ""
     run_id: str | None = None
     status: int | None = None
-    queued: float | None = None
-    started: float | None = None
-    ended: float | None = None
-    made: float | None = None
+    queued: Moment | None = None
+    started: Moment | None = None
+    ended: Moment | None = None
+    made: Moment | None = None
     seconds: float | None = None
     attempts: int = 0
     lag: float = 0.0
@@ -239,8 +240,8 @@ class Session:
     shard: str = ""
     version: str = ""
     mode: str = "live"
-    started: float | None = None
-    ended: float | None = None
+    started: Moment | None = None
+    ended: Moment | None = None
     environment: str | None = None
     origin: str | None = None
     base_url: str | None = None
