@@ -11,6 +11,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +118,7 @@ class Keeping:
         """A worker is about to start; where snapshots are written, it has to know what others write."""
         option = self._config.option
         if option.update_snapshots or option.update_new_snapshots_only:
-            node.workerinput[xdist.CLAIMS] = str(self._claims_folder())
+            node.workerinput[xdist.CLAIMS] = str(self._claims_folder() or "")
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
@@ -190,8 +191,10 @@ class Keeping:
         folder = self.folder_of(module)
         return folder.is_dir() and any(folder.glob("*.json"))
 
-    def _claims_folder(self) -> Path:
+    def _claims_folder(self) -> Path | None:
+        """Where the workers meet; None without room for temporary files: each sees its own claims alone then."""
         if self._claims is None:
-            folder = self._claims = Path(tempfile.mkdtemp(prefix="pytest-wisebot-"))
-            self._config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+            with suppress(OSError):
+                folder = self._claims = Path(tempfile.mkdtemp(prefix="pytest-wisebot-"))
+                self._config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
         return self._claims
