@@ -15,7 +15,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from enum import Enum, StrEnum
-from functools import cache
 from typing import Any, Final, NoReturn, Protocol, Self, TypeVar, get_type_hints
 
 from .errors import ConfigurationError, OutcomeUnknown, UnexpectedResponse, WisebotError
@@ -371,7 +370,6 @@ class WorkflowRun:
         return cls.from_dict({**data, "has_result": "result" in event, "trial": max(1, event.get("trial", 1))})
 
 
-@cache
 def logged_types() -> dict[str, Any]:
     """The types of a run's values in the event log, by their names there."""
     types = {**get_type_hints(Occurrence), **get_type_hints(WorkflowRun)}

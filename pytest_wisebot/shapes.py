@@ -1,6 +1,6 @@
 """JSON by the types of a dataclass's fields: what is wrong with it, and the dataclass that it becomes.
 
-What another program, another version, or a full disk has left in a file has any shape. `mistake` finds what is wrong
+What another program, another version, or a full disk has left in a file has any shape. `checker` finds what is wrong
 before `read` makes anything of it.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, fields
 from datetime import datetime
 from enum import Enum
 from functools import cache, partial
@@ -41,18 +41,24 @@ def types_of(kind: Any) -> dict[str, Any]:
     return get_type_hints(kind, include_extras=True)
 
 
-def mistake(types: Mapping[str, Any], data: Mapping[str, Any], *, allows_null: bool = True) -> str:
-    """The first value of a wrong type, in words that go on after "line 3 has "; empty if there is none.
+def checker(types: Mapping[str, Any], *, allows_null: bool = True) -> Callable[[Mapping[str, Any]], str]:
+    """Makes a function that finds the first value of a wrong type.
+
+    It returns words that go on after "line 3 has "; empty ones if nothing is wrong.
 
     Args:
-        types: types by name, as those of a dataclass's fields.
-        data: values by name; names without a type are ignored.
+        types: types by name, as those of a dataclass's fields; values without a type are ignored.
         allows_null: whether null is the same as a missing key.
     """
-    for name, value in data.items():
-        if name in types and not (value is None and allows_null) and not _is_a(types[name])(value):
-            return f'a wrong "{name}": expected {_words(types[name])}, got {brief(value, 60)}'
-    return ""
+    tests = {name: _is_a(kind) for name, kind in types.items()}
+
+    def mistake(data: Mapping[str, Any]) -> str:
+        for name, value in data.items():
+            if name in tests and not tests[name](value) and not (value is None and allows_null):
+                return f'a wrong "{name}": expected {_words(types[name])}, got {brief(value, 60)}'
+        return ""
+
+    return mistake
 
 
 def _words(kind: Any) -> str:
@@ -86,8 +92,8 @@ def _is_a(kind: Any) -> Callable[[Any], bool]:
         return lambda value: isinstance(value, dict) and all(map(item, value.values()))
     if isinstance(kind, type) and issubclass(kind, tuple):
         return _is_list(tuple(types_of(kind).values()))
-    if is_dataclass(kind):
-        return partial(_is_record, kind)
+    if hasattr(kind, "__dataclass_fields__"):
+        return partial(_is_record, kind, checker(types_of(kind)))
     if _is_enum(kind):
         words = [str(one) for one in kind]
         return lambda value: value in words
@@ -106,8 +112,8 @@ def _is_list(arms: tuple[Any, ...]) -> Callable[[Any], bool]:
     )
 
 
-def _is_record(kind: Any, value: Any) -> bool:
-    if not isinstance(value, dict) or mistake(types_of(kind), value):
+def _is_record(kind: Any, mistake: Callable[[Mapping[str, Any]], str], value: Any) -> bool:
+    if not isinstance(value, dict) or mistake(value):
         return False
     needed = [one.name for one in fields(kind) if one.default is MISSING and one.default_factory is MISSING]
     return all(value.get(name) is not None for name in needed)
@@ -140,7 +146,7 @@ _PLAIN: Final[Mapping[Any, Callable[[Any], bool]]] = {
 
 
 def read(kind: Callable[..., T], data: Mapping[str, Any], **given: Any) -> T:
-    """Builds a dataclass from JSON by the types of its fields. The JSON has no `mistake`.
+    """Builds a dataclass from JSON by the types of its fields. The JSON has passed a `checker`.
 
     Args:
         kind: the dataclass.
@@ -173,6 +179,6 @@ def _reader(kind: Any) -> Callable[[Any], Any]:
         return lambda values: {name: value(one) for name, one in values.items()}
     if isinstance(kind, type) and issubclass(kind, tuple):
         return lambda values: kind(*values)
-    if is_dataclass(kind):
-        return partial(read, kind)  # type: ignore[arg-type]
+    if hasattr(kind, "__dataclass_fields__"):
+        return partial(read, kind)
     return kind if kind in (str, int, float, bool) else lambda value: value

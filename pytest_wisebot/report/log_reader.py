@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, reduce
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from ..event_log import read_events
 from ..outcomes import BAD, ERROR, FAILED, PASSED, REPORT_ORDER, XPASSED, rank
-from ..shapes import mistake, read, types_of
+from ..shapes import checker, read, types_of
 from .baseline import Comparison
 from .model import Model, Run, Session, Test
 
@@ -38,27 +38,26 @@ def read_log(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _mistake(event: Event) -> str:
-    kind = event["event"]
-    wrong = mistake(_types(kind), event)
-    compared = event.get("baseline") if kind in ("end", "merge") else None
-    if wrong or compared is None or isinstance(compared, str):
-        return wrong
-    return mistake({"baseline": Comparison}, event)
+    return _checker(event["event"], isinstance(event.get("baseline"), str))(event)
 
 
 @cache
-def _types(kind: str) -> dict[str, Any]:
-    """The types of an event's values: those that the model has, and those that it is made of."""
+def _checker(kind: str, names_baseline: bool) -> Callable[[Event], str]:
+    """Checks the types of an event's values: those that the model has, and those that it is made of."""
+    more: dict[str, Any] = {}
+    of: Any = None
     if kind in ("session", "end"):
-        more = {"shard": str, "session": str, "without_gate": int, "exitstatus": int}
-        return {**types_of(Session), **more}
-    if kind == "run":
-        more, of = {}, types_of(Run)
+        of, more = Session, {"shard": str, "session": str, "without_gate": int, "exitstatus": int}
+    elif kind == "run":
+        of = Run
     elif kind == "test":
-        more, of = {"runs": tuple[str, ...], "item": int}, types_of(Test)
-    else:
-        return {"max_missing_tests": int} if kind == "merge" else {}
-    return {_RENAMED[kind].get(name, name): hint for name, hint in of.items()} | more
+        of, more = Test, {"runs": tuple[str, ...], "item": int}
+    elif kind == "merge":
+        more = {"max_missing_tests": int}
+    if kind in ("end", "merge") and not names_baseline:
+        more["baseline"] = Comparison
+    types = types_of(of) if of is not None else {}
+    return checker({_RENAMED.get(kind, {}).get(name, name): hint for name, hint in types.items()} | more)
 
 
 def model_of(events: Iterable[Event]) -> Model:

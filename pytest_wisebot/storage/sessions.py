@@ -32,7 +32,7 @@ from ..event_log import (
 from ..files import foreign_owner, is_locked, write_new, write_whole
 from ..redaction import Redactor
 from ..runs import KEPT, Occurrence, RunRequest, WorkflowRun, logged_types
-from ..shapes import mistake
+from ..shapes import checker
 from ..text import count
 from .store import Found, Key, RequestKeys, in_order
 
@@ -188,12 +188,12 @@ _NEEDED: Final = ("key", "workflow", "ok", "made")
 def _mistake(event: Mapping[str, Any]) -> str:
     """Why a run cannot be taken from this event, in words that go on after "line 3 has "."""
     missing = next((name for name in _NEEDED if name not in event), None)
-    return f'no "{missing}"' if missing else mistake(_types(), event, allows_null=False)
+    return f'no "{missing}"' if missing else _checker()(event)
 
 
 @cache
-def _types() -> dict[str, Any]:
-    return {**logged_types(), "key": str}
+def _checker() -> Callable[[Mapping[str, Any]], str]:
+    return checker({**logged_types(), "key": str}, allows_null=False)
 
 
 class LoggedRuns:
