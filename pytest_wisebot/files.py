@@ -9,13 +9,15 @@ import re
 import secrets
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 if sys.platform != "win32":
     import fcntl
+
+T = TypeVar("T")
 
 _PLAIN: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")
 _DEVICES: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
@@ -53,9 +55,9 @@ def write_whole(path: str, data: bytes, mode: int = 0o666) -> None:
     try:
         write_new(temporary, data, mode)
         try:
-            _replace(temporary, path)
+            _patiently(os.replace, temporary, path)
         except BaseException:
-            os.unlink(temporary)  # noqa: PTH108
+            _discard(temporary)
             raise
     except OSError as error:
         error.filename, error.filename2 = path, None
@@ -75,8 +77,13 @@ def write_new(path: str, data: bytes, mode: int = 0o666) -> None:
         finally:
             os.close(descriptor)
     except BaseException:
-        os.unlink(path)  # noqa: PTH108
+        _discard(path)
         raise
+
+
+def _discard(path: str) -> None:
+    with suppress(OSError):  # with its folder; the first error is the one to show
+        os.unlink(path)  # noqa: PTH108
 
 
 def check_writable(folder: Path) -> None:
@@ -95,18 +102,16 @@ def _temporary_name(folder: str) -> str:
     return os.path.join(folder, f".{os.getpid()}-{secrets.token_hex(8)}.wisebot-tmp")  # noqa: PTH118
 
 
-def _replace(temporary: str, path: str) -> None:
-    """Puts a file into the place of another one, which a scanner may hold for a moment on Windows."""
+def _patiently(step: Callable[..., T], *args: Any) -> T:
+    """Takes a step that Windows refuses for as long as a scanner holds the file, or its removal is pending."""
     ends_at = time.monotonic() + REPLACE_SECONDS
     while True:
         try:
-            os.replace(temporary, path)  # noqa: PTH105 - for each run
+            return step(*args)
         except PermissionError:
             if not WINDOWS or time.monotonic() >= ends_at:
                 raise
             time.sleep(0.02)
-        else:
-            return
 
 
 def write_all(descriptor: int, data: bytes) -> None:
@@ -139,10 +144,10 @@ def folder_lock(folder: Path) -> Iterator[None]:
 def _opened(folder: Path) -> int:
     path, flags = (_lock_file(folder), os.O_RDWR | os.O_CREAT) if WINDOWS else (folder, os.O_RDONLY)
     try:
-        return os.open(path, flags, 0o600)
+        return _patiently(os.open, path, flags, 0o600)
     except FileNotFoundError:
         folder.mkdir(parents=True, exist_ok=True)
-        return os.open(path, flags, 0o600)
+        return _patiently(os.open, path, flags, 0o600)
 
 
 def _lock_file(folder: Path) -> Path:
