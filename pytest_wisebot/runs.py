@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from enum import Enum, StrEnum
-from typing import Any, Final, NoReturn, Protocol, Self, TypeVar
+from typing import Any, Final, NoReturn, Protocol, Self, TypeVar, get_type_hints
 
 from .errors import ConfigurationError, OutcomeUnknown, UnexpectedResponse, WisebotError
 from .text import brief
@@ -368,6 +368,12 @@ class WorkflowRun:
         named = {_EVENT_NAMES.get(item.name, item.name): item.name for item in fields(cls)}
         data = {named[key]: value for key, value in event.items() if key in named}
         return cls.from_dict({**data, "has_result": "result" in event, "trial": max(1, event.get("trial", 1))})
+
+
+def logged_types() -> dict[str, Any]:
+    """The types of a run's values in the event log, by their names there."""
+    types = {**get_type_hints(Occurrence), **get_type_hints(WorkflowRun)}
+    return {_EVENT_NAMES.get(name, name): kind for name, kind in types.items() if name != "has_result"}
 
 
 class EngineError(WisebotError):

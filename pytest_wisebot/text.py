@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -106,3 +107,16 @@ def _step(step: str | int | None) -> str:
     if not isinstance(step, str):
         return "[*]" if step is None else f"[{step}]"
     return f".{step}" if _BARE_KEY.fullmatch(step) else f"[{escape_json(json.dumps(step, ensure_ascii=False))}]"
+
+
+def not_empty(text: str) -> str:
+    """The value of an option, which a shell leaves empty for a variable that is not set.
+
+    Raises:
+        argparse.ArgumentTypeError: it is empty, or blank.
+    """
+    if not text.strip():
+        raise argparse.ArgumentTypeError(
+            f"expected a value, got {text!r}: set the variable that it was to come from, or leave the option out"
+        )
+    return text

@@ -235,6 +235,13 @@ PRIVATE_NAMES = [
         loss="a gate with -c ends with an ImportError",
     ),
     PrivateName(
+        name="_pytest.config.findpaths.determine_setup",
+        owner="_pytest.config.findpaths",
+        users=("plugin/options",),
+        why="the rootdir that pytest would have found without the values of this plugin's options",
+        loss="a session with an option whose value is a word of its own and a path ends with an ImportError",
+    ),
+    PrivateName(
         name="_inicfg",
         owner="_pytest.config:Config",
         instead="inicfg",

@@ -10,7 +10,7 @@ import pytest
 
 from . import gate_selection, markers, session_end, xdist
 from .collection import Collection
-from .options import asks_for_report, hide_credentials, only_lists
+from .options import asks_for_report, check_root, hide_credentials, only_lists
 from .report_facts import status_of
 from .session_state import state_of
 from .snapshot_retention import retain_snapshots, retention_of
@@ -40,6 +40,12 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     pluginmanager.add_hookspecs(HookSpecs)
     config: Any = pluginmanager.get_plugin("pytestconfig")
     pluginmanager.register(session_end.session_end_of(config), session_end.NAME)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Parser, args: list[str]) -> None:
+    """Before any file of a wrong rootdir is read."""
+    check_root(early_config, parser, args)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -143,7 +143,7 @@ def names_workflow(mark: pytest.Mark) -> bool:
 def first_trial(item: pytest.Item) -> int:
     """The number of a test's first trial; 0 for a test without trials.
 
-    A single trial, as with ``--wisebot-trials 1``, uses the first of the runs that were kept of more.
+    A single trial, as with ``--wisebot-trials=1``, uses the first of the runs that were kept of more.
     """
     return 1 if says_trials(item) else 0
 

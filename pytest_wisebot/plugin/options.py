@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import inspect
+import os
+from collections.abc import Sequence
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -47,13 +51,70 @@ def _arguments(field: Field) -> dict[str, Any]:
     if field.option_choices:
         return {"choices": (*field.choices, *field.option_choices), "default": field.default}
     kinds: dict[str, dict[str, Any]] = {
-        "reference": {"action": _Credential},
-        "texts": {"action": "append"},
+        "reference": {"action": _Credential, "type": _not_empty},
+        "texts": {"action": "append", "type": _not_empty},
         "seconds": {"type": _seconds},
         "whole": {"type": _whole},
         "count": {"type": partial(_whole, least=field.least)},
     }
-    return {"metavar": field.metavar, **kinds.get(field.kind, {})}
+    return {"metavar": field.metavar, **kinds.get(field.kind, {"type": _not_empty})}
+
+
+# --- the rootdir
+
+
+def check_root(config: pytest.Config, parser: pytest.Parser, args: Sequence[str]) -> None:
+    """Refuses a session whose rootdir came of the value of one of these options.
+
+    pytest looks for its rootdir before it loads a plugin. The value of an option that it does not have yet is then a
+    path of tests, if it is a word of its own and exists (`_pytest.config.findpaths.get_dirs_from_args`).
+
+    Args:
+        config: the session's, with the rootdir that was found.
+        parser: has the options by now.
+        args: all words: those of ``addopts``, which count for no rootdir, those of ``PYTEST_ADDOPTS``, and the rest.
+
+    Raises:
+        pytest.UsageError: the rootdir, or the file of pytest's configuration, would be another one without the values.
+    """
+    fields = {field.option_name: field for field in option_fields() if field.flag is None}
+    if fields.keys().isdisjoint(args) or config.known_args_namespace.help or config.known_args_namespace.version:
+        return
+    words = args[len(config.getini("addopts")) :]
+    taken = [(fields[name], value) for name, value in pairwise(words) if name in fields and _is_path(value)]
+    given, found = parser.parse_known_args(words), (config.rootpath, config.inipath)
+    wanted = _root(config, given, given.file_or_dir)
+    if wanted == found or wanted == _root(config, given, [*given.file_or_dir, *(value for _, value in taken)]):
+        return
+    raise pytest.UsageError("\n".join(_moved_root(field, value, config, wanted) for field, value in taken))
+
+
+def _is_path(value: str) -> bool:
+    return os.path.exists(value.partition("::")[0])  # noqa: PTH110 - False for what no path can be
+
+
+def _root(config: pytest.Config, given: argparse.Namespace, paths: list[str]) -> tuple[Any, ...]:
+    """The rootdir that pytest finds for these paths, and the file of its configuration."""
+    from _pytest.config.findpaths import determine_setup
+
+    older = {"inifile": given.inifilename, "rootdir_cmd_arg": given.rootdir or None, "args": paths}
+    arguments: dict[str, Any] = {**older, "override_ini": None, "invocation_dir": config.invocation_params.dir}
+    known = inspect.signature(determine_setup).parameters
+    return tuple(determine_setup(**{name: value for name, value in arguments.items() if name in known})[:2])
+
+
+def _moved_root(field: Field, value: str, config: pytest.Config, wanted: tuple[Any, ...]) -> str:
+    root, file = wanted
+    shown = "…" if field.kind == "reference" else value
+    moved = [f"its rootdir became {config.rootpath}, and not {root}"] if root != config.rootpath else []
+    unread = [f"{file} was not read"] if file is not None and file != config.inipath else []
+    return (
+        f"{field.option_name} {shown}: pytest took the value for a path of tests, because it is a word of its own and "
+        f"exists: {', and '.join(moved + unread)}. Write {field.option_name}={shown}"
+    )
+
+
+# --- values
 
 
 def asks_for_report(config: pytest.Config) -> bool:
@@ -75,6 +136,12 @@ def only_lists(config: pytest.Config) -> bool:
 def is_offline(config: pytest.Config) -> bool:
     """Whether this session uses no network."""
     return config.option.wisebot_runs in OFFLINE
+
+
+def _not_empty(text: str) -> str:
+    from ..text import not_empty  # loaded where a value is given
+
+    return not_empty(text)
 
 
 def _seconds(text: str) -> float:

@@ -127,7 +127,7 @@ def resolve(given: Mapping[str, Any], *, start: Path, root: Path, cwd: Path, var
     if path is not None and not path.is_file():
         raise ConfigurationError(f"--wisebot-config: there is no file {path}")
     if path is None and "env" in given:
-        raise ConfigurationError(f"--wisebot-env {given['env']}: no wisebot.toml was found from {start} up to {root}")
+        raise ConfigurationError(f"--wisebot-env={given['env']}: no wisebot.toml was found from {start} up to {root}")
     return _Resolution(given, path, root, cwd, variables).settings()
 
 

@@ -73,7 +73,7 @@ def _option_row(field: Field) -> Row:
     choices = (*field.choices, *field.option_choices)
     value = f"{{{','.join(choices)}}}" if choices else field.metavar
     default = "" if field.flag is not None else field.shown_default
-    return f"`{f'{field.option_name} {value}'.rstrip()}`", _prose(field.option_help or field.help), _prose(default)
+    return f"`{f'{field.option_name}={value}'.rstrip('=')}`", _prose(field.option_help or field.help), _prose(default)
 
 
 def _key_row(field: Field) -> Row:

@@ -498,7 +498,7 @@ def test_recording_anew_changes_only_the_last_lines(outside: Outside) -> None:
     [
         (
             ["--wisebot-session", "x"],
-            "--wisebot-session x: names the session that --wisebot-runs=last or resume takes runs from, and this is "
+            "--wisebot-session=x: names the session that --wisebot-runs=last or resume takes runs from, and this is "
             "--wisebot-runs=live",
         ),
         (

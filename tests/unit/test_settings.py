@@ -160,7 +160,7 @@ def test_an_unknown_default_environment_is_told_whatever_is_chosen(suite: Suite)
 def test_an_environment_without_a_file(suite: Suite) -> None:
     """An environment is asked for where no file was found: the message says where it was looked for."""
     assert suite.told(env="staging") == (
-        f"--wisebot-env staging: no wisebot.toml was found from {suite.folder} up to {suite.folder}"
+        f"--wisebot-env=staging: no wisebot.toml was found from {suite.folder} up to {suite.folder}"
     )
 
 

@@ -107,7 +107,7 @@ def test_a_setting_of_the_table_is_in_schema_and_reference(made_up: Field) -> No
         "title": "Most-Tries",
     }
     tables = reference_tables()
-    assert "| `--wisebot-most-tries N` | How often to try. | 7 |" in tables["options"].splitlines()
+    assert "| `--wisebot-most-tries=N` | How often to try. | 7 |" in tables["options"].splitlines()
     assert "| `most-tries` | How often to try. | 7 |" in tables["[environments.NAME]"].splitlines()
     assert "| `MOST_TRIES` | `most-tries` |" in tables["variables"].splitlines()
 
