@@ -191,8 +191,8 @@ class SessionEnd:
 
     def _fail_by_snapshots(self, session: pytest.Session) -> None:
         """An unused snapshot that an update could not remove fails the session: no test can any more."""
-        files = sys.modules.get("pytest_wisebot.snapshots.files")
-        found: list[str] = getattr(files, "NOT_REMOVED", [])
+        extension = sys.modules.get("pytest_wisebot.snapshots.extension")
+        found: list[str] = getattr(extension, "NOT_REMOVED", [])
         for line in found:
             self._say(line)
         if found:

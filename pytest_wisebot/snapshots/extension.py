@@ -22,6 +22,10 @@ from .naming import folders, name_of_test, stem
 from .serialize import SerializedValue
 
 
+NOT_REMOVED: list[str] = []
+"""Unused files that could not be removed, and why: syrupy removes them when the session ends, and tells no test."""
+
+
 class WorkflowSnapshotExtension(SingleFileSnapshotExtension):
     """JSON with sorted keys, one file for each snapshot."""
 
@@ -101,18 +105,13 @@ class WorkflowSnapshotExtension(SingleFileSnapshotExtension):
         # Its temporary file begins with a dot: syrupy does not take that of a killed process for a snapshot.
         write_whole(snapshot_collection.location, str(next(iter(snapshot_collection)).data).encode("utf-8"))
 
-    @classmethod
-    def delete_snapshots(cls, *, snapshot_location: str, snapshot_names: set[str]) -> None:
+    def delete_snapshots(self, *, snapshot_location: str, snapshot_names: set[str]) -> None:
         """Removes a file; one that cannot be removed keeps syrupy from none of the others."""
         del snapshot_names
         try:
             Path(snapshot_location).unlink(missing_ok=True)
         except OSError as error:
             NOT_REMOVED.append(f"{snapshot_location} cannot be removed: {error.strerror}")
-
-
-NOT_REMOVED: list[str] = []
-"""Unused files that could not be removed, and why: syrupy removes them when the session ends, and tells no test."""
 
 
 # --- for the test that runs
