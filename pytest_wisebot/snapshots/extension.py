@@ -21,7 +21,6 @@ from .json_codec import dumps, loads
 from .naming import folders, name_of_test, stem
 from .serialize import SerializedValue
 
-
 NOT_REMOVED: list[str] = []
 """Unused files that could not be removed, and why: syrupy removes them when the session ends, and tells no test."""
 
