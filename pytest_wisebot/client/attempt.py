@@ -78,6 +78,8 @@ class AttemptState:
     started_at: datetime | None = None
     received: int = 0
     """Bytes of the answer."""
+    answered: int | None = None
+    """Status of the attempt's answer once it is whole; None before."""
     trace: str = ""
     """The header ``traceparent`` of the attempt that is under way, or that was the last; empty without one."""
     attempted: Attempted | None = None
@@ -93,11 +95,12 @@ class AttemptState:
         """A new attempt."""
         self.attempts += 1
         self.sent_at = None
+        self.answered = None
         self.trace = ""
 
     def keep(self, failure: InfrastructureError) -> None:
         """Keeps the error of an attempt. A later error does not replace one after which the run may have happened."""
-        self.sent_at = None
+        self.sent_at = self.answered = None
         if isinstance(failure, OutcomeUnknown) or not isinstance(self.failure, OutcomeUnknown):
             self.failure = failure
 

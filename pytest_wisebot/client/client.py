@@ -20,6 +20,7 @@ import httpx
 from ..apis import Prepared, prepare, status_check
 from ..envelope import Envelope
 from ..errors import (
+    Answer,
     Attempted,
     ConfigurationError,
     ConnectionFailed,
@@ -29,11 +30,12 @@ from ..errors import (
     NotStarted,
     OutcomeUnknown,
     RunTimedOut,
+    UnexpectedResponse,
 )
 from ..redaction import Redactor
 from ..runs import Api, RunRequest, WorkflowRun
 from ..settings import Settings
-from ..text import brief
+from ..text import brief, count
 from .attempt import AttemptState, Target
 from .exchange import Exchanger, MockedError, Received, Trace, is_of_the_network
 from .proxies import Proxies
@@ -105,6 +107,10 @@ class Client:
         if isinstance(state.failure, OutcomeUnknown):
             return state.failure
         asked = self._attempted(prepared, state)
+        if state.answered is not None:
+            what = f"the answer of {count(state.received, 'byte')} was not read and cleaned of credentials"
+            answer = Answer(state.answered, unread="was not read in time")
+            return UnexpectedResponse(f"{what} within {seconds:g} s", asked, answer)
         if state.sent:
             return RunTimedOut(f"no whole answer within {seconds:g} s", asked)
         return state.failure or ConnectionFailed(f"no connection within the run's {seconds:g} s", asked)

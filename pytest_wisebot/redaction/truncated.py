@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -15,8 +16,9 @@ _SIGNS: Final = ("...", "…", "\\u2026", " chars]", "truncated", "***", " .. ")
 _CUT: Final = re.compile(
     r"[\[(<]?(?:\.\.\.|…|\\u2026)[\])>]?|\[\+?\d{1,9} chars\]|[\[(<]truncated[\])>]|\*{3,64}|(?<=\s)\.\.(?=\s)"
 )
-_SHAPED_HEAD: Final = re.compile(r"(?:eyJ[A-Za-z0-9_.-]{4,}|wb_live_[A-Za-z0-9_-]*)\Z")
+_SHAPED_HEAD: Final = re.compile(r"eyJ[A-Za-z0-9_.-]{4,}\Z|wb_live_[A-Za-z0-9_-]*\Z")
 _SHAPED_TAIL: Final = re.compile(r"[A-Za-z0-9_.-]*")
+_OF_SHAPES: Final = f"{string.ascii_letters}{string.digits}_.-"
 _LONGEST_SHAPE: Final = 2048
 
 
@@ -85,7 +87,10 @@ class TruncatedSecrets:
 
 def _shaped_head(text: str, first: int, last: int) -> Span | None:
     part = text[first:last]
-    found = _SHAPED_HEAD.search(part) if "eyJ" in part or "wb_live_" in part else None
+    if "eyJ" not in part and "wb_live_" not in part:
+        return None
+    # From the last character on that cannot be part of it: else the part is read again from each "eyJ" in it.
+    found = _SHAPED_HEAD.search(part, len(part.rstrip(_OF_SHAPES)))
     return (first + found.start(), last) if found else None
 
 

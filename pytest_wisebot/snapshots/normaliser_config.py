@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from ..redaction.jsonpath import Pattern, Wild
+from ..redaction.user_rules import Matcher, matcher
 from .patterns import BUILT_IN, MASKS, scanner
 
 
@@ -18,7 +19,8 @@ class NormaliserConfig:
     Attributes:
         keys: names of keys, in any case, with the name of the placeholder for the values under them. Null and the empty
             text stay: that nothing is there is no noise.
-        patterns: names of placeholders, with a regular expression for the texts, or parts of texts, that they replace.
+        patterns: names of placeholders, with a regular expression, or the name of a ready-made one, for the texts, or
+            parts of texts, that they replace.
         keep: JSON paths, or names of keys at any depth, whose values stay as they are with all they hold.
     """
 
@@ -47,7 +49,7 @@ class Compiled:
     """What `NormaliserConfig` say, as `normalise` asks for it."""
 
     keys: Mapping[str, str]
-    patterns: tuple[tuple[str, re.Pattern[str]], ...]
+    patterns: tuple[tuple[str, Matcher], ...]
     kept_keys: frozenset[str]
     kept_paths: tuple[Pattern, ...]
     placeholder: re.Pattern[str]
@@ -61,8 +63,8 @@ def _is_name(pattern: Pattern) -> bool:
     return isinstance(last, str) and before in ([], [Wild.DEPTH])
 
 
-def _expression(name: str, text: str) -> re.Pattern[str]:
+def _expression(name: str, text: str) -> Matcher:
     try:
-        return re.compile(text)
-    except re.error as error:
-        raise ValueError(f"the pattern {name!r} is not a valid regular expression: {text!r} ({error})") from None
+        return matcher(text)
+    except ValueError as error:
+        raise ValueError(f"the pattern {name!r}: {error}") from None

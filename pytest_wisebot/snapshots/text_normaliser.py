@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from ..redaction.forms import Span
 from .key_hints import says
 from .normaliser_config import Compiled
 from .patterns import identity, is_volatile, may_hold, without_stop
@@ -34,7 +35,8 @@ class Texts:
 
     def _once(self, text: str, give: Give) -> str:
         if self.runs.any_long and self.runs.may_be_in(text):
-            text = self._outside_placeholders(self.runs.pattern, text, partial(self.runs.placeholder, give))
+            spans = (found.span() for found in self.runs.pattern.finditer(text))
+            text = self._outside_placeholders(spans, text, partial(self.runs.placeholder, give))
         if self.compiled.patterns:
             text = self._by_patterns(text, give)
         if may_hold(text):
@@ -44,21 +46,20 @@ class Texts:
 
     def _by_patterns(self, text: str, give: Give) -> str:
         for name, pattern in self.compiled.patterns:
-            text = self._outside_placeholders(pattern, text, partial(self._found, give, name))
+            text = self._outside_placeholders(pattern.spans(text), text, partial(self._found, give, name))
         return text
 
-    def _outside_placeholders(self, pattern: re.Pattern[str], text: str, replace: Callable[[str], str]) -> str:
-        """Replaces what a pattern finds, except for the empty text and where a placeholder stands already."""
+    def _outside_placeholders(self, spans: Iterable[Span], text: str, replace: Callable[[str], str]) -> str:
+        """Replaces what stands there, except for the empty text and where a placeholder stands already."""
         taken = [found.span() for found in self.compiled.placeholder.finditer(text)] if "<" in text else []
-
-        def replaced(found: re.Match[str]) -> str:
-            start, end = found.span()
+        pieces: list[str] = []
+        at = 0
+        for start, end in spans:
             before = bisect_left(taken, (end, 0))  # how many begin before the end of what was found
-            if start == end or (before and taken[before - 1][1] > start):
-                return found[0]
-            return replace(found[0])
-
-        return pattern.sub(replaced, text)
+            if start < end and not (before and taken[before - 1][1] > start):
+                pieces += (text[at:start], replace(text[start:end]))
+                at = end
+        return "".join((*pieces, text[at:])) if pieces else text
 
     def _shape(self, give: Give, found: re.Match[str]) -> str:
         kind, text = found.lastgroup or "", found[0]
