@@ -33,7 +33,7 @@ from ..errors import (
 from ..redaction import Redactor
 from ..redaction.linear import Stop, never
 from ..runs import is_no_error, says_unfinished
-from ..text import brief
+from ..text import brief, printable
 from .exchange import Received, excerpt
 from .unpacking import encodings_of, is_text, unpacked
 
@@ -48,9 +48,6 @@ LARGE: Final = 256 * 1024
 LARGE_FOR_PATTERNS: Final = 8 * 1024
 """The same where the project has patterns. One search is linear, but some patterns search the rest of the text again
 after each match, such as ``x(.*y)?``."""
-
-MOST_OF_A_RUN_ID: Final = 120
-"""Characters of a ``runId`` that an error shows."""
 
 PARTS: Final = (206, 226)
 """Statuses of answers that hold a part, or a difference, and not the whole."""
@@ -107,7 +104,7 @@ class AnswerReader:
         return AuthenticationFailed(reason, attempted, answer)
 
     def _not_finished(self, how: str, run_id: str | None, attempted: Attempted, answer: Answer) -> RunNotFinished:
-        run_id = excerpt(run_id, self._redactor)[:MOST_OF_A_RUN_ID] if run_id else None
+        run_id = printable(self._redactor.clean(run_id)) if run_id else None
         known = f"runId {run_id}" if run_id else "no runId"
         return RunNotFinished(
             f"accepted, and its end is unknown: {how}; {known}", attempted, replace(answer, run_id=run_id)
