@@ -49,6 +49,9 @@ LARGE_FOR_PATTERNS: Final = 8 * 1024
 """The same where the project has patterns. One search is linear, but some patterns search the rest of the text again
 after each match, such as ``x(.*y)?``."""
 
+MOST_OF_A_HEADER: Final = 4096
+"""Characters of a header that are cleaned, of which far fewer are shown: more would hold up the other runs."""
+
 PARTS: Final = (206, 226)
 """Statuses of answers that hold a part, or a difference, and not the whole."""
 
@@ -104,7 +107,7 @@ class AnswerReader:
         return AuthenticationFailed(reason, attempted, answer)
 
     def _not_finished(self, how: str, run_id: str | None, attempted: Attempted, answer: Answer) -> RunNotFinished:
-        run_id = printable(self._redactor.clean(run_id)) if run_id else None
+        run_id = printable(run_id) if run_id else None
         known = f"runId {run_id}" if run_id else "no runId"
         return RunNotFinished(
             f"accepted, and its end is unknown: {how}; {known}", attempted, replace(answer, run_id=run_id)
@@ -116,7 +119,7 @@ class AnswerReader:
         if not encodings or not received.body:
             return received
         found = await asyncio.to_thread(unpacked, received.body, encodings, self._limit)
-        names = excerpt(", ".join(found.ignored), self._redactor)
+        names = excerpt(", ".join(found.ignored)[:MOST_OF_A_HEADER], self._redactor)
         flaw, body = found.flaw, found.body
         if not flaw and names and not is_text(body):
             flaw, body = f"is packed ({names}), which cannot be unpacked", b""
@@ -155,12 +158,12 @@ class AnswerReader:
             answer["error"] = envelope.error
         clean = self._redactor.clean_answer(answer, stop)
         changed: dict[str, Any] = {name: clean.pop(name) for name in ("result", "error") if name in clean}
-        run_id = self._redactor.clean(envelope.run_id) if envelope.run_id is not None else None
+        run_id = self._redactor.clean(envelope.run_id, stop) if envelope.run_id is not None else None
         return envelope.model_copy(update=changed | {"extra": clean, "run_id": run_id})
 
     async def answer(self, received: Received) -> Answer:
         """As much of an answer as an error shows."""
-        content_type = excerpt(received.headers.get("content-type", ""), self._redactor)
+        content_type = excerpt(received.headers.get("content-type", "")[:MOST_OF_A_HEADER], self._redactor)
         text = await self._done(self._excerpt, received.body[: LARGE - 1])
         unread = received.unread or ("has no text" if received.body.strip() and not text else "")
         return Answer(received.status_code, content_type, text, retry_after(received.headers), unread)
@@ -175,7 +178,7 @@ class AnswerReader:
             host = urlsplit(received.headers.get("location", "")).hostname
         except ValueError:
             host = None
-        return excerpt(host, self._redactor) if host else "another place"
+        return excerpt(host[:MOST_OF_A_HEADER], self._redactor) if host else "another place"
 
 
 def _is_of_a_run(status: int, envelope: Envelope) -> bool:

@@ -38,14 +38,15 @@ class TruncatedSecrets:
         starts_after = [0, *(end for _, end in cuts)]
         ends_before = [*(start for start, _ in cuts), len(text)]
         for index, (start, end) in enumerate(cuts):
-            head = self._head(text, starts_after[index], start)
-            shaped = _shaped_head(text, max(starts_after[index], start - _LONGEST_SHAPE), start)
-            yield from head
-            if shaped:
-                yield shaped
-                yield end, _end_of_shape(text, end, ends_before[index + 1])
-            yield from self._tail(text, end, ends_before[index + 1])
-            yield from self._middle(text, end, ends_before[index + 1], index + 1 < len(cuts))
+            first, last = starts_after[index], ends_before[index + 1]
+            if first < start:
+                yield from self._head(text, first, start)
+                if shaped := _shaped_head(text, max(first, start - _LONGEST_SHAPE), start):
+                    yield shaped
+                    yield end, _end_of_shape(text, end, last)
+            if end < last:
+                yield from self._tail(text, end, last)
+                yield from self._middle(text, end, last, index + 1 < len(cuts))
 
     def _head(self, text: str, first: int, last: int) -> Iterator[Span]:
         for end in {last, _stripped_end(text, first, last)}:
