@@ -29,6 +29,8 @@ class TruncatedSecrets:
         forms = sorted({form for credential in credentials for form in literal_forms(credential)})
         self._joined = "\0".join(forms)
         self._longest = max(map(len, forms), default=0)
+        self._heads: dict[str, set[str]] = {}
+        self._tails: dict[str, set[str]] = {}
 
     def spans(self, text: str) -> Iterator[Span]:
         """Where heads, tails and middles stand."""
@@ -62,16 +64,19 @@ class TruncatedSecrets:
             if longest:
                 yield start, start + len(longest)
 
-    def _heads_to(self, end: str) -> Iterator[str]:
-        """The beginnings of the forms that end so."""
-        for at in self._places(end):
-            yield self._joined[self._joined.rfind("\0", 0, at) + 1 : at + len(end)]
+    def _heads_to(self, end: str) -> Iterable[str]:
+        """The beginnings of the forms that end so, looked for once."""
+        if end not in self._heads and end in self._joined:
+            starts = ((self._joined.rfind("\0", 0, at) + 1, at + len(end)) for at in self._places(end))
+            self._heads[end] = {self._joined[start:stop] for start, stop in starts}
+        return self._heads.get(end, ())
 
-    def _tails_from(self, begin: str) -> Iterator[str]:
-        """The ends of the forms that begin so."""
-        for at in self._places(begin):
-            end = self._joined.find("\0", at)
-            yield self._joined[at : end if end >= 0 else None]
+    def _tails_from(self, begin: str) -> Iterable[str]:
+        """The ends of the forms that begin so, looked for once."""
+        if begin not in self._tails and begin in self._joined:
+            stops = ((at, self._joined.find("\0", at)) for at in self._places(begin))
+            self._tails[begin] = {self._joined[at : stop if stop >= 0 else None] for at, stop in stops}
+        return self._tails.get(begin, ())
 
     def _places(self, part: str) -> Iterator[int]:
         at = self._joined.find(part) if len(part) == SHORTEST_FRAGMENT else -1

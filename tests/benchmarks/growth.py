@@ -1,8 +1,8 @@
 """How the time grows with which hostile texts are searched: by every built-in pattern, and by a project's own.
 
 ``python tests/benchmarks/growth.py`` prints the worst text of each pattern, and ends with 1 where a text of 1 MB takes
-more than ``--factor`` (3) times as long as a hundred of 10 KB. ``--small`` ends at 100 KB. Measured is CPU time: another
-process on the machine changes little.
+more than ``--factor`` (3) times as long as a hundred of 10 KB. ``--small`` ends at 100 KB. It measures CPU time: other
+processes on the machine change little.
 """
 
 from __future__ import annotations
