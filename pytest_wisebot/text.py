@@ -11,6 +11,9 @@ from typing import Any, Final
 LONGEST_NAME: Final = 60
 """Characters of a name that a column shows."""
 
+LONGEST_PATH: Final = 120
+"""Characters of a path into JSON that a message shows."""
+
 _NOT_PLAIN: Final = re.compile(r"[^\x20-\x7e]")
 """All but printable ASCII, of which a text mostly consists."""
 
@@ -76,6 +79,19 @@ def truncate_middle(text: str, most: int) -> str:
         return text
     head = most // 2
     return f"{text[:head]}…{text[len(text) - (most - head - 1) :]}"
+
+
+def printable(text: str, most: int = 120) -> str:
+    """Any string of a server, as people see it: escaped, on one line, and no longer than ``most`` characters.
+
+    An answer may hold escape sequences that clear a terminal and write "1 passed", or a ``runId`` of a megabyte.
+    """
+    return truncate_middle(escape(truncate_middle(text, 2 * most)), most)
+
+
+def run_id_text(run_id: str | None) -> str:
+    """A ``runId`` as people see it."""
+    return printable(run_id) if run_id else "none"
 
 
 def column(name: str) -> str:

@@ -379,6 +379,8 @@ INTERNALS = [
     Internal("httpcore.proxy", "httpcore._async.http_proxy", 'getLogger("httpcore.proxy")', _QUIET),
     Internal("httpcore.socks", "httpcore._async.socks_proxy", 'getLogger("httpcore.socks")', _QUIET),
     Internal("httpx", "httpx._client", 'getLogger("httpx")', _QUIET),
+    Internal("re._parser", "re._parser", "class SubPattern", "patterns of a project: no public parser has the parts"),
+    Internal("re._compiler", "re._compiler", "def compile(p, flags=0)", "likewise: each part is compiled on its own"),
 ]
 
 Found = tuple[str, str]

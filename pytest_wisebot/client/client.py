@@ -20,6 +20,7 @@ import httpx
 from ..apis import Prepared, prepare, status_check
 from ..envelope import Envelope
 from ..errors import (
+    Answer,
     Attempted,
     ConfigurationError,
     ConnectionFailed,
@@ -28,12 +29,14 @@ from ..errors import (
     NotRun,
     NotStarted,
     OutcomeUnknown,
+    RateLimited,
     RunTimedOut,
+    UnexpectedResponse,
 )
 from ..redaction import Redactor
 from ..runs import Api, RunRequest, WorkflowRun
 from ..settings import Settings
-from ..text import brief
+from ..text import brief, count
 from .attempt import AttemptState, Target
 from .exchange import Exchanger, MockedError, Received, Trace, is_of_the_network
 from .proxies import Proxies
@@ -88,14 +91,15 @@ class Client:
         Raises:
             ConfigurationError: nothing can be sent.
             InfrastructureError: no verdict is possible, and why.
-            NotRun: ``state.gate`` did not let it be sent.
+            NotRun, RateLimited: ``state.gate`` did not let it be sent.
         """
         prepared = prepare(request, self._settings)
         state.attempted = self._attempted(prepared, state)
         state.gate.begin(_target(prepared))
         seconds = request.timeout if request.timeout is not None else self._settings.timeout
         try:
-            async with asyncio.timeout(seconds) as deadline:
+            async with asyncio.timeout(seconds - state.held) as deadline:
+                state.ends_at = deadline.when()
                 await self._check_token(prepared)
                 return await self._attempts(prepared, state, deadline)
         except TimeoutError:
@@ -105,9 +109,16 @@ class Client:
         if isinstance(state.failure, OutcomeUnknown):
             return state.failure
         asked = self._attempted(prepared, state)
+        limit = f"{seconds:g} s"
+        if state.held >= 0.1:
+            limit = f"{limit}, of which Wisebot's Retry-After held it back for {state.held:.1f} s"
+        if state.answered is not None:
+            what = f"the answer of {count(state.received, 'byte')} was not read and cleaned of credentials"
+            answer = Answer(state.answered, unread="was not read in time")
+            return UnexpectedResponse(f"{what} within {limit}", asked, answer)
         if state.sent:
-            return RunTimedOut(f"no whole answer within {seconds:g} s", asked)
-        return state.failure or ConnectionFailed(f"no connection within the run's {seconds:g} s", asked)
+            return RunTimedOut(f"no whole answer within {limit}", asked)
+        return state.failure or ConnectionFailed(f"no connection within the run's {limit}", asked)
 
     async def _attempts(self, prepared: Prepared, state: AttemptState, deadline: asyncio.Timeout) -> WorkflowRun:
         while True:
@@ -126,6 +137,8 @@ class Client:
     async def _wait_for_gate(self, pause: float, state: AttemptState, failure: InfrastructureError) -> None:
         try:
             await state.gate.again(pause)
+        except RateLimited:
+            raise failure from None
         except NotRun as stopped:
             # A run that did not start, and may not be retried, was not run. One that may have happened stays so.
             if isinstance(failure, NotStarted):

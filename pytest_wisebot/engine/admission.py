@@ -49,10 +49,14 @@ class Ticket:
     Attributes:
         priority: the class in which it is admitted.
         seconds: the duration of the last such run; of those ahead the longest goes first, and those without go last.
+        limit: seconds that a ``Retry-After`` may hold it back: what is left of its run's timeout.
+        shut_before: seconds that the queue had been shut when it joined.
     """
 
     priority: Priority = Priority.ASKED
     seconds: float | None = None
+    limit: float = math.inf
+    shut_before: float = 0.0
     state: TicketState = TicketState.OUTSIDE
     number: int = 0
     generation: int = 0
@@ -78,15 +82,21 @@ class AdmissionQueue:
         self._full = cap
         self._quiet = quiet
         self._quiet_since = -math.inf
+        self._shut = 0.0
+        """Seconds that the queue has been shut, and will be until `resumes_at`."""
+        self._must_look = False
+        """Whether a ticket may have been held back for too long since the last look."""
         self._generation = 0
         self._unsent = 0
         self._numbers = itertools.count()
         self._queue: list[tuple[Priority, float, int, Ticket]] = []
 
-    def join(self, ticket: Ticket) -> None:
+    def join(self, ticket: Ticket, now: float) -> None:
         """Adds a ticket to the queue."""
         if ticket.state is TicketState.OUTSIDE:
             ticket.state = TicketState.WAITING
+            ticket.shut_before = self._shut_by(now)
+            self._must_look |= now < self.resumes_at
             self.waiting += 1
             self._enqueue(ticket)
 
@@ -96,6 +106,26 @@ class AdmissionQueue:
             ticket.priority = Priority.ASKED
             if ticket.state is TicketState.WAITING:
                 self._enqueue(ticket)
+
+    def held_back(self) -> list[tuple[Ticket, float]]:
+        """Takes out the tickets that are held back for longer than their limit, and returns them with the seconds.
+
+        The seconds are those since a ticket joined in which the queue was shut, and will be as far as that is certain
+        now. The wait for a free slot is no part of them.
+        """
+        if not self._must_look:
+            return []
+        self._must_look = False
+        waiting = [ticket for *_, number, ticket in self._queue if self._is_in_queue(ticket, number)]
+        found = [(ticket, self._shut - ticket.shut_before) for ticket in waiting]
+        found = [(ticket, seconds) for ticket, seconds in found if seconds >= ticket.limit]
+        for ticket, _ in found:
+            self.leave(ticket)
+        return found
+
+    def held(self, ticket: Ticket, now: float) -> float:
+        """Seconds that a ``Retry-After`` has held this ticket back since it joined."""
+        return self._shut_by(now) - ticket.shut_before
 
     def admit(self, now: float) -> tuple[list[Ticket], list[Ticket]]:
         """Returns the tickets admitted now, and those rejected because the budget is spent."""
@@ -129,18 +159,30 @@ class AdmissionQueue:
             self._unsent -= ticket.state is TicketState.ADMITTED
         ticket.state = TicketState.OUTSIDE
 
-    def limited(self, ticket: Ticket, retry_after: float | None, now: float) -> None:
+    def limited(self, ticket: Ticket, retry_after: float | None, now: float) -> bool:
         """Wisebot asks for less: the cap is halved, and no ticket is admitted before ``retry_after`` is over.
 
         The other attempts that were admitted before the cap was halved will be refused for the same reason: they do not
-        halve it again.
+        halve it again, and the result is False.
         """
-        if ticket.generation == self._generation:
+        is_first = ticket.generation == self._generation
+        if is_first:
             self._generation += 1
             self.cap = max(1, self.cap // 2)
         if retry_after is not None:
-            self.resumes_at = max(self.resumes_at, now + min(retry_after, LONGEST_PAUSE))
+            resumes_at = now + min(retry_after, LONGEST_PAUSE)
+            shut_until = max(self.resumes_at, now)
+            if resumes_at > shut_until:
+                self._shut += resumes_at - shut_until
+                self._must_look = True
+            self.resumes_at = max(self.resumes_at, resumes_at)
         self._quiet_since = max(now, self.resumes_at)
+        return is_first
+
+    def reopen(self, now: float) -> None:
+        """Ends the pause: those that it holds back are to be stopped, and not to wait."""
+        self._shut = self._shut_by(now)
+        self.resumes_at = min(self.resumes_at, now)
 
     def wakes_at(self, now: float) -> float | None:
         """When to call `admit` again although nothing has happened; None when only events can change anything."""
@@ -154,6 +196,9 @@ class AdmissionQueue:
         while self.cap < self._full and now >= self._quiet_since + self._quiet:
             self.cap += 1
             self._quiet_since += self._quiet
+
+    def _shut_by(self, now: float) -> float:
+        return self._shut - max(0.0, self.resumes_at - now)
 
     def _exhausted(self) -> bool:
         return self.budget is not None and self.spent >= self.budget
@@ -178,7 +223,11 @@ class AdmissionQueue:
         """The first ticket in the queue. A ticket that has left, or has another priority now, leaves a stale entry."""
         while self._queue:
             *_, number, ticket = self._queue[0]
-            if ticket.state is TicketState.WAITING and ticket.number == number:
+            if self._is_in_queue(ticket, number):
                 return ticket
             heapq.heappop(self._queue)
         return None
+
+    @staticmethod
+    def _is_in_queue(ticket: Ticket, number: int) -> bool:
+        return ticket.state is TicketState.WAITING and ticket.number == number

@@ -248,7 +248,9 @@ class Engine:
         with suppress_library_logs():
             async with Client(self._settings, self._redactor, self._variables) as client:
                 over_budget = _over_budget(self._settings)
-                self._runner = Runner(client, window, self._redactor, over_budget, self._recorder)
+                self._runner = Runner(
+                    client, window, self._redactor, over_budget, self._recorder, self._settings.timeout
+                )
                 try:
                     yield
                 finally:

@@ -17,6 +17,7 @@ import pytest
 
 from ..event_log import moment
 from ..outcomes import ERROR, FAILED, FLAKY, GOOD, PASSED, XPASSED
+from ..text import printable
 from .failure_category import category_of
 from .item_outcome import ItemOutcome, Phase, Result, Step, item_outcome
 from .report_facts import TrialCount, add_facts, facts_of
@@ -245,7 +246,7 @@ class ItemLedger:
             cleaned = self._runtime.redactor.clean_json([value for _, value in properties])
             properties = list(zip((name for name, _ in properties), cleaned, strict=True))
         word = {ERROR: FAILED, XPASSED: PASSED}.get(outcome.word, outcome.word)
-        return [("wisebot_outcome", word), *properties]
+        return [("wisebot_outcome", word), *((name, printable(str(value))) for name, value in properties)]
 
     def _write(self, nodeid: str, worker: str, item: _Item) -> None:
         storage = self._runtime.begun_storage if self._runtime is not None else None

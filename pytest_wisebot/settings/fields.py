@@ -147,8 +147,8 @@ REDACT: Final = Table(
     "what is redacted although it is no credential, such as customers' addresses in results.", (
         Field("keys", "keys", 'Names of keys, in any letter case: the value under them becomes "<redacted>".',
               default=[]),
-        Field("patterns", "patterns", 'Regular expressions, named or not: what they match becomes "<redacted>".',
-              default=[]),
+        Field("patterns", "patterns", 'Regular expressions, and the ready-made "email", "iban", "phone", "card", in a '
+              'list or a table: what they match becomes "<redacted>".', default=[]),
         Field("paths", "json-paths", 'JSON paths into result and error, such as "items[*].email".', default=[]),
     ),
 )
@@ -156,8 +156,8 @@ SNAPSHOTS: Final = Table(
     "SnapshotsTable", "[snapshots]", "what differs from run to run in this project, and what does not.", (
         Field("keys", "placeholders", "Names of keys, in any letter case, and the placeholder for the values under "
               "them. As a list, the key's name is the placeholder's.", default={}),
-        Field("patterns", "named-patterns", "Placeholders, and the regular expression for what they stand for.",
-              default={}),
+        Field("patterns", "named-patterns", "Placeholders, and the regular expression, or ready-made pattern, for "
+              "what they stand for.", default={}),
         Field("keep", "json-paths", "JSON paths, or names of keys, whose values stay as they are.", default=[]),
     ),
 )

@@ -12,6 +12,7 @@ from pytest_wisebot.engine.admission import LONGEST_PAUSE, AdmissionQueue, Prior
 
 QUIET = 5.0
 PICKS = st.integers(0, 1000)
+LIMITS = st.sampled_from([math.inf, 2.0, 30.0, 100.0])
 PAUSES = st.none() | st.sampled_from([0.0, 0.5, 3.0, 10.0, 60.0, 90.0])
 
 
@@ -23,6 +24,7 @@ class Known:
         self.state = TicketState.WAITING
         self.joined_as = joined_as
         self.joins = 1
+        self.held = 0.0
         self.answered = 0
         """How often it was let in, refused or cancelled: once for each time that it joined, in the end."""
 
@@ -59,11 +61,13 @@ class WindowMachine(RuleBasedStateMachine):
 
     # --- what happens
 
-    @rule(priority=st.sampled_from(Priority), seconds=st.none() | st.sampled_from([1.0, 2.0, 30.0]))
-    def arrives(self, priority: Priority, seconds: float | None) -> None:
-        ticket = Ticket(priority, seconds)
+    @rule(
+        priority=st.sampled_from(Priority), seconds=st.none() | st.sampled_from([1.0, 2.0, 30.0]), limit=LIMITS
+    )  # fmt: skip
+    def arrives(self, priority: Priority, seconds: float | None, limit: float) -> None:
+        ticket = Ticket(priority, seconds, limit)
         self.known[ticket] = Known(ticket, self.stood())
-        self.window.join(ticket)
+        self.window.join(ticket, self.now)
 
     @precondition(lambda self: self.at(TicketState.OUTSIDE))
     @rule(pick=PICKS)
@@ -72,15 +76,16 @@ class WindowMachine(RuleBasedStateMachine):
         known.ticket.priority = Priority.AGAIN
         known.state = TicketState.WAITING
         known.joins += 1
+        known.held = 0.0
         known.joined_as = self.stood()
-        self.window.join(known.ticket)
+        self.window.join(known.ticket, self.now)
 
     @precondition(lambda self: self.known)
     @rule(pick=PICKS)
     def joins_though_it_has(self, pick: int) -> None:
         known = picked(list(self.known.values()), pick)
         if known.state is not TicketState.OUTSIDE:
-            self.window.join(known.ticket)
+            self.window.join(known.ticket, self.now)
 
     @precondition(lambda self: self.known)
     @rule(pick=PICKS)
@@ -92,10 +97,17 @@ class WindowMachine(RuleBasedStateMachine):
 
     @rule()
     def asks_whose_turn_it_is(self) -> None:
+        pause = max(0.0, self.resumes_at - self.now)
+        late = [known for known in self.at(TicketState.WAITING) if known.held + pause >= known.ticket.limit]
+        found = dict(self.window.held_back())
+        assert found == {known.ticket: known.held + pause for known in late}, "held back for longer than its limit"
+        for known in late:
+            self.answers(known.ticket, TicketState.OUTSIDE)
         waiting = self.at(TicketState.WAITING)
         admitted, refused = self.window.admit(self.now)
         ranks = [self.known[ticket].rank for ticket in [*refused, *admitted]]
         for ticket in admitted:
+            assert self.window.held(ticket, self.now) == self.known[ticket].held
             self.answers(ticket, TicketState.ADMITTED)
         for ticket in refused:
             self.answers(ticket, TicketState.OUTSIDE)
@@ -158,13 +170,23 @@ class WindowMachine(RuleBasedStateMachine):
 
     @rule(quarters=st.integers(0, 300))
     def time_passes(self, quarters: int) -> None:
-        self.now += quarters / 4
+        self.goes_on_to(self.now + quarters / 4)
+
+    def goes_on_to(self, now: float) -> None:
+        for known in self.at(TicketState.WAITING):
+            known.held += max(0.0, min(now, self.resumes_at) - self.now)
+        self.now = now
+
+    @rule()
+    def the_pause_is_called_off(self) -> None:
+        self.window.reopen(self.now)
+        self.resumes_at = min(self.resumes_at, self.now)
 
     @rule()
     def time_passes_to_the_alarm(self) -> None:
         wakes_at = self.window.wakes_at(self.now)
         if wakes_at is not None:
-            self.now = max(self.now, wakes_at)
+            self.goes_on_to(max(self.now, wakes_at))
             self.asks_whose_turn_it_is()
 
     # --- what always holds
@@ -198,7 +220,7 @@ class WindowMachine(RuleBasedStateMachine):
                 wakes_at = self.window.wakes_at(self.now)
                 assert wakes_at is not None, "waits for nothing"
                 assert wakes_at > self.now
-                self.now = wakes_at
+                self.goes_on_to(wakes_at)
         assert not self.at(TicketState.WAITING), "waits for ever"
         assert all(known.answered == known.joins for known in self.known.values())
         if self.refused:

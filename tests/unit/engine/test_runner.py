@@ -144,11 +144,13 @@ class House:
         credentials = {"secret": "FAKE-secret", "token": "wb_live_FAKE_token"}
         made = Settings(workflows=workflows, **settings).replace(origin=ORIGIN, base_url=ORIGIN, **credentials)
         self._clock = clock
+        self.timeout = made.timeout
         self.client = Scripted(clock, script or {}, made)
         self.window = AdmissionQueue(cap, budget, quiet)
 
     async def __aenter__(self) -> Self:
-        self.runner = Runner(self.client, self.window, Redactor([Secret("FAKE-credential")]), OVER_BUDGET)
+        redactor = Redactor([Secret("FAKE-credential")])
+        self.runner = Runner(self.client, self.window, redactor, OVER_BUDGET, timeout=self.timeout)
         return self
 
     async def __aexit__(self, kind: object, *_: object) -> None:
@@ -484,6 +486,81 @@ def test_retry_after_holds_back_everybody(clock: Clock, refusal: Step) -> None:
             assert [moment for moment, _ in house.client.sent] == [0, 0, 20, 21, 22]
             assert house.runner.numbers().back_off == 20.0
             assert house.runner.numbers().retries == 1
+
+    clock.run(main())
+
+
+def test_a_pause_longer_than_a_calls_timeout_ends_it_at_once_unsent(clock: Clock) -> None:
+    """It says who held it back, and for how long; whoever has the time waits, and a call that comes later as well."""
+
+    async def main() -> None:
+        async with House(clock, {"a": limited(99_999.0)}, retries=0) as house:
+            (first,) = house.take("a")
+            await house.until(1.0)
+            late = [*house.take("b", timeout=2.0), *house.take("c", timeout=59.0)]
+            (patient,) = house.take("d", timeout=61.0)
+            assert [await words(job) for job in late] == [
+                f"RateLimited: held back 59 s by Wisebot's Retry-After, timeout {limit} s "
+                f'(workflow "{name}" over the webhook API at {ORIGIN})\n  The run did not start.'
+                for name, limit in (("b", 2), ("c", 59))
+            ]
+            assert clock.now == 1.0
+            assert await told(first, patient) == ["RateLimited", "ok"]
+            assert house.client.sent == [(0.0, "a"), (60.0, "d")]
+
+    clock.run(main())
+
+
+def test_a_pause_counts_towards_the_timeout_and_the_wait_for_a_slot_does_not(clock: Clock) -> None:
+    """A call behind a pause of 20 s has 20 s less for its run; one behind another's long run has all of its time."""
+
+    async def main() -> None:
+        script: Script = {"a": [limited(20.0)], "slow": Step(9.0), "b": Step(6.0), "c": Step(6.0)}
+        async with House(clock, script, cap=1, retries=0) as house:
+            house.take("a")
+            jobs = [*house.take("slow"), *house.take("b", timeout=25.0), *house.take("c", timeout=27.0)]
+            assert await told(*jobs) == ["ok", "RunTimedOut", "ok"]
+            assert house.client.sent == [(0.0, "a"), (20.0, "slow"), (29.0, "b"), (34.0, "c")]
+            assert "within 25 s, of which Wisebot's Retry-After held it back for 20.0 s" in await words(jobs[1])
+
+    clock.run(main())
+
+
+def test_a_retry_that_another_ones_pause_leaves_no_time_for_ends_with_its_own_error(clock: Clock) -> None:
+    """Its first attempt was refused, and it learns of the longer pause at once."""
+
+    async def main() -> None:
+        async with House(clock, {"a": limited(3.0), "b": limited(50.0, seconds=1.0)}, cap=2) as house:
+            (short,) = house.take("a", timeout=10.0)
+            house.take("b")
+            assert (await words(short)).startswith("RateLimited: too many requests")
+            assert clock.now == 1.0
+
+    clock.run(main())
+
+
+@pytest.mark.parametrize(("names", "cap"), [("abcdefghijkl", 8), ("abc", 1)])
+def test_an_exhausted_quota_opens_the_circuit(clock: Clock, names: str, cap: int) -> None:
+    """After the fifth pause in a row without an answer between them, nothing more is sent and nothing more waits."""
+
+    async def main() -> None:
+        async with House(clock, dict.fromkeys(names, limited(60.0)), cap=cap, retries=9, timeout=3600.0) as house:
+            jobs = house.take(*names)
+            message = f"CircuitOpen: Wisebot asked to wait 60 s five times in a row, at {ORIGIN}"
+            assert {await words(job) for job in jobs} == {message}
+            assert clock.now == 240.0
+            assert {moment for moment, _ in house.client.sent} == {0.0, 60.0, 120.0, 180.0, 240.0}
+
+    clock.run(main())
+
+
+def test_a_quota_that_lets_a_run_pass_now_and_then_is_not_exhausted(clock: Clock) -> None:
+    """An answer in between begins the count anew; so do short pauses count for little."""
+
+    async def main() -> None:
+        script = {"a": [*[limited(60.0)] * 3, Step()], "b": [*[limited(60.0)] * 3, Step()], "c": [limited(2.0)] * 9}
+        async with House(clock, script, cap=1, retries=9, timeout=3600.0) as house:
+            assert await told(*house.take("a", "b", "c")) == ["ok"] * 3
 
     clock.run(main())
 
