@@ -322,7 +322,7 @@ def test_wrong_settings_are_told_as_before_any_session(suite: Any) -> None:
 
 def test_a_test_that_cannot_run_is_told_before(outside: Outside) -> None:
     """A wrong marker, a workflow that the environment does not list, inputs that are no JSON."""
-    outside.setting("workflows = { echo = {} }")
+    outside.setting('workflows = { echo = { id = "echo" } }')
     outside.test("""
         @pytest.mark.wisebot("ecko")
         def test_misspelt(workflow_run):

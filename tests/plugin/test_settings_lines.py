@@ -72,7 +72,8 @@ def test_an_emulator_is_named(project: Project) -> None:
     project.test(USES)
     assert lines_of(project.run("--wisebot-api", "both")) == [
         "environment local (wisebot.toml: default-environment)",
-        "both APIs at the emulator flows:emulator, started with the first run (wisebot.toml)",
+        "both APIs at the emulator flows:emulator, started with the first run "
+        "(wisebot.toml: environments.local.emulator)",
         "both APIs for tests that name none (--wisebot-api)",
         "8 runs at once (default)",
     ]

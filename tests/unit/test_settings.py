@@ -160,7 +160,8 @@ def test_an_unknown_default_environment_is_told_whatever_is_chosen(suite: Suite)
 def test_an_environment_without_a_file(suite: Suite) -> None:
     """An environment is asked for where no file was found: the message says where it was looked for."""
     assert suite.told(env="staging") == (
-        f"--wisebot-env staging: no wisebot.toml was found from {suite.folder} up to {suite.folder}"
+        "--wisebot-env staging: no wisebot.toml, and no pyproject.toml with [tool.wisebot], was found "
+        f"from {suite.folder} up to {suite.folder}"
     )
 
 
@@ -177,8 +178,8 @@ def test_a_file_of_another_name_is_told_by_its_name(suite: Suite) -> None:
     suite.write("zzz = 1", "other.toml").write(STAGING)
 
     assert suite.told(config=suite.folder / "other.toml") == (
-        "other.toml: zzz: unknown key, known: default-environment, recordings, max-age-days, environments, redact, "
-        "snapshots, gate"
+        "other.toml: zzz: unknown key, known: default-environment, recordings, max-age-days, defaults, environments, "
+        "workflows, redact, snapshots, gate"
     )
 
 
@@ -457,12 +458,14 @@ def test_a_missing_host_in_an_environment(staging: Suite, api: Api, message: str
         (
             Api.WEBHOOK,
             "there is no trigger origin for the webhook API: give it by --wisebot-origin URL or the variable "
-            "WISEBOT_WORKFLOW_TRIGGER_ORIGIN (no wisebot.toml was found beside the tests)",
+            "WISEBOT_WORKFLOW_TRIGGER_ORIGIN "
+            "(no wisebot.toml, and no pyproject.toml with [tool.wisebot], was found beside the tests)",
         ),
         (
             Api.DASHBOARD,
             "there is no base URL for the dashboard API: give it by --wisebot-base-url URL or the variable "
-            "WISEBOTAI_BASE_URL (no wisebot.toml was found beside the tests)",
+            "WISEBOTAI_BASE_URL "
+            "(no wisebot.toml, and no pyproject.toml with [tool.wisebot], was found beside the tests)",
         ),
     ],
 )

@@ -64,8 +64,16 @@ protected = true
 id = "k57c2m"
 secret = "env:TRIAGE_SECRET"
 idempotent = true
+timeout = 5
+concurrency = 2
 
 [environments.staging.workflows."with space"]
+
+[defaults]
+timeout = 30
+
+[workflows.triage]
+concurrency = 1
 """
 
 
@@ -94,11 +102,19 @@ def test_a_file_with_every_key_is_read(tmp_path: Path) -> None:
                 "trace": False,
                 "protected": True,
                 "workflows": {
-                    "triage": {"id": "k57c2m", "secret": "env:TRIAGE_SECRET", "idempotent": True},
+                    "triage": {
+                        "id": "k57c2m",
+                        "secret": "env:TRIAGE_SECRET",
+                        "idempotent": True,
+                        "timeout": 5.0,
+                        "concurrency": 2,
+                    },
                     "with space": {},
                 },
             },
         },
+        "defaults": {"timeout": 30.0},
+        "workflows": {"triage": {"concurrency": 1}},
     }
 
 
@@ -125,7 +141,9 @@ def test_the_schema_describes_every_key() -> None:
         "default-environment",
         "recordings",
         "max-age-days",
+        "defaults",
         "environments",
+        "workflows",
         "redact",
         "snapshots",
         "gate",
@@ -138,7 +156,7 @@ def test_the_schema_describes_every_key() -> None:
 
 
 def test_what_is_redacted_and_what_snapshots_leave_out(tmp_path: Path) -> None:
-    """Lists and tables say the same: names of patterns are for people, a key in a list names its own placeholder."""
+    """Names of patterns are for people: a list of them means the same."""
     text = """
         [redact]
         keys = ["email"]
@@ -151,9 +169,7 @@ def test_what_is_redacted_and_what_snapshots_leave_out(tmp_path: Path) -> None:
         keep = ["result.createdAt", "price"]
     """
     table = read_file(written(tmp_path, text))
-    listed = read_file(
-        written(tmp_path, 'redact.patterns = ["ACC-[0-9]+", "[0-9]{16}"]\nsnapshots.keys = ["traceId", "2nd key", "_"]')
-    )
+    listed = read_file(written(tmp_path, 'redact.patterns = ["ACC-[0-9]+", "[0-9]{16}"]'))
 
     assert table["redact"] == {
         "keys": ("email",),
@@ -166,7 +182,6 @@ def test_what_is_redacted_and_what_snapshots_leave_out(tmp_path: Path) -> None:
         "keep": ("result.createdAt", "price"),
     }
     assert listed["redact"]["patterns"] == table["redact"]["patterns"]
-    assert listed["snapshots"]["keys"] == {"traceId": "traceId", "2nd key": "nd-key", "_": "value"}
 
 
 # --- one mistake at a time ----------------------------------------------------------------------------------------
@@ -174,7 +189,7 @@ def test_what_is_redacted_and_what_snapshots_leave_out(tmp_path: Path) -> None:
 REFERENCE = 'write a reference, "env:NAME" or "file:PATH": a credential is never written into this file'
 NOT_AN_ORIGIN = 'is not an origin: write scheme and host, as in "https://example.com"'
 USER_INFO = "a user name or password has no place in it: write scheme and host only"
-KNOWN = "default-environment, recordings, max-age-days, environments, redact, snapshots, gate"
+KNOWN = "default-environment, recordings, max-age-days, defaults, environments, workflows, redact, snapshots, gate"
 CHARACTERS = "a host has no spaces, control or non-ASCII characters"
 
 
@@ -196,8 +211,14 @@ CHARACTERS = "a host has no spaces, control or non-ASCII characters"
             "protected, workflows",
         ),
         ('workflows.triage.ids = "x"', 'workflows.triage.ids: unknown key, did you mean "id"?'),
-        ("workflows.triage.zzz = 1", "workflows.triage.zzz: unknown key, known: id, secret, idempotent"),
-        ('workflows."a.b".zzz = 1', 'workflows."a.b".zzz: unknown key, known: id, secret, idempotent'),
+        (
+            "workflows.triage.zzz = 1",
+            "workflows.triage.zzz: unknown key, known: id, secret, idempotent, timeout, concurrency",
+        ),
+        (
+            'workflows."a.b".zzz = 1',
+            'workflows."a.b".zzz: unknown key, known: id, secret, idempotent, timeout, concurrency',
+        ),
         ("origin = 1", "origin: expected a string, got 1"),
         ("origin = true", "origin: expected a string, got true"),
         ("workflows.triage.id = 5", "workflows.triage.id: expected a string, got 5"),
@@ -350,6 +371,42 @@ def test_a_mistake_in_an_environment_is_told_with_its_place(tmp_path: Path, line
         ),
         ("redact.paths = [1]", "redact.paths: [0]: expected a JSON path, got a number"),
         (
+            'snapshots.keys = ["traceId", "2nd key", "_"]',
+            "snapshots.keys: expected a table of keys and the names of their placeholders, got a list: "
+            'write {"traceId" = "traceId", "2nd key" = "nd-key", "_" = "value"}',
+        ),
+        (
+            'snapshots.keys = "traceId"',
+            "snapshots.keys: expected a table of keys and the names of their placeholders, got a string: "
+            'as in {orderId = "order-id"}',
+        ),
+        (
+            "snapshots.keys = [1]",
+            "snapshots.keys: expected a table of keys and the names of their placeholders, got a "
+            'list: as in {orderId = "order-id"}',
+        ),
+        (
+            'defaults.origin = "https://x.test"',
+            "defaults.origin: not in [defaults]: write it under [environments.NAME]",
+        ),
+        (
+            'defaults.token = "env:TOKEN"',
+            "defaults.token: not in [defaults]: write it under [environments.NAME]",
+        ),
+        ("defaults.workflows = {}", "defaults.workflows: not in [defaults]: write it under [environments.NAME]"),
+        ("defaults.timout = 5", 'defaults.timout: unknown key, did you mean "timeout"?'),
+        ("defaults = 5", "defaults: expected a table, got 5"),
+        (
+            'workflows.triage.id = "k57"',
+            "workflows.triage.id: not in [workflows.NAME]: write it under [environments.NAME.workflows.NAME]",
+        ),
+        (
+            "workflows.triage.concurrency = 0",
+            "workflows.triage.concurrency: expected a whole number, at least 1, got 0",
+        ),
+        ("workflows.triage.timeout = 0", "workflows.triage.timeout: expected a number of seconds above 0, got 0"),
+        ("workflows.triage = 1", "workflows.triage: expected a table, got 1"),
+        (
             'snapshots.keys = { a = "order id" }',
             "snapshots.keys: a: 'order id' is not a valid name of a placeholder: write "
             'letters, digits and hyphens, as in "order-id"',
@@ -432,7 +489,8 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
         'wisebot.toml: environments.staging.concurrency: expected a whole number, got "8"',
         f"wisebot.toml: environments.staging.workflows.triage.secret: {REFERENCE}",
         'wisebot.toml: environments.staging.workflows.triage.idempotent: expected true or false, got "yes"',
-        "wisebot.toml: environments.staging.workflows.triage.nmae: unknown key, known: id, secret, idempotent",
+        "wisebot.toml: environments.staging.workflows.triage.nmae: unknown key, known: id, "
+        "secret, idempotent, timeout, concurrency",
         'wisebot.toml: environments.staging.orgin: unknown key, did you mean "origin"?',
         'wisebot.toml: default-environment: unknown environment "stagign", did you mean "staging"? known: staging, '
         "local",
@@ -640,6 +698,11 @@ def test_what_opens_the_gate(tmp_path: Path) -> None:
         ("max-p95-growth = -0.1", "gate.max-p95-growth: expected a share of at least 0, as in 0.25 for 25%, got -0.1"),
         ("max-flacky = 1", 'gate.max-flacky: unknown key, did you mean "max-flaky"?'),
         ('select = ""', 'gate.select: expected "-m EXPRESSION" or "-k EXPRESSION", got ""'),
+        (
+            'select = "smoke"',
+            'gate.select: expected "-m EXPRESSION" or "-k EXPRESSION", got "smoke": write "-m smoke" '
+            "for tests of these marks",
+        ),
         ('select = "-m"', 'gate.select: expected "-m EXPRESSION" or "-k EXPRESSION", got "-m"'),
         ('select = "-x smoke"', 'gate.select: expected "-m EXPRESSION" or "-k EXPRESSION", got "-x smoke"'),
         ('select = "-m \'a"', 'gate.select: expected "-m EXPRESSION" or "-k EXPRESSION", got "-m \'a"'),
@@ -662,10 +725,9 @@ def test_a_mistake_about_the_gate_is_told(tmp_path: Path, line: str, message: st
         ("-m 'smoke and not slow'", {"m": "smoke and not slow"}),
         ("-m smoke and not slow", {"m": "smoke and not slow"}),
         ("-k 'triage or refund' -m smoke", {"k": "triage or refund", "m": "smoke"}),
-        ("smoke", {"m": "smoke"}),
-        ("not slow", {"m": "not slow"}),
+        ("-m \"wisebot(workflow='triage')\"", {"m": "wisebot(workflow='triage')"}),
     ],
 )
 def test_a_selection_is_an_option_of_pytest(text: str, expressions: dict[str, str]) -> None:
-    """As one would write it on the command line, with or without quotes; an expression alone is one for -m."""
+    """As one would write it on the command line, with or without quotes."""
     assert selected(text) == expressions
