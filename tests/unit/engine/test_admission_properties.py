@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -12,6 +13,8 @@ from pytest_wisebot.engine.admission import LONGEST_PAUSE, AdmissionQueue, Prior
 
 QUIET = 5.0
 PICKS = st.integers(0, 1000)
+LIMITS = {"one at a time": 1, "three at a time": 3}
+LANES = st.sampled_from([("", None), *LIMITS.items()])
 PAUSES = st.none() | st.sampled_from([0.0, 0.5, 3.0, 10.0, 60.0, 90.0])
 
 
@@ -53,15 +56,32 @@ class WindowMachine(RuleBasedStateMachine):
     def flying(self) -> list[Known]:
         return self.at(TicketState.ADMITTED, TicketState.SENT)
 
+    def is_held(self, known: Known) -> bool:
+        """Whether its lane is full."""
+        ticket = known.ticket
+        return ticket.limit is not None and sum(one.ticket.lane == ticket.lane for one in self.flying) >= ticket.limit
+
+    def in_order(self, waiting: list[Known], *, spent: bool) -> list[Known]:
+        """Those who may be let in, or refused once the budget is spent: each in its turn, if all before it were."""
+        room = Counter(LIMITS)
+        room.subtract(known.ticket.lane for known in self.flying)
+        found = []
+        for known in sorted(waiting, key=lambda one: one.rank):
+            lane = known.ticket.lane
+            if spent or not lane or room[lane] > 0:
+                found.append(known)
+                room[lane] -= 1
+        return found
+
     def stood(self) -> int:
         self.order += 1
         return self.order
 
     # --- what happens
 
-    @rule(priority=st.sampled_from(Priority), seconds=st.none() | st.sampled_from([1.0, 2.0, 30.0]))
-    def arrives(self, priority: Priority, seconds: float | None) -> None:
-        ticket = Ticket(priority, seconds)
+    @rule(priority=st.sampled_from(Priority), seconds=st.none() | st.sampled_from([1.0, 2.0, 30.0]), lane=LANES)
+    def arrives(self, priority: Priority, seconds: float | None, lane: tuple[str, int | None]) -> None:
+        ticket = Ticket(priority, seconds, *lane)
         self.known[ticket] = Known(ticket, self.stood())
         self.window.join(ticket)
 
@@ -92,7 +112,8 @@ class WindowMachine(RuleBasedStateMachine):
 
     @rule()
     def asks_whose_turn_it_is(self) -> None:
-        waiting = self.at(TicketState.WAITING)
+        spent = self.budget is not None and self.sent >= self.budget
+        expected = [known.rank for known in self.in_order(self.at(TicketState.WAITING), spent=spent)]
         admitted, refused = self.window.admit(self.now)
         ranks = [self.known[ticket].rank for ticket in [*refused, *admitted]]
         for ticket in admitted:
@@ -105,9 +126,11 @@ class WindowMachine(RuleBasedStateMachine):
         if refused:
             assert self.sent == self.budget, "refused before the budget was spent"
             self.refused += len(refused)
-        # The first of the queue have gone, in their order, and nobody waits without a reason.
-        assert ranks == sorted(known.rank for known in waiting)[: len(ranks)]
-        assert not self.at(TicketState.WAITING) or not self.has_room()
+        # The first of the queue have gone, in their order, past those whose lane is full; none waits in vain.
+        assert ranks == expected[: len(ranks)]
+        assert (
+            not [one for one in self.at(TicketState.WAITING) if spent or not self.is_held(one)] or not self.has_room()
+        )
 
     def answers(self, ticket: Ticket, place: TicketState) -> None:
         known = self.known[ticket]
@@ -174,6 +197,14 @@ class WindowMachine(RuleBasedStateMachine):
         assert all(ticket.state is known.state for ticket, known in self.known.items())
         assert self.window.flying == len(self.flying)
         assert self.window.waiting == len(self.at(TicketState.WAITING))
+
+    @invariant()
+    def no_lane_holds_more_than_its_limit(self) -> None:
+        for lane, limit in LIMITS.items():
+            flying = sum(known.ticket.lane == lane for known in self.flying)
+            waiting = sum(known.ticket.lane == lane for known in self.at(TicketState.WAITING))
+            assert flying <= limit
+            assert self.window.held().get(lane) == (waiting if waiting and flying == limit else None)
 
     @invariant()
     def the_cap_stays_between_one_and_what_it_was(self) -> None:
