@@ -8,6 +8,7 @@ import pytest
 
 from pytest_wisebot.errors import ConfigurationError
 from pytest_wisebot.gate_config import Gate, Limits, selected
+from pytest_wisebot.runs import Api
 from pytest_wisebot.settings.checks import checked_origin, is_loopback
 from pytest_wisebot.settings.fields import ENVIRONMENT, FILE, WORKFLOW, Table
 from pytest_wisebot.settings.load import find_file, read_file, resolve
@@ -731,3 +732,111 @@ def test_a_mistake_about_the_gate_is_told(tmp_path: Path, line: str, message: st
 def test_a_selection_is_an_option_of_pytest(text: str, expressions: dict[str, str]) -> None:
     """As one would write it on the command line, with or without quotes."""
     assert selected(text) == expressions
+
+
+# --- [tool.wisebot] of pyproject.toml -----------------------------------------------------------------------------
+
+
+def project_file(folder: Path, text: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    path = folder / "pyproject.toml"
+    path.write_text(text, "utf-8")
+    return path
+
+
+TABLES_OF_A_PROJECT = """
+[project]
+name = "shop"
+
+[tool.wisebot]
+default-environment = "staging"
+recordings = "kept"
+gate.paths = ["e2e"]
+
+[tool.wisebot.environments.staging]
+origin = "https://hook.test"
+secret = "file:secret.txt"
+"""
+
+
+def test_settings_may_stand_in_pyproject_toml(tmp_path: Path) -> None:
+    """The keys are those of ``wisebot.toml``, paths are relative to the file, and messages carry its name and table."""
+    (tmp_path / "secret.txt").write_text("FAKE-secret-of-a-file")
+    (tmp_path / "e2e").mkdir()
+    path = project_file(tmp_path, TABLES_OF_A_PROJECT)
+    for given in ({}, {"config": path}):
+        settings = resolve(given, start=tmp_path / "e2e", root=tmp_path, cwd=Path("/"), variables={})
+        assert (settings.file, settings.environment) == (path, "staging")
+        assert (settings.recordings, settings.gate.paths) == (tmp_path / "kept", ("e2e",))
+        assert settings.secret is not None
+        assert str(settings.secret) == (
+            f"file:{tmp_path / 'secret.txt'} (set) from pyproject.toml: tool.wisebot.environments.staging.secret"
+        )
+        assert settings.source("origin") == "pyproject.toml: tool.wisebot.environments.staging.origin"
+        with pytest.raises(
+            ConfigurationError, match=r"under \[tool\.wisebot\.environments\.staging\] in pyproject\.toml$"
+        ):
+            settings.host(Api.DASHBOARD)
+
+
+def test_the_nearest_file_holds_alone(tmp_path: Path) -> None:
+    """Whichever of the two it is; a ``pyproject.toml`` without the table is none."""
+    inner, inmost = tmp_path / "inner", tmp_path / "inner" / "inmost"
+    project_file(tmp_path, TABLES_OF_A_PROJECT)
+    project_file(inner, "[project]\nname = 'inner'\n[tool]\nother = 1\n")
+    project_file(inmost, "tool = 1")
+    assert find_file(inmost, tmp_path) == tmp_path / "pyproject.toml"
+    assert find_file(inmost, tmp_path) == find_file(inner, inner.parent)
+    near = written(inner, "")
+    assert find_file(inmost, tmp_path) == near
+    nearer = project_file(inmost, "[tool.wisebot]")
+    assert find_file(inmost, tmp_path) == nearer
+
+
+def test_two_files_in_one_folder_are_an_error_that_names_both(tmp_path: Path) -> None:
+    """Neither wins in silence, unless ``--wisebot-config`` names one."""
+    own, shared = written(tmp_path, ""), project_file(tmp_path, "[tool.wisebot]")
+    with pytest.raises(ConfigurationError) as caught:
+        find_file(tmp_path, tmp_path)
+    assert str(caught.value) == (
+        f"{own} and [tool.wisebot] in {shared}: settings have one place: move all of them into one of the two"
+    )
+    for path in (own, shared):
+        assert resolve({"config": path}, start=tmp_path, root=tmp_path, cwd=tmp_path, variables={}).file == path
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("tool.wisebot.zzz = 1", f"tool.wisebot.zzz: unknown key, known: {KNOWN}"),
+        ("tool.wisebot = 1", "tool.wisebot: expected a table, got 1"),
+        (
+            "tool.wisebot.gate.max-flaky = -1",
+            "tool.wisebot.gate.max-flaky: expected a whole number, at least 0, got -1",
+        ),
+        (
+            'tool.wisebot.default-environment = "x"',
+            'tool.wisebot.default-environment: unknown environment "x", known: none',
+        ),
+        (
+            'tool.wisebot.environments.e.origin = "http://x.test"',
+            "tool.wisebot.environments.e.origin: http://x.test would carry the credential unencrypted: write https, or "
+            "set allow-http = true in the environment",
+        ),
+        ("[tool.wisebot", "is not valid TOML: "),
+    ],
+)
+def test_a_mistake_in_pyproject_toml_is_told_with_its_place(tmp_path: Path, text: str, message: str) -> None:
+    """With the file's name and the whole path of the key."""
+    project_file(tmp_path, text)
+    with pytest.raises(ConfigurationError) as caught:
+        resolve({}, start=tmp_path, root=tmp_path, cwd=tmp_path, variables={})
+    assert str(caught.value).startswith(f"pyproject.toml: {message}")
+
+
+def test_a_pyproject_toml_without_the_table_cannot_be_chosen(tmp_path: Path) -> None:
+    """``--wisebot-config`` never means nothing."""
+    path = project_file(tmp_path, "[project]")
+    with pytest.raises(ConfigurationError) as caught:
+        resolve({"config": path}, start=tmp_path, root=tmp_path, cwd=tmp_path, variables={})
+    assert str(caught.value) == f"--wisebot-config: there is no [tool.wisebot] in {path}"
