@@ -55,7 +55,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
 ENTRY_CHAIN = ["__init__", "outcomes", "settings/__init__", "settings/fields", "plugin/__init__"]
 ENTRY_CHAIN += [f"plugin/{name}" for name in ("options", "hooks", "fixtures", "markers", "report_facts", "xdist")]
 ENTRY_CHAIN += [f"plugin/{name}" for name in ("collection", "redact_pytest", "session_state", "exit_status")]
-ENTRY_CHAIN += [f"plugin/{name}" for name in ("session_end", "snapshot_retention", "selection")]
+ENTRY_CHAIN += [f"plugin/{name}" for name in ("session_end", "snapshot_retention", "gate_selection")]
 
 
 def rooms() -> list[str]:

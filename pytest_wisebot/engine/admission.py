@@ -49,14 +49,14 @@ class Ticket:
     Attributes:
         priority: the class in which it is admitted.
         seconds: the duration of the last such run; of those ahead the longest goes first, and those without go last.
-        lane: what its limit counts, such as the runs of one workflow.
-        limit: how many of its lane may hold a slot at once; None sets no limit of its own.
+        lane: the tickets that are counted together, such as those of one workflow.
+        lane_limit: how many of its lane may hold a slot at once; None: it has no lane.
     """
 
     priority: Priority = Priority.ASKED
     seconds: float | None = None
     lane: str = ""
-    limit: int | None = None
+    lane_limit: int | None = None
     state: TicketState = TicketState.OUTSIDE
     number: int = 0
     generation: int = 0
@@ -73,7 +73,7 @@ class _Lane:
     @property
     def is_full(self) -> bool:
         """Whether the first ticket waits for one of its own lane."""
-        limit = self.queue[0][-1].limit
+        limit = self.queue[0][-1].lane_limit
         return limit is not None and self.flying >= limit
 
     def sweep(self) -> bool:
@@ -210,12 +210,12 @@ class AdmissionQueue:
 
     # --- lanes
 
-    def held(self) -> dict[str, int]:
+    def held_by_lanes(self) -> dict[str, int]:
         """By lane, the tickets that wait because it is full, whatever slots are free."""
         return {name: lane.waiting for name, lane in self._lanes.items() if lane.sweep() and lane.is_full}
 
     def _lane(self, ticket: Ticket) -> _Lane:
-        return self._lanes.setdefault(ticket.lane if ticket.limit is not None else "", _Lane())
+        return self._lanes.setdefault(ticket.lane if ticket.lane_limit is not None else "", _Lane())
 
     def _first(self) -> Ticket | None:
         """The first ticket of those that a full lane does not hold up; of all, once no more may be sent."""

@@ -184,7 +184,8 @@ class Engine:
             workflow = self._settings.workflow(request.workflow)
         except ConfigurationError:  # the run itself ends with it
             return Ticket(priority, seconds)
-        return Ticket(priority, seconds, workflow.id, self._settings.limit_of(workflow))
+        limit = self._settings.limit_of(workflow)
+        return Ticket(priority, seconds, lane=workflow.id, lane_limit=limit)
 
     def _take(self, jobs: list[Job]) -> None:
         if self._closed or not self._call_soon(self._runner.take, jobs):

@@ -213,7 +213,7 @@ class Runner:
 
     def _held(self) -> dict[str, int]:
         """By workflow, the runs that wait only because as many of it are under way as may be."""
-        held = self._window.held()
+        held = self._window.held_by_lanes()
         return {job.request.workflow: held[job.ticket.lane] for job in self._begun if job.ticket.lane in held}
 
     def yield_to_loop(self) -> None:

@@ -19,8 +19,8 @@ from typing import Any, Final
 import pytest
 
 from .collection import Collection
+from .gate_selection import stated_paths
 from .options import asks_for_report, ini_values
-from .selection import stated_paths
 from .session_state import state_of
 
 NARROWING: Final = (

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from . import markers, selection, session_end, xdist
-from .collection import Collection
+from . import gate_selection, markers, session_end, xdist
+from .collection import Collection, keep_workflows
 from .options import asks_for_report, hide_credentials, only_lists, refuse_ini_keys
 from .report_facts import status_of
 from .session_state import state_of
@@ -57,7 +57,7 @@ def pytest_configure(config: pytest.Config) -> None:
         from .xdist_server import Controller
 
         if config.option.wisebot_gate:
-            selection.in_gate(config)  # a wrong selection would end the workers, which do not say why
+            gate_selection.in_gate(config)  # a wrong selection would end the workers, which do not say why
         config.pluginmanager.register(Controller(config), "wisebot-controller")
     if reports:
         session_end.session_end_of(config).report()
@@ -100,9 +100,9 @@ def pytest_collection_modifyitems(
         markers.name_workflows(items)
     result = yield
     if config.option.wisebot_workflow:
-        selection.keep_workflows(session, items)
+        keep_workflows(session, items)
     if config.option.wisebot_gate:
-        selection.deselect_others(config, items)
+        gate_selection.deselect_others(config, items)
     if any(map(markers.mark_of, items)):
         from .item_lifecycle import follow_items
         from .mark_use import check_marks

@@ -14,11 +14,11 @@ from ..runs import RunRequest, WorkflowRun
 from ..settings import Credential, Settings, read_credential
 from .collection import left_out_of
 from .gate_extent import extent_of
+from .gate_selection import in_gate
 from .options import is_offline
 from .prefetch import read_durations, request_ahead, runs_ahead
 from .run_tracker import RunTracker, declared_run_key, fixtures_that_start_runs, for_trial, test_tag
 from .runtime import EngineApi, Runtime
-from .selection import in_gate
 from .trial_policy import TrialPolicy
 
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ _STATED_BY: Final = {
 _WORKER: Final = re.compile(r"^gw\d+:")
 """Prefix of the ids of a session in which each worker of xdist ran all tests."""
 
-_WHOLE_FOLDERS: Final = 'whole folders, or paths = ["FOLDER"] under [gate]'
+_WHOLE_FOLDERS: Final = 'whole folders, or paths = ["FOLDER"] under [gate] in wisebot.toml'
 
 
 def preconditions(model: Model) -> Iterator[GateRule]:

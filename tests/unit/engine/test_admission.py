@@ -27,7 +27,7 @@ class Line:
     ) -> None:
         """These stand in the queue, one after the other; those who have been here before, again."""
         for name in names:
-            ticket = self.tickets.setdefault(name, Ticket(lane=lane, limit=limit))
+            ticket = self.tickets.setdefault(name, Ticket(lane=lane, lane_limit=limit))
             ticket.priority, ticket.seconds = urgency, seconds
             self.window.join(ticket)
 
@@ -461,14 +461,14 @@ def test_a_full_lane_lets_pass_who_stands_behind_it() -> None:
     line.join("abc", lane="triage", limit=1)
     line.join("xyz")
     assert line.admit() == "axyz"
-    assert line.window.held() == {"triage": 2}
+    assert line.window.held_by_lanes() == {"triage": 2}
     line.leave("x")
     assert line.admit() == ""
     line.leave("a")
     assert line.admit() == "b"
     line.leave("b")
     assert line.admit() == "c"
-    assert line.window.held() == {}
+    assert line.window.held_by_lanes() == {}
 
 
 def test_within_a_lane_the_order_is_that_of_the_queue() -> None:
@@ -492,7 +492,7 @@ def test_two_lanes_do_not_wait_for_each_other() -> None:
     line.join("abc", lane="triage", limit=1)
     line.join("xyz", lane="refund", limit=2)
     assert line.admit() == "axy"
-    assert line.window.held() == {"triage": 2, "refund": 1}
+    assert line.window.held_by_lanes() == {"triage": 2, "refund": 1}
     line.leave("y")
     assert line.admit() == "z"
 
@@ -503,7 +503,7 @@ def test_the_cap_holds_for_all_lanes_together() -> None:
     line.join("abc", lane="triage", limit=5)
     line.join("x")
     assert line.admit() == "ab"
-    assert line.window.held() == {}
+    assert line.window.held_by_lanes() == {}
 
 
 def test_who_waits_in_a_full_lane_is_refused_with_all_others() -> None:
@@ -521,8 +521,8 @@ def test_who_leaves_the_queue_of_a_lane_leaves_its_count() -> None:
     line.join("abc", lane="triage", limit=1)
     assert line.admit() == "a"
     line.leave("b")
-    assert line.window.held() == {"triage": 1}
+    assert line.window.held_by_lanes() == {"triage": 1}
     line.leave("ca")
-    assert line.window.held() == {}
+    assert line.window.held_by_lanes() == {}
     line.join("b", lane="triage", limit=1)
     assert line.admit() == "b"

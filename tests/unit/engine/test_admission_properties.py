@@ -59,7 +59,10 @@ class WindowMachine(RuleBasedStateMachine):
     def is_held(self, known: Known) -> bool:
         """Whether its lane is full."""
         ticket = known.ticket
-        return ticket.limit is not None and sum(one.ticket.lane == ticket.lane for one in self.flying) >= ticket.limit
+        return (
+            ticket.lane_limit is not None
+            and sum(one.ticket.lane == ticket.lane for one in self.flying) >= ticket.lane_limit
+        )
 
     def in_order(self, waiting: list[Known], *, spent: bool) -> list[Known]:
         """Those who may be let in, or refused once the budget is spent: each in its turn, if all before it were."""
@@ -81,7 +84,7 @@ class WindowMachine(RuleBasedStateMachine):
 
     @rule(priority=st.sampled_from(Priority), seconds=st.none() | st.sampled_from([1.0, 2.0, 30.0]), lane=LANES)
     def arrives(self, priority: Priority, seconds: float | None, lane: tuple[str, int | None]) -> None:
-        ticket = Ticket(priority, seconds, *lane)
+        ticket = Ticket(priority, seconds, lane=lane[0], lane_limit=lane[1])
         self.known[ticket] = Known(ticket, self.stood())
         self.window.join(ticket)
 
@@ -204,7 +207,7 @@ class WindowMachine(RuleBasedStateMachine):
             flying = sum(known.ticket.lane == lane for known in self.flying)
             waiting = sum(known.ticket.lane == lane for known in self.at(TicketState.WAITING))
             assert flying <= limit
-            assert self.window.held().get(lane) == (waiting if waiting and flying == limit else None)
+            assert self.window.held_by_lanes().get(lane) == (waiting if waiting and flying == limit else None)
 
     @invariant()
     def the_cap_stays_between_one_and_what_it_was(self) -> None:

@@ -171,7 +171,7 @@ class House:
         self, *names: str, priority: Priority = Priority.ASKED, seconds: float | None = None, **request: Any
     ) -> list[Job]:
         """Hands requests for these workflows over at once."""
-        tickets = [Ticket(priority, seconds, name, self._limits.get(name)) for name in names]
+        tickets = [Ticket(priority, seconds, lane=name, lane_limit=self._limits.get(name)) for name in names]
         jobs = [Job(RunRequest(name, **request), ticket=ticket) for name, ticket in zip(names, tickets, strict=True)]
         self.runner.take(jobs)
         return jobs
@@ -929,7 +929,7 @@ def test_whatever_happens_every_run_ends_and_no_limit_is_passed(
             jobs = [
                 Job(
                     RunRequest(name, timeout=case.timeout),
-                    ticket=Ticket(case.priority, None, str(case.lane), case.lane),
+                    ticket=Ticket(case.priority, lane=str(case.lane), lane_limit=case.lane),
                 )
                 for name, case in zip(script, cases, strict=True)
             ]
