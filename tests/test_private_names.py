@@ -108,7 +108,6 @@ PRIVATE_NAMES = [
         users=(
             "plugin/mark_use",
             "plugin/markers",
-            "plugin/plan",
             "plugin/run_tracker",
         ),
         why="the fixtures behind a test's arguments, by which declared runs are planned and started ahead",
@@ -245,9 +244,9 @@ PRIVATE_NAMES = [
         name="_inicfg",
         owner="_pytest.config:Config",
         instead="inicfg",
-        users=("plugin/gate_extent",),
-        why="the configuration as it was read, to compare it with that of the other file",
-        loss="with -c the gate stays closed although both files collect the same tests",
+        users=("plugin/options",),
+        why="the configuration as it was read: its keys, and its values to compare with those of the other file",
+        loss="with -c the gate stays closed although both files collect the same tests; wisebot_... keys pass unseen",
     ),
     PrivateName(
         name="_pytest.outcomes.Failed",

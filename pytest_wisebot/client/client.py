@@ -96,7 +96,7 @@ class Client:
         prepared = prepare(request, self._settings)
         state.attempted = self._attempted(prepared, state)
         state.gate.begin(_target(prepared))
-        seconds = request.timeout if request.timeout is not None else self._settings.timeout
+        seconds = self._seconds(prepared)
         try:
             async with asyncio.timeout(seconds - state.held) as deadline:
                 state.ends_at = deadline.when()
@@ -104,6 +104,11 @@ class Client:
                 return await self._attempts(prepared, state, deadline)
         except TimeoutError:
             raise self._overdue(prepared, state, seconds) from None
+
+    def _seconds(self, prepared: Prepared) -> float:
+        """The deadline of a whole run: that of its call or marker, else the settings'."""
+        own = prepared.request.timeout
+        return own if own is not None else self._settings.timeout_of(prepared.workflow)
 
     def _overdue(self, prepared: Prepared, state: AttemptState, seconds: float) -> InfrastructureError:
         if isinstance(state.failure, OutcomeUnknown):
@@ -244,7 +249,7 @@ class Client:
             self._token_check = asyncio.create_task(self._refused_token())
         # All runs share the check, so that no run cancels it. The wait has a limit: a server that leaves the check
         # hanging must not use up the time of a run.
-        seconds = prepared.request.timeout if prepared.request.timeout is not None else self._settings.timeout
+        seconds = self._seconds(prepared)
         done, _ = await asyncio.wait([self._token_check], timeout=min(STATUS_LIMIT, seconds / 2))
         received = self._token_check.result() if done else None
         if received is not None:

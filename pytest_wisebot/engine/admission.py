@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, IntEnum, auto
 from typing import Final
 
@@ -51,19 +51,52 @@ class Ticket:
         seconds: the duration of the last such run; of those ahead the longest goes first, and those without go last.
         limit: seconds that a ``Retry-After`` may hold it back: what is left of its run's timeout.
         shut_before: seconds that the queue had been shut when it joined.
+        lane: the tickets that are counted together, such as those of one workflow.
+        lane_limit: how many of its lane may hold a slot at once; None: it has no lane.
     """
 
     priority: Priority = Priority.ASKED
     seconds: float | None = None
     limit: float = math.inf
     shut_before: float = 0.0
+    lane: str = ""
+    lane_limit: int | None = None
     state: TicketState = TicketState.OUTSIDE
     number: int = 0
     generation: int = 0
 
 
+def _is_in_queue(ticket: Ticket, number: int) -> bool:
+    """Whether an entry of a queue is not stale: its ticket waits, with the priority that it had then."""
+    return ticket.state is TicketState.WAITING and ticket.number == number
+
+
+@dataclass(slots=True)
+class _Lane:
+    """The tickets that one limit counts. A ticket that has left, or has another priority now, leaves a stale entry."""
+
+    queue: list[tuple[Priority, float, int, Ticket]] = field(default_factory=list)
+    waiting: int = 0
+    flying: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the first ticket waits for one of its own lane."""
+        limit = self.queue[0][-1].lane_limit
+        return limit is not None and self.flying >= limit
+
+    def sweep(self) -> bool:
+        """Removes stale entries from the front; returns whether a ticket is left."""
+        while self.queue:
+            *_, number, ticket = self.queue[0]
+            if _is_in_queue(ticket, number):
+                return True
+            heapq.heappop(self.queue)
+        return False
+
+
 class AdmissionQueue:
-    """A queue in front of a number of slots.
+    """A queue in front of a number of slots, in lanes: a full lane holds up its own tickets, and no others.
 
     Args:
         cap: how many attempts may be under way at once.
@@ -89,7 +122,7 @@ class AdmissionQueue:
         self._generation = 0
         self._unsent = 0
         self._numbers = itertools.count()
-        self._queue: list[tuple[Priority, float, int, Ticket]] = []
+        self._lanes: dict[str, _Lane] = {}
 
     def join(self, ticket: Ticket, now: float) -> None:
         """Adds a ticket to the queue."""
@@ -98,6 +131,7 @@ class AdmissionQueue:
             ticket.shut_before = self._shut_by(now)
             self._must_look |= now < self.resumes_at
             self.waiting += 1
+            self._lane(ticket).waiting += 1
             self._enqueue(ticket)
 
     def prioritise(self, ticket: Ticket) -> None:
@@ -116,7 +150,8 @@ class AdmissionQueue:
         if not self._must_look:
             return []
         self._must_look = False
-        waiting = [ticket for *_, number, ticket in self._queue if self._is_in_queue(ticket, number)]
+        entries = (entry for lane in self._lanes.values() for entry in lane.queue)
+        waiting = [ticket for *_, number, ticket in entries if _is_in_queue(ticket, number)]
         found = [(ticket, self._shut - ticket.shut_before) for ticket in waiting]
         found = [(ticket, seconds) for ticket, seconds in found if seconds >= ticket.limit]
         for ticket, _ in found:
@@ -154,8 +189,10 @@ class AdmissionQueue:
         """Releases the slot, or the place in the queue. An attempt that was not sent has cost nothing."""
         if ticket.state is TicketState.WAITING:
             self.waiting -= 1
+            self._lane(ticket).waiting -= 1
         elif ticket.state is not TicketState.OUTSIDE:
             self.flying -= 1
+            self._lane(ticket).flying -= 1
             self._unsent -= ticket.state is TicketState.ADMITTED
         ticket.state = TicketState.OUTSIDE
 
@@ -213,21 +250,26 @@ class AdmissionQueue:
         self.waiting -= 1
         self.flying += 1
         self._unsent += 1
+        lane = self._lane(ticket)
+        lane.waiting -= 1
+        lane.flying += 1
 
     def _enqueue(self, ticket: Ticket) -> None:
         ticket.number = next(self._numbers)
         longest_first = -ticket.seconds if ticket.priority is Priority.AHEAD and ticket.seconds is not None else 0.0
-        heapq.heappush(self._queue, (ticket.priority, longest_first, ticket.number, ticket))
+        heapq.heappush(self._lane(ticket).queue, (ticket.priority, longest_first, ticket.number, ticket))
+
+    # --- lanes
+
+    def held_by_lanes(self) -> dict[str, int]:
+        """By lane, the tickets that wait because it is full, whatever slots are free."""
+        return {name: lane.waiting for name, lane in self._lanes.items() if lane.sweep() and lane.is_full}
+
+    def _lane(self, ticket: Ticket) -> _Lane:
+        return self._lanes.setdefault(ticket.lane if ticket.lane_limit is not None else "", _Lane())
 
     def _first(self) -> Ticket | None:
-        """The first ticket in the queue. A ticket that has left, or has another priority now, leaves a stale entry."""
-        while self._queue:
-            *_, number, ticket = self._queue[0]
-            if self._is_in_queue(ticket, number):
-                return ticket
-            heapq.heappop(self._queue)
-        return None
-
-    @staticmethod
-    def _is_in_queue(ticket: Ticket, number: int) -> bool:
-        return ticket.state is TicketState.WAITING and ticket.number == number
+        """The first ticket of those that a full lane does not hold up; of all, once no more may be sent."""
+        is_exhausted = self._exhausted()
+        heads = [one.queue[0] for one in self._lanes.values() if one.sweep() and (is_exhausted or not one.is_full)]
+        return min(heads)[-1] if heads else None

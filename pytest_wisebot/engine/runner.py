@@ -212,7 +212,13 @@ class Runner:
             oldest=oldest.request.workflow if oldest else None,
             age=now - oldest.begun_at if oldest and oldest.begun_at is not None else 0.0,
             awaited=len(self._awaited),
+            held=self._held(),
         )
+
+    def _held(self) -> dict[str, int]:
+        """By workflow, the runs that wait only because as many of it are under way as may be."""
+        held = self._window.held_by_lanes()
+        return {job.request.workflow: held[job.ticket.lane] for job in self._begun if job.ticket.lane in held}
 
     def yield_to_loop(self) -> None:
         """For the thread of a test: see `LagMeter.yield_to_loop`."""

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from . import gate_selection, markers, session_end, xdist
-from .collection import Collection
-from .options import asks_for_report, check_root, hide_credentials, only_lists
+from .collection import Collection, keep_workflows
+from .options import asks_for_report, check_root, hide_credentials, only_lists, refuse_ini_keys
 from .report_facts import status_of
 from .session_state import state_of
 from .snapshot_retention import retain_snapshots, retention_of
@@ -53,6 +53,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Declares the marker, hides credentials that were given as values, and follows collection and snapshots."""
     config.addinivalue_line("markers", markers.LINE)
     hide_credentials(config)
+    refuse_ini_keys(config)
     config.pluginmanager.register(state_of(config).one(Collection), "wisebot-collection")
     retain_snapshots(config)
     if config.option.wisebot_plan:
@@ -61,6 +62,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if is_controller:
         from .xdist_server import Controller
 
+        if config.option.wisebot_gate:
+            gate_selection.in_gate(config)  # a wrong selection would end the workers, which do not say why
         config.pluginmanager.register(Controller(config), "wisebot-controller")
     if reports:
         session_end.session_end_of(config).report()
@@ -92,9 +95,18 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, object, object]:
-    """After every other plugin: removes the tests that the gate does not judge, and checks the marks of the rest."""
+def pytest_collection_modifyitems(
+    session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None, object, object]:
+    """After every other plugin: removes tests of other workflows and those that the gate does not judge.
+
+    The marks of the rest are checked.
+    """
+    if "wisebot" in config.option.markexpr:
+        markers.name_workflows(items)
     result = yield
+    if config.option.wisebot_workflow:
+        keep_workflows(session, items)
     if config.option.wisebot_gate:
         gate_selection.deselect_others(config, items)
     if any(map(markers.mark_of, items)):

@@ -5,20 +5,25 @@ from __future__ import annotations
 import argparse
 import inspect
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ..settings.fields import Field, option_fields
+from ..settings.fields import DEFAULTS, ENVIRONMENT, FILE, GATE, SESSION, TARGET, Field, option_fields
 
 if TYPE_CHECKING:
     from ..redaction import Secret
 
 OFFLINE = ("replay", "last")
 """The modes of ``--wisebot-runs`` in which no network is used."""
+
+_PREFIX = re.compile("wisebot[_-]")
+_NOT_HERE = "pytest's configuration has no settings of Wisebot"
+_FILES = "in wisebot.toml, or in [tool.wisebot] of pyproject.toml"
 
 ALL_GIVEN = "wisebot_all_given"
 """Holds all credentials that options gave, a later one of the same option included, until they are hidden."""
@@ -142,6 +147,53 @@ def _not_empty(text: str) -> str:
     from ..text import not_empty  # loaded where a value is given
 
     return not_empty(text)
+
+
+def ini_values(config: pytest.Config) -> Mapping[str, Any]:
+    """The keys of pytest's own configuration, with values in the form of pytest's version."""
+    found: Mapping[str, Any] = vars(config).get("_inicfg") or vars(config).get("inicfg") or {}
+    return found
+
+
+def refuse_ini_keys(config: pytest.Config) -> None:
+    """Refuses keys in pytest's own configuration that look like settings of Wisebot, and would have no effect.
+
+    Raises:
+        pytest.UsageError: with every such key, and where it belongs. Values are not shown: one may be a credential.
+    """
+    if config.getoption("help", False):
+        return
+    overridden = [one.partition("=")[0].strip() for one in config.getoption("override_ini", None) or ()]
+    file = config.inipath.name if config.inipath is not None else "pytest's configuration"
+    places = {**dict.fromkeys(ini_values(config), file), **dict.fromkeys(overridden, "-o")}
+    wrong = {key: place for key, place in places.items() if _PREFIX.match(key) and _is_unknown(config, key)}
+    if wrong:
+        raise pytest.UsageError("\n".join(f"{wrong[key]}: {key}: {_where_it_belongs(key)}" for key in wrong))
+
+
+def _is_unknown(config: pytest.Config, key: str) -> bool:
+    """Whether no plugin has declared the key."""
+    try:
+        config.getini(key)
+    except ValueError:
+        return True
+    return False
+
+
+def _where_it_belongs(key: str) -> str:
+    name = _PREFIX.sub("", key).replace("-", "_")
+    name = "default_environment" if name in ("env", "environment") else name
+    setting = name.replace("_", "-")
+    tables = {"at the top": FILE, **{f"under {table.place}": table for table in (DEFAULTS, ENVIRONMENT, GATE)}}
+    places = [place for place, table in tables.items() if any(field.name == name for field in table.fields)]
+    if places:
+        return f"{_NOT_HERE}: write {setting} {' or '.join(places)} {_FILES}"
+    if (option := next((one for one in (*SESSION, *TARGET) if one.name == name), None)) is not None:
+        return f"{_NOT_HERE}: write {option.option_name} into addopts"
+    from ..settings.checks import nearest
+
+    known = dict.fromkeys(field.key for table in tables.values() for field in table.fields)
+    return f"{_NOT_HERE}, and wisebot.toml has no {setting}, {nearest(setting, known)}"
 
 
 def _seconds(text: str) -> float:

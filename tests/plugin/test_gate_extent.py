@@ -437,7 +437,7 @@ def test_shards_by_expression_cover_the_suite_together(suite: Any) -> None:
         ("paths = []", 'gate.paths: expected at least one folder or file, as in ["tests/e2e"]'),
         ("paths = [1]", 'gate.paths: expected folders and files, as in ["tests/e2e"], got 1 among them'),
         ('paths = ["e2e/deap"]', 'gate.paths: there is no "e2e/deap" beside the file, did you mean "e2e/deep"?'),
-        ('paths = ["/e2e"]', 'gate.paths: "/e2e" is absolute: write it relative to wisebot.toml'),
+        ('paths = ["/e2e"]', 'gate.paths: "/e2e" is absolute: write it relative to this file'),
         ('paths = ["e2e/test_a.py::test_one"]', 'gate.paths: "e2e/test_a.py::test_one" names a test: write its file'),
         ("max-missing-tests = -1", "gate.max-missing-tests: expected a whole number, at least 0, got -1"),
     ],

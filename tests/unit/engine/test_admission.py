@@ -20,12 +20,12 @@ class Line:
         return self.tickets[name]
 
     def join(
-        self, names: str, urgency: Priority = Priority.ASKED, seconds: float | None = None, *,
-        now: float = 0.0, limit: float = math.inf,
+        self, names: str, urgency: Priority = Priority.ASKED, seconds: float | None = None, *, now: float = 0.0,
+        limit: float = math.inf, lane: str = "", lane_limit: int | None = None,
     ) -> None:  # fmt: skip
         """These stand in the queue, one after the other; those who have been here before, again."""
         for name in names:
-            ticket = self.tickets.setdefault(name, Ticket())
+            ticket = self.tickets.setdefault(name, Ticket(lane=lane, lane_limit=lane_limit))
             ticket.priority, ticket.seconds, ticket.limit = urgency, seconds, limit
             self.window.join(ticket, now)
 
@@ -488,3 +488,79 @@ def test_a_budget_of_nothing_refuses_everybody() -> None:
     line.join("a", Priority.AHEAD)
     line.join("b", Priority.ASKED)
     assert line.refused() == "ba"
+
+
+# --- lanes
+
+
+def test_a_full_lane_lets_pass_who_stands_behind_it() -> None:
+    """Tickets of a limited lane go one after the other, and hold up no others."""
+    line = Line(cap=4)
+    line.join("abc", lane="triage", lane_limit=1)
+    line.join("xyz")
+    assert line.admit() == "axyz"
+    assert line.window.held_by_lanes() == {"triage": 2}
+    line.leave("x")
+    assert line.admit() == ""
+    line.leave("a")
+    assert line.admit() == "b"
+    line.leave("b")
+    assert line.admit() == "c"
+    assert line.window.held_by_lanes() == {}
+
+
+def test_within_a_lane_the_order_is_that_of_the_queue() -> None:
+    """What a test asks for goes before what is ahead, and the longest of those goes first."""
+    line = Line(cap=9)
+    line.join("a", Priority.AHEAD, 1.0, lane="triage", lane_limit=1)
+    line.join("b", Priority.AHEAD, 9.0, lane="triage", lane_limit=1)
+    line.join("c", Priority.AHEAD, lane="triage", lane_limit=1)
+    line.window.prioritise(line["c"])
+    line.join("d", Priority.AGAIN, lane="triage", lane_limit=1)
+    order = ""
+    for _ in range(4):
+        order += line.admit()
+        line.leave(order[-1])
+    assert order == "dcba"
+
+
+def test_two_lanes_do_not_wait_for_each_other() -> None:
+    """Each has its own limit."""
+    line = Line(cap=9)
+    line.join("abc", lane="triage", lane_limit=1)
+    line.join("xyz", lane="refund", lane_limit=2)
+    assert line.admit() == "axy"
+    assert line.window.held_by_lanes() == {"triage": 2, "refund": 1}
+    line.leave("y")
+    assert line.admit() == "z"
+
+
+def test_the_cap_holds_for_all_lanes_together() -> None:
+    """A lane with room does not go beyond it."""
+    line = Line(cap=2)
+    line.join("abc", lane="triage", lane_limit=5)
+    line.join("x")
+    assert line.admit() == "ab"
+    assert line.window.held_by_lanes() == {}
+
+
+def test_who_waits_in_a_full_lane_is_refused_with_all_others() -> None:
+    """Once the budget is spent no one waits for a slot that would be of no use."""
+    line = Line(cap=9, budget=1)
+    line.join("abx", lane="triage", lane_limit=1)
+    assert line.admit() == "a"
+    line.send("a")
+    assert line.refused() == "bx"
+
+
+def test_who_leaves_the_queue_of_a_lane_leaves_its_count() -> None:
+    """Nothing that was given up is held, or holds up others."""
+    line = Line(cap=9)
+    line.join("abc", lane="triage", lane_limit=1)
+    assert line.admit() == "a"
+    line.leave("b")
+    assert line.window.held_by_lanes() == {"triage": 1}
+    line.leave("ca")
+    assert line.window.held_by_lanes() == {}
+    line.join("b", lane="triage", lane_limit=1)
+    assert line.admit() == "b"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -12,7 +13,9 @@ from pytest_wisebot.engine.admission import LONGEST_PAUSE, AdmissionQueue, Prior
 
 QUIET = 5.0
 PICKS = st.integers(0, 1000)
-LIMITS = st.sampled_from([math.inf, 2.0, 30.0, 100.0])
+HELD = st.sampled_from([math.inf, 2.0, 30.0, 100.0])
+LIMITS = {"one at a time": 1, "three at a time": 3}
+LANES = st.sampled_from([("", None), *LIMITS.items()])
 PAUSES = st.none() | st.sampled_from([0.0, 0.5, 3.0, 10.0, 60.0, 90.0])
 
 
@@ -55,6 +58,26 @@ class WindowMachine(RuleBasedStateMachine):
     def flying(self) -> list[Known]:
         return self.at(TicketState.ADMITTED, TicketState.SENT)
 
+    def is_held(self, known: Known) -> bool:
+        """Whether its lane is full."""
+        ticket = known.ticket
+        return (
+            ticket.lane_limit is not None
+            and sum(one.ticket.lane == ticket.lane for one in self.flying) >= ticket.lane_limit
+        )
+
+    def in_order(self, waiting: list[Known], *, spent: bool) -> list[Known]:
+        """Those who may be let in, or refused once the budget is spent: each in its turn, if all before it were."""
+        room = Counter(LIMITS)
+        room.subtract(known.ticket.lane for known in self.flying)
+        found = []
+        for known in sorted(waiting, key=lambda one: one.rank):
+            lane = known.ticket.lane
+            if spent or not lane or room[lane] > 0:
+                found.append(known)
+                room[lane] -= 1
+        return found
+
     def stood(self) -> int:
         self.order += 1
         return self.order
@@ -62,10 +85,13 @@ class WindowMachine(RuleBasedStateMachine):
     # --- what happens
 
     @rule(
-        priority=st.sampled_from(Priority), seconds=st.none() | st.sampled_from([1.0, 2.0, 30.0]), limit=LIMITS
-    )  # fmt: skip
-    def arrives(self, priority: Priority, seconds: float | None, limit: float) -> None:
-        ticket = Ticket(priority, seconds, limit)
+        priority=st.sampled_from(Priority),
+        seconds=st.none() | st.sampled_from([1.0, 2.0, 30.0]),
+        limit=HELD,
+        lane=LANES,
+    )
+    def arrives(self, priority: Priority, seconds: float | None, limit: float, lane: tuple[str, int | None]) -> None:
+        ticket = Ticket(priority, seconds, limit, lane=lane[0], lane_limit=lane[1])
         self.known[ticket] = Known(ticket, self.stood())
         self.window.join(ticket, self.now)
 
@@ -103,7 +129,8 @@ class WindowMachine(RuleBasedStateMachine):
         assert found == {known.ticket: known.held + pause for known in late}, "held back for longer than its limit"
         for known in late:
             self.answers(known.ticket, TicketState.OUTSIDE)
-        waiting = self.at(TicketState.WAITING)
+        spent = self.budget is not None and self.sent >= self.budget
+        expected = [known.rank for known in self.in_order(self.at(TicketState.WAITING), spent=spent)]
         admitted, refused = self.window.admit(self.now)
         ranks = [self.known[ticket].rank for ticket in [*refused, *admitted]]
         for ticket in admitted:
@@ -117,9 +144,11 @@ class WindowMachine(RuleBasedStateMachine):
         if refused:
             assert self.sent == self.budget, "refused before the budget was spent"
             self.refused += len(refused)
-        # The first of the queue have gone, in their order, and nobody waits without a reason.
-        assert ranks == sorted(known.rank for known in waiting)[: len(ranks)]
-        assert not self.at(TicketState.WAITING) or not self.has_room()
+        # The first of the queue have gone, in their order, past those whose lane is full; none waits in vain.
+        assert ranks == expected[: len(ranks)]
+        assert (
+            not [one for one in self.at(TicketState.WAITING) if spent or not self.is_held(one)] or not self.has_room()
+        )
 
     def answers(self, ticket: Ticket, place: TicketState) -> None:
         known = self.known[ticket]
@@ -196,6 +225,14 @@ class WindowMachine(RuleBasedStateMachine):
         assert all(ticket.state is known.state for ticket, known in self.known.items())
         assert self.window.flying == len(self.flying)
         assert self.window.waiting == len(self.at(TicketState.WAITING))
+
+    @invariant()
+    def no_lane_holds_more_than_its_limit(self) -> None:
+        for lane, limit in LIMITS.items():
+            flying = sum(known.ticket.lane == lane for known in self.flying)
+            waiting = sum(known.ticket.lane == lane for known in self.at(TicketState.WAITING))
+            assert flying <= limit
+            assert self.window.held_by_lanes().get(lane) == (waiting if waiting and flying == limit else None)
 
     @invariant()
     def the_cap_stays_between_one_and_what_it_was(self) -> None:

@@ -93,6 +93,9 @@ class Scripted(Client):
         self.may_have_run: Counter[str] = Counter()
         self.flying = 0
         self.peak = 0
+        self.lanes: dict[str, str] = {}
+        self.flying_in: Counter[str] = Counter()
+        self.peaks: Counter[str] = Counter()
         self._clock = clock
         self._script = {name: [said] * 1000 if isinstance(said, Step) else list(said) for name, said in script.items()}
 
@@ -104,12 +107,16 @@ class Scripted(Client):
         if step.error is not ConnectionFailed:
             self._send(name, flight)
             self.may_have_run[name] += step.error is None or not issubclass(step.error, NotStarted | Rejected)
+        lane = self.lanes.get(name, name)
         self.flying += 1
+        self.flying_in[lane] += 1
         self.peak = max(self.peak, self.flying)
+        self.peaks[lane] = max(self.peaks[lane], self.flying_in[lane])
         try:
             await asyncio.sleep(step.seconds)
         finally:
             self.flying -= 1
+            self.flying_in[lane] -= 1
         if step.error is not None:
             raise step.error(step.reason, self._attempted(prepared, flight), step.answer)
         if name == "broken":
@@ -137,8 +144,10 @@ class House:
         cap: int = 8,
         budget: int | None = None,
         quiet: float = 1000.0,
+        limits: Mapping[str, int] | None = None,
         **settings: Any,
     ) -> None:
+        self._limits = limits or {}
         names = settings.pop("idempotent", ())
         workflows = {name: Workflow(name, name, idempotent=True) for name in names}
         credentials = {"secret": "FAKE-secret", "token": "wb_live_FAKE_token"}
@@ -164,7 +173,8 @@ class House:
         self, *names: str, priority: Priority = Priority.ASKED, seconds: float | None = None, **request: Any
     ) -> list[Job]:
         """Hands requests for these workflows over at once."""
-        jobs = [Job(RunRequest(name, **request), ticket=Ticket(priority, seconds)) for name in names]
+        tickets = [Ticket(priority, seconds, lane=name, lane_limit=self._limits.get(name)) for name in names]
+        jobs = [Job(RunRequest(name, **request), ticket=ticket) for name, ticket in zip(names, tickets, strict=True)]
         self.runner.take(jobs)
         return jobs
 
@@ -238,6 +248,24 @@ def test_what_is_ahead_starts_the_longest_first_and_makes_way_for_what_is_asked(
             house.runner.prioritise(late)
             await told(short, *unknown, *long, *asked, late)
             assert [name for _, name in house.client.sent] == ["short", "asked", "late", "long", "unknown"]
+
+    clock.run(main())
+
+
+def test_a_workflow_with_a_limit_is_started_one_at_a_time_and_holds_up_no_other(clock: Clock) -> None:
+    """Ahead or not, after a refusal or not: the others pass it, and the status counts what waits for it."""
+
+    async def main() -> None:
+        script: Script = {"triage": [Step(2.0), limited(1.0), Step(2.0), Step(2.0), Step(2.0)], "other": Step(1.0)}
+        async with House(clock, script, cap=3, limits={"triage": 1}) as house:
+            ahead = house.take("triage", "triage", "triage", priority=Priority.AHEAD, seconds=9.0)
+            asked = house.take("triage", "other", "other", "other")
+            await house.until(0.5)
+            assert house.status().held == {"triage": 3}
+            assert await told(*ahead, *asked) == ["ok"] * 7
+            assert house.client.peaks["triage"] == 1
+            assert [name for _, name in house.client.sent[:3]] == ["triage", "other", "other"]
+            assert house.status().held == {}
 
     clock.run(main())
 
@@ -949,6 +977,8 @@ class Case:
     priority: Priority
     timeout: float
     stopped: tuple[str, float] | None
+    lane: int | None
+    """How many of those with the same number may be under way at once."""
 
 
 CASES = st.builds(
@@ -958,6 +988,7 @@ CASES = st.builds(
     priority=st.sampled_from([Priority.AHEAD, Priority.ASKED]),
     timeout=st.sampled_from([1.5, 4.0, 300.0]),
     stopped=st.none() | st.tuples(st.sampled_from(["cancel", "discard", "prioritise"]), MOMENTS),
+    lane=st.sampled_from([None, 1, 2]),
 )
 
 
@@ -973,9 +1004,13 @@ def test_whatever_happens_every_run_ends_and_no_limit_is_passed(
         script: Script = {f"w{number}": case.script for number, case in enumerate(cases)}
         async with House(clock, script, cap=cap, budget=budget, quiet=2.0) as house:
             jobs = [
-                Job(RunRequest(name, timeout=case.timeout), ticket=Ticket(case.priority))
+                Job(
+                    RunRequest(name, timeout=case.timeout),
+                    ticket=Ticket(case.priority, lane=str(case.lane), lane_limit=case.lane),
+                )
                 for name, case in zip(script, cases, strict=True)
             ]
+            house.client.lanes |= {job.request.workflow: job.ticket.lane for job in jobs}
             for job, case in zip(jobs, cases, strict=True):
                 loop.call_at(case.comes, house.runner.take, [job])
                 if case.stopped is not None:
@@ -985,6 +1020,7 @@ def test_whatever_happens_every_run_ends_and_no_limit_is_passed(
             assert len(await told(*jobs)) == len(cases)
             client = house.client
             assert client.peak <= cap
+            assert all(client.peaks[str(limit)] <= limit for limit in (1, 2))
             assert budget is None or len(client.sent) <= budget
             assert all(may_have_run <= 1 for may_have_run in client.may_have_run.values())
 
