@@ -196,12 +196,14 @@ def _cli(request: RunRequest, workflow: Workflow, outgoing: Outgoing, credential
 
 
 def _in_shell(credential: Credential, api: Api) -> str:
-    """The credential by its reference, for within double quotes; a value goes by the name that Wisebot's tools read."""
+    """The credential by its reference, for within double quotes; a value has a name that no shell holds another under.
+
+    Not the name that Wisebot's own tools read: in the user's shell, that may be production's.
+    """
     kind, _, name = (credential.reference or "").partition(":")
     if kind == "file":
         return f"$(cat {shlex.quote(name)})"
-    if kind != "env" and credential.given_by.startswith("emulator"):  # not by a name that a shell has a real one under
-        name = "EMULATOR_SECRET" if api is Api.WEBHOOK else "EMULATOR_TOKEN"
-    elif kind != "env":
-        name = "WISEBOT_WORKFLOW_SECRET" if api is Api.WEBHOOK else "WISEBOT_ACCESS_TOKEN"
+    if kind != "env":
+        owner = "EMULATOR" if credential.given_by.startswith("emulator") else "FILL_IN_THE"
+        name = f"{owner}_{'SECRET' if api is Api.WEBHOOK else 'TOKEN'}"
     return f"${name}" if re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) else f"$(printenv {shlex.quote(name)})"

@@ -292,7 +292,7 @@ class LocalRuntime:
         if not isinstance(changed, Settings):
             got = type(changed).__name__
             raise ConfigurationError(f"pytest_wisebot_settings: expected Settings or None, got {got}")
-        return changed.changed_by_hook(settings)
+        return changed.returned_by_hook(settings)
 
     def _make_target(self) -> Settings:
         settings = self.settings
