@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import logging
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -198,6 +199,38 @@ def without_given(config: pytest.Config, args: list[str]) -> list[str]:
     """Arguments without the credentials that were given as values."""
     state = state_of(config)
     return [state.redactor.clean(arg) for arg in args] if state.hides_values else args
+
+
+# --- credentials that stand in the source of tests
+
+
+def secrets_in_sources(config: pytest.Config, paths: Iterable[Path]) -> list[Secret]:
+    """The strings that calls of these modules, and of each conftest.py, are given as ``secret=``.
+
+    Known from the start, they are masked where a failure shows a call that was never made, or that failed before the
+    plugin saw its arguments.
+    """
+    from ..redaction import Secret
+
+    plugins = (getattr(plugin, "__file__", None) for plugin in config.pluginmanager.get_plugins())
+    conftests = {Path(file) for file in plugins if file and os.path.basename(file) == "conftest.py"}
+    return [Secret(text) for path in sorted({*paths, *conftests}) for text in _secret_arguments(path)]
+
+
+def _secret_arguments(path: Path) -> Iterator[str]:
+    """Literals, and strings that a name is bound to; a reference such as ``env:NAME`` is no credential."""
+    try:
+        source = path.read_bytes()
+        nodes = list(ast.walk(ast.parse(source))) if b"secret" in source else []
+    except (OSError, SyntaxError, ValueError, RecursionError):  # not Python, as a text file that a plugin collects
+        return
+    given = [one.value for node in nodes if isinstance(node, ast.Call) for one in node.keywords if one.arg == "secret"]
+    names = {one.id for one in given if isinstance(one, ast.Name)}
+    for node in nodes:
+        if isinstance(node, ast.Assign) and any(isinstance(one, ast.Name) and one.id in names for one in node.targets):
+            given.append(node.value)
+    texts = (one.value for one in given if isinstance(one, ast.Constant))
+    yield from (text for text in texts if isinstance(text, str) and not text.startswith(("env:", "file:")))
 
 
 # --- the log of --debug

@@ -83,6 +83,9 @@ class Runtime(Protocol):
     def no_ahead(self) -> str | None:
         """Why no run starts before its test requests it; None when runs may."""
 
+    def mask(self, secret: Secret) -> None:
+        """Masks a credential of one call from now on, in all processes."""
+
     def collect(self, tests: CollectedTests) -> None:
         """Takes the tests that were collected."""
 
@@ -218,6 +221,10 @@ class LocalRuntime:
                     storage.collect(self._tests)
                 self.begun_storage = storage
             return self.begun_storage
+
+    def mask(self, secret: Secret) -> None:
+        """Masks a credential of one call from now on."""
+        self.redactor.add(secret)
 
     def collect(self, tests: CollectedTests) -> None:
         """Takes the tests that were collected."""
