@@ -212,8 +212,8 @@ def secrets_in_sources(config: pytest.Config, paths: Iterable[Path]) -> list[Sec
     """
     from ..redaction import Secret
 
-    plugins = (getattr(plugin, "__file__", None) for plugin in config.pluginmanager.get_plugins())
-    conftests = {Path(file) for file in plugins if file and os.path.basename(file) == "conftest.py"}
+    files = (getattr(plugin, "__file__", None) or "" for plugin in config.pluginmanager.get_plugins())
+    conftests = {path for path in map(Path, files) if path.name == "conftest.py"}
     return [Secret(text) for path in sorted({*paths, *conftests}) for text in _secret_arguments(path)]
 
 
@@ -226,9 +226,8 @@ def _secret_arguments(path: Path) -> Iterator[str]:
         return
     given = [one.value for node in nodes if isinstance(node, ast.Call) for one in node.keywords if one.arg == "secret"]
     names = {one.id for one in given if isinstance(one, ast.Name)}
-    for node in nodes:
-        if isinstance(node, ast.Assign) and any(isinstance(one, ast.Name) and one.id in names for one in node.targets):
-            given.append(node.value)
+    bound = (node for node in nodes if isinstance(node, ast.Assign))
+    given += [node.value for node in bound if any(isinstance(to, ast.Name) and to.id in names for to in node.targets)]
     texts = (one.value for one in given if isinstance(one, ast.Constant))
     yield from (text for text in texts if isinstance(text, str) and not text.startswith(("env:", "file:")))
 
