@@ -82,9 +82,9 @@ def clean_shown(text: str, redactor: Redactor) -> str:
     Values are divided by the colours that pytest gives them, long ones by the ends of lines, and those of a command by
     the quotes of the shell. Text in which a credential was divided loses all of these.
     """
-    cleaned = redactor.clean_cut(text)
+    cleaned = redactor.clean(text)
     whole = _joined(cleaned)
-    if whole != cleaned and (found := redactor.clean_cut(whole)) != whole:
+    if whole != cleaned and (found := redactor.clean(whole)) != whole:
         return found
     return cleaned
 

@@ -21,8 +21,8 @@ _Replacement = tuple[int, int, str]
 
 _HEADERS: Final = by_view(HEADERS)
 
-_TELLING_ESCAPES: Final = (b"\\u", b"\\t")
-"""By which JSON may write letters, and blanks, that are a part of a credential."""
+_TELLING_ESCAPES: Final = (b"\\u", b"\\t", b"\\nE ")
+"""By which JSON may write letters, and blanks, that are a part of a credential, or the lines of a failure."""
 
 _ESCAPED_LINES: Final = (b"\\n", b"\\r")
 
@@ -111,23 +111,19 @@ class Redactor:
             self._state = replace(self._state, rules=UserRules(redact), clean_texts=_CleanCache())
 
     def clean(self, text: str) -> str:
-        """``text`` with `MASK` in the place of every credential, and `REDACTED` in that of the project's patterns."""
+        """``text`` with `MASK` in the place of every credential, and `REDACTED` in that of the project's patterns.
+
+        Where ``...``, ``…``, ``***`` or ``[+12 chars]`` stands, a `repr`, pytest or a workflow has cut something out:
+        the head and the tail of a credential beside it are masked as well.
+        """
         state = self._state
         if text in state.clean_texts:
             return text
         forms = _candidate_forms(state, SearchText.of(text), _HEADERS)
-        cleaned = _cleaned(text, forms, state.rules)
+        cleaned = _cleaned(text, forms, state)
         if cleaned == text:
             state.clean_texts.add(text, names_header=_names_header(forms))
         return cleaned
-
-    def clean_cut(self, text: str) -> str:
-        """Like `clean`, and without the heads and tails of credentials that a truncation has left.
-
-        Where ``...``, ``…`` or ``[12 chars]`` stands, a `repr`, pytest or a shortener has cut something out.
-        """
-        cleaned = self.clean(text)
-        return _replaced(cleaned, ((start, end, MASK) for start, end in self._state.truncated.spans(cleaned)))
 
     def clean_json(self, value: Any) -> Any:
         """A copy of a JSON value whose texts, keys included, are clean, and whose redacted keys hold `REDACTED`."""
@@ -156,6 +152,8 @@ class Redactor:
             return False
         searched = SearchText(data)
         if _candidate_forms(state, searched):
+            return False
+        if state.truncated.may_be_in(data):
             return False
         if not candidate_forms(_HEADERS, searched):
             return True
@@ -189,11 +187,14 @@ def _names_header(forms: Iterable[Form]) -> bool:
     return any(form in HEADERS for form in forms)
 
 
-def _cleaned(text: str, forms: Iterable[Form], rules: UserRules) -> str:
+def _cleaned(text: str, forms: Iterable[Form], state: _State) -> str:
     found = _found(text, forms)
-    if rules.patterns:
-        found += [(start, end, REDACTED) for start, end in rules.spans(text)]
-    return _replaced(text, found) if found else text
+    if state.rules.patterns:
+        found += [(start, end, REDACTED) for start, end in state.rules.spans(text)]
+    cleaned = _replaced(text, found) if found else text
+    # Of what is still there: a credential that stands whole beside a cut is not the head of one.
+    cut = [(start, end, MASK) for start, end in state.truncated.spans(cleaned)]
+    return _replaced(cleaned, cut) if cut else cleaned
 
 
 def _found(text: str, forms: Iterable[Form]) -> list[_Replacement]:
@@ -303,10 +304,11 @@ def _cleaned_texts(texts: Collection[str], state: _State) -> tuple[dict[str, str
         return {}, named
     joined = _BETWEEN_TEXTS.join(fresh)
     forms = _candidate_forms(state, SearchText.of(joined), _HEADERS)
-    hit = set(_hit(fresh, joined, forms)) if forms else set()
+    hit = set(_hit(fresh, (form.spans(joined) for form in forms)))
+    hit |= set(_hit(fresh, [state.truncated.spans(joined)]))
     if state.rules.patterns:
         hit.update(range(len(fresh)))  # "^" and "$" are the ends of each text
-    changed = {fresh[index]: _cleaned(fresh[index], forms, state.rules) for index in hit}
+    changed = {fresh[index]: _cleaned(fresh[index], forms, state) for index in hit}
     changed = {text: clean for text, clean in changed.items() if clean != text}
     name_header = _names_header(forms)
     for text in fresh:
@@ -317,7 +319,10 @@ def _cleaned_texts(texts: Collection[str], state: _State) -> tuple[dict[str, str
     return changed, named or name_header
 
 
-def _hit(texts: Sequence[str], joined: str, forms: Iterable[Form]) -> Iterator[int]:
-    """Which of the texts, that are one here, a form stands in."""
-    starts = list(accumulate((len(text) + len(_BETWEEN_TEXTS) for text in texts), initial=0))
-    return (bisect_right(starts, start) - 1 for form in forms for start, _ in form.spans(joined))
+def _hit(texts: Sequence[str], found: Iterable[Iterable[Span]]) -> Iterator[int]:
+    """Which of the texts, that are one here, something was found in."""
+    starts: list[int] = []
+    for spans in found:
+        for start, _ in spans:
+            starts = starts or list(accumulate((len(text) + len(_BETWEEN_TEXTS) for text in texts), initial=0))
+            yield bisect_right(starts, start) - 1
