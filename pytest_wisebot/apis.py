@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -18,7 +18,7 @@ from .redaction import Secret
 from .runs import TEST_HEADER, Api, RunRequest
 from .settings import Credential, Settings, Workflow
 from .settings.checks import checked_id as checked
-from .text import readable_json
+from .text import readable_json, show_path
 
 STATUS_PATH: Final = "/api/v1/status"
 
@@ -69,8 +69,15 @@ class Prepared:
     commands: tuple[str, ...]
 
 
-def prepare(request: RunRequest, settings: Settings) -> Prepared:
+def prepare(
+    request: RunRequest, settings: Settings, clean_inputs: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict
+) -> Prepared:
     """The request of a run, and its host.
+
+    Args:
+        request: the run.
+        settings: hosts and credentials.
+        clean_inputs: makes of an input bag what the commands show of it.
 
     Raises:
         ConfigurationError: no such workflow, an id that no URL can carry, no host, or no credential.
@@ -88,7 +95,10 @@ def prepare(request: RunRequest, settings: Settings) -> Prepared:
         body=_body(request),
         **_secret_header(request.api, settings),
     )
-    commands = _commands(request, workflow, outgoing, credential)
+    shown = replace(request, inputs=clean_inputs(request.inputs))
+    hidden = [show_path(path) for path in _hidden(request.inputs, shown.inputs)]
+    note = f"  # fill in: {', '.join(hidden)}" if hidden else ""
+    commands = tuple(f"{command}{note}" for command in _commands(shown, workflow, outgoing, credential))
     return Prepared(request, workflow, outgoing, _called(credential, request.api), commands)
 
 
@@ -166,6 +176,18 @@ def _body(request: RunRequest) -> bytes | None:
 
 
 # --- the same by hand ---------------------------------------------------------------------------------------------
+
+
+def _hidden(sent: Any, shown: Any) -> Iterator[tuple[str | int, ...]]:
+    """The paths of the inputs that the commands do not show."""
+    if isinstance(sent, Mapping) and isinstance(shown, Mapping):
+        for (key, value), other in zip(sent.items(), shown.values(), strict=True):
+            yield from ((key, *path) for path in _hidden(value, other))
+    elif isinstance(sent, list) and isinstance(shown, list):
+        for index, (value, other) in enumerate(zip(sent, shown, strict=True)):
+            yield from ((index, *path) for path in _hidden(value, other))
+    elif sent != shown:
+        yield ()
 
 
 def _commands(request: RunRequest, workflow: Workflow, outgoing: Outgoing, credential: Credential) -> tuple[str, ...]:

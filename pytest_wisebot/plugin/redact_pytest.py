@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import json
 import logging
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
@@ -28,6 +29,9 @@ _BREAK = re.compile(r"""Q(?:\\{1,16}n|[\s+?E-]|Q,\sQ){1,200}b?Q""".replace("Q", 
 _SHELL_QUOTE = re.compile(r"""'"'"'""".replace("'", r"\\{0,16}'").replace('"', r"\\{0,16}\""))
 _SIGNS_OF_A_BREAK = re.compile(r"""['"]\s*\n|['"](?:\\{1,16}n|, ['"])|b\\{0,16}['"]""")
 
+_SHORTEST_VALUE = 6
+"""Characters of a redacted input from which on it is removed wherever it stands as a word."""
+
 _PARAMETERS = re.compile(r"\[(.+)\]\Z", re.DOTALL)
 _APIS = re.compile(r"(?<![^-])(?:webhook|dashboard)(?![^-])")
 
@@ -35,19 +39,74 @@ _APIS = re.compile(r"(?<![^-])(?:webhook|dashboard)(?![^-])")
 # --- text and reports
 
 
-def clean_report(report: pytest.TestReport, redactor: Redactor) -> None:
+class Cleans(Protocol):
+    """Cleans text, as a `Redactor` does."""
+
+    def clean(self, text: str) -> str:
+        """The text without what must not be shown."""
+
+
+class WithoutInputs:
+    """A redactor for the reports of one test, which also removes what the project redacts in the test's inputs.
+
+    They stand in the test's own source, in its local variables, and in the messages of assertions. A short value is
+    removed as a string in quotes, a number beside its key, since it may be a part of anything else.
+    """
+
+    def __init__(self, redactor: Redactor, bags: Iterable[Mapping[str, Any]]) -> None:
+        self._redactor = redactor
+        hidden = {one for bag in bags for one in _hidden_scalars(bag, redactor.clean_inputs(bag))}
+        self._patterns = [_pattern_of(key, value) for key, value in sorted(hidden, key=repr)]
+
+    def clean(self, text: str) -> str:
+        """The text without credentials and redacted inputs."""
+        from ..redaction import REDACTED
+
+        cleaned = self._redactor.clean(text)
+        for pattern in self._patterns:
+            cleaned = pattern.sub(lambda found: f"{found[1]}{REDACTED}", cleaned)
+        return cleaned
+
+
+def _hidden_scalars(value: Any, shown: Any, key: object = "") -> Iterator[tuple[object, Any]]:
+    """The scalars of the inputs, each with its key, that stand below a redacted value."""
+    if isinstance(value, Mapping):
+        below = shown.values() if isinstance(shown, Mapping) else [shown] * len(value)
+        for (name, item), other in zip(value.items(), below, strict=True):
+            yield from _hidden_scalars(item, other, name)
+    elif isinstance(value, list):
+        for item, other in zip(value, shown if isinstance(shown, list) else [shown] * len(value), strict=True):
+            yield from _hidden_scalars(item, other, key)
+    elif value != shown and value not in ("", None):
+        yield key, value
+
+
+def _pattern_of(key: object, value: Any) -> re.Pattern[str]:
+    """Finds a value in the text of a report; its first group stays."""
+    quote = r"\\{0,8}['\"]"
+    written = "|".join(
+        re.escape(text) for text in {str(value), repr(value), json.dumps(value), json.dumps(str(value))[1:-1]}
+    )
+    if isinstance(value, str) and len(value) >= _SHORTEST_VALUE:
+        return re.compile(rf"()(?<!\w)(?:{written})(?!\w)")
+    if isinstance(value, str) and len(value) > 1:
+        return re.compile(rf"({quote})(?:{written})(?={quote})")
+    return re.compile(rf"({quote}{re.escape(str(key))}{quote}\s{{0,9}}[:,]\s{{0,9}}{quote}?)(?:{written})(?!\w)")
+
+
+def clean_report(report: pytest.TestReport, redactor: Cleans) -> None:
     """Removes every known credential from a report, before it is printed, written or sent to another process."""
     for name in ("longrepr", "sections", "wasxfail", "user_properties"):
         if value := getattr(report, name, None):
             setattr(report, name, clean_value(value, redactor))
 
 
-def clean_value(value: Any, redactor: Redactor) -> Any:
+def clean_value(value: Any, redactor: Cleans) -> Any:
     """A part of a report without credentials: pytest's own objects are changed in place, plain values are copied."""
     return _cleaned(value, redactor, set())
 
 
-def _cleaned(value: Any, redactor: Redactor, seen: set[int]) -> Any:
+def _cleaned(value: Any, redactor: Cleans, seen: set[int]) -> Any:
     if isinstance(value, str):
         return clean_text(value, redactor)
     if isinstance(value, tuple | list):
@@ -63,20 +122,20 @@ def _cleaned(value: Any, redactor: Redactor, seen: set[int]) -> Any:
     return value
 
 
-def _cleaned_lines(lines: list[str], redactor: Redactor) -> list[str]:
+def _cleaned_lines(lines: list[str], redactor: Cleans) -> list[str]:
     """The lines of a failure, cleaned together: a long value goes over several."""
     text = "\n".join(lines)
     cleaned = clean_text(text, redactor)
     return cleaned.split("\n") if cleaned != text else lines
 
 
-def clean_text(text: str, redactor: Redactor) -> str:
+def clean_text(text: str, redactor: Cleans) -> str:
     """Clean, and without lone surrogates: xdist's channel cannot carry one, and a worker that sends one is lost."""
     cleaned = clean_shown(text, redactor)
     return cleaned if cleaned.isascii() else cleaned.encode("utf-8", "backslashreplace").decode()
 
 
-def clean_shown(text: str, redactor: Redactor) -> str:
+def clean_shown(text: str, redactor: Cleans) -> str:
     """Text for people, clean, also of a credential that was cut by a truncation, or divided.
 
     Values are divided by the colours that pytest gives them, long ones by the ends of lines, and those of a command by

@@ -240,7 +240,7 @@ _BACKSLASH: Final = r"(?:\\|%(?:25){0,8}5[cC]|&#92;|&#[xX]5[cC];)"
 _ENTITIES: Final = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos", "\xa0": "nbsp"}
 _RAW: Final = {
     # Lines are broken at a space, and joined again: by browsers, Markdown, people. pprint adds quotes.
-    " ": r"(?:\s{1,40}+(?:E\s{1,40}+)?|\+|&nbsp;|\\{1,16}[nrt])(?:b?['\"][\sE+?-]{1,60}b?['\"])?",
+    " ": r"(?:(?:\s|\\{1,16}[nrt]){1,40}+(?:E\s{1,40}+)?|\+|&nbsp;)(?:b?['\"][\sE+?-]{1,60}b?['\"])?",
     "'": r"'(?:\"'\"'|\\'')?",  # as shells quote it
     "&": r"&(?:amp;){0,5}",
     "%": r"%(?:25){0,8}",

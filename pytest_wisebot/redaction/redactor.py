@@ -142,6 +142,12 @@ class Redactor:
         cleaned, parts = self.clean_json([rest, [redacted[part] for part in ours]])
         return {**cleaned, **dict(zip(ours, parts, strict=True))}
 
+    def clean_inputs(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """An input bag as it is published, cleaned; the project's paths are looked for in it."""
+        bag = self._state.rules.without_paths({"inputs": inputs}, ("inputs",))["inputs"]
+        (cleaned,) = self.clean_json([bag])
+        return cleaned if isinstance(cleaned, dict) else self.clean_json(dict.fromkeys(inputs, REDACTED))
+
     def is_clean_json(self, data: bytes) -> bool:
         """Whether JSON as a whole needs no cleaning; False where only its parts can show it.
 
@@ -167,6 +173,10 @@ class Redactor:
             return []
         found = _found(text, _candidate_forms(state, SearchText.of(text)))
         return [(start, end) for start, end, _ in _merged(found)]
+
+    def clean_credentials(self, text: str, mask: str) -> str:
+        """Another mask in the place of every credential; what only the project redacts stays."""
+        return _replaced(text, ((start, end, mask) for start, end in self.credential_spans(text)))
 
     def may_hold_credential(self, searched: SearchText) -> bool:
         """Whether a text may hold a credential. A quick look: False is certain, True is not."""

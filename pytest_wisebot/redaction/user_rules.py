@@ -56,13 +56,18 @@ class UserRules:
         for pattern in self.patterns:
             yield from (found.span() for found in pattern.finditer(text) if found.end() > found.start())
 
-    def without_paths(self, answer: Mapping[str, Any]) -> dict[str, Any]:
-        """An answer with the values at the paths redacted; what they do not meet is shared, not copied."""
+    def without_paths(self, answer: Mapping[str, Any], parts: Iterable[str] = PARTS) -> dict[str, Any]:
+        """An answer with the values at the paths redacted; what they do not meet is shared, not copied.
+
+        Args:
+            answer: the answer, or something else of named parts.
+            parts: the parts from which a path is looked for as well.
+        """
         meant: set[Path] = set()
         for pattern in self._paths:
             meant |= {path for path in pattern.found_in(answer) if path}
             if pattern.steps[:1] != (Wild.DEPTH,):  # which looks into the parts already
-                meant |= {(part, *path) for part in PARTS if part in answer for path in pattern.found_in(answer[part])}
+                meant |= {(part, *path) for part in parts if part in answer for path in pattern.found_in(answer[part])}
         redacted: dict[str, Any] = _redacted(answer, _tree(meant))
         return redacted
 

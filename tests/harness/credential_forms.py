@@ -120,7 +120,7 @@ FORMS = (
     CredentialForm("base64 for URLs", lambda text: base64.urlsafe_b64encode(text.encode()).decode()),
     CredentialForm("base64 quoted for a URL", lambda text: quote(in_base64("x")(text), safe="")),
     CredentialForm("base64 in lines", lambda text: base64.encodebytes(b"-" * 50 + text.encode()).decode()),
-    CredentialForm("base64 in indented lines", lambda text: textwrap.indent(textwrap.fill(in_base64("")(text), 9), "    ")),
+    CredentialForm("base64 in indented lines", lambda text: textwrap.fill(in_base64("")(text), 9).replace("\n", "\n ")),
     CredentialForm("base64 of its JSON", lambda text: in_base64("")(json.dumps({"key": text}))),
 )  # fmt: skip
 """All of which a credential is masked in, whole."""

@@ -128,6 +128,7 @@ TESTS = """
         logging.getLogger("mine").warning("%s", TEXT)
         record_property("shown", TEXT)
         shown = list(SHOWN.values())
+        print(run.commands)
         assert_ok(run)
 
     def test_raises(trigger_workflow):

@@ -441,7 +441,8 @@ def test_a_protected_host_is_protected_in_a_variable(suite: Suite) -> None:
 
 def test_a_protected_host_is_protected_from_the_hook(staging: Suite) -> None:
     """A host that a protected environment names is refused when the project's hook gives it."""
-    for change in ({"origin": "https://hook.prod.test"}, {"base_url": "https://APP.prod.test"}):
+    changes: list[dict[str, Any]] = [{"origin": "https://hook.prod.test"}, {"base_url": "https://APP.prod.test"}]
+    for change in changes:
         refusal = staging.settings().replace(**change).refusal()
         assert refusal is not None
         assert 'belongs to the protected environment "production"' in refusal
@@ -818,7 +819,7 @@ def test_replace_gives_a_changed_copy(staging: Suite) -> None:
     assert (before.timeout, text_of(before.token)) == (60.0, "CANARY-staging-token")
 
 
-HOSTS = {"origin": "https://Preview.test/", "base_url": "https://p.test"}
+HOSTS: dict[str, Any] = {"origin": "https://Preview.test/", "base_url": "https://p.test"}
 
 
 @pytest.mark.parametrize("keep", [False, True], ids=["dropped", "kept"])
