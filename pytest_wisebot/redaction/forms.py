@@ -17,7 +17,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
-from functools import cache, cached_property, partial
+from functools import cache, cached_property, lru_cache, partial
+from itertools import accumulate
 from typing import Final
 from urllib.parse import quote, quote_plus
 
@@ -157,7 +158,8 @@ def candidate_forms(views: FormsByView, searched: SearchText) -> list[Form]:
     """The forms whose patterns must run, on the text as it is and on what it is without escapes of letters."""
     found = _candidates(views, searched)
     if (unescaped := searched.unescaped) is not None:
-        found += [Form((), partial(_spans_unescaped, form)) for form in _candidates(views, unescaped)]
+        undo = lru_cache(maxsize=1)(Unescaped)  # once for all forms
+        found += [Form((), partial(_spans_unescaped, undo, form)) for form in _candidates(views, unescaped)]
     return found
 
 
@@ -339,19 +341,25 @@ _DUMPED: Final = re.compile(
 def _dump_spans(credential: bytes, text: str) -> Iterator[Span]:
     """Where a hexdump shows a credential: the bytes in each line, and their characters beside them."""
     lines = list(_DUMPED.finditer(text))
-    dumped = b"".join(bytes.fromhex(line[1] or line[2]) for line in lines)
+    parts = [bytes.fromhex(line[1] or line[2]) for line in lines]
+    starts = list(accumulate(map(len, parts), initial=0))
+    dumped = b"".join(parts)
     at = dumped.find(credential)
     while at >= 0:
-        first = 0
-        for line in lines:
-            pairs = [found.start() for found in re.finditer("[^ ]{2}", line[1] or line[2])]
-            begin, end = max(0, at - first), min(len(pairs), at + len(credential) - first)
-            if begin < end:
-                start = line.start(1) if line[1] else line.start(2)
-                yield start + pairs[begin], start + pairs[end - 1] + 2
-                yield line.end() + begin, min(line.end() + end, len(text))
-            first += len(pairs)
+        index = bisect_right(starts, at) - 1
+        while starts[index] < at + len(credential):
+            first, last = max(at, starts[index]), min(at + len(credential), starts[index + 1])
+            yield from _dumped_line(lines[index], first - starts[index], last - starts[index])
+            index += 1
         at = dumped.find(credential, at + 1)
+
+
+def _dumped_line(line: re.Match[str], first: int, last: int) -> Iterator[Span]:
+    """Where a line shows some of its bytes, by their numbers."""
+    group = 1 if line[1] else 2
+    pairs = [found.start() for found in re.finditer("[^ ]{2}", line[group])]
+    yield line.start(group) + pairs[first], line.start(group) + pairs[last - 1] + 2
+    yield min(line.end() + first, len(line.string)), min(line.end() + last, len(line.string))
 
 
 # --- letters that were escaped ------------------------------------------------------------------------------------
@@ -432,8 +440,8 @@ class Unescaped:
         return True
 
 
-def _spans_unescaped(form: Form, text: str) -> Iterator[Span]:
+def _spans_unescaped(undo: Callable[[str], Unescaped], form: Form, text: str) -> Iterator[Span]:
     """Where a form stands in a text whose escapes of letters were undone."""
-    unescaped = Unescaped(text)
+    unescaped = undo(text)
     for start, end in form.spans(unescaped.text):
         yield unescaped.original(start), unescaped.original(end)

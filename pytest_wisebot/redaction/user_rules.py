@@ -23,12 +23,13 @@ class Redact:
     """What is redacted although it is no credential, a customer's e-mail address for instance.
 
     It is redacted once, when an answer is read: a test sees `REDACTED` itself in its place, a number's and a null's
-    included, and so do the recording, the report and the snapshot. What a test sends stays as it is.
+    included, and so do the recording, the report and the snapshot. What a test sends stays as it is, and is redacted
+    where it is published.
 
     Attributes:
         keys: names of keys, in any letter case: what stands under them is redacted, whatever it is.
         patterns: regular expressions: what they match is redacted, in every text.
-        paths: places in a run's answer, such as ``result.customer.email`` or ``items[*].email``.
+        paths: places in a run's answer or inputs, such as ``result.customer.email`` or ``items[*].email``.
     """
 
     keys: tuple[str, ...] = ()

@@ -149,7 +149,7 @@ REDACT: Final = Table(
               default=[]),
         Field("patterns", "patterns", 'Regular expressions, named or not: what they match becomes "<redacted>".',
               default=[]),
-        Field("paths", "json-paths", 'JSON paths into result and error, such as "items[*].email".', default=[]),
+        Field("paths", "json-paths", 'JSON paths into result, error and inputs, such as "items[*].email".', default=[]),
     ),
 )
 SNAPSHOTS: Final = Table(

@@ -162,3 +162,28 @@ def test_a_secret_in_a_marker_is_masked(outside: Outside, flags: list[str]) -> N
     result = outside.run("-l", "-vv", "--junitxml=junit.xml", *flags)
     said = result.stdout.str() + result.stderr.str() + (outside.project.path / "junit.xml").read_text("utf-8")
     assert "CANARY" not in said
+
+
+def test_what_the_settings_hook_gave_is_masked_in_a_worker_without_an_emulator(outside: Outside) -> None:
+    """The worker never gets the settings, and yet masks what the controller knows of them, in its own log as well."""
+    outside.project.write("wisebot.toml", 'default-environment = "e"\n[environments.e]\nemulator = "nowhere:none"')
+    outside.project.write(
+        "conftest.py",
+        """
+        def pytest_wisebot_settings(settings):
+            return settings.replace(secret="-".join(["CANARY", "of", "the", "hook"]))
+        """,
+    )
+    outside.test("""
+        import logging
+
+        def test_it(trigger_workflow, wisebot_settings):
+            pass
+
+        def test_that(pytestconfig):
+            from pytest_wisebot.plugin.session_state import state_of
+
+            given = "-".join(["CANARY", "of", "the", "hook"])
+            assert state_of(pytestconfig).redactor.clean(given) == "<secret>"
+    """)
+    outside.run("-n", "1").assert_outcomes(passed=1, errors=1)
