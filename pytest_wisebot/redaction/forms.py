@@ -58,7 +58,7 @@ _ESCAPED_BREAKS: Final = tuple((signs, re.compile(pattern.encode())) for signs, 
 """Apart, since a pattern is searched fast by the character that it begins with."""
 
 
-def _is_in(data: bytes, sign: bytes) -> bool:
+def is_in(data: bytes, sign: bytes) -> bool:
     """Whether bytes hold a sign, most of which they do not. Single characters are searched fastest, by far."""
     return sign[:1] in data and sign[-1:] in data and data.rfind(sign) >= 0
 
@@ -84,20 +84,25 @@ class SearchText:
 
     @cached_property
     def _prefixed_hex(self) -> bytes:
-        return re.sub(rb",?0x", b"", self._wrapped.lower()) if _is_in(self.data, b"0x") else b""
+        return re.sub(rb",?0x", b"", self._wrapped.lower()) if is_in(self.data, b"0x") else b""
+
+    @cached_property
+    def _backslashes(self) -> bool:
+        """Whether a backslash stands for the end of a line, or for a character by its number."""
+        return b"\\" in self.data and _BACKSLASHES.search(self.data) is not None
 
     @cached_property
     def _wrapped(self) -> bytes:
-        data = self.data.replace(_NEXT_LINE, b"\n") if _is_in(self.data, _NEXT_LINE) else self.data
+        data = self.data.replace(_NEXT_LINE, b"\n") if is_in(self.data, _NEXT_LINE) else self.data
         joined = data.translate(None, b" \t\r\n")
         for signs, breaks in _ESCAPED_BREAKS:
-            if any(_is_in(joined, sign) for sign in signs):
+            if (self._backslashes or signs is not _BREAKS[0][0]) and any(is_in(joined, sign) for sign in signs):
                 joined = breaks.sub(b"", joined)
         return joined
 
     @cached_property
     def _dumped(self) -> bytes:
-        if not _is_in(self.data, b"0000"):  # the beginning of each offset
+        if not is_in(self.data, b"0000"):  # the beginning of each offset
             return b""
         text = self.data.decode("latin-1")
         return b"".join(bytes.fromhex(line[1] or line[2]) for line in _DUMPED.finditer(text))
@@ -105,7 +110,8 @@ class SearchText:
     @cached_property
     def unescaped(self) -> SearchText | None:
         """The same text with the escapes of letters undone; None where it has none."""
-        if not any(char in self.data and sign.search(self.data) for char, sign in _SIGNS_OF_LETTERS):
+        signs = _SIGNS_OF_LETTERS if self._backslashes else _SIGNS_WITHOUT_BACKSLASH
+        if not any(char in self.data and sign.search(self.data) for char, sign in signs):
             return None
         return SearchText.of(Unescaped(self.data.decode("utf-8", "surrogateescape")).text)
 
@@ -379,6 +385,9 @@ _SIGNS_OF_LETTERS: Final = tuple(
     )
 )
 """What each text holds in which a letter, a digit or a backslash is escaped by its number."""
+
+_SIGNS_WITHOUT_BACKSLASH: Final = tuple(one for one in _SIGNS_OF_LETTERS if one[0] != b"\\")
+_BACKSLASHES: Final = re.compile(rb"\\[nruUx01]")
 
 _ESCAPE: Final = re.compile(
     r"""

@@ -10,7 +10,7 @@ from itertools import accumulate
 from typing import Any, Final
 
 from .formats import FORMATS, HEADERS, header_spans, header_value
-from .forms import SHORTEST_SECRET, Form, FormsByView, SearchText, Span, by_view, candidate_forms, forms_of
+from .forms import SHORTEST_SECRET, Form, FormsByView, SearchText, Span, by_view, candidate_forms, forms_of, is_in
 from .secret import MASK, REDACTED, Secret
 from .truncated import TruncatedSecrets
 from .user_rules import PARTS, Redact, UserRules
@@ -154,7 +154,7 @@ class Redactor:
         For lines of a log and for answers: nearly all are clean, and to parse them would cost many times more.
         """
         state = self._state
-        if not state.rules.is_empty or any(escape in data for escape in _TELLING_ESCAPES):
+        if not state.rules.is_empty or any(is_in(data, escape) for escape in _TELLING_ESCAPES):
             return False
         searched = SearchText(data)
         if _candidate_forms(state, searched):
@@ -164,7 +164,7 @@ class Redactor:
         if not candidate_forms(_HEADERS, searched):
             return True
         # Between a header's name and its value lines may end, which JSON writes in another way.
-        return not any(escape in data for escape in _ESCAPED_LINES) and not any(header_spans(data.decode("utf-8")))
+        return not any(is_in(data, escape) for escape in _ESCAPED_LINES) and not any(header_spans(data.decode("utf-8")))
 
     def credential_spans(self, text: str) -> list[Span]:
         """Where credentials stand, by value or by their looks, in order; those that overlap are one."""
