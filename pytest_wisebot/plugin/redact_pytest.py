@@ -56,7 +56,7 @@ class WithoutInputs:
     def __init__(self, redactor: Redactor, bags: Iterable[Mapping[str, Any]]) -> None:
         self._redactor = redactor
         hidden = {one for bag in bags for one in _hidden_scalars(bag, redactor.clean_inputs(bag))}
-        self._patterns = [_pattern_of(key, value) for key, value in sorted(hidden, key=repr)]
+        self._patterns = [re.compile(pattern) for pattern in _patterns_of(hidden)]
 
     def clean(self, text: str) -> str:
         """The text without credentials and redacted inputs."""
@@ -81,17 +81,23 @@ def _hidden_scalars(value: Any, shown: Any, key: object = "") -> Iterator[tuple[
         yield key, value
 
 
-def _pattern_of(key: object, value: Any) -> re.Pattern[str]:
-    """Finds a value in the text of a report; its first group stays."""
+def _patterns_of(scalars: Iterable[tuple[object, Any]]) -> Iterator[str]:
+    """Patterns that find values in the text of a report; what their first group matches stays."""
     quote = r"\\{0,8}['\"]"
-    written = "|".join(
-        re.escape(text) for text in {str(value), repr(value), json.dumps(value), json.dumps(str(value))[1:-1]}
-    )
-    if isinstance(value, str) and len(value) >= _SHORTEST_VALUE:
-        return re.compile(rf"()(?<!\w)(?:{written})(?!\w)")
-    if isinstance(value, str) and len(value) > 1:
-        return re.compile(rf"({quote})(?:{written})(?={quote})")
-    return re.compile(rf"({quote}{re.escape(str(key))}{quote}\s{{0,9}}[:,]\s{{0,9}}{quote}?)(?:{written})(?!\w)")
+    words: set[str] = set()
+    strings: set[str] = set()
+    for key, value in scalars:
+        texts = (repr(value), json.dumps(value), json.dumps(value, ensure_ascii=False))
+        written = {re.escape(text[1:-1] if isinstance(value, str) else text) for text in texts}
+        if isinstance(value, str) and len(value) > 1:
+            (words if len(value) >= _SHORTEST_VALUE else strings).update(written)
+        else:
+            name = rf"{quote}{re.escape(str(key))}{quote}\s{{0,9}}[:,]\s{{0,9}}{quote}?"
+            yield rf"({name})(?:{'|'.join(written)})(?!\w)"
+    if words:
+        yield rf"()(?<!\w)(?:{'|'.join(sorted(words, key=len, reverse=True))})(?!\w)"
+    if strings:
+        yield rf"({quote})(?:{'|'.join(strings)})(?={quote})"
 
 
 def clean_report(report: pytest.TestReport, redactor: Cleans) -> None:

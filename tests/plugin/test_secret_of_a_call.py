@@ -149,6 +149,8 @@ def test_a_secret_in_a_tests_source_is_masked_however_its_call_fails(
     said = "\n".join([result.stdout.str(), (outside.project.path / "junit.xml").read_text("utf-8"), *written])
     assert [line for line in said.splitlines() if "CANARY" in line] == []
     assert 'secret="<secret>"' in said
+    assert "$WISEBOT_WORKFLOW_SECRET" not in said  # in the user's shell that may be production's
+    assert broken == "emulator" or "Authorization: Bearer $FILL_IN_THE_SECRET" in said
 
 
 @pytest.mark.parametrize("flags", [[], ["-n", "1"]], ids=["one process", "xdist"])

@@ -142,15 +142,16 @@ TESTS = """
 
 OPTIONS = [
     "-l", "-vv", "-rA", "--log-file=log.txt", "--log-level=DEBUG", "--junitxml=junit.xml", "--wisebot-report=report",
-    "--wisebot-summary=summary.md", "--wisebot-runs=record", "--snapshot-update", "--debug=debug.txt",
+    "--wisebot-summary=summary.md", "--wisebot-runs=record", "--snapshot-update",
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flags", [[], ["-n", "2"]], ids=["one process", "xdist"])
 def test_no_outlet_shows_a_credential_in_any_form(
     project: Project, monkeypatch: pytest.MonkeyPatch, flags: list[str]
 ) -> None:
-    """Results, terminal, log files, JUnit XML, reports, summary, snapshots, recordings, kept runs, debug log."""
+    """Results, terminal, log files, JUnit XML, reports, summary, snapshots, recordings, kept runs."""
     monkeypatch.setenv("OF_THE_TEST", json.dumps(CREDENTIALS))
     toml = TOML
     for number, credential in enumerate(CREDENTIALS.values()):
@@ -173,7 +174,7 @@ def test_no_outlet_shows_a_credential_in_any_form(
         if path.is_file() and path.name not in sources and "__pycache__" not in path.parts:
             left[path.relative_to(project.path).as_posix()] = path.read_text("utf-8", "replace")
     names = " ".join(left)
-    for outlet in ("report.json", "report.html", "runs.jsonl", "report/summary.md", "junit.xml", "log.txt", "debug.txt",
+    for outlet in ("report.json", "report.html", "runs.jsonl", "report/summary.md", "junit.xml", "log.txt",
                    "recordings/", "__snapshots__/", "events.jsonl"):  # fmt: skip
         assert outlet in names
     assert shown_in(left) == []
