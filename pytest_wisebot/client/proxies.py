@@ -17,6 +17,7 @@ import httpx
 from ..errors import ConfigurationError
 from ..exhaustion import shortage
 from ..settings.checks import is_loopback
+from ..settings.credentials import PROXY_VARIABLES
 
 _LIMITS: Final = httpx.Limits(max_connections=None, max_keepalive_connections=0)
 
@@ -35,7 +36,7 @@ class Proxies:
     """
 
     def __init__(self, variables: Mapping[str, str]) -> None:
-        names = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+        names = (*PROXY_VARIABLES, "no_proxy")
         self._proxies = {name: variables.get(name) or variables.get(name.upper()) or "" for name in names}
         self._certificates = variables.get("SSL_CERT_FILE") or None, variables.get("SSL_CERT_DIR") or None
         self._contexts: dict[bool, ssl.SSLContext] = {}
