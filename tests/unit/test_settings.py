@@ -284,7 +284,8 @@ def test_defaults_protect_and_allow_as_an_environment_does(suite: Suite) -> None
     assert suite.settings(env="b").refusal() is None
     given = suite.settings(env="b", origin="https://hook.test").refusal()
     assert given == (
-        'https://hook.test belongs to the protected environment "a": add --wisebot-allow-protected to run there'
+        'https://hook.test belongs to the protected environment "a", which names http://hook.test: '
+        "add --wisebot-allow-protected to run there"
     )
 
 
