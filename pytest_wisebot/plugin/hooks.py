@@ -10,7 +10,15 @@ import pytest
 
 from . import gate_selection, markers, session_end, xdist
 from .collection import Collection, keep_workflows
-from .options import asks_for_report, check_root, hide_credentials, only_lists, refuse_ini_keys, wants_report
+from .options import (
+    asks_for_report,
+    check_root,
+    hide_credentials,
+    only_lists,
+    refuse_ini_keys,
+    refuse_without_parts,
+    wants_report,
+)
 from .report_facts import status_of
 from .session_state import state_of
 from .snapshot_retention import retain_snapshots, retention_of
@@ -59,6 +67,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", markers.LINE)
     hide_credentials(config)
     refuse_ini_keys(config)
+    refuse_without_parts(config)
     config.pluginmanager.register(state_of(config).one(Collection), "wisebot-collection")
     retain_snapshots(config)
     if config.option.wisebot_plan:

@@ -177,6 +177,17 @@ def refuse_ini_keys(config: pytest.Config) -> None:
         raise pytest.UsageError("\n".join(f"{wrong[key]}: {key}: {_where_it_belongs(key)}" for key in wrong))
 
 
+def refuse_without_parts(config: pytest.Config) -> None:
+    """Refuses ``-p no:NAME`` for one of the objects that this plugin registers: a gate without it would not be one.
+
+    Raises:
+        pytest.UsageError: with what switches off all of the plugin.
+    """
+    for plugin in map(str.strip, config.getoption("plugins", None) or ()):
+        if plugin.startswith("no:wisebot-"):
+            raise pytest.UsageError(f"-p {plugin}: is a part of pytest-wisebot; -p no:wisebot switches off all of it")
+
+
 def _is_unknown(config: pytest.Config, key: str) -> bool:
     """Whether no plugin has declared the key."""
     try:

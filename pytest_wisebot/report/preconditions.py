@@ -186,10 +186,17 @@ def _extent(model: Model) -> Iterator[GateRule]:
     held = {path: sum(is_under(file_of(test), [path]) for test in tests) for path in paths}
     shown = {path: "the rootdir" if path == "." else path for path in paths}
     measured = ", ".join(f"{count(number, 'test')} in {shown[path]}" for path, number in held.items())
-    if all(one.by == "paths" for one in extents) and (empty := [path for path in paths if not held[path]]):
+    without_select = {_WORKER.sub("", test) for test in model.collected}
+    by_paths = all(one.by == "paths" for one in extents)
+    empty = [path for path in paths if not (held[path] if by_paths else _holds(path, without_select))]
+    if empty and not any(one.by == "rootdir" for one in extents):
         yield no_verdict("extent", by, f"no test in {named(empty)}; {measured}")
     elif paths:
         yield GateRule("extent", by, measured)
+
+
+def _holds(path: str, tests: Iterable[str]) -> bool:
+    return any(is_under(file_of(test), [path]) for test in tests)
 
 
 def _files_left_out(extents: Sequence[Extent]) -> list[str]:
