@@ -7,7 +7,7 @@ import contextvars
 import itertools
 import os
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from typing import Final, TypeVar
@@ -123,6 +123,10 @@ class Engine:
         with self._lock:
             if (job := self._ahead.pop(key, None)) is not None:
                 self._discard(job)
+
+    def take_back_refusals(self, references: Collection[str]) -> None:
+        """The refusals of these runs were what their test expected: they open no circuit."""
+        self._call_soon(self._runner.take_back_refusals, references)
 
     def status(self) -> Status:
         """The progress of the runs."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import pytest
 
 from ..engine.values import Ahead, CollectedTests
-from ..errors import ConfigurationError, WisebotError
+from ..errors import ConfigurationError, InfrastructureError, WisebotError
 from ..redaction import Secret
 from ..runs import RunRequest, WorkflowRun
 from ..settings import Credential, Settings, read_credential
@@ -19,7 +20,15 @@ from .gate_selection import in_gate, in_select
 from .options import is_offline
 from .prefetch import read_durations, request_ahead, runs_ahead
 from .redact_pytest import secrets_in_sources
-from .run_tracker import RunTracker, declared_run_key, fixtures_that_start_runs, for_trial, test_tag
+from .run_tracker import (
+    RequestedRun,
+    RunTracker,
+    declared_run_key,
+    fixtures_that_start_runs,
+    for_trial,
+    references,
+    test_tag,
+)
 from .runtime import EngineApi, Runtime
 from .trial_policy import TrialPolicy
 
@@ -232,6 +241,12 @@ class WisebotSession:
             self._runtime.engine.ahead(runs, confirmations=confirmations)
         for run in runs:
             self._ahead.setdefault(run.request.test, set()).add(run.key)
+
+    def take_back_refusals(self, requested: Iterable[RequestedRun]) -> None:
+        """A test has passed: it expected the errors of the runs that it called for, which open no circuit."""
+        refused = [one for one in requested if isinstance(one.pending.outcome, InfrastructureError)]
+        if found := references(refused):
+            self._runtime.engine.take_back_refusals(found)
 
     def forget_test(self, item: pytest.Item) -> None:
         """A test is over, or needs no further trial."""
