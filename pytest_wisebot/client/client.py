@@ -36,7 +36,6 @@ from ..settings import Settings
 from ..text import brief
 from .attempt import AttemptState, Target
 from .exchange import Exchanger, MockedError, Received, Trace, is_of_the_network
-from .proxies import Proxies
 from .response import AnswerReader
 
 LONGEST_PAUSE: Final = 60.0
@@ -66,7 +65,7 @@ class Client:
     ) -> None:
         self._settings = settings
         self._jitter = jitter or random.Random().random  # and not the shared one, whose numbers a test may count on
-        self._exchanger = Exchanger(settings, Proxies(variables))
+        self._exchanger = Exchanger(settings, variables, redactor)
         self._reader = AnswerReader(redactor, settings.max_response_mib * 2**20)
         self._trace = Trace(sends=settings.trace)
         self._check = AttemptState()
@@ -107,7 +106,8 @@ class Client:
         asked = self._attempted(prepared, state)
         if state.sent:
             return RunTimedOut(f"no whole answer within {seconds:g} s", asked)
-        return state.failure or ConnectionFailed(f"no connection within the run's {seconds:g} s", asked)
+        late = self._exchanger.no_connection_within(seconds, prepared.outgoing.host, state)
+        return state.failure or ConnectionFailed(late, asked)
 
     async def _attempts(self, prepared: Prepared, state: AttemptState, deadline: asyncio.Timeout) -> WorkflowRun:
         while True:
@@ -181,9 +181,13 @@ class Client:
     def _broken(self, error: Exception, prepared: Prepared, state: AttemptState) -> InfrastructureError:
         """The error of an exchange that broke off. It depends on whether the request had begun to go out."""
         asked = self._attempted(prepared, state)
+        host = prepared.outgoing.host
         if not state.sent:
-            return ConnectionFailed(self._exchanger.why_no_connection(error), asked)
-        return ConnectionLost(f"the connection ended before the answer was whole ({type(error).__name__})", asked)
+            return ConnectionFailed(self._exchanger.why_no_connection(error, host, state), asked)
+        if refused := self._exchanger.refused_certificate(error, host, state):
+            return ConnectionFailed(refused, asked)
+        lost = self._exchanger.why_lost(error, state)
+        return ConnectionLost(f"the connection ended before the answer was whole: {lost}", asked)
 
     def _run(
         self, envelope: Envelope, received: Received, prepared: Prepared, state: AttemptState, elapsed: float

@@ -8,7 +8,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import httpx
 
@@ -17,6 +17,7 @@ from ..errors import (
     Answer,
     Attempted,
     AuthenticationFailed,
+    ConnectionFailed,
     GatewayFailed,
     InfrastructureError,
     RateLimited,
@@ -32,6 +33,7 @@ from ..redaction import Redactor
 from ..runs import is_no_error, says_unfinished
 from ..text import brief
 from .exchange import Received, excerpt
+from .reasons import certificate_help
 from .unpacking import encodings_of, is_text, unpacked
 
 _A_YEAR: Final = 365 * 86_400.0
@@ -79,11 +81,14 @@ class AnswerReader:
             if _is_of_a_run(status, envelope):
                 return envelope
         answer = self.answer(received)
+        if status == 400 and (page := _certificate_page(received)):
+            advice = certificate_help(attempted.environment)
+            return ConnectionFailed(f"the server wants a client certificate ({page}); {advice}", attempted, answer)
         if status == 202:
             return self._not_finished(f"status 202, and the answer {flaw}", None, attempted, answer)
         kind, reason = _refusal(received, answer, credential)
         if 300 <= status < 400:
-            reason = f"redirected to {self._redirect_host(received)}, which is not followed"
+            reason = self._redirected(received)
         elif 200 <= status < 300:
             reason = f"the answer {flaw or f'is a part of one alone (status {status})'}"
         return kind(reason, attempted, answer)
@@ -153,12 +158,19 @@ class AnswerReader:
         unread = received.unread or ("has no text" if received.body.strip() and not text else "")
         return Answer(received.status_code, content_type, text, retry_after(received.headers), unread)
 
-    def _redirect_host(self, received: Received) -> str:
+    def _redirected(self, received: Received) -> str:
+        """From where to where, each without its query, which may hold a credential; and what to set."""
         try:
-            host = urlsplit(received.headers.get("location", "")).hostname
+            target = urlsplit(urljoin(received.url, received.headers.get("location", "")))
+            host = f"{target.scheme}://{target.netloc.rpartition('@')[2]}" if target.hostname else ""
         except ValueError:
-            host = None
-        return excerpt(host, self._redactor) if host else "another place"
+            host = ""
+        if not host or host + target.path == received.url:
+            return f"redirected from {received.url} to another place, which is not followed"
+        to, asked = excerpt(host + target.path, self._redactor), urlsplit(received.url)
+        moved = target.path == asked.path and host != f"{asked.scheme}://{asked.netloc}"
+        advice = f"; if that is Wisebot, set the host to {excerpt(host, self._redactor)}" if moved else ""
+        return f"redirected from {received.url} to {to}, which is not followed{advice}"
 
 
 def _is_of_a_run(status: int, envelope: Envelope) -> bool:
@@ -188,7 +200,7 @@ def _refusal(received: Received, answer: Answer, credential: str) -> tuple[type[
         401: (AuthenticationFailed, f"{credential} was refused"),
         403: (AuthenticationFailed, f"{credential} may not start this run"),
         404: (WorkflowNotFound, f"{before}: is it Wisebot's host?" if before else "no such workflow at this host"),
-        407: (RequestRejected, "a proxy on the way asks for a credential of its own"),
+        407: (RequestRejected, received.of_proxy or "a proxy on the way asks for a credential of its own"),
         429: (RateLimited, "too many requests"),
         503: (ServiceUnavailable, "not available for now"),
         511: (GatewayFailed, "the network asks for a log-in"),
@@ -201,6 +213,12 @@ def _refusal(received: Received, answer: Answer, credential: str) -> tuple[type[
     if status >= 400:
         return RequestRejected, "the request was refused"
     return (Redirected, "redirected") if status >= 300 else (UnexpectedResponse, f"no final answer (status {status})")
+
+
+def _certificate_page(received: Received) -> str:
+    """The words of nginx, if its page refuses the client's certificate or the want of one; no run was passed on."""
+    found = re.search(rb"No required SSL certificate was sent|The SSL certificate error", received.body[:LARGE])
+    return found[0].decode() if found and received.body.lstrip().startswith(b"<") else ""
 
 
 def _before_wisebot(received: Received, answer: Answer) -> str:

@@ -13,13 +13,15 @@ from ..errors import ConfigurationError
 from ..gate_config import Gate
 from ..redaction import Redact, Secret
 from ..runs import Api
-from .checks import check, hostname, nearest, nearest_of_all, plain_http
+from .checks import check, checked_headers, hostname, nearest, nearest_of_all, plain_http
 from .credentials import Credential, read_credential
 from .fields import ENVIRONMENT, Field, Table, settings_fields
 
 HOOK: Final = "the pytest_wisebot_settings hook"
 
 _DEFAULTS: Final[Mapping[str, Any]] = {item.name: item.default for item in ENVIRONMENT.fields}
+_HEADERS: Final = {"origin": "headers", "base_url": "dashboard_headers"}
+_CERTIFICATE: Final = ("client_cert", "client_key", "client_key_password")
 _VARIABLE: Final = {item.key: item.variables[0] for item in ENVIRONMENT.fields if item.variables}
 
 
@@ -75,6 +77,12 @@ class Settings:
         secret_header: the header that carries the webhook secret: ``authorization`` or ``x-workflow-secret``.
         allow_http: credentials may travel over plain HTTP to a host that is not loopback.
         trace: each request carries an id of its own for servers' logs, the header ``traceparent``.
+        ca_file: certificates to trust beside the system's.
+        client_cert: the client certificate for the environment's hosts.
+        client_key: its key; None where ``client_cert`` holds it, too.
+        client_key_password: the password of that key.
+        headers: headers for ``origin`` alone.
+        dashboard_headers: headers for ``base_url`` alone.
         protected: the environment refuses to run without ``--wisebot-allow-protected``.
         protected_hosts: the hosts that any protected environment names, with that environment.
         allow_protected: ``--wisebot-allow-protected`` was given.
@@ -107,6 +115,12 @@ class Settings:
     secret_header: str = _DEFAULTS["secret_header"]
     allow_http: bool = _DEFAULTS["allow_http"]
     trace: bool = _DEFAULTS["trace"]
+    ca_file: Path | None = None
+    client_cert: Path | None = None
+    client_key: Path | None = None
+    client_key_password: Credential | None = None
+    headers: Mapping[str, Credential] = field(default_factory=dict)
+    dashboard_headers: Mapping[str, Credential] = field(default_factory=dict)
     protected: bool = _DEFAULTS["protected"]
     protected_hosts: Mapping[str, str] = field(default_factory=dict)
     allow_protected: bool = False
@@ -123,6 +137,8 @@ class Settings:
 
         ``secret`` and ``token`` may be strings: the credential itself, ``env:NAME`` or ``file:PATH``. Every other value
         stays, a credential for a host that is changed included: the hook decides which host its credentials are for.
+        Headers and the client certificate do not: those of a host that another one replaces are dropped, unless the
+        same call gives them.
 
         Raises:
             ConfigurationError: a value is wrong.
@@ -130,6 +146,9 @@ class Settings:
         known = [item.name for item in dataclasses.fields(self)]
         if unknown := [f'unknown setting "{name}", {nearest(name, known)}' for name in changes if name not in known]:
             raise ConfigurationError("\n".join(f"{HOOK}: {problem}" for problem in unknown))
+        for host, headers in _HEADERS.items():
+            if getattr(self, host) is not None and changes.get(host, getattr(self, host)) != getattr(self, host):
+                changes = {headers: {}} | dict.fromkeys(_CERTIFICATE) | changes
         return dataclasses.replace(self, **changes).changed_by_hook(self)
 
     def changed_by_hook(self, before: Self) -> Self:
@@ -155,6 +174,9 @@ class Settings:
                 values[item.name] = self._checked_value(item, getattr(self, item.name))
             except ValueError as error:
                 problems.append(f"{self.source(item.name, given_by)}: {error}")
+        if values.get("client_cert") is None:
+            alone = [name for name in _CERTIFICATE if values.get(name) is not None]
+            problems += [f"{self.source(name, given_by)}: there is no client-cert that it belongs to" for name in alone]
         if problems:
             raise ConfigurationError("\n".join(problems))
         return dataclasses.replace(self, **values)
@@ -164,7 +186,10 @@ class Settings:
             return None
         if item.table is not None:
             return _checked_table(item.name, item.table, value)
-        if item.kind == "folder":
+        if item.kind == "headers":
+            folder = self.file.parent if self.file else Path.cwd()
+            return {name: _checked_credential(one, folder) for name, one in checked_headers(value).items()}
+        if item.kind in ("folder", "file"):
             if not isinstance(value, str | Path):
                 raise ValueError(f"expected a path, got {type(value).__name__}")
             return Path(value).absolute()
@@ -260,6 +285,28 @@ class Settings:
         known = ", ".join(self.environments)
         return f"{given}, or choose an environment by --wisebot-env: {known}" if known else given
 
+    def headers_of(self, api: Api) -> Mapping[str, Secret]:
+        """The headers of its own that the host of an API gets.
+
+        Raises:
+            ConfigurationError: a reference leads nowhere.
+        """
+        found: dict[str, Secret] = {}
+        for name, credential in self.header_references(api).items():
+            if credential.secret is None:
+                raise ConfigurationError(f"{credential.given_by}: {credential.reference}: {credential.problem}")
+            found[name] = credential.secret
+        return found
+
+    def header_references(self, api: Api) -> Mapping[str, Credential]:
+        """The same, each by its reference."""
+        return self.headers if api is Api.WEBHOOK else self.dashboard_headers
+
+    def certificate_for(self, host: str) -> Path | None:
+        """The client certificate that a host gets; None for a host that an option gave, which is not this one's."""
+        own = [getattr(self, name) for name in _HEADERS if not self.source(name).startswith("--")]
+        return self.client_cert if host in own or self.source("client_cert") == HOOK else None
+
     def environment_of(self, api: Api) -> str | None:
         """The environment that a run over this API goes to: none where an option gave the host."""
         host = "origin" if api is Api.WEBHOOK else "base-url"
@@ -276,6 +323,7 @@ class Settings:
     def _named(self) -> list[Credential]:
         found = [self.secret, self.token, self.emulated_fallback, *self.emulated.values()]
         found += [workflow.secret for workflow in self.workflows.values()]
+        found += [self.client_key_password, *self.headers.values(), *self.dashboard_headers.values()]
         return [credential for credential in found if credential is not None]
 
 
