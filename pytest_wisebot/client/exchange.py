@@ -126,6 +126,8 @@ class Exchanger:
                     response = await transport.handle_async_request(request)
             except TimeoutError:
                 await connection.close()
+                if state.sent:  # it is not of this limit, which has ended by then
+                    raise
                 raise httpx.ConnectTimeout("", request=request) from None
             except asyncio.CancelledError:
                 await connection.close()
@@ -237,7 +239,13 @@ class _Connection:
 
 
 def keep_alive(connection: Any) -> None:
-    """Makes the system probe a connection that is silent for a minute: gateways drop those that are silent for four."""
+    """Makes the system probe a connection that is silent for a minute: gateways drop those that are silent for four.
+
+    Args:
+        connection: the socket; None where another transport than TCP stands in its place.
+    """
+    if connection is None:
+        return
     options = [(socket.SOL_SOCKET, "SO_KEEPALIVE", 1), (socket.IPPROTO_TCP, "TCP_KEEPINTVL", KEEPALIVE)]
     idle = "TCP_KEEPIDLE" if hasattr(socket, "TCP_KEEPIDLE") else "TCP_KEEPALIVE"  # the latter on macOS
     for level, name, value in (*options, (socket.IPPROTO_TCP, idle, KEEPALIVE)):

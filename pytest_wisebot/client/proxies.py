@@ -17,6 +17,7 @@ from urllib.parse import SplitResult, urlsplit
 import httpx
 
 from ..errors import ConfigurationError
+from ..exhaustion import shortage
 from ..settings import Settings
 from ..settings.checks import is_loopback
 from .tls import TlsContexts
@@ -45,6 +46,8 @@ class Proxy:
 
     def __str__(self) -> str:
         parts = urlsplit(self.url)
+        if "@" in parts.path:  # a password with a slash in it
+            return f"the proxy of {self.variable}"
         return f"the proxy {parts.scheme}://{parts.netloc.rpartition('@')[2]} ({self.variable})"
 
     @property
@@ -76,7 +79,9 @@ class Proxies:
         try:
             route = self._route(proxy) if proxy else None
             return Transport(verify=self._tls.of(host), trust_env=False, limits=_LIMITS, proxy=route)
-        except ImportError:
+        except ImportError as error:
+            if proxy is None or shortage(error) is not None:
+                raise
             raise ConfigurationError(f"{proxy} needs socksio: pip install 'pytest-wisebot[socks]'") from None
         except (ValueError, httpx.InvalidURL):  # not shown: a proxy's URL may hold its password
             variable = proxy.variable if proxy else ""

@@ -246,7 +246,9 @@ def _pass(source: socket.socket, target: socket.socket) -> None:
         target.shutdown(socket.SHUT_WR)
 
 
-WITH_AND_WITHOUT_XDIST = pytest.mark.parametrize("args", [(), ("-n", "1")], ids=["one process", "xdist"])
+WITH_AND_WITHOUT_XDIST = pytest.mark.parametrize(
+    "args", [pytest.param((), id="one process"), pytest.param(("-n", "1"), id="xdist", marks=pytest.mark.slow)]
+)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ Words of OpenSSL stand in `OPENSSL`, the rest of each message is this package's.
 
 from __future__ import annotations
 
+import ssl
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,9 +17,12 @@ from company import (
     Certificates,
     Company,
     Listener,
+    answering,
     failed,
     saying,
 )
+
+from pytest_wisebot.client import tls
 
 OPENSSL = {
     "expired": "certificate has expired",
@@ -58,9 +63,14 @@ def test_a_certificate_that_is_refused(
     assert (server.connections, server.requests) == (1, [])
 
 
-@WITH_AND_WITHOUT_XDIST
-@pytest.mark.parametrize("certificate", ["valid", "self_signed"])
-@pytest.mark.parametrize("way", ["ca-file", "SSL_CERT_FILE", "relative"])
+@pytest.mark.parametrize(
+    ("certificate", "way", "args"),
+    [
+        *((certificate, way, ()) for certificate in ("valid", "self_signed") for way in ("ca-file", "SSL_CERT_FILE")),
+        ("valid", "relative", ()),
+        pytest.param("valid", "relative", ("-n", "1"), marks=pytest.mark.slow),
+    ],
+)
 def test_what_the_message_says_leads_to_a_run(
     company: Company, certificates: Certificates, certificate: str, way: str, args: tuple[str, ...]
 ) -> None:
@@ -318,8 +328,6 @@ def test_the_systems_certificates_are_trusted(
     company: Company, certificates: Certificates, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """What the system's store holds needs no setting, and a test that sets SSL_CERT_FILE later changes nothing."""
-    import ssl
-
     paths = ssl.get_default_verify_paths()
     server = company.serve_tls(certificates.valid)
     for file, passed in ((certificates.ca, True), (certificates.clients, False)):
@@ -332,10 +340,16 @@ def test_a_system_that_verifies_by_itself(
     company: Company, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On Windows and macOS truststore asks the system; ca-file and client-cert hold beside it."""
-    from pytest_wisebot.client import tls
-
     monkeypatch.setattr(tls, "SYSTEM_VERIFIES", True)
     server = company.serve_tls(certificates.valid, clients=certificates.clients)
     settings = f'ca-file = "{certificates.ca}"\nclient-cert = "{certificates.client}"'
     assert company.run(server.secure, settings=settings) == PASSED
     assert company.run(server.secure) == failed(f"TLS failed: {OPENSSL['issuer']}; {SET_CA} {OF_CA}", server.secure)
+
+
+def test_plain_http_loads_no_certificates(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What reads the system's certificates is loaded for HTTPS alone."""
+    monkeypatch.setattr(tls, "SYSTEM_VERIFIES", True)
+    monkeypatch.setitem(sys.modules, "truststore", None)
+    server = company.listen(answering())
+    assert company.run(server.open) == PASSED
