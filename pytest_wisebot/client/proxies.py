@@ -88,6 +88,7 @@ class Proxies:
             raise ConfigurationError(f"the proxy that {variable} names cannot be used: write {_FORM}") from None
 
     def _route(self, proxy: Proxy) -> httpx.Proxy:
+        _ = str(proxy)  # raises where it cannot be shown
         tls = self._tls.of_proxy() if proxy.url.startswith("https:") else None
         return httpx.Proxy(proxy.url, ssl_context=tls)
 

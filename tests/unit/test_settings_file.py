@@ -206,7 +206,7 @@ CHARACTERS = "a host has no spaces, control or non-ASCII characters"
             '"a b" = 1',
             '"a b": unknown key, known: emulator, origin, base-url, secret, token, api, timeout, '
             "connect-timeout, concurrency, retries, max-runs, max-response-mib, secret-header, allow-http, trace, "
-            "protected, workflows",
+            "ca-file, client-cert, client-key, client-key-password, headers, dashboard-headers, protected, workflows",
         ),
         ('workflows.triage.ids = "x"', 'workflows.triage.ids: unknown key, did you mean "id"?'),
         ("workflows.triage.zzz = 1", "workflows.triage.zzz: unknown key, known: id, secret, idempotent"),
