@@ -29,6 +29,7 @@ class Outgoing:
 
     Attributes:
         host: the origin that it goes to, and the only one that may see ``secret``.
+        secret: the credential; None for a request that needs none, and starts nothing.
         headers: all but the credential's.
         guarded: the headers of the project for this host alone, closed like the credential.
         secret_header: the header that carries the credential.
@@ -38,7 +39,7 @@ class Outgoing:
     method: str
     host: str
     path: str
-    secret: Secret
+    secret: Secret | None
     secret_header: str = "Authorization"
     scheme: str = "Bearer "
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -53,7 +54,8 @@ class Outgoing:
     def open_headers(self) -> dict[str, str]:
         """Every header, the credential's included: for the wire alone."""
         guarded = {name: secret.reveal() for name, secret in self.guarded.items()}
-        return {**guarded, **self.headers, self.secret_header: self.scheme + self.secret.reveal()}
+        credential = {} if self.secret is None else {self.secret_header: self.scheme + self.secret.reveal()}
+        return {**guarded, **self.headers, **credential}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,11 @@ def status_check(settings: Settings) -> Outgoing | None:
         return None
     guarded = settings.headers_of(Api.DASHBOARD)
     return Outgoing("GET", settings.base_url, STATUS_PATH, settings.token.secret, headers=_ACCEPT, guarded=guarded)
+
+
+def reachability_check(host: str) -> Outgoing:
+    """``HEAD /``, by which a host is reached without a credential. Neither API has this address: no run starts."""
+    return Outgoing("HEAD", host, "/", None)
 
 
 def checked_id(workflow_id: str) -> str:

@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "pytest_wisebot"
 EVERY_ROOM = {
     "text", "files", "errors", "exhaustion", "runs", "outcomes", "event_log", "gate_config", "redaction", "settings",
     "envelope", "apis", "client", "assertions", "engine", "storage", "workers", "emulator", "snapshots", "report",
-    "plugin",
+    "plugin", "cli", "__main__",
 }  # fmt: skip
 
 ANY_ROOM_MAY = {"text", "files"}
@@ -48,7 +48,12 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "snapshots": ({"runs", "redaction"}, {"syrupy"}),
     "emulator": ({"runs", "errors", "exhaustion", "redaction"}, set()),
     "report": ({"errors", "runs", "outcomes", "event_log", "gate_config", "redaction"}, {"jinja2"}),
-    "plugin": (EVERY_ROOM, {"pytest", "_pytest"}),  # _pytest: whether marks skip a test, which nothing public tells
+    "__main__": ({"cli"}, set()),
+    "cli": ({"errors", "redaction", "settings", "client", "report", "emulator", "plugin"}, {"pytest"}),
+    "plugin": (
+        EVERY_ROOM - {"cli", "__main__"},
+        {"pytest", "_pytest"},
+    ),  # _pytest: whether marks skip a test, which nothing public tells
 }
 
 # What pytest loads at its every start: the standard library and pytest only.

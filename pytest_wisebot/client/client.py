@@ -181,11 +181,8 @@ class Client:
     def _broken(self, error: Exception, prepared: Prepared, state: AttemptState) -> InfrastructureError:
         """The error of an exchange that broke off. It depends on whether the request had begun to go out."""
         asked = self._attempted(prepared, state)
-        host = prepared.outgoing.host
-        if not state.sent:
-            return ConnectionFailed(self._exchanger.why_no_connection(error, host, state), asked)
-        if refused := self._exchanger.refused_certificate(error, host, state):
-            return ConnectionFailed(refused, asked)
+        if reason := self._exchanger.why_not_run(error, prepared.outgoing.host, state):
+            return ConnectionFailed(reason, asked)
         lost = self._exchanger.why_lost(error, state)
         return ConnectionLost(f"the connection ended before the answer was whole: {lost}", asked)
 

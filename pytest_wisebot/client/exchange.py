@@ -167,19 +167,25 @@ class Exchanger:
                 return bytes(body[:limit]), f"is larger than {self._settings.max_response_mib} MiB"
         return bytes(body), None
 
-    def why_no_connection(self, error: Exception, host: str, state: AttemptState) -> str:
-        """Why nothing could be sent, and what to do."""
-        reason = self._reasons.no_connection(error, host, self._proxies.proxy(host), state.reached)
+    def why_unanswered(self, error: Exception, host: str, state: AttemptState) -> str:
+        """Why there is no whole answer, and where nothing could have been run, what to do."""
+        return self.why_not_run(error, host, state) or self.why_lost(error, state)
+
+    def why_not_run(self, error: Exception, host: str, state: AttemptState) -> str:
+        """Why nothing can have been run, and what to do; empty where it may have been.
+
+        A server that refuses the client's certificate may do so after the request went out, and has read none of it.
+        """
+        if not state.sent:
+            reason = self._reasons.no_connection(error, host, self._proxies.proxy(host), state.reached)
+        else:
+            reason = (self._reasons.refused_certificate(error, host) if state.status is None else None) or ""
         return excerpt(reason, self._redactor, MOST_OF_A_REASON)
 
     def no_connection_within(self, seconds: float, host: str, state: AttemptState) -> str:
         """That the run's time was over before it could be sent."""
         limit = f"the run's {seconds:g} s"
         return self._reasons.no_connection_within(limit, host, self._proxies.proxy(host), state.reached)
-
-    def refused_certificate(self, error: Exception, host: str, state: AttemptState) -> str | None:
-        """That the server refused the client's certificate, or the want of one, although the request had gone out."""
-        return self._reasons.refused_certificate(error, host) if state.status is None else None
 
     def why_lost(self, error: Exception, state: AttemptState) -> str:
         """How an answer broke off."""

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .checks import KINDS
@@ -90,5 +92,12 @@ def _prose(text: str) -> str:
     )
 
 
-if __name__ == "__main__":
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Prints the schema."""
+    argparse.ArgumentParser(description="print the JSON Schema of wisebot.toml").parse_args(arguments)
     print(json.dumps(json_schema(), indent=2))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

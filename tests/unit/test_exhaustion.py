@@ -127,7 +127,7 @@ def test_a_system_without_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_connection_names_the_limit_and_what_to_set() -> None:
     """Without a descriptor for a connection the reason is this process's limit, and no host's."""
     exchanger = Exchanger(Settings(), {}, Redactor())
-    reason = exchanger.why_no_connection(
+    reason = exchanger.why_not_run(
         chained(httpx.ConnectError("failed"), EMFILE), "https://wisebot.example", AttemptState()
     )
     assert reason.startswith("out of file descriptors: ")
