@@ -26,8 +26,9 @@ from ..apis import Outgoing
 from ..redaction import Redactor
 from ..settings import Settings
 from .attempt import AttemptState
-from .proxies import Proxies
+from .proxies import Proxies, Proxy
 from .reasons import Reached, Reasons, password_wanted
+from .tls import Handshakes
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,7 @@ class Exchanger:
     def __init__(self, settings: Settings, variables: Mapping[str, str], redactor: Redactor) -> None:
         self._settings = settings
         self._proxies = Proxies(settings, variables)
+        self._handshakes = Handshakes()
         self._reasons = Reasons(settings, variables)
         self._redactor = redactor
 
@@ -118,19 +120,16 @@ class Exchanger:
             MockedError: nothing went over the network.
             Exception: what the network did; see `is_of_the_network`.
         """
-        connection = _Connection(state)
+        connection = _Connection(outgoing.host, state, self._handshakes, self._proxies.proxy(outgoing.host))
         async with self._proxies.transport(outgoing.host) as transport:
             request = self._request(outgoing, connection, state.trace)
             try:
                 async with timeout(self._settings.connect_timeout) as connection.opening:
                     response = await transport.handle_async_request(request)
-            except TimeoutError:
+            except BaseException as error:
                 await connection.close()
-                if state.sent:  # it is not of this limit, which has ended by then
-                    raise
-                raise httpx.ConnectTimeout("", request=request) from None
-            except asyncio.CancelledError:
-                await connection.close()
+                if isinstance(error, TimeoutError) and not state.sent:
+                    raise httpx.ConnectTimeout("", request=request) from None
                 raise
             if not state.sent:
                 raise MockedError
@@ -198,7 +197,12 @@ def _parsed(url: str) -> httpx.URL:
     return httpx.URL(url)
 
 
-_MATTERS: Final = (".connect_tcp.complete", ".send_request_headers.started", ".start_tls.started")
+_MATTERS: Final = (
+    ".connect_tcp.complete",
+    ".start_tls.started",
+    ".start_tls.complete",
+    ".send_request_headers.started",
+)
 _SOCKS: Final = {
     "socks.setup_socks5_connection.started": Reached.PROXY,
     "socks.setup_socks5_connection.complete": Reached.HOST,
@@ -208,13 +212,22 @@ _SOCKS: Final = {
 class _Connection:
     """One connection, as the events of httpcore show it.
 
+    Args:
+        host: the origin that it leads to.
+        state: of the attempt.
+        handshakes: the servers that have accepted one.
+        proxy: the proxy that it goes through, if any.
+
     Attributes:
         opening: the deadline for everything before the request begins to go out.
     """
 
-    def __init__(self, state: AttemptState) -> None:
+    def __init__(self, host: str, state: AttemptState, handshakes: Handshakes, proxy: Proxy | None) -> None:
         self.opening: asyncio.Timeout | None = None
+        self._host = host
         self._state = state
+        self._handshakes = handshakes
+        self._proxy = proxy
         self._stream: Any = None
 
     async def trace(self, event: str, info: Mapping[str, Any]) -> None:
@@ -228,6 +241,9 @@ class _Connection:
             elif event.endswith(".start_tls.started"):
                 if self._state.reached is Reached.PROXY:
                     self._state.reached = Reached.HOST
+            elif event.endswith(".start_tls.complete"):
+                if self._proxy is None or self._state.reached is Reached.HOST:
+                    await self._handshakes.confirm(self._host, info["return_value"])
             elif info["request"].method == b"CONNECT":  # the request to a proxy starts no run
                 self._state.reached = Reached.PROXY
             else:

@@ -6,17 +6,28 @@ a file of OpenSSL's, and is loaded once: ``truststore`` loads the file again for
 
 from __future__ import annotations
 
+import asyncio
 import platform
 import ssl
+from asyncio import timeout
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import httpx
 
 from ..errors import ConfigurationError
 from ..exhaustion import shortage
 from ..settings import Settings
+
+CONFIRMED_WITHIN: Final = 1.0
+"""Seconds after which a server that sends no session ticket is taken to have accepted a handshake."""
+
+_STEP: Final = 0.02
+
+_SPOKE: Final = "the server spoke before it was asked, as one does for HTTP/2 alone: use a host that speaks HTTP/1.1"
+_CLOSED: Final = "the server closed the connection after the TLS handshake"
 
 SYSTEM_VERIFIES: Final = platform.system() in ("Windows", "Darwin")
 
@@ -111,6 +122,41 @@ class TlsContexts:
                 raise ConfigurationError(f"{password.given_by}: the password does not open the key") from None
             where = f"with its key in {key}" if key else "and its key (or set client-key)"
             raise ConfigurationError(f"{source}: {certificate} holds no certificate in PEM form {where}") from None
+
+
+class Handshakes:
+    """Which servers have accepted the client's side of a handshake.
+
+    Under TLS 1.3 the client's handshake is over before the server has read the client's certificate. A server that
+    refuses it closes the connection, and its alert is lost if the client writes then: so nothing is written before the
+    server has answered, by a session ticket, to the first connections to a host.
+    """
+
+    def __init__(self) -> None:
+        self._accepted: set[str] = set()
+
+    async def confirm(self, host: str, stream: Any) -> None:
+        """Returns when a server has accepted a handshake, or says nothing of it.
+
+        Args:
+            host: the origin.
+            stream: httpcore's, after its handshake.
+
+        Raises:
+            httpx.RemoteProtocolError: the server spoke before it was asked, or ended the connection.
+            Exception: what the network did, such as an alert.
+        """
+        connection: ssl.SSLObject | None = stream.get_extra_info("ssl_object")
+        if host in self._accepted or connection is None or connection.version() != "TLSv1.3":
+            return
+        clock = asyncio.get_running_loop().time
+        ends_at = clock() + CONFIRMED_WITHIN
+        while clock() < ends_at and not (connection.session is not None and connection.session.has_ticket):
+            with suppress(TimeoutError):
+                async with timeout(_STEP):
+                    spoken = await stream.read(1)
+                raise httpx.RemoteProtocolError(_SPOKE if spoken else _CLOSED)
+        self._accepted.add(host)
 
 
 def _of_system() -> ssl.SSLContext:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import ssl
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -326,13 +327,22 @@ class Company:
 
     def session(self, origin: str, *args: str, settings: str = "", more: str = "", **variables: str) -> None:
         """Runs pytest against a host."""
+        self._write(origin, settings, more, variables)
+        (self.project.path / "outcome.json").unlink(missing_ok=True)
+        self.last = self.project.run(*args)
+
+    def check(self, origin: str, settings: str = "", **variables: str) -> tuple[int, str]:
+        """The exit code of ``pytest-wisebot check``, and what it shows."""
+        self._write(origin, settings, "", variables)
+        shown = self.project.pytester.run(sys.executable, "-m", "pytest_wisebot", "check")
+        return int(shown.ret), shown.stdout.str()
+
+    def _write(self, origin: str, settings: str, more: str, variables: dict[str, str]) -> None:
         for name, value in variables.items():
             self._monkeypatch.setenv(name, value)
         lines = [f'origin = "{origin}"', 'secret = "env:TRIAGE_SECRET"', "retries = 0"]
         toml = "\n".join(["default-environment = 'company'", "[environments.company]", *lines, settings, more])
         (self.project.path / "wisebot.toml").write_text(toml + "\n")
-        (self.project.path / "outcome.json").unlink(missing_ok=True)
-        self.last = self.project.run(*args)
 
     def close(self) -> None:
         """Closes every server."""

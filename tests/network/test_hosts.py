@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from company import PASSED, WITH_AND_WITHOUT_XDIST, Company, Listener, answering
+from company import PASSED, WITH_AND_WITHOUT_XDIST, Certificates, Company, Listener, answering
 
 from pytest_wisebot import __version__
 from pytest_wisebot.client.exchange import KEEPALIVE
@@ -236,6 +236,28 @@ def test_the_user_agent(company: Company) -> None:
     server = company.listen(answering())
     company.run(server.open)
     assert f"User-Agent: pytest-wisebot/{__version__} httpx/{httpx.__version__}\r\n".encode() in server.requests[0]
+
+
+# --- the check before the first run
+
+
+def test_the_check_finds_what_stands_in_the_way(company: Company, certificates: Certificates) -> None:
+    """It has the reasons and the advice of a run, sends no credential, and passes once the advice is followed."""
+    server = company.serve_tls(certificates.valid, clients=certificates.clients)
+    trust, shown = f'ca-file = "{certificates.ca}"', f'client-cert = "{certificates.client}"'
+    gate = '[environments.company.headers]\nx-gate = "env:BYPASS"'
+    found = [
+        company.check(server.secure),
+        company.check(server.secure, trust),
+        company.check(server.secure, f"{trust}\n{shown}\n{gate}"),
+        company.check(server.secure, f"{trust}\n{shown}\n{gate}", BYPASS="CANARY-of-the-bypass"),
+    ]
+    assert [code for code, _ in found] == [10, 10, 4, 0]
+    assert "TLS failed: unable to get local issuer certificate; set ca-file under [environments.company]" in found[0][1]
+    assert "TLS failed: the server wants a client certificate" in found[1][1]
+    assert "env:BYPASS: the environment variable BYPASS is not set" in found[2][1]
+    assert b"FAKE" not in b"".join(server.requests)
+    assert all(request.startswith(b"HEAD / ") for request in server.requests)
 
 
 # --- connections that are silent for long

@@ -5,9 +5,13 @@ Words of OpenSSL stand in `OPENSSL`, the rest of each message is this package's.
 
 from __future__ import annotations
 
+import socket
 import ssl
 import sys
+from asyncio import timeout
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from company import (
@@ -18,7 +22,9 @@ from company import (
     Company,
     Listener,
     answering,
+    end,
     failed,
+    over_tls,
     saying,
 )
 
@@ -36,6 +42,9 @@ OPENSSL = {
     "no-protocol": "tlsv1 alert no application protocol",
 }
 """What Python's ssl module shows of OpenSSL 3: `verify_message`, and `reason` in lower case."""
+
+H11_FIRST_BYTE = "illegal request line"
+"""What h11 says of an answer whose first byte does not print."""
 
 SET_CA = "set ca-file under [environments.company], or SSL_CERT_FILE, to a PEM file with"
 OF_CA = "the certificate of the CA that signed it"
@@ -147,6 +156,53 @@ def test_a_server_that_wants_a_client_certificate(
     assert (server.connections, len(server.requests)) == (2, 1)
 
 
+def test_a_server_that_resets_the_connection_at_once(company: Company, certificates: Certificates) -> None:
+    """Its refusal is read before anything is written: a write that meets the reset would lose it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates.valid)
+    context.verify_mode, context.minimum_version = ssl.CERT_REQUIRED, ssl.TLSVersion.TLSv1_3
+
+    def serve(listener: Listener, connection: socket.socket) -> None:
+        with suppress(ssl.SSLError):
+            context.wrap_socket(connection, server_side=True)
+
+    company.project.test("""
+        @pytest.mark.parametrize("n", range(5))
+        def test_it(trigger_workflow, n):
+            with pytest.raises(ConnectionFailed, match="the server wants a client certificate"):
+                trigger_workflow("triage", {"n": "x" * 10 ** n})
+    """)
+    server = company.listen(serve)
+    company.session(server.secure, settings=f'ca-file = "{certificates.ca}"')
+    company.last.assert_outcomes(passed=5)
+    assert server.connections == 5
+
+
+def test_a_handshake_is_confirmed_once(company: Company, certificates: Certificates, monkeypatch: Any) -> None:
+    """A server that sends no session ticket holds up the first connections to a host, and no later one."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates.valid)
+    context.num_tickets = 0
+    waits: list[float] = []
+    monkeypatch.setattr(tls, "CONFIRMED_WITHIN", 0.1)
+
+    def counted(seconds: float) -> Any:
+        waits.append(seconds)
+        return timeout(seconds)
+
+    monkeypatch.setattr(tls, "timeout", counted)
+    company.project.test("""
+        def test_it(trigger_workflow):
+            for _ in range(3):
+                assert trigger_workflow("triage").ok
+    """)
+    server = company.listen(over_tls(context, answering()))
+    company.session(server.secure, settings=f'ca-file = "{certificates.ca}"')
+    company.last.assert_outcomes(passed=1)
+    assert 1 <= len(waits) <= 6
+    assert len(server.requests) == 3
+
+
 @pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
 def test_a_client_certificate_that_is_refused(company: Company, certificates: Certificates, version: str) -> None:
     """The message names the file that was shown, and nothing was run."""
@@ -199,41 +255,57 @@ def test_forty_tests_without_a_client_certificate_open_the_circuit(
 
 @WITH_AND_WITHOUT_XDIST
 @pytest.mark.parametrize(
-    ("server", "kind", "reason"),
+    ("server", "reason"),
     [
         (
             "no-tls",
-            "ConnectionFailed",
             f"TLS failed: {OPENSSL['no-tls']}; the port does not speak TLS: correct the host's scheme or port",
         ),
         (
             "no-http1",
-            "ConnectionFailed",
             f"TLS failed: {OPENSSL['no-protocol']}; the server does not speak HTTP/1.1: use a host that does",
         ),
-        ("silent", "ConnectionFailed", "TLS failed: the server closed the connection in the handshake"),
-        (
-            "http2",
-            "ConnectionLost",
-            "the connection ended before the answer was whole: the answer is not HTTP/1.1 (illegal request line); a "
-            "server that speaks HTTP/2 alone answers so",
-        ),
+        ("silent", "TLS failed: the server closed the connection in the handshake"),
     ],
 )
-def test_a_server_that_speaks_something_else(
-    company: Company, certificates: Certificates, server: str, kind: str, reason: str, args: tuple[str, ...]
+def test_a_server_that_speaks_no_tls_or_another_protocol(
+    company: Company, server: str, reason: str, args: tuple[str, ...]
 ) -> None:
     """Plain HTTP, HTTP/2 alone, or nothing, on a port that shall speak HTTP/1.1 over TLS."""
-    started: Listener = {
-        "no-tls": lambda: company.listen(saying(b"HTTP/1.1 400 Bad Request\r\n\r\n")),
-        "no-http1": lambda: company.listen(saying(b"\x15\x03\x03\x00\x02\x02\x78")),  # a fatal alert, number 120
-        "silent": lambda: company.listen(saying(b"")),
-        "http2": lambda: company.serve_tls(certificates.valid, b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"),  # SETTINGS
-    }[server]()
-    outcome = company.run(started.secure, *args, settings=f'ca-file = "{certificates.ca}"')
-    assert outcome.kind == kind
-    assert outcome.message.partition(" (workflow ")[0] == reason
+    first = {
+        "no-tls": b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        "no-http1": b"\x15\x03\x03\x00\x02\x02\x78",  # a fatal alert, number 120
+        "silent": b"",
+    }
+    started = company.listen(saying(first[server]))
+    assert company.run(started.secure, *args) == failed(reason, started.secure)
     assert started.connections == 1
+
+
+SETTINGS_FRAME = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+
+
+@WITH_AND_WITHOUT_XDIST
+def test_a_server_that_speaks_http2_alone(company: Company, certificates: Certificates, args: tuple[str, ...]) -> None:
+    """If it speaks first, nothing was sent; if it answers so, the run may have happened, and was sent once."""
+    trust = f'ca-file = "{certificates.ca}"'
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates.valid)
+    context.num_tickets = 0
+
+    def speak(listener: Listener, connection: socket.socket) -> None:
+        connection.sendall(SETTINGS_FRAME)
+        end(connection)
+
+    early = company.listen(over_tls(context, speak))
+    spoke = "the server spoke before it was asked, as one does for HTTP/2 alone: use a host that speaks HTTP/1.1"
+    assert company.run(early.secure, *args, settings=trust) == failed(f"no connection ({spoke})", early.secure)
+    late = company.serve_tls(certificates.valid, SETTINGS_FRAME)
+    outcome = company.run(late.secure, *args, settings=trust)
+    assert outcome.kind == "ConnectionLost"
+    illegal = f"the answer is not HTTP/1.1 ({H11_FIRST_BYTE}); a server that speaks HTTP/2 alone answers so"
+    assert outcome.message.startswith(f"the connection ended before the answer was whole: {illegal} (workflow ")
+    assert (early.connections, late.connections, len(late.requests)) == (1, 1, 1)
 
 
 @pytest.mark.parametrize(
