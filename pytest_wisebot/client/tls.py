@@ -73,6 +73,7 @@ class TlsContexts:
 
     def _trusting(self) -> ssl.SSLContext:
         context = self._of_variables() if self._file or self._folder else _of_system()
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # as Python 3.13 does, and curl
         if (file := self._settings.ca_file) is not None:
             source = self._settings.source("ca_file")
             _check_readable(file, source)

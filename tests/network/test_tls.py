@@ -93,6 +93,13 @@ def test_what_the_message_says_leads_to_a_run(
     assert (server.connections, len(server.requests)) == (1, 1)
 
 
+def test_an_intermediate_ca_is_trusted_alone(company: Company, certificates: Certificates) -> None:
+    """Which of the CAs in a chain stands in ca-file does not matter, in any version of Python."""
+    server = company.serve_tls(certificates.behind_intermediate)
+    for trusted in (certificates.ca, certificates.intermediate):
+        assert company.run(server.secure, settings=f'ca-file = "{trusted}"') == PASSED
+
+
 def test_a_refused_certificate_is_tried_as_often_as_any_connection(
     company: Company, certificates: Certificates
 ) -> None:
