@@ -24,6 +24,7 @@ import httpx
 
 from ..apis import Outgoing
 from ..redaction import Redactor
+from ..redaction.linear import Stop, never
 from ..settings import Settings
 from .attempt import AttemptState
 from .proxies import Proxies, Proxy
@@ -74,9 +75,9 @@ KEEPALIVE: Final = 60
 """Seconds of silence after which, and in which distance, the system probes a connection."""
 
 
-def excerpt(text: str, redactor: Redactor, most: int = EXCERPT) -> str:
+def excerpt(text: str, redactor: Redactor, stop: Stop = never, most: int = EXCERPT) -> str:
     """The text of an answer as an error shows it: without credentials, printable, and cut."""
-    cleaned = redactor.clean(text)
+    cleaned = redactor.clean(text, stop)
     readable = "".join(char if char.isprintable() else " " for char in cleaned)
     return re.sub(r" {2,}", " ", readable).strip()[:most]
 
@@ -142,6 +143,7 @@ class Exchanger:
             finally:
                 await stream.aclose()
             state.received = len(body)
+            state.answered = response.status_code
             url = outgoing.host + outgoing.path.partition("?")[0]
             proxy = self._proxies.proxy(outgoing.host) if url.startswith("http:") else None
             asked = password_wanted(proxy) if proxy and response.status_code == 407 else ""
@@ -179,16 +181,15 @@ class Exchanger:
             reason = self._reasons.no_connection(error, host, self._proxies.proxy(host), state.reached)
         else:
             reason = (self._reasons.refused_certificate(error, host) if state.status is None else None) or ""
-        return excerpt(reason, self._redactor, MOST_OF_A_REASON)
+        return excerpt(reason, self._redactor, most=MOST_OF_A_REASON)
 
-    def no_connection_within(self, seconds: float, host: str, state: AttemptState) -> str:
-        """That the run's time was over before it could be sent."""
-        limit = f"the run's {seconds:g} s"
+    def no_connection_within(self, limit: str, host: str, state: AttemptState) -> str:
+        """That a time was over before the run could be sent."""
         return self._reasons.no_connection_within(limit, host, self._proxies.proxy(host), state.reached)
 
     def why_lost(self, error: Exception, state: AttemptState) -> str:
         """How an answer broke off."""
-        return excerpt(self._reasons.lost(error, state.status), self._redactor, MOST_OF_A_REASON)
+        return excerpt(self._reasons.lost(error, state.status), self._redactor, most=MOST_OF_A_REASON)
 
 
 @lru_cache(maxsize=256)

@@ -119,7 +119,7 @@ class Reasons:
             return f"TLS failed: the server refused client-cert {shown} ({_spoken(alert)})"
         wants = "may want" if alert == _HANDSHAKE_FAILURE else "wants"
         unused = " (that of the environment is not for a host that an option gives)" if settings.client_cert else ""
-        advice = certificate_help(settings.environment)
+        advice = certificate_help(settings)
         return f"TLS failed: the server {wants} a client certificate ({_spoken(alert)}); {advice}{unused}"
 
     def _what_verifies(self, error: ssl.SSLCertVerificationError, host: str) -> str:
@@ -135,7 +135,7 @@ class Reasons:
         what = "this certificate" if error.verify_code == _SELF_SIGNED else "the certificate of the CA that signed it"
         if settings.ca_file is not None:
             return f"add {what} to ca-file, {settings.ca_file}{self._about_variables()}"
-        where = f"set ca-file {_under(settings.environment)}, or SSL_CERT_FILE,"
+        where = f"set ca-file {_under(settings)}, or SSL_CERT_FILE,"
         return f"{where} to a PEM file with {what}{self._about_variables()}"
 
     def _about_variables(self) -> str:
@@ -170,9 +170,9 @@ def password_wanted(proxy: Proxy) -> str:
     return f"{proxy} asked for a password (407); set {proxy.variable} to {scheme}://USER:PASSWORD@HOST:PORT"
 
 
-def certificate_help(environment: str | None) -> str:
+def certificate_help(settings: Settings) -> str:
     """What to do about a server that wants a client certificate."""
-    return f"set client-cert and client-key {_under(environment)}"
+    return f"set client-cert and client-key {_under(settings)}"
 
 
 def in_words(error: BaseException) -> str:
@@ -212,8 +212,9 @@ def _spoken(name: str) -> str:
     return name.replace("_", " ").lower()
 
 
-def _under(environment: str | None) -> str:
-    return f"under [environments.{environment}]" if environment else "in an environment of wisebot.toml"
+def _under(settings: Settings) -> str:
+    name = settings.environment
+    return f"under {settings.table('environments', name)}" if name is not None else "in an environment of wisebot.toml"
 
 
 def _correct(proxy: Proxy, host: str) -> str:

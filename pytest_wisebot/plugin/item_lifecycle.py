@@ -25,7 +25,7 @@ from .runs_section import SECTION, render
 from .runtime import LocalRuntime, Runtime, clean_output, local_runtime
 from .session_end import session_end_of
 from .session_state import register_last, state_of
-from .snapshot_retention import keeping_of
+from .snapshot_retention import retention_of
 from .trial_policy import NO_SUBTESTS, TrialPolicy, policy_of
 from .trials import ENDS_PYTEST, TrialLoop, run_protocol
 
@@ -229,8 +229,8 @@ class ItemLifecycle:
             self._receive_written(report)
             with self._state.hide_status_line():
                 result = yield
-            if (keeping := keeping_of(self._config)) is not None:
-                keeping.follow(report)
+            if (retention := retention_of(self._config)) is not None:
+                retention.follow(report)
             return result
 
     def _clean(self, report: pytest.TestReport) -> None:
@@ -249,10 +249,10 @@ class ItemLifecycle:
         """On the controller. Of a test that took its worker with it, only the module is known."""
         if self._is_controller:
             self._state.written.receive(facts_of(report).written)
-            keeping = keeping_of(self._config)
-            if keeping is not None and report.when not in ("setup", "call", "teardown"):
+            retention = retention_of(self._config)
+            if retention is not None and report.when not in ("setup", "call", "teardown"):
                 module = self._config.rootpath / report.nodeid.partition("::")[0]
-                self._state.written.add(keeping.folder_of(module))
+                self._state.written.add(retention.folder_of(module))
 
     # --- what else pytest shows of a test
 

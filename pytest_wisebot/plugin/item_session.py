@@ -222,7 +222,8 @@ class WisebotSession:
 
     def forget_test(self, item: pytest.Item) -> None:
         """A test is over, or needs no further trial."""
-        self.forget(test_tag(item, self._runtime.worker_prefix))
+        if self._ahead:
+            self.forget(test_tag(item, self._runtime.worker_prefix))
 
     def forget(self, tag: str) -> None:
         """Does not begin what was started ahead for a test and is still waiting."""
@@ -257,6 +258,6 @@ def _refuse_runs_in_plain_snapshots(config: pytest.Config) -> None:
     """Makes syrupy's own fixture refuse runs, from the first run on."""
     if "syrupy.assertion" in sys.modules:  # its plugin may be left out
         from ..engine.pending import PendingRun
-        from ..snapshots.refusal import refuse
+        from ..snapshots.patches import refuse
 
         config.add_cleanup(refuse((WorkflowRun, PendingRun)))

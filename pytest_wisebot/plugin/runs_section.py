@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigurationError, InfrastructureError, WisebotError
 from ..runs import RunRequest, WorkflowRun
-from ..text import brief, readable_json
+from ..text import brief, readable_json, run_id_text
 from .run_storage import age
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def _run_lines(run: WorkflowRun, ended: Ended | None, limit: int | None) -> Iter
     where = f", environment {run.environment}" if run.environment else ""
     attempts = f", {run.attempts} attempts" if run.attempts > 1 else ""
     yield f"{run.workflow} over the {run.api} API{where}: {'ok' if run.ok else 'failed'} ({run.source})"
-    yield f"  runId:    {run.run_id or 'none'} ({run.elapsed:.2f} s{attempts}, status {run.status_code})"
+    yield f"  runId:    {run_id_text(run.run_id)} ({run.elapsed:.2f} s{attempts}, status {run.status_code})"
     yield from _trace_line(ended.trace if ended is not None else "")
     if run.contradiction:
         yield f"  but:      ok: true, beside {run.contradiction}"

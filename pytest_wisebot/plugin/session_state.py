@@ -24,20 +24,23 @@ class WrittenFiles:
 
     def __init__(self) -> None:
         self.paths: set[Path] = set()
-        self.named: list[str] = []
-        """The same in JSON, which is ASCII: xdist's channel does not carry every path."""
-        self._sent = 0
+        self._unsent: list[Path] = []
+
+    @property
+    def named(self) -> list[str]:
+        """All of them in JSON, which is ASCII: xdist's channel does not carry every path."""
+        return [json.dumps(str(path)) for path in self.paths]
 
     def add(self, path: Path) -> None:
         """Adds a file or folder."""
         if path not in self.paths:
             self.paths.add(path)
-            self.named.append(json.dumps(str(path)))
+            self._unsent.append(path)
 
     def unsent(self) -> list[str]:
-        """Those that were added since the last call."""
-        sent, self._sent = self._sent, len(self.named)
-        return self.named[sent:]
+        """Those that were added since the last call, in JSON."""
+        unsent, self._unsent = self._unsent, []
+        return [json.dumps(str(path)) for path in unsent]
 
     def receive(self, named: Iterable[str]) -> None:
         """Adds those that a worker has sent."""
@@ -57,7 +60,6 @@ class SessionState:
         workers_with_every_test: how many workers ``--dist each`` would have had, without ``--wisebot-plan``.
         on_event: writes a line of the event log; None without a report.
         on_collected: completes the first line of the event log, once the tests are known.
-        on_snapshot: takes each test that uses ``workflow_snapshot``.
         hide_status_line: keeps the status line away while something else is written.
     """
 
@@ -74,7 +76,6 @@ class SessionState:
         self.workers_with_every_test = 1
         self.on_event: Callable[[bytes], None] | None = None
         self.on_collected: Callable[[Mapping[str, Any]], None] = _ignore
-        self.on_snapshot: Callable[[pytest.Item], None] = _ignore
         self.hide_status_line: Callable[[], AbstractContextManager[None]] = nullcontext
 
     @property
@@ -117,5 +118,5 @@ def register_last(config: pytest.Config, plugin: object, name: str) -> None:
 
 
 def _ignore(value: object) -> None:
-    """Without a report, and without snapshots."""
+    """Without a report."""
     del value

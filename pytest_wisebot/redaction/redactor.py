@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from .formats import FORMATS, HEADERS, header_spans, header_value
 from .forms import SHORTEST_SECRET, Form, FormsByView, SearchText, Span, by_view, candidate_forms, forms_of
+from .linear import Stop, StoppedError, never
 from .secret import MASK, REDACTED, Secret
 from .truncated import TruncatedSecrets
 from .user_rules import PARTS, Redact, UserRules
@@ -110,13 +111,13 @@ class Redactor:
         with self._lock:
             self._state = replace(self._state, rules=UserRules(redact), clean_texts=_CleanCache())
 
-    def clean(self, text: str) -> str:
+    def clean(self, text: str, stop: Stop = never) -> str:
         """``text`` with `MASK` in the place of every credential, and `REDACTED` in that of the project's patterns."""
         state = self._state
         if text in state.clean_texts:
             return text
         forms = _candidate_forms(state, SearchText.of(text), _HEADERS)
-        cleaned = _cleaned(text, forms, state.rules)
+        cleaned = _cleaned(text, forms, state.rules, stop)
         if cleaned == text:
             state.clean_texts.add(text, names_header=_names_header(forms))
         return cleaned
@@ -129,21 +130,25 @@ class Redactor:
         cleaned = self.clean(text)
         return _replaced(cleaned, ((start, end, MASK) for start, end in self._state.truncated.spans(cleaned)))
 
-    def clean_json(self, value: Any) -> Any:
+    def clean_json(self, value: Any, stop: Stop = never) -> Any:
         """A copy of a JSON value whose texts, keys included, are clean, and whose redacted keys hold `REDACTED`."""
-        return _Walk(self._state, value).copied(value)
+        return _Walk(self._state, value, stop).copied(value)
 
-    def clean_answer(self, answer: Mapping[str, Any]) -> dict[str, Any]:
+    def clean_answer(self, answer: Mapping[str, Any], stop: Stop = never) -> dict[str, Any]:
         """An answer, cleaned as a whole; the project's paths are looked for in it and in its parts.
 
         Args:
             answer: ``result`` and ``error``, and the keys beside them.
+            stop: whether to give up.
+
+        Raises:
+            StoppedError: ``stop`` asked for it.
         """
         redacted = self._state.rules.without_paths(answer)
         # The keys of the parts are Wisebot's: a project that redacts a key of such a name means its own, further in.
         ours = [part for part in PARTS if part in redacted]
         rest = {key: item for key, item in redacted.items() if key not in ours}
-        cleaned, parts = self.clean_json([rest, [redacted[part] for part in ours]])
+        cleaned, parts = self.clean_json([rest, [redacted[part] for part in ours]], stop)
         return {**cleaned, **dict(zip(ours, parts, strict=True))}
 
     def is_clean_json(self, data: bytes) -> bool:
@@ -175,6 +180,11 @@ class Redactor:
         return bool(_candidate_forms(self._state, searched))
 
     @property
+    def has_patterns(self) -> bool:
+        """Whether the project redacts by patterns, which take longer."""
+        return bool(self._state.rules.patterns)
+
+    @property
     def longest(self) -> int:
         """Characters of the longest known credential."""
         return max(map(len, self._state.values), default=0)
@@ -189,10 +199,12 @@ def _names_header(forms: Iterable[Form]) -> bool:
     return any(form in HEADERS for form in forms)
 
 
-def _cleaned(text: str, forms: Iterable[Form], rules: UserRules) -> str:
+def _cleaned(text: str, forms: Iterable[Form], rules: UserRules, stop: Stop = never) -> str:
+    if stop():
+        raise StoppedError
     found = _found(text, forms)
     if rules.patterns:
-        found += [(start, end, REDACTED) for start, end in rules.spans(text)]
+        found += [(start, end, REDACTED) for start, end in rules.spans(text, stop)]
     return _replaced(text, found) if found else text
 
 
@@ -233,10 +245,10 @@ class _Walk:
     short texts would take seconds.
     """
 
-    def __init__(self, state: _State, value: Any) -> None:
+    def __init__(self, state: _State, value: Any, stop: Stop) -> None:
         texts: dict[str, None] = {}
         _collect(value, texts)
-        self._clean, self._headers = _cleaned_texts(texts, state)
+        self._clean, self._headers = _cleaned_texts(texts, state, stop)
         self._keys = state.rules.keys
         self._by_key = bool(self._keys) or self._headers
 
@@ -294,7 +306,7 @@ def _collect(value: Any, texts: dict[str, None]) -> None:
             _collect(item, texts)
 
 
-def _cleaned_texts(texts: Collection[str], state: _State) -> tuple[dict[str, str], bool]:
+def _cleaned_texts(texts: Collection[str], state: _State, stop: Stop) -> tuple[dict[str, str], bool]:
     """The texts that hold something, cleaned; and whether any of all names a header that carries a credential."""
     remembered = state.clean_texts.texts
     fresh = [text for text in texts if text not in remembered]
@@ -306,7 +318,7 @@ def _cleaned_texts(texts: Collection[str], state: _State) -> tuple[dict[str, str
     hit = set(_hit(fresh, joined, forms)) if forms else set()
     if state.rules.patterns:
         hit.update(range(len(fresh)))  # "^" and "$" are the ends of each text
-    changed = {fresh[index]: _cleaned(fresh[index], forms, state.rules) for index in hit}
+    changed = {fresh[index]: _cleaned(fresh[index], forms, state.rules, stop) for index in hit}
     changed = {text: clean for text, clean in changed.items() if clean != text}
     name_header = _names_header(forms)
     for text in fresh:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -15,8 +16,9 @@ _SIGNS: Final = ("...", "…", "\\u2026", " chars]", "truncated", "***", " .. ")
 _CUT: Final = re.compile(
     r"[\[(<]?(?:\.\.\.|…|\\u2026)[\])>]?|\[\+?\d{1,9} chars\]|[\[(<]truncated[\])>]|\*{3,64}|(?<=\s)\.\.(?=\s)"
 )
-_SHAPED_HEAD: Final = re.compile(r"(?:eyJ[A-Za-z0-9_.-]{4,}|wb_live_[A-Za-z0-9_-]*)\Z")
+_SHAPED_HEAD: Final = re.compile(r"eyJ[A-Za-z0-9_.-]{4,}\Z|wb_live_[A-Za-z0-9_-]*\Z")
 _SHAPED_TAIL: Final = re.compile(r"[A-Za-z0-9_.-]*")
+_OF_SHAPES: Final = f"{string.ascii_letters}{string.digits}_.-"
 _LONGEST_SHAPE: Final = 2048
 
 
@@ -27,6 +29,8 @@ class TruncatedSecrets:
         forms = sorted({form for credential in credentials for form in literal_forms(credential)})
         self._joined = "\0".join(forms)
         self._longest = max(map(len, forms), default=0)
+        self._heads: dict[str, set[str]] = {}
+        self._tails: dict[str, set[str]] = {}
 
     def spans(self, text: str) -> Iterator[Span]:
         """Where heads, tails and middles stand."""
@@ -36,14 +40,15 @@ class TruncatedSecrets:
         starts_after = [0, *(end for _, end in cuts)]
         ends_before = [*(start for start, _ in cuts), len(text)]
         for index, (start, end) in enumerate(cuts):
-            head = self._head(text, starts_after[index], start)
-            shaped = _shaped_head(text, max(starts_after[index], start - _LONGEST_SHAPE), start)
-            yield from head
-            if shaped:
-                yield shaped
-                yield end, _end_of_shape(text, end, ends_before[index + 1])
-            yield from self._tail(text, end, ends_before[index + 1])
-            yield from self._middle(text, end, ends_before[index + 1], index + 1 < len(cuts))
+            first, last = starts_after[index], ends_before[index + 1]
+            if first < start:
+                yield from self._head(text, first, start)
+                if shaped := _shaped_head(text, max(first, start - _LONGEST_SHAPE), start):
+                    yield shaped
+                    yield end, _end_of_shape(text, end, last)
+            if end < last:
+                yield from self._tail(text, end, last)
+                yield from self._middle(text, end, last, index + 1 < len(cuts))
 
     def _head(self, text: str, first: int, last: int) -> Iterator[Span]:
         for end in {last, _stripped_end(text, first, last)}:
@@ -59,16 +64,19 @@ class TruncatedSecrets:
             if longest:
                 yield start, start + len(longest)
 
-    def _heads_to(self, end: str) -> Iterator[str]:
-        """The beginnings of the forms that end so."""
-        for at in self._places(end):
-            yield self._joined[self._joined.rfind("\0", 0, at) + 1 : at + len(end)]
+    def _heads_to(self, end: str) -> Iterable[str]:
+        """The beginnings of the forms that end so, looked for once."""
+        if end not in self._heads and end in self._joined:
+            starts = ((self._joined.rfind("\0", 0, at) + 1, at + len(end)) for at in self._places(end))
+            self._heads[end] = {self._joined[start:stop] for start, stop in starts}
+        return self._heads.get(end, ())
 
-    def _tails_from(self, begin: str) -> Iterator[str]:
-        """The ends of the forms that begin so."""
-        for at in self._places(begin):
-            end = self._joined.find("\0", at)
-            yield self._joined[at : end if end >= 0 else None]
+    def _tails_from(self, begin: str) -> Iterable[str]:
+        """The ends of the forms that begin so, looked for once."""
+        if begin not in self._tails and begin in self._joined:
+            stops = ((at, self._joined.find("\0", at)) for at in self._places(begin))
+            self._tails[begin] = {self._joined[at : stop if stop >= 0 else None] for at, stop in stops}
+        return self._tails.get(begin, ())
 
     def _places(self, part: str) -> Iterator[int]:
         at = self._joined.find(part) if len(part) == SHORTEST_FRAGMENT else -1
@@ -85,7 +93,10 @@ class TruncatedSecrets:
 
 def _shaped_head(text: str, first: int, last: int) -> Span | None:
     part = text[first:last]
-    found = _SHAPED_HEAD.search(part) if "eyJ" in part or "wb_live_" in part else None
+    if "eyJ" not in part and "wb_live_" not in part:
+        return None
+    # From the last character on that cannot be part of it: else the part is read again from each "eyJ" in it.
+    found = _SHAPED_HEAD.search(part, len(part.rstrip(_OF_SHAPES)))
     return (first + found.start(), last) if found else None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
@@ -15,9 +15,12 @@ from ..redaction import Redact, Secret
 from ..runs import Api
 from .checks import check, checked_headers, hostname, nearest, nearest_of_all, plain_http
 from .credentials import Credential, read_credential
-from .fields import ENVIRONMENT, Field, Table, settings_fields
+from .fields import ENVIRONMENT, WORKFLOW_ANYWHERE, Field, Table, settings_fields
 
 HOOK: Final = "the pytest_wisebot_settings hook"
+
+FILE_NAME: Final = "wisebot.toml"
+PROJECT_FILE_NAME: Final = "pyproject.toml"
 
 _DEFAULTS: Final[Mapping[str, Any]] = {item.name: item.default for item in ENVIRONMENT.fields}
 _HEADERS: Final = {"origin": "headers", "base_url": "dashboard_headers"}
@@ -27,12 +30,31 @@ _VARIABLE: Final = {item.key: item.variables[0] for item in ENVIRONMENT.fields i
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
-    """One workflow: its name in tests, its id at Wisebot, its own secret."""
+    """One workflow, as the environment and the project's file describe it.
+
+    Attributes:
+        name: its name in tests.
+        id: its id at Wisebot.
+        secret: its own webhook secret.
+        idempotent: a run may be repeated when the outcome of the first is unknown.
+        timeout: seconds for a whole run of it; None: as for every workflow.
+        concurrency: how many of its runs may be in flight at once; None: as many as of all workflows together.
+        is_listed: the environment lists it, by an id or a secret; then it has no other workflows than those it names.
+        sources: where each value came from, by its attribute.
+    """
 
     name: str
     id: str
     secret: Credential | None = None
     idempotent: bool = False
+    timeout: float | None = None
+    concurrency: int | None = None
+    is_listed: bool = True
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    def source(self, name: str) -> str:
+        """Where a value came from, in the user's words."""
+        return self.sources.get(name, HOOK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +81,7 @@ class Settings:
     Attributes:
         environment: the chosen environment's name; None when none was chosen.
         environments: the names of those that ``wisebot.toml`` has.
-        file: the ``wisebot.toml`` that was read.
+        file: the ``wisebot.toml`` that was read, or the ``pyproject.toml``.
         emulator: ``module:attribute`` of the emulator beside ``file``, when this environment has one.
         origin: trigger origin of the webhook API: scheme and host.
         base_url: base URL of the dashboard API: scheme and host.
@@ -86,7 +108,7 @@ class Settings:
         protected: the environment refuses to run without ``--wisebot-allow-protected``.
         protected_hosts: the hosts that any protected environment names, with that environment.
         allow_protected: ``--wisebot-allow-protected`` was given.
-        workflows: the workflows that the environment lists, by name. Where it lists none, a name is an id.
+        workflows: the workflows that the file names, by name. Where the environment lists none, a name is an id.
         emulated: the secrets of the running emulator's workflows, by id.
         emulated_fallback: what is sent to the emulator for a workflow that it does not have.
         redact: what is redacted in results and texts although it is no credential.
@@ -177,6 +199,7 @@ class Settings:
         if values.get("client_cert") is None:
             alone = [name for name in _CERTIFICATE if values.get(name) is not None]
             problems += [f"{self.source(name, given_by)}: there is no client-cert that it belongs to" for name in alone]
+        problems += _wrong_limits(self.workflows)
         if problems:
             raise ConfigurationError("\n".join(problems))
         return dataclasses.replace(self, **values)
@@ -189,7 +212,7 @@ class Settings:
         if item.kind == "headers":
             folder = self.file.parent if self.file else Path.cwd()
             return {name: _checked_credential(one, folder) for name, one in checked_headers(value).items()}
-        if item.kind in ("folder", "file"):
+        if item.kind in ("folder", "file", "certificates"):
             if not isinstance(value, str | Path):
                 raise ValueError(f"expected a path, got {type(value).__name__}")
             return Path(value).absolute()
@@ -228,15 +251,36 @@ class Settings:
             ConfigurationError: the environment lists its workflows, and not this one.
         """
         if name.startswith("id:"):
-            return Workflow(name, name.removeprefix("id:"))
+            return self._by_id(name, name.removeprefix("id:"))
         if name in self.workflows:
             return self.workflows[name]
-        if not self.workflows:
+        if not any(one.is_listed for one in self.workflows.values()):
             return Workflow(name, name)
         raise ConfigurationError(
             f'unknown workflow "{name}" in environment "{self.environment}", {nearest_of_all(name, self.workflows)} '
             f'(write "id:{name}" for an id that is not listed)'
         )
+
+    def _by_id(self, name: str, workflow_id: str) -> Workflow:
+        """A workflow that only its id names, with the limits of the same one under another name, and no secret."""
+        same = next((one for one in self.workflows.values() if one.id == workflow_id), None)
+        if same is None:
+            return Workflow(name, workflow_id)
+        return Workflow(name, workflow_id, timeout=same.timeout, concurrency=same.concurrency, sources=same.sources)
+
+    def timeout_of(self, workflow: Workflow) -> float:
+        """Seconds for a whole run of a workflow, where neither call nor marker gives them."""
+        own = workflow.timeout
+        return self.timeout if own is None or self._is_for_all("timeout") else own
+
+    def limit_of(self, workflow: Workflow) -> int | None:
+        """How many runs of a workflow may be in flight at once; None: as many as of all workflows together."""
+        return None if self._is_for_all("concurrency") else workflow.concurrency
+
+    def _is_for_all(self, name: str) -> bool:
+        """Whether the value comes from an option or the hook, which are closer than the file's table of a workflow."""
+        source = self.source(name)
+        return source.startswith("--") or source == HOOK
 
     def host(self, api: Api) -> str:
         """The origin that requests of an API go to.
@@ -267,8 +311,7 @@ class Settings:
         return found
 
     def _secret_of(self, workflow: Workflow) -> Credential | None:
-        for_all = self.source("secret").startswith("--") or self.source("secret") == HOOK
-        own = (self.secret, workflow.secret) if for_all else (workflow.secret, self.secret)
+        own = (self.secret, workflow.secret) if self._is_for_all("secret") else (workflow.secret, self.secret)
         return own[0] or own[1] or self.emulated.get(workflow.id) or self.emulated_fallback
 
     def _missing(self, what: str, key: str, value: str) -> str:
@@ -277,11 +320,11 @@ class Settings:
         if self.environment is not None and options:
             return f'{given} (with {options[0]}, environment "{self.environment}" lends its hosts no credential)'
         if self.environment is not None:
-            name = self.file.name if self.file else "wisebot.toml"
-            return f'{given} or {key} = "{value}" under [environments.{self.environment}] in {name}'
+            where = self.table("environments", self.environment)
+            return f'{given} or {key} = "{value}" under {where}'
         given = f"{given} or the variable {_VARIABLE[key]}"
         if self.file is None:
-            return f"{given} (no wisebot.toml was found beside the tests)"
+            return f"{given} (no wisebot.toml, and no pyproject.toml with [tool.wisebot], was found beside the tests)"
         known = ", ".join(self.environments)
         return f"{given}, or choose an environment by --wisebot-env: {known}" if known else given
 
@@ -307,6 +350,11 @@ class Settings:
         own = [getattr(self, name) for name in _HEADERS if not self.source(name).startswith("--")]
         return self.client_cert if host in own or self.source("client_cert") == HOOK else None
 
+    def table(self, *names: str) -> str:
+        """A table of the file, for messages: ``[gate] in wisebot.toml``, ``[tool.wisebot.gate] in pyproject.toml``."""
+        place, file = ".".join([*table_place(self.file), *names]), self.file.name if self.file else FILE_NAME
+        return f"[{place}] in {file}" if place else file
+
     def environment_of(self, api: Api) -> str | None:
         """The environment that a run over this API goes to: none where an option gave the host."""
         host = "origin" if api is Api.WEBHOOK else "base-url"
@@ -325,6 +373,27 @@ class Settings:
         found += [workflow.secret for workflow in self.workflows.values()]
         found += [self.client_key_password, *self.headers.values(), *self.dashboard_headers.values()]
         return [credential for credential in found if credential is not None]
+
+
+def _wrong_limits(workflows: Mapping[str, Workflow]) -> Iterator[str]:
+    """What is wrong with the limits of workflows that a hook has made: those of a file were checked as it was read."""
+    for name, workflow in workflows.items():
+        for item in WORKFLOW_ANYWHERE.fields:
+            value = getattr(workflow, item.name)
+            try:
+                _ = value if value is None else check(item, value)
+            except ValueError as error:
+                yield f"{workflow.source(item.name)}: workflows: {name}: {item.name}: {error}"
+
+
+def table_place(path: Path | None) -> tuple[str, ...]:
+    """Where the settings stand in their file: nothing, or ``tool.wisebot`` in a ``pyproject.toml``."""
+    return ("tool", "wisebot") if path is not None and path.name == PROJECT_FILE_NAME else ()
+
+
+def key_place(path: Path | None, key: str) -> str:
+    """A key of the file, for messages: ``wisebot.toml: gate.paths``, ``pyproject.toml: tool.wisebot.gate.paths``."""
+    return f"{path.name if path is not None else FILE_NAME}: {'.'.join([*table_place(path), key])}"
 
 
 _TABLES: Final[Mapping[str, type[Any]]] = {"redact": Redact, "snapshots": Snapshots, "gate": Gate}

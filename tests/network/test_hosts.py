@@ -253,7 +253,10 @@ def test_the_check_finds_what_stands_in_the_way(company: Company, certificates: 
         company.check(server.secure, f"{trust}\n{shown}\n{gate}", BYPASS="CANARY-of-the-bypass"),
     ]
     assert [code for code, _ in found] == [10, 10, 4, 0]
-    assert "TLS failed: unable to get local issuer certificate; set ca-file under [environments.company]" in found[0][1]
+    assert (
+        "TLS failed: unable to get local issuer certificate; set ca-file under [environments.company] in wisebot.toml"
+        in found[0][1]
+    )
     assert "TLS failed: the server wants a client certificate" in found[1][1]
     assert "env:BYPASS: the environment variable BYPASS is not set" in found[2][1]
     assert b"FAKE" not in b"".join(server.requests)

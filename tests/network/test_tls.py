@@ -46,9 +46,9 @@ OPENSSL = {
 H11_FIRST_BYTE = "illegal request line"
 """What h11 says of an answer whose first byte does not print."""
 
-SET_CA = "set ca-file under [environments.company], or SSL_CERT_FILE, to a PEM file with"
+SET_CA = "set ca-file under [environments.company] in wisebot.toml, or SSL_CERT_FILE, to a PEM file with"
 OF_CA = "the certificate of the CA that signed it"
-SET_CLIENT = "set client-cert and client-key under [environments.company]"
+SET_CLIENT = "set client-cert and client-key under [environments.company] in wisebot.toml"
 
 
 @WITH_AND_WITHOUT_XDIST
@@ -94,10 +94,10 @@ def test_what_the_message_says_leads_to_a_run(
 
 
 def test_an_intermediate_ca_is_trusted_alone(company: Company, certificates: Certificates) -> None:
-    """Which of the CAs in a chain stands in ca-file does not matter, in any version of Python."""
+    """Which CA of a chain stands in ca-file, of an environment or for all, does not matter in any version of Python."""
     server = company.serve_tls(certificates.behind_intermediate)
     for trusted in (certificates.ca, certificates.intermediate):
-        assert company.run(server.secure, settings=f'ca-file = "{trusted}"') == PASSED
+        assert company.run(server.secure, more=f'[defaults]\nca-file = "{trusted}"') == PASSED
 
 
 def test_a_refused_certificate_is_tried_as_often_as_any_connection(

@@ -82,12 +82,14 @@ def test_the_named_error_and_the_credential_nowhere(
         (
             ["--wisebot-api=webhook"],
             'there is no webhook secret for workflow "echo": give it by --wisebot-secret env:NAME '
-            "or the variable WISEBOT_WORKFLOW_SECRET (no wisebot.toml was found beside the tests)",
+            "or the variable WISEBOT_WORKFLOW_SECRET "
+            "(no wisebot.toml, and no pyproject.toml with [tool.wisebot], was found beside the tests)",
         ),
         (
             ["--wisebot-api=dashboard"],
             "there is no token for the dashboard API: give it by --wisebot-token env:NAME "
-            "or the variable WISEBOT_ACCESS_TOKEN (no wisebot.toml was found beside the tests)",
+            "or the variable WISEBOT_ACCESS_TOKEN "
+            "(no wisebot.toml, and no pyproject.toml with [tool.wisebot], was found beside the tests)",
         ),
         (
             ["--wisebot-api=webhook", "--wisebot-secret=env:NOT_SET"],

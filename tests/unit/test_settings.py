@@ -160,7 +160,8 @@ def test_an_unknown_default_environment_is_told_whatever_is_chosen(suite: Suite)
 def test_an_environment_without_a_file(suite: Suite) -> None:
     """An environment is asked for where no file was found: the message says where it was looked for."""
     assert suite.told(env="staging") == (
-        f"--wisebot-env staging: no wisebot.toml was found from {suite.folder} up to {suite.folder}"
+        "--wisebot-env=staging: no wisebot.toml, and no pyproject.toml with [tool.wisebot], was found "
+        f"from {suite.folder} up to {suite.folder}"
     )
 
 
@@ -177,8 +178,8 @@ def test_a_file_of_another_name_is_told_by_its_name(suite: Suite) -> None:
     suite.write("zzz = 1", "other.toml").write(STAGING)
 
     assert suite.told(config=suite.folder / "other.toml") == (
-        "other.toml: zzz: unknown key, known: default-environment, recordings, max-age-days, environments, redact, "
-        "snapshots, gate"
+        "other.toml: zzz: unknown key, known: default-environment, recordings, max-age-days, defaults, environments, "
+        "workflows, redact, snapshots, gate"
     )
 
 
@@ -206,6 +207,137 @@ def test_an_option_wins_over_the_environment_and_its_variables(staging: Suite) -
     assert {key: settings.source(key) for key in OPTIONS} == {
         key: f"--wisebot-{key.replace('_', '-')}" for key in OPTIONS
     }
+
+
+LAYERS = {
+    "defaults": "timeout = 10\nconcurrency = 10",
+    "environments.e": "timeout = 11\nconcurrency = 11",
+    "workflows.triage": "timeout = 12\nconcurrency = 2",
+    "environments.e.workflows.triage": "timeout = 13\nconcurrency = 3",
+}
+
+
+@pytest.mark.parametrize(
+    ("layers", "options", "timeout", "limit", "cap", "source"),
+    [
+        (0, {}, 300.0, None, 8, "default"),
+        (1, {}, 10.0, None, 10, "wisebot.toml: defaults.{}"),
+        (2, {}, 11.0, None, 11, "wisebot.toml: environments.e.{}"),
+        (3, {}, 12.0, 2, 11, "wisebot.toml: workflows.triage.{}"),
+        (4, {}, 13.0, 3, 11, "wisebot.toml: environments.e.workflows.triage.{}"),
+        (4, {"timeout": 14.0, "concurrency": 14}, 14.0, None, 14, "--wisebot-{}"),
+    ],
+    ids=["default", "[defaults]", "environment", "[workflows.NAME]", "the environment's workflow", "option"],
+)
+def test_the_closest_timeout_and_concurrency_hold(
+    suite: Suite, layers: int, options: dict[str, Any], timeout: float, limit: int | None, cap: int, source: str
+) -> None:
+    """Option, environment's workflow, ``[workflows.NAME]``, environment, ``[defaults]``: the first that gives one."""
+    tables = [f"[{place}]\n{lines}" for place, lines in list(LAYERS.items())[:layers]]
+    suite.write("\n".join(['default-environment = "e"', "[environments.e]\n" if layers < 2 else "", *tables]))
+    settings = suite.settings(**options)
+    triage, other = settings.workflow("triage"), settings.workflow("other")
+    assert (settings.timeout_of(triage), settings.limit_of(triage), settings.concurrency) == (timeout, limit, cap)
+    assert settings.limit_of(other) is None
+    assert settings.timeout_of(other) == (timeout if layers < 3 or options else 11.0)
+    for name in ("timeout", "concurrency"):
+        of_all = limit is None
+        assert (settings.source(name) if of_all else triage.source(name)) == source.format(name)
+    by_hook = settings.replace(timeout=15.0, concurrency=15)
+    assert (by_hook.timeout_of(triage), by_hook.limit_of(triage)) == (15.0, None)
+
+
+def test_defaults_hold_for_every_environment_and_for_none(suite: Suite) -> None:
+    """What an environment gives itself goes before; a variable has no part in them."""
+    suite.write("""
+        [defaults]
+        api = "dashboard"
+        retries = 5
+        trace = false
+        max-runs = 7
+        [environments.a]
+        retries = 1
+        [environments.b]
+    """)
+    a, b, none = suite.settings(env="a"), suite.settings(env="b"), suite.settings()
+    assert [(one.retries, one.api, one.trace, one.max_runs) for one in (a, b, none)] == [
+        (1, Api.DASHBOARD, False, 7),
+        (5, Api.DASHBOARD, False, 7),
+        (5, Api.DASHBOARD, False, 7),
+    ]
+    assert none.source("max_runs") == "wisebot.toml: defaults.max-runs"
+
+
+def test_defaults_protect_and_allow_as_an_environment_does(suite: Suite) -> None:
+    """A host of an environment that only ``[defaults]`` protects is protected, however it is given."""
+    suite.write("""
+        [defaults]
+        protected = true
+        allow-http = true
+        [environments.a]
+        origin = "http://hook.test"
+        [environments.b]
+        origin = "https://open.test"
+        protected = false
+    """)
+    assert suite.settings(env="a").refusal() is not None
+    assert suite.settings(env="b").refusal() is None
+    given = suite.settings(env="b", origin="https://hook.test").refusal()
+    assert given == (
+        'https://hook.test belongs to the protected environment "a": add --wisebot-allow-protected to run there'
+    )
+
+
+def test_a_table_without_id_and_secret_closes_no_environment(suite: Suite) -> None:
+    """It is a setting: other names are ids still, until the environment lists a workflow by its id or secret."""
+    suite.write("""
+        [workflows.triage]
+        concurrency = 1
+        [environments.open.workflows.refund]
+        idempotent = true
+        [environments.closed.workflows.refund]
+        idempotent = true
+        [environments.closed.workflows.sort]
+        id = "k57"
+    """)
+    settings = suite.settings(env="open")
+    assert [settings.workflow(name).id for name in ("refund", "triage", "other")] == ["refund", "triage", "other"]
+    assert (settings.workflow("refund").idempotent, settings.workflow("triage").concurrency) == (True, 1)
+    closed = suite.settings(env="closed")
+    assert (closed.workflow("refund").idempotent, closed.workflow("sort").id) == (True, "k57")
+    with pytest.raises(
+        ConfigurationError, match=r'^unknown workflow "triage" in environment "closed", known: refund, sort'
+    ):
+        closed.workflow("triage")
+
+
+def test_a_workflow_has_its_limits_under_its_id_too(suite: Suite) -> None:
+    """``id:…`` is the same workflow; its secret is the environment's, as ever."""
+    suite.write("""
+        [workflows.triage]
+        concurrency = 1
+        timeout = 5
+        [environments.e.workflows.triage]
+        id = "k57"
+    """)
+    settings = suite.settings(env="e")
+    by_id = settings.workflow("id:k57")
+    assert (by_id.id, settings.limit_of(by_id), settings.timeout_of(by_id)) == ("k57", 1, 5.0)
+    assert settings.limit_of(settings.workflow("id:other")) is None
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        ({"concurrency": 0}, "workflows: triage: concurrency: expected a whole number, at least 1, got 0"),
+        ({"timeout": "5"}, 'workflows: triage: timeout: expected a number, got "5"'),
+    ],
+)
+def test_a_limit_that_the_hook_gives_a_workflow_is_checked(limits: dict[str, Any], message: str) -> None:
+    """A limit of 0 would let no run begin, for ever."""
+    with pytest.raises(ConfigurationError) as caught:
+        Settings().replace(workflows={"triage": Workflow("triage", "k57", **limits)})
+    assert str(caught.value) == f"{HOOK}: {message}"
 
 
 def test_an_option_wins_over_a_workflows_own_secret(staging: Suite) -> None:
@@ -457,12 +589,14 @@ def test_a_missing_host_in_an_environment(staging: Suite, api: Api, message: str
         (
             Api.WEBHOOK,
             "there is no trigger origin for the webhook API: give it by --wisebot-origin URL or the variable "
-            "WISEBOT_WORKFLOW_TRIGGER_ORIGIN (no wisebot.toml was found beside the tests)",
+            "WISEBOT_WORKFLOW_TRIGGER_ORIGIN "
+            "(no wisebot.toml, and no pyproject.toml with [tool.wisebot], was found beside the tests)",
         ),
         (
             Api.DASHBOARD,
             "there is no base URL for the dashboard API: give it by --wisebot-base-url URL or the variable "
-            "WISEBOTAI_BASE_URL (no wisebot.toml was found beside the tests)",
+            "WISEBOTAI_BASE_URL "
+            "(no wisebot.toml, and no pyproject.toml with [tool.wisebot], was found beside the tests)",
         ),
     ],
 )
