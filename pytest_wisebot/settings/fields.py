@@ -150,7 +150,7 @@ ENVIRONMENT: Final = Table(
         Field("trace", "switch", "Each request carries an id for servers' logs, the header traceparent.",
               default=True, default_text="true", flag=False, option="no-trace",
               option_help="Send no traceparent header, by which servers' logs name a run."),
-        Field("ca_file", "certificates", "Certificates to trust beside the system's, in PEM form, relative to this file."),
+        Field("ca_file", "certificates", "PEM file of certificates to trust, beside the system's."),
         Field("client_cert", "file", "The client certificate for the hosts of this environment, in PEM form."),
         Field("client_key", "file", "Its key, in PEM form.", default_text="client-cert holds it, too"),
         Field("client_key_password", "reference", 'The password of that key, as "env:NAME" or "file:PATH".'),
