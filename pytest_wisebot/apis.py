@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -18,7 +18,7 @@ from .redaction import Secret
 from .runs import TEST_HEADER, Api, RunRequest
 from .settings import Credential, Settings, Workflow
 from .settings.checks import checked_id as checked
-from .text import readable_json
+from .text import readable_json, show_path
 
 STATUS_PATH: Final = "/api/v1/status"
 
@@ -74,8 +74,15 @@ class Prepared:
     commands: tuple[str, ...]
 
 
-def prepare(request: RunRequest, settings: Settings) -> Prepared:
+def prepare(
+    request: RunRequest, settings: Settings, clean_inputs: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict
+) -> Prepared:
     """The request of a run, and its host.
+
+    Args:
+        request: the run.
+        settings: hosts and credentials.
+        clean_inputs: makes of an input bag what the commands show of it.
 
     Raises:
         ConfigurationError: no such workflow, an id that no URL can carry, no host, or no value for its credential
@@ -95,7 +102,11 @@ def prepare(request: RunRequest, settings: Settings) -> Prepared:
         body=_body(request),
         **_secret_header(request.api, settings),
     )
-    commands = _commands(request, workflow, outgoing, credential, _options(request.api, host, settings))
+    options = _options(request.api, host, settings)
+    shown = replace(request, inputs=clean_inputs(request.inputs))
+    hidden = [show_path(path) for path in _hidden(request.inputs, shown.inputs)]
+    note = f"  # fill in: {', '.join(hidden)}" if hidden else ""
+    commands = tuple(f"{command}{note}" for command in _commands(shown, workflow, outgoing, credential, options))
     return Prepared(request, workflow, outgoing, _called(credential, request.api), commands)
 
 
@@ -181,6 +192,18 @@ def _body(request: RunRequest) -> bytes | None:
 # --- the same by hand ---------------------------------------------------------------------------------------------
 
 
+def _hidden(sent: Any, shown: Any) -> Iterator[tuple[str | int, ...]]:
+    """The paths of the inputs that the commands do not show."""
+    if isinstance(sent, Mapping) and isinstance(shown, Mapping):
+        for (key, value), other in zip(sent.items(), shown.values(), strict=True):
+            yield from ((key, *path) for path in _hidden(value, other))
+    elif isinstance(sent, list) and isinstance(shown, list):
+        for index, (value, other) in enumerate(zip(sent, shown, strict=True)):
+            yield from ((index, *path) for path in _hidden(value, other))
+    elif sent != shown:
+        yield ()
+
+
 def _commands(
     request: RunRequest, workflow: Workflow, outgoing: Outgoing, credential: Credential, options: list[str]
 ) -> tuple[str, ...]:
@@ -229,12 +252,14 @@ def _cli(request: RunRequest, workflow: Workflow, outgoing: Outgoing, credential
 
 
 def _in_shell(credential: Credential, api: Api) -> str:
-    """The credential by its reference, for within double quotes; a value goes by the name that Wisebot's tools read."""
+    """The credential by its reference, for within double quotes; a value has a name that no shell holds another under.
+
+    Not the name that Wisebot's own tools read: in the user's shell, that may be production's.
+    """
     kind, _, name = (credential.reference or "").partition(":")
     if kind == "file":
         return f"$(cat {shlex.quote(name)})"
-    if kind != "env" and credential.given_by.startswith("emulator"):  # not by a name that a shell has a real one under
-        name = "EMULATOR_SECRET" if api is Api.WEBHOOK else "EMULATOR_TOKEN"
-    elif kind != "env":
-        name = "WISEBOT_WORKFLOW_SECRET" if api is Api.WEBHOOK else "WISEBOT_ACCESS_TOKEN"
+    if kind != "env":
+        owner = "EMULATOR" if credential.given_by.startswith("emulator") else "FILL_IN_THE"
+        name = f"{owner}_{'SECRET' if api is Api.WEBHOOK else 'TOKEN'}"
     return f"${name}" if re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) else f"$(printenv {shlex.quote(name)})"

@@ -200,6 +200,8 @@ def _cleaned(event: Mapping[str, Any], redactor: Redactor) -> tuple[Mapping[str,
     from_outside = {name: value for name, value in event.items() if name not in _OWN_FACTS}
     values = redactor.clean_json(list(from_outside.values()))
     clean = {**event, **dict(zip(from_outside, values, strict=True))}
+    if isinstance(inputs := event.get("inputs"), Mapping):
+        clean["inputs"] = redactor.clean_inputs(inputs)
     return clean, event_line(clean)
 
 

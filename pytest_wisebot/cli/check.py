@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -18,7 +19,6 @@ from ..client.probe import Probe, UnreachableError
 from ..errors import AuthenticationFailed, ConfigurationError
 from ..plugin.runtime import LocalRuntime
 from ..settings import Credential, Settings
-from ..settings.checks import hostname
 from ..text import count, escape
 
 SETTINGS_WRONG: Final = 4
@@ -148,7 +148,7 @@ def _webhook(settings: Settings, probe: Probe) -> Iterator[Finding]:
         yield Finding(0, "webhook API", "has no origin: tests over this API cannot run")
         return
     yield _reached("webhook API", settings.origin, probe)
-    if hostname(settings.origin).endswith(".convex.cloud"):
+    if (urlsplit(settings.origin).hostname or "").rstrip(".").endswith(".convex.cloud"):
         right = settings.origin.replace(".convex.cloud", ".convex.site")
         yield Finding(SETTINGS_WRONG, "webhook API", f"{settings.origin} serves no webhooks: write {right}")
 

@@ -68,6 +68,7 @@ class Client:
         jitter: Callable[[], float] | None = None,
     ) -> None:
         self._settings = settings
+        self._redactor = redactor
         self._jitter = jitter or random.Random().random  # and not the shared one, whose numbers a test may count on
         self._exchanger = Exchanger(settings, variables, redactor)
         self._reader = AnswerReader(redactor, settings.max_response_mib * 2**20, certificate_help(settings))
@@ -93,7 +94,7 @@ class Client:
             InfrastructureError: no verdict is possible, and why.
             NotRun, RateLimited: ``state.gate`` did not let it be sent.
         """
-        prepared = prepare(request, self._settings)
+        prepared = prepare(request, self._settings, self._redactor.clean_inputs)
         state.attempted = self._attempted(prepared, state)
         state.gate.begin(_target(prepared))
         seconds = self._seconds(prepared)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from . import markers, xdist
-from .redact_pytest import clean_debug_log, clean_value
+from .redact_pytest import clean_debug_log, clean_value, secrets_in_sources
 from .session_state import state_of
 
 if TYPE_CHECKING:
@@ -88,6 +88,9 @@ class Collection:
         if not report.passed:
             # Skipped modules are an everyday matter, in projects of any kind: the settings are not read for them.
             redactor = self._informed() if report.failed else state_of(self._config).redactor
+            if report.failed:
+                module = self._config.rootpath / report.nodeid.partition("::")[0]
+                redactor.add(*secrets_in_sources(self._config, [module]))
             report.longrepr = clean_value(report.longrepr, redactor)
             report.sections = clean_value(report.sections, redactor)
         if report.skipped:

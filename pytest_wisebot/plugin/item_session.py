@@ -10,6 +10,7 @@ import pytest
 
 from ..engine.values import Ahead, CollectedTests
 from ..errors import ConfigurationError, WisebotError
+from ..redaction import Secret
 from ..runs import RunRequest, WorkflowRun
 from ..settings import Credential, Settings, read_credential
 from .collection import left_out_of
@@ -17,6 +18,7 @@ from .gate_extent import extent_of
 from .gate_selection import in_gate
 from .options import is_offline
 from .prefetch import read_durations, request_ahead, runs_ahead
+from .redact_pytest import secrets_in_sources
 from .run_tracker import RunTracker, declared_run_key, fixtures_that_start_runs, for_trial, test_tag
 from .runtime import EngineApi, Runtime
 from .trial_policy import TrialPolicy
@@ -131,6 +133,14 @@ class WisebotSession:
         self.tracker.remember([pending], max_seconds)
         return pending
 
+    def mask(self, secret: object) -> None:
+        """Masks the secret of one call, whatever becomes of the call: its source may be shown before it is checked."""
+        if isinstance(secret, str):
+            kind, colon, name = secret.partition(":")
+            value = os.environ.get(name, "") if kind == "env" and colon else secret
+            if not (kind == "file" and colon):  # a path is relative to a file that may be missing
+                self._runtime.mask(Secret(value))
+
     def credential(self, secret: str | None) -> Credential | None:
         """The secret of one call: ``env:NAME``, ``file:PATH`` (beside ``wisebot.toml``) or a value; masked from now on.
 
@@ -148,7 +158,7 @@ class WisebotSession:
             return None  # nothing is sent, and whose run it is does not depend on it
         if found.secret is None:
             raise ConfigurationError(f"secret=: {found.problem}")
-        self.redactor.add(found.secret)
+        self._runtime.mask(found.secret)
         return found
 
     def traceback_of(self, run: WorkflowRun) -> str:
@@ -167,6 +177,8 @@ class WisebotSession:
 
     def collect(self, session: pytest.Session) -> None:
         """Hands the collected tests to the storage, which keeps runs for them."""
+        for secret in secrets_in_sources(self._config, {item.path for item in session.items}):
+            self._runtime.mask(secret)
         left_out = left_out_of(session)
         belongs = in_gate(self._config)
         not_of_gate = [item for item in left_out if not belongs(item)]

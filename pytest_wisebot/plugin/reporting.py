@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -134,8 +134,9 @@ class Reporting:
         self.clean_again()
         self._log.check()
         last, end = self._written(session, code)
-        if self._state.one(LeakScan).look_again(self.folder):
+        if self._state.one(LeakScan).look_again(self._published()):
             self._state.exit_status.failed_by("a credential in a report")
+            code = code or pytest.ExitCode.TESTS_FAILED
             last, end = self._written(session, code)
         self._change_log(lambda: self._log.write(event_line(self._last_event(end, last))))
         if self._lost_events > end["lost_events"]:
@@ -151,6 +152,13 @@ class Reporting:
         code = last.verdict.code if self._gated else end["without_gate"]
         said = {"exitstatus": code, "verdict": str(last.verdict.word), "baseline": last.compared}
         return {"event": "end", "ended": moment(time.time()), **end, **said}
+
+    def _published(self) -> Iterator[Path]:
+        """All that leaves with the reports: of the summary's file GitHub also shows what others wrote there."""
+        yield self.folder
+        named = (self._config.option.wisebot_summary, self._config.option.wisebot_baseline)
+        paths = (self._config.invocation_params.dir / name for name in named if name is not None)
+        yield from (path for path in paths if path.exists())
 
     def _end(self, session: pytest.Session, code: int) -> dict[str, Any]:
         """How the session ended, clean: the message of what ended it may hold a credential."""
@@ -202,9 +210,9 @@ class Reporting:
 
     def _write(self, last: Conclusion) -> None:
         if self._config.option.wisebot_report is not None:
-            write_reports(self.folder, last)
+            write_reports(self.folder, last, clean=self._redactor.clean_credentials)
         elif self._config.option.wisebot_summary is not None:
-            write_reports(self.folder, last, SUMMARY)
+            write_reports(self.folder, last, SUMMARY, clean=self._redactor.clean_credentials)
 
     def _append_summary(self) -> None:
         given = self._config.option.wisebot_summary

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -80,10 +81,11 @@ class SessionState:
 
     @property
     def redactor(self) -> Redactor:
-        """The session's one redactor."""
+        """The session's one redactor. It has the passwords of proxies from the start: no setting names them."""
         from ..redaction import Redactor
+        from ..settings.credentials import proxy_credentials
 
-        return self.one(lambda _: Redactor(), Redactor)
+        return self.one(lambda _: Redactor(proxy_credentials(os.environ)), Redactor)
 
     def one(self, make: Callable[[pytest.Config], T], key: object = None) -> T:
         """The session's one object of a class, made on first use, in whichever thread that is."""

@@ -10,7 +10,7 @@ from itertools import accumulate
 from typing import Any, Final
 
 from .formats import FORMATS, HEADERS, header_spans, header_value
-from .forms import SHORTEST_SECRET, Form, FormsByView, SearchText, Span, by_view, candidate_forms, forms_of
+from .forms import SHORTEST_SECRET, Form, FormsByView, SearchText, Span, by_view, candidate_forms, forms_of, is_in
 from .linear import Stop, StoppedError, never
 from .secret import MASK, REDACTED, Secret
 from .truncated import TruncatedSecrets
@@ -22,8 +22,8 @@ _Replacement = tuple[int, int, str]
 
 _HEADERS: Final = by_view(HEADERS)
 
-_TELLING_ESCAPES: Final = (b"\\u", b"\\t")
-"""By which JSON may write letters, and blanks, that are a part of a credential."""
+_TELLING_ESCAPES: Final = (b"\\u", b"\\t", b"\\nE ")
+"""By which JSON may write letters, and blanks, that are a part of a credential, or the lines of a failure."""
 
 _ESCAPED_LINES: Final = (b"\\n", b"\\r")
 
@@ -112,23 +112,19 @@ class Redactor:
             self._state = replace(self._state, rules=UserRules(redact), clean_texts=_CleanCache())
 
     def clean(self, text: str, stop: Stop = never) -> str:
-        """``text`` with `MASK` in the place of every credential, and `REDACTED` in that of the project's patterns."""
+        """``text`` with `MASK` in the place of every credential, and `REDACTED` in that of the project's patterns.
+
+        Where ``...``, ``…``, ``***`` or ``[+12 chars]`` stands, a `repr`, pytest or a workflow has cut something out:
+        the head and the tail of a credential beside it are masked as well.
+        """
         state = self._state
         if text in state.clean_texts:
             return text
         forms = _candidate_forms(state, SearchText.of(text), _HEADERS)
-        cleaned = _cleaned(text, forms, state.rules, stop)
+        cleaned = _cleaned(text, forms, state, stop)
         if cleaned == text:
             state.clean_texts.add(text, names_header=_names_header(forms))
         return cleaned
-
-    def clean_cut(self, text: str) -> str:
-        """Like `clean`, and without the heads and tails of credentials that a truncation has left.
-
-        Where ``...``, ``…`` or ``[12 chars]`` stands, a `repr`, pytest or a shortener has cut something out.
-        """
-        cleaned = self.clean(text)
-        return _replaced(cleaned, ((start, end, MASK) for start, end in self._state.truncated.spans(cleaned)))
 
     def clean_json(self, value: Any, stop: Stop = never) -> Any:
         """A copy of a JSON value whose texts, keys included, are clean, and whose redacted keys hold `REDACTED`."""
@@ -151,21 +147,29 @@ class Redactor:
         cleaned, parts = self.clean_json([rest, [redacted[part] for part in ours]], stop)
         return {**cleaned, **dict(zip(ours, parts, strict=True))}
 
+    def clean_inputs(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """An input bag as it is published, cleaned; the project's paths are looked for in it."""
+        bag = self._state.rules.without_paths({"inputs": inputs}, ("inputs",))["inputs"]
+        (cleaned,) = self.clean_json([bag])
+        return cleaned if isinstance(cleaned, dict) else self.clean_json(dict.fromkeys(inputs, REDACTED))
+
     def is_clean_json(self, data: bytes) -> bool:
         """Whether JSON as a whole needs no cleaning; False where only its parts can show it.
 
         For lines of a log and for answers: nearly all are clean, and to parse them would cost many times more.
         """
         state = self._state
-        if not state.rules.is_empty or any(escape in data for escape in _TELLING_ESCAPES):
+        if not state.rules.is_empty or any(is_in(data, escape) for escape in _TELLING_ESCAPES):
             return False
         searched = SearchText(data)
         if _candidate_forms(state, searched):
             return False
+        if state.truncated.may_be_in(data):
+            return False
         if not candidate_forms(_HEADERS, searched):
             return True
         # Between a header's name and its value lines may end, which JSON writes in another way.
-        return not any(escape in data for escape in _ESCAPED_LINES) and not any(header_spans(data.decode("utf-8")))
+        return not any(is_in(data, escape) for escape in _ESCAPED_LINES) and not any(header_spans(data.decode("utf-8")))
 
     def credential_spans(self, text: str) -> list[Span]:
         """Where credentials stand, by value or by their looks, in order; those that overlap are one."""
@@ -174,6 +178,10 @@ class Redactor:
             return []
         found = _found(text, _candidate_forms(state, SearchText.of(text)))
         return [(start, end) for start, end, _ in _merged(found)]
+
+    def clean_credentials(self, text: str, mask: str) -> str:
+        """Another mask in the place of every credential; what only the project redacts stays."""
+        return _replaced(text, ((start, end, mask) for start, end in self.credential_spans(text)))
 
     def may_hold_credential(self, searched: SearchText) -> bool:
         """Whether a text may hold a credential. A quick look: False is certain, True is not."""
@@ -199,13 +207,16 @@ def _names_header(forms: Iterable[Form]) -> bool:
     return any(form in HEADERS for form in forms)
 
 
-def _cleaned(text: str, forms: Iterable[Form], rules: UserRules, stop: Stop = never) -> str:
+def _cleaned(text: str, forms: Iterable[Form], state: _State, stop: Stop = never) -> str:
     if stop():
         raise StoppedError
     found = _found(text, forms)
-    if rules.patterns:
-        found += [(start, end, REDACTED) for start, end in rules.spans(text, stop)]
-    return _replaced(text, found) if found else text
+    if state.rules.patterns:
+        found += [(start, end, REDACTED) for start, end in state.rules.spans(text, stop)]
+    cleaned = _replaced(text, found) if found else text
+    # Of what is still there: a credential that stands whole beside a cut is not the head of one.
+    cut = [(start, end, MASK) for start, end in state.truncated.spans(cleaned)]
+    return _replaced(cleaned, cut) if cut else cleaned
 
 
 def _found(text: str, forms: Iterable[Form]) -> list[_Replacement]:
@@ -315,10 +326,11 @@ def _cleaned_texts(texts: Collection[str], state: _State, stop: Stop) -> tuple[d
         return {}, named
     joined = _BETWEEN_TEXTS.join(fresh)
     forms = _candidate_forms(state, SearchText.of(joined), _HEADERS)
-    hit = set(_hit(fresh, joined, forms)) if forms else set()
+    hit = set(_hit(fresh, (form.spans(joined) for form in forms)))
+    hit |= set(_hit(fresh, [state.truncated.spans(joined)]))
     if state.rules.patterns:
         hit.update(range(len(fresh)))  # "^" and "$" are the ends of each text
-    changed = {fresh[index]: _cleaned(fresh[index], forms, state.rules, stop) for index in hit}
+    changed = {fresh[index]: _cleaned(fresh[index], forms, state, stop) for index in hit}
     changed = {text: clean for text, clean in changed.items() if clean != text}
     name_header = _names_header(forms)
     for text in fresh:
@@ -329,7 +341,10 @@ def _cleaned_texts(texts: Collection[str], state: _State, stop: Stop) -> tuple[d
     return changed, named or name_header
 
 
-def _hit(texts: Sequence[str], joined: str, forms: Iterable[Form]) -> Iterator[int]:
-    """Which of the texts, that are one here, a form stands in."""
-    starts = list(accumulate((len(text) + len(_BETWEEN_TEXTS) for text in texts), initial=0))
-    return (bisect_right(starts, start) - 1 for form in forms for start, _ in form.spans(joined))
+def _hit(texts: Sequence[str], found: Iterable[Iterable[Span]]) -> Iterator[int]:
+    """Which of the texts, that are one here, something was found in."""
+    starts: list[int] = []
+    for spans in found:
+        for start, _ in spans:
+            starts = starts or list(accumulate((len(text) + len(_BETWEEN_TEXTS) for text in texts), initial=0))
+            yield bisect_right(starts, start) - 1

@@ -21,12 +21,13 @@ class Redact:
     """What is redacted although it is no credential, a customer's e-mail address for instance.
 
     It is redacted once, when an answer is read: a test sees `REDACTED` itself in its place, a number's and a null's
-    included, and so do the recording, the report and the snapshot. What a test sends stays as it is.
+    included, and so do the recording, the report and the snapshot. What a test sends stays as it is, and is redacted
+    where it is published.
 
     Attributes:
         keys: names of keys, in any letter case: what stands under them is redacted, whatever it is.
         patterns: regular expressions, and names of `READY_MADE` ones: what they match is redacted, in every text.
-        paths: places in a run's answer, such as ``result.customer.email`` or ``items[*].email``.
+        paths: places in a run's answer or inputs, such as ``result.customer.email`` or ``items[*].email``.
     """
 
     keys: tuple[str, ...] = ()
@@ -52,13 +53,18 @@ class UserRules:
         for pattern in self.patterns:
             yield from pattern.spans(text, stop)
 
-    def without_paths(self, answer: Mapping[str, Any]) -> dict[str, Any]:
-        """An answer with the values at the paths redacted; what they do not meet is shared, not copied."""
+    def without_paths(self, answer: Mapping[str, Any], parts: Iterable[str] = PARTS) -> dict[str, Any]:
+        """An answer with the values at the paths redacted; what they do not meet is shared, not copied.
+
+        Args:
+            answer: the answer, or something else of named parts.
+            parts: the parts from which a path is looked for as well.
+        """
         meant: set[Path] = set()
         for pattern in self._paths:
             meant |= {path for path in pattern.found_in(answer) if path}
             if pattern.steps[:1] != (Wild.DEPTH,):  # which looks into the parts already
-                meant |= {(part, *path) for part in PARTS if part in answer for path in pattern.found_in(answer[part])}
+                meant |= {(part, *path) for part in parts if part in answer for path in pattern.found_in(answer[part])}
         redacted: dict[str, Any] = _redacted(answer, _tree(meant))
         return redacted
 

@@ -33,6 +33,9 @@ _WRITERS: Final[Mapping[str, Callable[[Conclusion], str]]] = {
     "report.html": lambda one: html_report(one.model, one.verdict, one.comparison),
 }
 
+_MASKS: Final = {SUMMARY: r"\<secret\>", "report.html": "&lt;secret&gt;"}
+"""How the reports for people write the mask."""
+
 
 def log_in(folder: Path) -> Path:
     """The event log of a folder: of reports, or of a kept session."""
@@ -51,14 +54,26 @@ def clear(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def write_reports(folder: Path, conclusion: Conclusion, *names: str) -> None:
+def write_reports(
+    folder: Path, conclusion: Conclusion, *names: str, clean: Callable[[str, str], str] = lambda text, _: text
+) -> None:
     """Writes these reports; without a name, every report.
+
+    Args:
+        folder: where to.
+        conclusion: what they are about.
+        *names: their files.
+        clean: cleans a whole report, with a mask that is written as the report's format demands. JSON is not cleaned:
+            its values are those of the log, which is clean.
 
     Raises:
         OSError: a file cannot be written.
     """
     for name in names or _WRITERS:
-        write_whole(str(folder / name), _WRITERS[name](conclusion).encode())
+        text = _WRITERS[name](conclusion)
+        if name in _MASKS:  # last of all: what makes a page may have joined what had been apart
+            text = clean(text, _MASKS[name])
+        write_whole(str(folder / name), text.encode())
 
 
 def read_baseline(path: Path, name: str) -> Baseline | Literal["none"]:

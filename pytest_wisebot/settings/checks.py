@@ -99,9 +99,12 @@ def checked_origin(text: str) -> str:
     return origin
 
 
-def hostname(origin: str) -> str:
-    """The host of an origin, without its port, and without the final dot, which leads to the same host."""
-    return (urlsplit(origin).hostname or "").rstrip(".")
+def host_identity(origin: str) -> tuple[str, int | None]:
+    """Identifies the host of an origin, whatever its port; on this machine a host is one port, under any name."""
+    parts = urlsplit(origin)
+    if is_loopback(origin):
+        return "loopback", parts.port or (443 if parts.scheme == "https" else 80)
+    return (parts.hostname or "").rstrip("."), None  # a final dot leads to the same host
 
 
 def is_loopback(origin: str) -> bool:

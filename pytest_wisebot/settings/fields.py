@@ -173,7 +173,7 @@ REDACT: Final = Table(
               default=[]),
         Field("patterns", "patterns", 'Regular expressions, and the ready-made "email", "iban", "phone", "card", in a '
               'list or a table: what they match becomes "<redacted>".', default=[]),
-        Field("paths", "json-paths", 'JSON paths into result and error, such as "items[*].email".', default=[]),
+        Field("paths", "json-paths", 'JSON paths into result, error and inputs, such as "items[*].email".', default=[]),
     ),
 )
 SNAPSHOTS: Final = Table(

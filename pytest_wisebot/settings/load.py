@@ -19,7 +19,7 @@ from ..errors import ConfigurationError
 from ..gate_config import Gate, Limits
 from ..redaction import Redact
 from ..runs import Api
-from .checks import check, describe, hostname, nearest, nearest_of_all, plain_http
+from .checks import check, checked_origin, describe, nearest, nearest_of_all, plain_http
 from .credentials import Credential, read_credential
 from .fields import DEFAULTS, ENVIRONMENT, FILE, LIMITS, WORKFLOW, Field, Table, settings_fields
 from .settings import FILE_NAME, PROJECT_FILE_NAME, Settings, Snapshots, Workflow, key_place, table_place
@@ -235,13 +235,28 @@ class _Resolution:
             return table[field.name], self._place(place + field.key), self.folder
         if field in DEFAULTS.fields and field.name in self.shared:
             return self.shared[field.name], self._place(f"defaults.{field.key}"), self.folder
-        variable = next((name for name in field.variables if self.variables.get(name)), None)
+        variable = self._variable(field)
         if variable is None or self.name is not None:
+            return None
+        if other := self._other_host(field):
+            self.sources[field.key] = f"{variable} is not used: the variables are for {other}"
             return None
         return f"env:{variable}" if field.kind == "reference" else self.variables[variable], variable, self.cwd
 
+    def _variable(self, field: Field) -> str | None:
+        """The variable that gives a field: the first one that is set."""
+        return next((name for name in field.variables if self.variables.get(name)), None)
+
     def _is_out_of_force(self, field: Field) -> bool:
         return any(host in self.given for host in field.unless)
+
+    def _other_host(self, field: Field) -> str | None:
+        """The host that the variables name for their credential, where an option gives another one."""
+        for host in ENVIRONMENT.fields:
+            if host.name in field.unless and host.name in self.given and (name := self._variable(host)):
+                named = self.variables[name]
+                return named if _host(named) != _host(self.given[host.name]) else None
+        return None
 
     def _converted(self, field: Field, value: Any, source: str, folder: Path) -> Any:
         if field.kind == "reference":
@@ -293,7 +308,7 @@ class _Resolution:
 
     def _protected_hosts(self) -> dict[str, str]:
         return {
-            hostname(table[key]): name
+            table[key]: name
             for name, table in self.environments.items()
             for key in ("origin", "base_url")
             if table.get("protected", self.shared.get("protected")) and key in table
@@ -301,6 +316,14 @@ class _Resolution:
 
     def _place(self, key: str) -> str:
         return key_place(self.path, key)
+
+
+def _host(text: str) -> str:
+    """An origin in its one form; one that is not valid as it is, since it is refused elsewhere."""
+    try:
+        return checked_origin(text)
+    except ValueError:
+        return text
 
 
 def _beside(folder: Path, missing: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
@@ -13,7 +13,7 @@ from ..errors import ConfigurationError
 from ..gate_config import Gate
 from ..redaction import Redact, Secret
 from ..runs import Api
-from .checks import check, checked_headers, hostname, nearest, nearest_of_all, plain_http
+from .checks import check, checked_headers, host_identity, nearest, nearest_of_all, plain_http
 from .credentials import Credential, read_credential
 from .fields import ENVIRONMENT, WORKFLOW_ANYWHERE, Field, Table, settings_fields
 
@@ -23,8 +23,13 @@ FILE_NAME: Final = "wisebot.toml"
 PROJECT_FILE_NAME: Final = "pyproject.toml"
 
 _DEFAULTS: Final[Mapping[str, Any]] = {item.name: item.default for item in ENVIRONMENT.fields}
-_HEADERS: Final = {"origin": "headers", "base_url": "dashboard_headers"}
 _CERTIFICATE: Final = ("client_cert", "client_key", "client_key_password")
+_CREDENTIALS: Final[Mapping[str, tuple[str, ...]]] = {
+    "origin": ("secret", "headers", *_CERTIFICATE, "workflows"),
+    "base-url": ("token", "dashboard_headers", *_CERTIFICATE),
+}
+"""The settings that hold the credentials of each host."""
+
 _VARIABLE: Final = {item.key: item.variables[0] for item in ENVIRONMENT.fields if item.variables}
 
 
@@ -106,7 +111,7 @@ class Settings:
         headers: headers for ``origin`` alone.
         dashboard_headers: headers for ``base_url`` alone.
         protected: the environment refuses to run without ``--wisebot-allow-protected``.
-        protected_hosts: the hosts that any protected environment names, with that environment.
+        protected_hosts: the origins that any protected environment names, with that environment.
         allow_protected: ``--wisebot-allow-protected`` was given.
         workflows: the workflows that the file names, by name. Where the environment lists none, a name is an id.
         emulated: the secrets of the running emulator's workflows, by id.
@@ -154,13 +159,16 @@ class Settings:
     gate: Gate = field(default_factory=Gate)
     sources: Mapping[str, str] = field(default_factory=dict)
 
-    def replace(self, **changes: Any) -> Self:
+    def replace(self, *, keep_credentials: bool = False, **changes: Any) -> Self:
         """A copy with these values changed, checked like those of ``wisebot.toml``.
 
-        ``secret`` and ``token`` may be strings: the credential itself, ``env:NAME`` or ``file:PATH``. Every other value
-        stays, a credential for a host that is changed included: the hook decides which host its credentials are for.
-        Headers and the client certificate do not: those of a host that another one replaces are dropped, unless the
-        same call gives them.
+        ``secret`` and ``token`` may be strings: the credential itself, ``env:NAME`` or ``file:PATH``. The credentials
+        of a host that another one replaces are dropped, those of single workflows, headers and client certificates as
+        well, unless the same call gives them.
+
+        Args:
+            keep_credentials: the credentials of a replaced host are for the new host, too.
+            **changes: values by the names of their settings.
 
         Raises:
             ConfigurationError: a value is wrong.
@@ -168,10 +176,34 @@ class Settings:
         known = [item.name for item in dataclasses.fields(self)]
         if unknown := [f'unknown setting "{name}", {nearest(name, known)}' for name in changes if name not in known]:
             raise ConfigurationError("\n".join(f"{HOOK}: {problem}" for problem in unknown))
-        for host, headers in _HEADERS.items():
-            if getattr(self, host) is not None and changes.get(host, getattr(self, host)) != getattr(self, host):
-                changes = {headers: {}} | dict.fromkeys(_CERTIFICATE) | changes
-        return dataclasses.replace(self, **changes).changed_by_hook(self)
+        changed = dataclasses.replace(self, **changes).changed_by_hook(self)
+        return changed if keep_credentials else changed.without_credentials_of(self, changes)
+
+    def returned_by_hook(self, before: Self) -> Self:
+        """These settings as a hook returned them, checked.
+
+        `replace` has dropped the credentials of a replaced host; where `dataclasses.replace` was used, this does.
+
+        Raises:
+            ConfigurationError: a value is wrong.
+        """
+        given = [name for host, names in _CREDENTIALS.items() if self.source(host) == HOOK for name in names]
+        alone = {name for names in _CREDENTIALS.values() for name in names if name != "workflows"}
+        given += [name for name in alone if getattr(self, name) != getattr(before, name)]
+        return self.changed_by_hook(before).without_credentials_of(before, given)
+
+    def without_credentials_of(self, before: Self, given: Iterable[str]) -> Self:
+        """A copy without the credentials of hosts that were replaced since; those that were given for new ones stay."""
+        dropped: dict[str, Any] = {}
+        for host, names in _CREDENTIALS.items():
+            old = getattr(before, host.replace("-", "_"))
+            if old is None or getattr(self, host.replace("-", "_")) == old:
+                continue
+            dropped |= {name: _DEFAULTS[name] for name in names if name != "workflows" and name not in given}
+            if "workflows" in names and "workflows" not in given:
+                bare = {name: dataclasses.replace(one, secret=None) for name, one in self.workflows.items()}
+                dropped["workflows"] = bare
+        return dataclasses.replace(self, **dropped)
 
     def changed_by_hook(self, before: Self) -> Self:
         """These settings, checked, with the hook as the source of all that differs from those before it.
@@ -239,9 +271,11 @@ class Settings:
         if self.protected:
             return f'environment "{self.environment}" is protected: add --wisebot-allow-protected to run against it'
         for host in filter(None, (self.origin, self.base_url)):
-            if name := self.protected_hosts.get(hostname(host)):
-                owner = f'belongs to the protected environment "{name}"'
-                return f"{host} {owner}: add --wisebot-allow-protected to run there"
+            for protected, name in self.protected_hosts.items():
+                if host_identity(protected) == host_identity(host):
+                    names = f", which names {protected}" if protected != host else ""
+                    owner = f'belongs to the protected environment "{name}"{names}'
+                    return f"{host} {owner}: add --wisebot-allow-protected to run there"
         return None
 
     def workflow(self, name: str) -> Workflow:
@@ -317,6 +351,14 @@ class Settings:
     def _missing(self, what: str, key: str, value: str) -> str:
         given = f"there is no {what}: give it by --wisebot-{key} {value}"
         options = [f"--wisebot-{name}" for name in ("origin", "base-url") if self.source(name).startswith("--")]
+        if self.source(host := {"secret": "origin", "token": "base-url"}.get(key, "")) == HOOK:
+            name = host.replace("-", "_")
+            return (
+                f'{given}, or in {HOOK} by settings.replace({name}=..., {key}="{value}"): it gave the {host}, and '
+                "the credentials of another one are not sent there (keep_credentials=True keeps them)"
+            )
+        if self.environment is None and (unused := self.source(key, "")):
+            return f"{given} or the variable {_VARIABLE[key]} ({unused})"
         if self.environment is not None and options:
             return f'{given} (with {options[0]}, environment "{self.environment}" lends its hosts no credential)'
         if self.environment is not None:
@@ -347,7 +389,7 @@ class Settings:
 
     def certificate_for(self, host: str) -> Path | None:
         """The client certificate that a host gets; None for a host that an option gave, which is not this one's."""
-        own = [getattr(self, name) for name in _HEADERS if not self.source(name).startswith("--")]
+        own = [getattr(self, name) for name in ("origin", "base_url") if not self.source(name).startswith("--")]
         return self.client_cert if host in own or self.source("client_cert") == HOOK else None
 
     def table(self, *names: str) -> str:

@@ -152,7 +152,7 @@ def patterns() -> Iterator[tuple[str, Callable[[str], object]]]:
     for number, form in enumerate(forms_of(CREDENTIAL), start=1):
         yield f"form {number} of a credential", partial(consumed, form.spans)
     yield "truncated credentials", partial(consumed, TruncatedSecrets([CREDENTIAL]).spans)
-    yield "redactor", lambda text: Redactor.clean_cut(redactor, text)
+    yield "redactor", lambda text: Redactor.clean(redactor, text)
     yield "redactor, JSON", lambda text: redactor.clean_answer({"result": {text[:9]: text}})
     for name, ready in READY_MADE.items():
         yield name, partial(consumed, ready.spans)

@@ -159,22 +159,28 @@ def test_each_host_gets_its_own_headers_alone(company: Company) -> None:
     assert all(b"CANARY-dashboard" in one and b"CANARY-webhook" not in one for one in dashboard.requests)
 
 
-@pytest.mark.parametrize("way", ["option", "hook"])
+HOOKS = {
+    "replace": "settings.replace(origin='{origin}', secret='env:TRIAGE_SECRET')",
+    "dataclasses": "dataclasses.replace(settings, origin='{origin}', secret='FAKE-secret-of-triage')",
+    "keep": "settings.replace(origin='{origin}', keep_credentials=True)",
+}
+
+
+@pytest.mark.parametrize("way", ["option", *HOOKS])
 def test_another_host_gets_no_headers(company: Company, way: str) -> None:
-    """A host that an option or the hook puts in the place of the environment's gets none of its headers."""
+    """A host that an option or the hook puts in the place of the environment's gets none, unless the hook keeps them."""
     server = company.listen(answering())
     options: tuple[str, ...] = ()
     if way == "option":
         options = ("--wisebot-origin", server.open, "--wisebot-secret", "env:TRIAGE_SECRET")
     else:
-        company.project.write(
-            "conftest.py",
-            f"def pytest_wisebot_settings(settings):\n"
-            f"    return settings.replace(origin='{server.open}', secret='env:TRIAGE_SECRET')\n",
-        )
+        changed = HOOKS[way].format(origin=server.open)
+        hook = f"import dataclasses\ndef pytest_wisebot_settings(settings):\n    return {changed}\n"
+        company.project.write("conftest.py", hook)
     more = '[environments.company.headers]\nx-gate = "env:BYPASS"'
-    assert company.run("http://127.0.0.1:1", *options, more=more, BYPASS="CANARY-of-the-bypass") == PASSED
-    assert b"CANARY" not in server.requests[0]
+    outcome = company.run("http://127.0.0.1:1", *options, more=more, BYPASS="CANARY-of-the-bypass")
+    assert outcome == PASSED
+    assert (b"CANARY" in server.requests[0]) == ("$BYPASS" in outcome.commands[0]) == (way == "keep")
 
 
 def test_a_hook_gives_headers_for_its_host(company: Company) -> None:

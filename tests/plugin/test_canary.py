@@ -192,7 +192,7 @@ CONFTEST = """
 SWITCHED_OFF = """
     from pytest_wisebot.redaction import Redactor
 
-    Redactor.clean = Redactor.clean_cut = Redactor.clean_json = lambda self, value: value
+    Redactor.clean = Redactor.clean_json = lambda self, value: value
     Redactor.clean_answer = lambda self, answer: dict(answer)
 """
 

@@ -58,6 +58,69 @@ def test_what_a_test_prints_shows_no_match(outside: Outside, flags: list[str]) -
     result.stdout.fnmatch_lines(["E * AssertionError: of <redacted>", "it is <redacted>"])
 
 
+SENT = {
+    "email": "ada@example.com",
+    "age": 4711,
+    "customer": {"name": "Ada", "code": "XK77", "note": "pays by ACC-1234"},
+    "items": [{"phone": "555-123456"}, {"n": 1}],
+}
+
+
+@pytest.mark.parametrize("flags", [[], ["-n", "1"]], ids=["one-process", "xdist"])
+def test_what_is_redacted_in_inputs_is_published_nowhere(outside: Outside, flags: list[str]) -> None:
+    """Not in source, locals, assertions, sections and commands, nor in JUnit XML, the log, reports and recordings."""
+    outside.setting(
+        REDACT.replace('"items[*].phone"', '"items[*].phone", "inputs.customer.code"')
+        .replace('"email"', '"email", "AGE"')
+        .replace("result.customer.name", "customer.name")
+    )
+    outside.test(f"""
+        def test_it(trigger_workflow):
+            run = trigger_workflow("refund", {SENT!r})
+            assert run.inputs["email"].endswith("@example.com")
+            assert_ok(run)
+
+        @pytest.mark.wisebot("refund", {SENT!r}, api="dashboard")
+        def test_declared(workflow_run):
+            assert workflow_run.inputs == {{}}
+
+        def test_error(trigger_workflow):
+            trigger_workflow("no-such-workflow", {SENT!r})
+    """)
+
+    result = outside.run(
+        "-l", "-vv", "--junitxml=junit.xml", "--wisebot-report=report", "--wisebot-runs=record", *flags
+    )
+
+    written = {"terminal": result.stdout.str() + result.stderr.str()}
+    for path in outside.project.path.rglob("*"):
+        if path.is_file() and path.suffix in (".xml", ".jsonl", ".json", ".html", ".md"):
+            written[path.name] = path.read_text("utf-8")
+    assert {"junit.xml", "runs.jsonl", "report.html", "events.jsonl"} <= written.keys()
+    assert any(name.startswith("webhook-") for name in written)
+    leaked = ("ada@example", "4711", "Ada", "XK77", "1234", "555-123")
+    assert [(name, value) for name, text in written.items() for value in leaked if value in text] == []
+    said = written["terminal"]
+    assert '--data-raw \'{"email": "<redacted>", "age": "<redacted>", "customer": {' in said
+    assert "  # fill in: email, age, customer.name, customer.code, customer.note, items[0].phone" in said
+
+
+def test_ordinary_text_of_a_report_stays_beside_redacted_inputs(outside: Outside) -> None:
+    """A short value, a number or a flag is a part of many words: it is removed beside its key, or in quotes, alone."""
+    outside.setting('[redact]\nkeys = ["n", "flag", "name", "word"]')
+    outside.test("""
+        def test_it(trigger_workflow):
+            run = trigger_workflow("refund", {"n": 1, "flag": True, "name": "it", "word": "number"})
+            raise ValueError("it is 1, True, and numbers of it")
+    """)
+
+    result = outside.run()
+
+    result.stdout.fnmatch_lines(
+        ["E * ValueError: it is 1, True, and numbers of it", '  inputs:   {"n": "<redacted>", "flag": "<redacted>", *']
+    )
+
+
 def test_a_mistake_names_the_file_and_the_pattern(outside: Outside) -> None:
     """A pattern that cannot be used ends the session, in words that say which one."""
     outside.setting('[redact]\npatterns = ["ok", "(?<=a)b"]')

@@ -228,10 +228,10 @@ def shown(outcome: WorkflowRun | WisebotError) -> Iterator[str]:
     """What people see of an outcome."""
     if not isinstance(outcome, WorkflowRun):
         yield str(outcome)
-        yield "\n".join(runs_section._no_run_lines(RunRequest("triage"), outcome, 1000))
+        yield "\n".join(runs_section._no_run_lines(RunRequest("triage"), outcome, "{}", 1000))
         return
     yield repr(outcome)
-    yield "\n".join(runs_section._run_lines(outcome, None, 1000))
+    yield "\n".join(runs_section._run_lines(outcome, None, "{}", 1000))
     for check in (assert_ok, assert_failed, assert_envelope, lambda run: assert_result(run, {"no": 1})):
         yield failure(check, outcome)
     yield failure(lambda run: assert_result(run, dict[str, int]), outcome)

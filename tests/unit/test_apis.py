@@ -451,11 +451,9 @@ def test_a_variable_that_no_shell_knows_is_asked_otherwise(tmp_path: Path, name:
     assert typed(cli, tmp_path, **{name: "FAKE secret"})[0]["secret"] == "FAKE secret"
 
 
-@pytest.mark.parametrize(
-    ("api", "name"), [(Api.WEBHOOK, "WISEBOT_WORKFLOW_SECRET"), (Api.DASHBOARD, "WISEBOT_ACCESS_TOKEN")]
-)
-def test_a_credential_given_as_a_value_goes_by_wisebots_own_variable(api: Api, name: str) -> None:
-    """A credential without a reference is named by the variable that Wisebot's tools read, of the same API."""
+@pytest.mark.parametrize(("api", "name"), [(Api.WEBHOOK, "FILL_IN_THE_SECRET"), (Api.DASHBOARD, "FILL_IN_THE_TOKEN")])
+def test_a_credential_given_as_a_value_goes_by_no_name_of_the_users_shell(api: Api, name: str) -> None:
+    """The variables that Wisebot's tools read may hold production's credential: a command does not send it."""
     value = Credential("x", None, Secret("CANARY-value"))
     commands = prepared(api=api, settings=dataclasses.replace(SETTINGS, secret=value, token=value)).commands
 
@@ -464,13 +462,14 @@ def test_a_credential_given_as_a_value_goes_by_wisebots_own_variable(api: Api, n
 
 @pytest.mark.parametrize(
     ("reference", "shown"),
-    [("env:CALL", "$CALL"), ("file:/s/call", "/s/call"), (None, "$WISEBOT_WORKFLOW_SECRET")],
+    [("env:CALL", "$CALL"), ("file:/s/call", "/s/call"), (None, "$FILL_IN_THE_SECRET")],
 )
 def test_a_secret_of_the_call_is_named_by_its_reference(reference: str | None, shown: str) -> None:
     """The commands name the secret that was given with the call, and not the settings'."""
     commands = prepared(secret=Secret("CANARY-call"), secret_reference=reference).commands
 
     assert all(shown in command and "HOOK_SECRET" not in command for command in commands)
+    assert not any("$WISEBOT" in command for command in commands)
 
 
 @needs_bash

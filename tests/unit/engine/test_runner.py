@@ -150,7 +150,7 @@ class House:
         self._limits = limits or {}
         names = settings.pop("idempotent", ())
         workflows = {name: Workflow(name, name, idempotent=True) for name in names}
-        credentials = {"secret": "FAKE-secret", "token": "wb_live_FAKE_token"}
+        credentials: dict[str, Any] = {"secret": "FAKE-secret", "token": "wb_live_FAKE_token"}
         made = Settings(workflows=workflows, **settings).replace(origin=ORIGIN, base_url=ORIGIN, **credentials)
         self._clock = clock
         self.timeout = made.timeout
