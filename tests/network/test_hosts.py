@@ -168,7 +168,7 @@ HOOKS = {
 
 @pytest.mark.parametrize("way", ["option", *HOOKS])
 def test_another_host_gets_no_headers(company: Company, way: str) -> None:
-    """A host that an option or the hook puts in the place of the environment's gets none, unless the hook keeps them."""
+    """A host in the place of the environment's, by an option or the hook, gets none unless the hook keeps them."""
     server = company.listen(answering())
     options: tuple[str, ...] = ()
     if way == "option":
