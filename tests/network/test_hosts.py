@@ -293,13 +293,13 @@ def test_a_silent_connection_is_kept_alive(company: Company, proxy: str) -> None
 def options_towards(connection: socket.socket) -> tuple[int, ...]:
     """The options of the other end of a connection, which this process has open, too."""
     for path in Path("/proc/self/fd").iterdir():
-        try:
+        with suppress(OSError):  # it is closed by now, or not connected
+            if not path.is_socket():
+                continue
             other = socket.socket(fileno=os.dup(int(path.name)))
-        except OSError:  # it is closed by now, or no socket
-            continue
-        with other, suppress(OSError):
-            if (other.getsockname(), other.getpeername()) == (connection.getpeername(), connection.getsockname()):
-                idle, interval = socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL
-                options = [other.getsockopt(socket.IPPROTO_TCP, option) for option in (idle, interval)]
-                return (other.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE), *options)
+            with other:
+                if (other.getsockname(), other.getpeername()) == (connection.getpeername(), connection.getsockname()):
+                    idle, interval = socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL
+                    options = [other.getsockopt(socket.IPPROTO_TCP, option) for option in (idle, interval)]
+                    return (other.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE), *options)
     return ()
