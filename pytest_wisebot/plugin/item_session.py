@@ -15,7 +15,7 @@ from ..runs import RunRequest, WorkflowRun
 from ..settings import Credential, Settings, read_credential
 from .collection import left_out_of
 from .gate_extent import extent_of
-from .gate_selection import in_gate
+from .gate_selection import in_gate, in_select
 from .options import is_offline
 from .prefetch import read_durations, request_ahead, runs_ahead
 from .redact_pytest import secrets_in_sources
@@ -180,8 +180,9 @@ class WisebotSession:
         for secret in secrets_in_sources(self._config, {item.path for item in session.items}):
             self._runtime.mask(secret)
         left_out = left_out_of(session)
-        belongs = in_gate(self._config)
+        belongs, selects = in_gate(self._config), in_select(self._config)
         not_of_gate = [item for item in left_out if not belongs(item)]
+        not_of_gate += [item for item in session.items if not selects(item)]  # of a shard, which has no gate of its own
         selected, deselected, by_gate = (
             [self._runtime.worker_prefix + item.nodeid for item in items]
             for items in (session.items, left_out, not_of_gate)
