@@ -35,7 +35,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "settings": ({"errors", "runs", "gate_config", "redaction"}, set()),
     "envelope": ({"errors", "runs"}, {"pydantic"}),
     "apis": ({"errors", "runs", "redaction", "settings"}, set()),
-    "client": ({"errors", "exhaustion", "runs", "settings", "redaction", "envelope", "apis"}, {"httpx"}),
+    "client": ({"errors", "exhaustion", "runs", "settings", "redaction", "envelope", "apis"}, {"httpx", "truststore"}),
     "assertions": ({"errors", "runs"}, {"pydantic"}),
     "engine": (
         {"errors", "exhaustion", "runs", "settings", "redaction", "client", "storage"},
