@@ -252,7 +252,7 @@ RENAMES = """
 
 
 def test_reports_under_other_names_are_those_of_their_tests(outside: Outside) -> None:
-    """As a ``conftest.py`` gives them for a page of its own: no test is without a report by that. (xdist refuses it.)"""
+    """As a ``conftest.py`` gives them for a page of its own: no test is without a report. xdist refuses it."""
     toml = outside.project.path / "wisebot.toml"
     toml.write_text(f"{toml.read_text('utf-8')}\n{FORGIVES}", "utf-8")
     outside.project.write("conftest.py", RENAMES)
