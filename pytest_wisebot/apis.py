@@ -5,7 +5,6 @@ Facts are from Wisebot's page "Triggering workflows (HTTPS & CLI)".
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from .errors import ConfigurationError
+from .originals import json
 from .redaction import Secret
 from .runs import TEST_HEADER, Api, RunRequest
 from .settings import Credential, Settings, Workflow

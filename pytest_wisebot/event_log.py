@@ -14,15 +14,13 @@ A log that was joined of several sessions has the lines of each, one session aft
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from .errors import ConfigurationError, InfrastructureError, NotRun, RecordingNotFound
 from .files import lock, write_all
+from .originals import dates, json, os
 from .runs import Ended, Outcome, RunRequest, WorkflowRun
 
 if TYPE_CHECKING:
@@ -86,7 +84,7 @@ def outcome_word(outcome: Outcome) -> str:
 
 def moment(seconds: float | None) -> str | None:
     """A time of day, of seconds since the epoch."""
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+    return None if seconds is None else dates.at(seconds).isoformat(timespec="milliseconds")
 
 
 # --- writing

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import get_ident
 from typing import Final
+
+from .originals import os, time
 
 if sys.platform != "win32":
     import fcntl
@@ -40,16 +40,16 @@ def write_whole(path: str, data: bytes, mode: int = 0o666) -> None:
 
     A process that is killed loses nothing by it: what it has written is the system's to keep.
     """
-    temporary = os.path.join(os.path.dirname(path), f".{os.getpid()}-{get_ident()}.wisebot-tmp")  # noqa: PTH118, PTH120
+    temporary = os.path.join(os.path.dirname(path), f".{os.getpid()}-{get_ident()}.wisebot-tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), mode)
     try:
         try:
             write_all(descriptor, data)
         finally:
             os.close(descriptor)
-        os.replace(temporary, path)  # noqa: PTH105 - for each run
+        os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)  # noqa: PTH108
+        os.unlink(temporary)
         raise
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import json
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -18,6 +17,7 @@ from enum import Enum, StrEnum
 from typing import Any, Final, NoReturn, Protocol, Self, TypeVar
 
 from .errors import ConfigurationError, OutcomeUnknown, UnexpectedResponse, WisebotError
+from .originals import dates, json
 from .text import brief
 
 T = TypeVar("T")
@@ -270,7 +270,7 @@ class WorkflowRun:
     workflow_id: str = ""
     inputs: Mapping[str, Any] = field(default_factory=dict, hash=False)
     status_code: int = 200
-    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    started_at: datetime = field(default_factory=dates.now)
     elapsed: float = 0.0
     attempts: int = 1
     source: str = "live"
@@ -349,7 +349,7 @@ class WorkflowRun:
         """The run of `to_dict`. Unknown keys are left out, missing ones take the default."""
         known = {item.name: data[item.name] for item in fields(cls) if item.name in data}
         if "started_at" in known:
-            known["started_at"] = datetime.fromisoformat(known["started_at"])
+            known["started_at"] = dates.read(known["started_at"])
         return cls(**{**known, "commands": tuple(known.get("commands", ()))})
 
     def to_event(self) -> dict[str, Any]:

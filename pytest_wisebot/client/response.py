@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import email.utils
 import re
+from asyncio import to_thread
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -28,6 +28,7 @@ from ..errors import (
     UnexpectedResponse,
     WorkflowNotFound,
 )
+from ..originals import dates
 from ..redaction import Redactor
 from ..runs import is_no_error, says_unfinished
 from ..text import brief
@@ -109,7 +110,7 @@ class AnswerReader:
         encodings = encodings_of(received.headers.get("content-encoding", ""))
         if not encodings or not received.body:
             return received
-        found = await asyncio.to_thread(unpacked, received.body, encodings, self._limit)
+        found = await to_thread(unpacked, received.body, encodings, self._limit)
         names = excerpt(", ".join(found.ignored), self._redactor)
         flaw, body = found.flaw, found.body
         if not flaw and names and not is_text(body):
@@ -124,7 +125,7 @@ class AnswerReader:
         try:
             if len(received.body) < LARGE:
                 return self._parsed(received.body), ""
-            return await asyncio.to_thread(self._parsed, received.body), ""
+            return await to_thread(self._parsed, received.body), ""
         except NoEnvelopeError as error:
             named = f" (Content-Encoding: {received.encodings})" if received.encodings else ""
             return None, f"{error}{named}"
@@ -226,4 +227,4 @@ def retry_after(headers: httpx.Headers) -> float | None:
     except (ValueError, OverflowError):  # of a year or an offset that no date can hold, the latter
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    return max(0.0, (moment - dates.now()).total_seconds())

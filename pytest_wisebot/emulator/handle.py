@@ -7,13 +7,10 @@ starts it for all workers.
 from __future__ import annotations
 
 import http.client
-import json
-import os
 import re
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
@@ -24,6 +21,7 @@ from urllib.parse import urlsplit
 
 from ..errors import ConfigurationError, ConnectionFailed
 from ..exhaustion import shortage
+from ..originals import json, os, threading
 from .calls import Call, redacted
 from .faults import Fault, check_fault
 

@@ -1,17 +1,18 @@
-"""The engine's event loop: its threads, its log records, and its lag."""
+"""The engine's event loop: its clock and sockets, its threads, its log records, and its lag."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
 import logging
-import threading
-import time
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Final, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
+
+from ..originals import os, pinned, threading, time
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -27,6 +28,49 @@ PATIENCE: Final = 0.25
 
 WAITS: Final = 4
 """Waits of an exchange for the loop: to write, and to read head, body and end."""
+
+
+BEAT: Final = 0.5
+"""Seconds between two timers by which an idle loop notices that its descriptors are gone."""
+
+
+def new_loop(sockets: Any) -> asyncio.AbstractEventLoop:
+    """An event loop whose clock, sockets and files are those of the start, whatever a test has patched since.
+
+    Args:
+        sockets: the module ``socket`` of the session's beginning (see `originals.held_sockets`).
+    """
+    kind: type[asyncio.AbstractEventLoop] = asyncio.SelectorEventLoop
+    if sys.platform == "win32":
+        kind = asyncio.ProactorEventLoop
+    return pinned(kind, time=time, socket=sockets, os=os, threading=threading)()
+
+
+class Watch:
+    """Calls ``lost`` once when an event loop has ended by itself, as one does whose descriptors a test has closed.
+
+    The runs in flight would never end, and every test that waits for one would wait for ever.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, lost: Callable[[], None]) -> None:
+        self._loop = loop
+        self._lost = lost
+        self._over = threading.Event()
+        loop.call_later(BEAT, self._beat)
+        threading.Thread(target=self._look, name="wisebot-watch", daemon=True).start()
+
+    def end(self) -> None:
+        """The loop may end from now on."""
+        self._over.set()
+
+    def _beat(self) -> None:
+        self._loop.call_later(BEAT, self._beat)
+
+    def _look(self) -> None:
+        while not self._over.wait(BEAT):
+            if not self._loop.is_running():
+                self._lost()
+                return
 
 
 class LagMeter:

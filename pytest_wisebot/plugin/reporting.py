@@ -11,8 +11,6 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +19,7 @@ import pytest
 
 from ..errors import ConfigurationError
 from ..event_log import FORMAT, EventLog, cleaned_line, event_line, moment, read_events
+from ..originals import threading, time
 from ..report.gate import Baseline, Conclusion, build
 from ..report.output import JSON, LOG, SUMMARY, clear, read_baseline, write_reports
 from ..report.terminal import COLOURS, beside, block

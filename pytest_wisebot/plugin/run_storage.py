@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ..errors import ConfigurationError
+from ..originals import dates, time
 from ..runs import Occurrence
 from ..settings import Settings
 from ..text import count
@@ -245,7 +245,7 @@ class History:
         return f"{self._base_runs.folder.name}: {self._dated(self._base_runs)}"
 
     def _dated(self, runs: Store | LoggedRuns) -> str:
-        (made, complete), now = runs.dates(), datetime.now(UTC)
+        (made, complete), now = runs.dates(), dates.now()
         if not made:
             return "none is there"
         newest, oldest = age(max(made), now), age(min(made), now)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ..originals import json
 from ..runs import Api, Occurrence, RunRequest, shared_occurrence
 from .markers import Declared, declared, first_trial, not_parametrised, parameters, says_share
 

@@ -7,8 +7,6 @@ Without xdist there is one process, with a `LocalRuntime`. Under xdist the contr
 from __future__ import annotations
 
 import dataclasses
-import os
-import threading
 import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -18,6 +16,7 @@ import pytest
 
 from ..errors import ConfigurationError
 from ..event_log import Events
+from ..originals import os, threading
 from ..redaction import Redactor, Secret
 from ..runs import RunRequest, WorkflowRun
 from ..settings import Credential, Settings

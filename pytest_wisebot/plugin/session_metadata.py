@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from ..originals import dates
 
 if TYPE_CHECKING:
     from ..settings import Settings
@@ -24,7 +25,7 @@ def beginning(config: pytest.Config, began: float) -> dict[str, Any]:
     return {
         "version": version("pytest-wisebot"),
         "mode": option.wisebot_runs,
-        "started": datetime.fromtimestamp(began, UTC).isoformat(timespec="milliseconds"),
+        "started": dates.at(began).isoformat(timespec="milliseconds"),
         "gated": option.wisebot_gate,
         "named": any(getattr(option, f"wisebot_{name}") is not None for name in ("env", "origin", "base_url")),
         "updates_snapshots": bool(config.getoption("update_snapshots", False)),

@@ -6,10 +6,7 @@ output. On a terminal it stands one line below the cursor, which stays where it 
 
 from __future__ import annotations
 
-import os
 import sys
-import threading
-import time
 import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ..originals import os, threading, time
 from ..text import escape
 
 if TYPE_CHECKING:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 
+from ..originals import json
 from .session_state import state_of
 
 KEY = "wisebot_door"

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import base64
 import html
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -19,6 +18,8 @@ from enum import Enum
 from functools import cache, cached_property
 from typing import Final
 from urllib.parse import quote, quote_plus
+
+from ..originals import json
 
 Span = tuple[int, int]
 """Where something stands in a text: its first character, and the one after its last."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib
 import re
-import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ..originals import time
 from .forms import Span
 from .jsonpath import Path, Pattern, Wild
 from .secret import REDACTED

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from functools import cache, partial, reduce
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
+from ..originals import dates
 from ..outcomes import BAD, ERROR, FAILED, PASSED, REPORT_ORDER, XPASSED, rank
 from .model import Model, Run, Session, Test
 
@@ -156,4 +156,4 @@ def _reader(kind: Any) -> Callable[[Any], Any]:
 
 def _moment_or_number(value: str | float) -> float:
     """Seconds: since the epoch for a moment, which is a string in the log."""
-    return datetime.fromisoformat(value).timestamp() if isinstance(value, str) else value
+    return dates.read(value).timestamp() if isinstance(value, str) else value

@@ -7,8 +7,6 @@ that the environment has for its own host.
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -17,6 +15,7 @@ from typing import Any, Final
 
 from ..errors import ConfigurationError
 from ..gate_config import Gate, Limits
+from ..originals import json, os
 from ..redaction import Redact
 from ..runs import Api
 from .checks import check, describe, hostname, nearest, nearest_of_all, plain_http

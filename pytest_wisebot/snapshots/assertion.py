@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from syrupy.assertion import DiffMode, SnapshotAssertion
 from syrupy.location import PyTestLocation
 from syrupy.session import SnapshotSession
 
+from ..originals import os
 from . import files
 from .extension import WorkflowSnapshotExtension, no_file
 from .serialize import ASKABLE, ComparisonContext, ComparisonOptions, SerializedValue, receive

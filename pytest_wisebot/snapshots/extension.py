@@ -6,7 +6,6 @@ test no more than its node id. What is of one session is therefore set from outs
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension
 from syrupy.location import PyTestLocation
 from syrupy.types import PropertyFilter, PropertyMatcher, SerializableData, SerializedData, SnapshotIndex
 
+from ..originals import os
 from . import files
 from .json_codec import dumps, loads
 from .naming import folders, name_of_test, possible_names
@@ -77,12 +77,12 @@ class WorkflowSnapshotExtension(SingleFileSnapshotExtension):
     def get_location(cls, *, test_location: PyTestLocation, index: SnapshotIndex) -> str:
         """The file of a snapshot."""
         name = cls.get_snapshot_name(test_location=test_location, index=index)
-        return os.path.join(cls.dirname(test_location=test_location), f"{name}.json")  # noqa: PTH118 - 10 times as fast
+        return os.path.join(cls.dirname(test_location=test_location), f"{name}.json")
 
     def owns_snapshot_collection(self, *, filepath: str, test_location: PyTestLocation) -> bool:
         """Whether a file below that folder is a snapshot: it stands in the folder of a module."""
         folder = self.discovery_dirname(test_location=test_location)
-        return filepath.endswith(".json") and os.path.dirname(os.path.dirname(filepath)) == folder  # noqa: PTH120
+        return filepath.endswith(".json") and os.path.dirname(os.path.dirname(filepath)) == folder
 
     @classmethod
     def get_snapshot_name(cls, *, test_location: PyTestLocation, index: SnapshotIndex = 0) -> str:

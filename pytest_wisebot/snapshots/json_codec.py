@@ -7,12 +7,12 @@ JSON. A snapshot that lost a value would agree with a run that lost it too, so h
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..originals import json
 from ..redaction.jsonpath import Path
 from ..text import show_path
 

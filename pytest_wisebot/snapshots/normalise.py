@@ -7,12 +7,12 @@ in `volatile` (by its shape) and `keynames` (by the key it stands under); everyt
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..originals import json
 from ..redaction.jsonpath import Path
 from .json_codec import MAX_DEPTH
 from .key_hints import NOTHING, KeyHint, says, says_of_duration

@@ -9,10 +9,9 @@ from __future__ import annotations
 import re
 import secrets
 import shutil
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -30,6 +29,7 @@ from ..event_log import (
     read_events,
 )
 from ..files import is_locked, write_whole
+from ..originals import dates, threading
 from ..redaction import Redactor
 from ..runs import KEPT, Occurrence, RunRequest, WorkflowRun
 from .store import Found, Key, RequestKeys, in_order
@@ -76,7 +76,7 @@ class Sessions:
         ignore = self._top / ".gitignore"
         if not ignore.exists():
             ignore.write_text("*\n", "utf-8")
-        now = datetime.now(UTC)
+        now = dates.now()
         made = self.folder / f"{now:%Y%m%dT%H%M%S.%f}Z-{secrets.token_hex(3)}"
         made.mkdir(mode=0o700)
         there = self.all()
@@ -219,7 +219,7 @@ class LoggedRuns:
         Raises:
             ConfigurationError: the log cannot be read.
         """
-        return [datetime.fromisoformat(event["made"]) for event in self.events()], True
+        return [dates.read(event["made"]) for event in self.events()], True
 
 
 def _key_of(event: Mapping[str, Any]) -> Key:

@@ -11,7 +11,6 @@ again if it has changed, before it is written.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,6 +23,7 @@ from typing import Any, Final, Protocol
 
 from ..errors import ConfigurationError
 from ..files import Seen, folder_lock, safe_name, seen, sweep, write_whole
+from ..originals import dates, json
 from ..redaction import Redactor
 from ..runs import Occurrence, RunRequest, WorkflowRun
 from ..text import readable_json
@@ -475,7 +475,7 @@ def _checked_entry(number: int, said: Any, about: Any, path: Path) -> _Entry:
     if not isinstance(said, dict) or not isinstance(about, dict):
         raise ValueError(f"occurrence {number} is not an object")
     try:
-        made: datetime | None = datetime.fromisoformat(about["started_at"])
+        made: datetime | None = dates.read(about["started_at"])
     except (KeyError, TypeError, ValueError):
         made = None
     if made is None or made.tzinfo is None:
@@ -514,6 +514,6 @@ def _dates(path: Path) -> list[datetime]:
     try:
         text = path.read_text("utf-8", "replace")
         found = re.findall(r'"started_at": "([^"]+)"', text[text.rindex('"about": [') :])
-        return [datetime.fromisoformat(one) for one in found]
+        return [dates.read(one) for one in found]
     except (OSError, ValueError):
         return []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import platform
 import socket
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
@@ -16,6 +15,7 @@ from typing import Any, Final
 from ..engine.pending import EngineCallbacks, PendingRun, Promise
 from ..engine.values import Ahead, CollectedTests
 from ..errors import Cancelled, ConfigurationError, ConnectionLost, WisebotError
+from ..originals import threading
 from ..redaction import Secret
 from ..runs import Ended, RunRequest
 from .protocol import request_to_dict

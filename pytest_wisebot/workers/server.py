@@ -10,14 +10,13 @@ MD5, which some machines refuse.
 from __future__ import annotations
 
 import hmac
-import json
 import secrets
 import socket
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
+
+from ..originals import json, threading, time
 
 if TYPE_CHECKING:
     from ..redaction import Secret
