@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from .errors import ConfigurationError, InfrastructureError, NotRun, RecordingNotFound
-from .files import lock, write_all
+from .files import lock, open_to_read, read_bytes, write_all
 from .originals import dates, json, os
 from .runs import Ended, Outcome, RunRequest, WorkflowRun
 
@@ -112,12 +112,12 @@ class EventLog:
 
     def replace_first(self, line: bytes) -> None:
         """Replaces the first line; the others stay."""
-        _, _, others = self.path.read_bytes().partition(b"\n")
+        _, _, others = read_bytes(self.path).partition(b"\n")
         self._replace(line + others)
 
     def clean_again(self, redactor: Redactor) -> None:
         """Masks credentials that became known after they had been written."""
-        written = self.path.read_bytes()
+        written = read_bytes(self.path)
         cleaned = b"".join(_line_cleaned_again(line, redactor) for line in written.splitlines(keepends=True))
         if cleaned != written:
             self._replace(cleaned)
@@ -162,6 +162,7 @@ _OWN_FACTS: Final = frozenset(
             "format",
             "storage",
             "session",
+            "number",
             "run",
             "key",
             "api",
@@ -219,7 +220,7 @@ def indexed_events(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             message names the file.
     """
     try:
-        with path.open("rb") as file:
+        with open_to_read(path) as file:
             offset = 0
             for number, line in enumerate(file, 1):
                 event = _event(path, number, line)
@@ -232,7 +233,7 @@ def indexed_events(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def event_at(path: Path, offset: int) -> dict[str, Any]:
     """The event whose line begins at this offset."""
-    with path.open("rb") as file:
+    with open_to_read(path) as file:
         file.seek(offset)
         event: dict[str, Any] = json.loads(file.readline())
     return event
@@ -258,7 +259,7 @@ def _event(path: Path, number: int, line: bytes) -> dict[str, Any] | None:
 def first_event(path: Path) -> dict[str, Any]:
     """The first event of a log; an empty one where it cannot be read."""
     try:
-        with path.open("rb") as file:
+        with open_to_read(path) as file:
             event = json.loads(file.readline())
     except (OSError, ValueError):
         return {}

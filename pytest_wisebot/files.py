@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import re
+import stat
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import get_ident
-from typing import Final
+from typing import BinaryIO, Final
 
-from .originals import os, time
+from .originals import io, os, time
 
 if sys.platform != "win32":
-    import fcntl
+    from .originals import fcntl
 
 _PLAIN: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")
 _DEVICES: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
@@ -84,7 +85,7 @@ def _opened(folder: Path) -> int:
     try:
         return os.open(folder, os.O_RDONLY)
     except FileNotFoundError:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         return os.open(folder, os.O_RDONLY)
 
 
@@ -106,7 +107,7 @@ Seen = tuple[int, int, int]
 def seen(path: Path) -> Seen | None:
     """The state of a file; None where there is none."""
     try:
-        found = path.stat()
+        found = os.stat(path)
     except OSError:
         return None
     return found.st_ino, found.st_mtime_ns, found.st_size
@@ -124,7 +125,7 @@ def is_locked(path: Path) -> bool:
         if sys.platform == "win32":
             path.replace(path)  # refused while it is open
             return False
-        with path.open("rb") as file:
+        with open_to_read(path) as file:
             return not _try_lock(file.fileno())
     except PermissionError:
         return True
@@ -137,14 +138,14 @@ def sweep(folders: Iterable[Path]) -> None:
     for folder in folders:
         for path in _temporary(folder):
             with suppress(OSError):
-                path.unlink()
+                os.unlink(path)
 
 
 def _temporary(folder: Path) -> Iterator[Path]:
     with suppress(OSError):
-        for path in folder.iterdir():
+        for path in entries_of(folder):
             named = _TEMPORARY.fullmatch(path.name)
-            if named and (_is_gone(int(named[1])) or time.time() - path.stat().st_mtime > STALE_SECONDS):
+            if named and (_is_gone(int(named[1])) or time.time() - os.stat(path).st_mtime > STALE_SECONDS):
                 yield path
 
 
@@ -159,3 +160,73 @@ def _is_gone(process: int) -> bool:
     except (OSError, OverflowError):
         return False
     return False
+
+
+# --- files by the functions of the start (see `originals`): the methods of a `Path` open a fake file system's
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a file. Raises `OSError`."""
+    with open_to_read(path) as file:
+        return file.read()
+
+
+def open_to_read(path: Path) -> BinaryIO:
+    """A file, open for reading. Raises `OSError`."""
+    return io.open(path, "rb")
+
+
+def is_there(path: Path) -> bool:
+    """Whether a file or folder exists."""
+    try:
+        os.stat(path)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def is_folder(path: Path) -> bool:
+    """Whether this is a folder, and no link to one."""
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def make_folder(path: Path, mode: int = 0o777) -> None:
+    """Makes a folder, and those above it, where they do not exist. Raises `OSError`."""
+    try:
+        os.mkdir(path, mode)
+    except FileNotFoundError:
+        make_folder(path.parent)
+        os.mkdir(path, mode)
+    except FileExistsError:
+        if not stat.S_ISDIR(os.stat(path).st_mode):
+            raise
+
+
+def entries_of(path: Path) -> list[Path]:
+    """The entries of a folder; none where it cannot be read."""
+    try:
+        return [path / name for name in os.listdir(path)]
+    except OSError:
+        return []
+
+
+def remove_file(path: Path) -> None:
+    """Removes a file, if it exists. Raises `OSError`."""
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def remove_folder(path: Path) -> None:
+    """Removes a folder and all that is in it, as far as that is possible."""
+    for place, folders, files in os.walk(path, topdown=False):
+        for name in files:
+            with suppress(OSError):
+                os.unlink(os.path.join(place, name))
+        for name in folders:
+            with suppress(OSError):
+                os.rmdir(os.path.join(place, name))
+    with suppress(OSError):
+        os.rmdir(path)

@@ -14,6 +14,7 @@ import io as _io
 import json as _json
 import os as _os
 import socket as _socket
+import sys
 import threading as _threading
 import time as _time
 from collections.abc import Callable
@@ -128,12 +129,18 @@ _CLOCK = _Clock()
 dates = Dates()
 
 if TYPE_CHECKING:
+    if sys.platform != "win32":
+        import fcntl as fcntl
     import io as io
     import json as json
     import os as os
     import threading as threading
     import time as time
 else:
+    if sys.platform != "win32":
+        import fcntl as _fcntl
+
+        fcntl = Held(_fcntl)
     io = Held(_io)
     json = Held(_json)
     os = Held(_os, path=Held(_os.path))

@@ -112,6 +112,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         from .item_lifecycle import wake
 
         wake(config, collected=True)
+        if not xdist.is_worker(config) and any(map(_uses_ours, session.items)):
+            from .runtime import load_engine
+
+            load_engine()
     elif keeping is not None and keeping.using:
         from .item_lifecycle import follow_items
 

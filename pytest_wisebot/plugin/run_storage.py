@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ..errors import ConfigurationError
+from ..files import make_folder, remove_file, write_whole
 from ..originals import dates, time
 from ..runs import Occurrence
 from ..settings import Settings
@@ -373,9 +374,9 @@ def _check_writable(folder: Path) -> None:
         ConfigurationError: they cannot.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / ".writable").touch()
-        (folder / ".writable").unlink()
+        make_folder(folder)
+        write_whole(str(folder / ".writable"), b"")
+        remove_file(folder / ".writable")
     except OSError as error:
         raise ConfigurationError(f"--wisebot-runs=record: {folder} cannot be written: {error.strerror}") from None
 

@@ -100,6 +100,16 @@ def _started(config: pytest.Config) -> LocalRuntime:
     return runtime
 
 
+def load_engine() -> None:
+    """Loads what runs need before the first test, which may have patched the names that these modules import."""
+    import encodings.idna  # noqa: F401  # else loaded with the first host that is looked up
+
+    from ..emulator import handle  # noqa: F401
+    from ..engine import engine  # noqa: F401
+    from ..storage import recorder  # noqa: F401
+    from . import run_storage  # noqa: F401
+
+
 def clean_output(config: pytest.Config, runtime: Runtime) -> None:
     """Cleans pytest's logs and terminal from now on, and closes the runtime at the session's end."""
     clean_logs(config, runtime.redactor)
@@ -195,7 +205,8 @@ class LocalRuntime:
                 from ..engine.engine import Engine
 
                 settings, keeper = self.target, self.storage.keeper
-                self.begun = Engine(settings, self.redactor, self.on_wait, self._variables, keeper)
+                sockets = state_of(self._config).sockets
+                self.begun = Engine(settings, self.redactor, self.on_wait, self._variables, keeper, sockets)
             return self.begun
 
     @property

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
-from ..originals import json, threading
+from ..originals import held_sockets, json, threading
 from .exit_status import ExitStatus
 
 if TYPE_CHECKING:
@@ -58,12 +58,14 @@ class SessionState:
         on_collected: completes the first line of the event log, once the tests are known.
         on_snapshot: takes each test that uses ``workflow_snapshot``.
         hide_status_line: keeps the status line away while something else is written.
+        sockets: the module ``socket`` of the session's beginning, by which runs are made.
     """
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._lock = threading.RLock()
         self._objects: dict[object, Any] = {}
+        self.sockets = held_sockets()
         self.exit_status = ExitStatus()
         self.written = WrittenFiles()
         self.snapshot_sections: list[tuple[str, list[str]]] = []

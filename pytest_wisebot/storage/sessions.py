@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import secrets
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -28,8 +27,8 @@ from ..event_log import (
     moment,
     read_events,
 )
-from ..files import is_locked, write_whole
-from ..originals import dates, threading
+from ..files import entries_of, is_folder, is_locked, is_there, make_folder, open_to_read, remove_folder, write_whole
+from ..originals import dates, os, threading
 from ..redaction import Redactor
 from ..runs import KEPT, Occurrence, RunRequest, WorkflowRun
 from .store import Found, Key, RequestKeys, in_order
@@ -46,6 +45,14 @@ MOST_KEPT: Final = 10
 """Sessions that are kept: so many of the newest, and so many of the newest that have runs."""
 
 _NAME: Final = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{6}")
+
+_NUMBER: Final = re.compile(rb'"number":(\d{1,15})[,}]')
+
+_HEAD: Final = 256
+"""Bytes of a log in which its session's number stands."""
+
+_BEGINS: Final = float("inf")
+"""The number of a session that has no log yet."""
 
 IDENTITY: Final = ("environment", "origin", "base_url", "emulator")
 """Equal in two sessions when the runs of one may be judged in the other."""
@@ -72,26 +79,31 @@ class Sessions:
             OSError: it cannot be made.
         """
         for folder in (self._top, self.folder):
-            folder.mkdir(mode=0o700, exist_ok=True)
+            make_folder(folder, 0o700)
         ignore = self._top / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text("*\n", "utf-8")
+        if not is_there(ignore):
+            write_whole(str(ignore), b"*\n")
         now = dates.now()
         made = self.folder / f"{now:%Y%m%dT%H%M%S.%f}Z-{secrets.token_hex(3)}"
-        made.mkdir(mode=0o700)
+        os.mkdir(made, 0o700)
         there = self.all()
         stay = {made, keep, *there[:MOST_KEPT], *list(filter(_has_runs, there))[:MOST_KEPT]}
         for old in there:
             if old not in stay and not is_locked(old / FILE_NAME):
-                shutil.rmtree(old, ignore_errors=True)
+                remove_folder(old)
         return made
 
     def all(self) -> list[Path]:
         """The folders of the sessions, the newest first."""
-        with suppress(OSError):
-            found = [path for path in self.folder.iterdir() if _NAME.fullmatch(path.name) and path.is_dir()]
-            return sorted((path for path in found if not path.is_symlink()), reverse=True)
-        return []
+        return [path for _, path in reversed(self._numbered())]
+
+    def next_number(self) -> int:
+        """The number of a new session, by which sessions are ordered: a clock may have been moved."""
+        return 1 + int(max((number for number, _ in self._numbered() if number != _BEGINS), default=0))
+
+    def _numbered(self) -> list[tuple[float, Path]]:
+        found = (path for path in entries_of(self.folder) if _NAME.fullmatch(path.name) and is_folder(path))
+        return sorted((_number(path), path) for path in found)
 
     def named(self, name: str) -> Path:
         """The session of this id.
@@ -119,6 +131,16 @@ class Sessions:
         best = next(filter(_has_runs, found), None) if with_runs else None
         best = best or next(iter(found), None)
         return best and _checked(best)
+
+
+def _number(folder: Path) -> float:
+    """A session's number; 0 where an earlier version kept it."""
+    try:
+        with open_to_read(folder / FILE_NAME) as file:
+            found = _NUMBER.search(file.read(_HEAD))
+    except OSError:
+        return _BEGINS
+    return int(found[1]) if found else 0
 
 
 def _checked(folder: Path) -> Path:
@@ -290,9 +312,10 @@ class Session:
         carry = self._carry
         events = carry.events() if carry is not None else ()
         carried = [cleaned_line({**event, "event": "carried"}, self._redactor) for event in events]
+        number = self._sessions.next_number()
         self.folder = self._sessions.begin(carry.folder if carry is not None else None)
         facts = {"storage": STORAGE, **self._facts(), "carried_from": carry.folder.name if carry is not None else None}
-        first = {"event": "session", "format": FORMAT, "session": self.id, **facts}
+        first = {"event": "session", "format": FORMAT, "session": self.id, "number": number, **facts}
         lines = [cleaned_line(first, self._redactor), *carried, *self._waiting]
         path = self.folder / FILE_NAME
         write_whole(str(path), b"".join(lines), 0o600)  # never without the runs that it takes over
