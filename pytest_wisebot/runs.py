@@ -108,6 +108,7 @@ class RunRequest:
         test: a tag of the asking test, sent to an emulator alone.
         share: equal requests of a session use one run.
         occurrence: identifies the run within the suite; no part of what is run.
+        guard: why a guard of the session against the network lets no live run be made; empty where it does.
     """
 
     workflow: str
@@ -119,6 +120,7 @@ class RunRequest:
     test: str = ""
     share: bool = False
     occurrence: Occurrence = SHARED
+    guard: str = ""
 
     @property
     def key(self) -> str:
@@ -136,7 +138,7 @@ class RunRequest:
 
     def equals(self, other: RunRequest) -> bool:
         """Whether one run can answer both."""
-        return self.key == other.key and self.secret == other.secret
+        return self.key == other.key and self.secret == other.secret and self.guard == other.guard
 
     def to_dict(self) -> dict[str, Any]:
         """This request as plain JSON values, without the secret."""
@@ -173,7 +175,7 @@ _EVENT_NAMES: Final = {
 }
 """Fields of requests and runs that have another name in the event log."""
 
-_NOT_LOGGED: Final = ("test", "timeout", "secret", "secret_reference", "occurrence")
+_NOT_LOGGED: Final = ("test", "timeout", "secret", "secret_reference", "occurrence", "guard")
 """Fields of a request that do not describe its run. Test and limit are logged as those of the occurrence."""
 
 _OF_REQUEST: Final = ("workflow", "api", "inputs", "trial")

@@ -91,6 +91,8 @@ class Client:
             NotRun: ``state.gate`` did not let it be sent.
         """
         prepared = prepare(request, self._settings)
+        if request.guard:
+            raise ConfigurationError(request.guard)
         state.attempted = self._attempted(prepared, state)
         state.gate.begin(_target(prepared))
         seconds = request.timeout if request.timeout is not None else self._settings.timeout

@@ -103,6 +103,11 @@ class RunTracker:
         return None if self._setting_up else self._item
 
     @property
+    def running(self) -> pytest.Item | None:
+        """The test that runs, also while a higher-scoped fixture is set up or torn down for it."""
+        return self._item
+
+    @property
     def used(self) -> list[RequestedRun]:
         """What the running test has requested, and what the higher-scoped fixtures have that it uses."""
         fixtures = [one for one in self._fixtures.values() if one.requested]

@@ -58,6 +58,7 @@ class SessionState:
         on_collected: completes the first line of the event log, once the tests are known.
         on_snapshot: takes each test that uses ``workflow_snapshot``.
         hide_status_line: keeps the status line away while something else is written.
+        is_guarded: something has forbidden sockets before the first test, for all of them.
         sockets: the module ``socket`` of the session's beginning, by which runs are made.
     """
 
@@ -66,6 +67,7 @@ class SessionState:
         self._lock = threading.RLock()
         self._objects: dict[object, Any] = {}
         self.sockets = held_sockets()
+        self.is_guarded = False
         self.exit_status = ExitStatus()
         self.written = WrittenFiles()
         self.snapshot_sections: list[tuple[str, list[str]]] = []
