@@ -76,6 +76,14 @@ def _rebound(function: Any, names: dict[str, Any], scopes: dict[int, dict[str, A
     return copy
 
 
+def copied(module: ModuleType, **names: Any) -> Any:
+    """A module's functions, which call each other, and find other objects behind some of their global names."""
+    scope = {**vars(module), **names}
+    scopes = {id(vars(module)): scope}
+    scope.update({name: _rebound(value, names, scopes) for name, value in scope.items()})
+    return Held(module, **{name: value for name, value in scope.items() if not name.startswith("__")})
+
+
 def held_sockets() -> Any:
     """The module ``socket`` as it is now, whose functions make sockets of the class that it has now.
 

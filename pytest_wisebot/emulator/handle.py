@@ -16,12 +16,12 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
 
 from ..errors import ConfigurationError, ConnectionFailed
 from ..exhaustion import shortage
-from ..originals import json, os, threading
+from ..originals import copied, io, json, os, pinned, threading
 from .calls import Call, redacted
 from .faults import Fault, check_fault
 
@@ -70,6 +70,10 @@ class Ready:
         return cls(**data)
 
 
+_TEMPFILE: Final = copied(tempfile, _os=os, _io=io)
+"""An emulator may be started within a test whose file system is a fake."""
+
+
 @dataclass(frozen=True, slots=True)
 class EmulatorProcess:
     """An emulator in a process of its own, which ends with `stop`, or by itself when the starting process dies.
@@ -102,7 +106,7 @@ class EmulatorProcess:
         """
         with ExitStack() as unless_ready:
             try:
-                output = unless_ready.enter_context(tempfile.TemporaryFile())
+                output = unless_ready.enter_context(_TEMPFILE.TemporaryFile())
                 process = _launched(target, folder, output)
             except OSError as error:
                 _raise_shortage(error, f"the emulator {target} was not started")
@@ -236,7 +240,8 @@ def _launched(target: str, folder: Path, output: IO[bytes]) -> subprocess.Popen[
     # -P: the current folder must not be first on the import path.
     command = [sys.executable, "-P", "-m", "pytest_wisebot.emulator", target, "--session", str(folder)]
     variables = os.environ | {"PYTHONPATH": _import_path()}
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=output, env=variables)
+    start = pinned(subprocess.Popen, os=os, io=io, threading=threading)
+    return start(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=output, env=variables)
 
 
 def _import_path() -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
     from ..settings import Settings
 
 
+_VERSION: Final = version("pytest-wisebot")
+"""Read when this module is loaded: files that are read later may be those of a fake file system."""
+
+
 def beginning(config: pytest.Config, began: float) -> dict[str, Any]:
     """What every session has, whatever its settings.
 
@@ -19,11 +24,9 @@ def beginning(config: pytest.Config, began: float) -> dict[str, Any]:
         config: the session's.
         began: when, in seconds since the epoch.
     """
-    from importlib.metadata import version
-
     option = config.option
     return {
-        "version": version("pytest-wisebot"),
+        "version": _VERSION,
         "mode": option.wisebot_runs,
         "started": dates.at(began).isoformat(timespec="milliseconds"),
         "gated": option.wisebot_gate,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial, reduce
 from types import UnionType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
 from ..originals import dates
 from ..outcomes import BAD, ERROR, FAILED, PASSED, REPORT_ORDER, XPASSED, rank
@@ -115,6 +115,10 @@ def _both(one: Test, other: Test) -> Test:
 # --- dataclasses from JSON
 
 
+MOST_SECONDS: Final = 1e15
+"""Thirty million years."""
+
+
 def read(kind: Callable[..., T], data: Mapping[str, Any], **given: Any) -> T:
     """Builds a dataclass from JSON by the types of its fields.
 
@@ -137,7 +141,7 @@ def _readers(kind: Hashable) -> dict[str, Callable[[Any], Any]]:
 def _reader(kind: Any) -> Callable[[Any], Any]:
     """What makes a value of a field's type from JSON."""
     arms, origin = get_args(kind), get_origin(kind)
-    if float in arms:
+    if float in arms or kind is float:
         return _moment_or_number
     if isinstance(kind, UnionType):
         return _reader(arms[0])
@@ -151,9 +155,14 @@ def _reader(kind: Any) -> Callable[[Any], Any]:
         return lambda values: kind(*values)
     if hasattr(kind, "__dataclass_fields__"):
         return partial(read, kind)
-    return kind if kind in (str, int, float, bool) else lambda value: value
+    return kind if kind in (str, int, bool) else lambda value: value
 
 
 def _moment_or_number(value: str | float) -> float:
     """Seconds: since the epoch for a moment, which is a string in the log."""
-    return dates.read(value).timestamp() if isinstance(value, str) else value
+    return dates.read(value).timestamp() if isinstance(value, str) else _number(value)
+
+
+def _number(value: float) -> float:
+    """A number that reports can count with: JSON knows larger ones, and a moved clock makes any."""
+    return float(max(-MOST_SECONDS, min(MOST_SECONDS, value)))
