@@ -14,12 +14,13 @@ A log that was joined of several sessions has the lines of each, one session aft
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from .errors import ConfigurationError, InfrastructureError, NotRun, RecordingNotFound
-from .files import lock, open_to_read, read_bytes, write_all
+from .files import file_of, lock, open_to_read, read_bytes, write_all
 from .originals import dates, json, os
 from .runs import Ended, Outcome, RunRequest, WorkflowRun
 
@@ -104,11 +105,23 @@ class EventLog:
         self.path = path
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
         self._descriptor = os.open(path, flags, mode)
+        self._file = file_of(self._descriptor)
         lock(self._descriptor)
 
     def write(self, line: bytes) -> None:
         """Adds a line (see `event_line`)."""
+        if file_of(self._descriptor) != self._file:
+            self._open_again()
         write_all(self._descriptor, line)
+
+    def _open_again(self) -> None:
+        """Opens the file anew where a test has closed its descriptor, which may be another file's by now."""
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0))
+        if file_of(descriptor) != self._file:  # the file has been replaced, too
+            os.close(descriptor)
+            raise OSError(errno.EBADF, "a test has closed it, and another file stands in its place")
+        self._descriptor = descriptor
+        lock(descriptor)
 
     def replace_first(self, line: bytes) -> None:
         """Replaces the first line; the others stay."""
@@ -123,12 +136,15 @@ class EventLog:
             self._replace(cleaned)
 
     def _replace(self, data: bytes) -> None:
+        if file_of(self._descriptor) != self._file:
+            self._open_again()
         os.ftruncate(self._descriptor, 0)
         write_all(self._descriptor, data)
 
     def close(self) -> None:
         """Ends the log."""
-        os.close(self._descriptor)
+        if file_of(self._descriptor) == self._file:
+            os.close(self._descriptor)
 
 
 def _line_cleaned_again(line: bytes, redactor: Redactor) -> bytes:

@@ -230,3 +230,12 @@ def remove_folder(path: Path) -> None:
                 os.rmdir(os.path.join(place, name))
     with suppress(OSError):
         os.rmdir(path)
+
+
+def file_of(descriptor: int) -> tuple[int, int] | None:
+    """Identifies the file of a descriptor, which a test may have closed, and another file got; None where closed."""
+    try:
+        found = os.fstat(descriptor)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -17,7 +17,7 @@ import fork_server
 import httpx  # noqa: F401
 import pydantic  # noqa: F401
 import pytest
-from harness import ByHand, Project
+from harness import QUIET_NEIGHBOURS, ByHand, Project
 from hypothesis import settings
 
 import pytest_wisebot
@@ -109,7 +109,7 @@ def _no_wisebot_variables(monkeypatch: pytest.MonkeyPatch) -> None:
 def empty_project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project without a ``wisebot.toml``."""
     # Plugins that change what every test does, or warn in every session: the tests that are about them say so.
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:randomly -p no:asyncio")
+    monkeypatch.setenv("PYTEST_ADDOPTS", " ".join(QUIET_NEIGHBOURS))
     return Project(pytester)
 
 

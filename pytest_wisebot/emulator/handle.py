@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
 from pathlib import Path
@@ -123,7 +123,8 @@ class EmulatorProcess:
     def stop(self) -> None:
         """Ends the process. It may be called again."""
         _end(self._process)
-        self._output.close()
+        with suppress(OSError):  # closed by a test, with its descriptor
+            self._output.close()
 
 
 class EmulatorHandle:
@@ -266,9 +267,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     """Ends the process by closing its input, and by force if it takes too long."""
     try:
         process.communicate(timeout=STOP_SECONDS)
-    except subprocess.TimeoutExpired:
+    except (subprocess.TimeoutExpired, OSError, ValueError):  # the latter: a test has closed the pipes
         process.kill()
-        process.communicate()
+        process.wait()
 
 
 def _last_lines(output: IO[bytes]) -> str:

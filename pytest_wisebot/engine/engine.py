@@ -76,7 +76,8 @@ class Engine:
         self._shared: dict[str, list[Job]] = {}
         self._closed = False
         self._lost = False
-        options = {"loop_factory": partial(new_loop, sockets or held_sockets())}
+        self._sockets = sockets or held_sockets()
+        options = {"loop_factory": partial(new_loop, self._sockets)}
         with _shortage_named(), ExitStack() as unless_opened:
             self._portal: BlockingPortal = unless_opened.enter_context(start_blocking_portal("asyncio", options))
             unless_opened.enter_context(self._opened())
@@ -265,7 +266,7 @@ class Engine:
         self._loop = asyncio.get_running_loop()
         self._context = contextvars.copy_context()
         self._loop.set_default_executor(DaemonThreads())
-        self._watch = Watch(self._loop, self._lose)
+        self._watch = Watch(self._loop, self._sockets, self._lose)
         window = AdmissionQueue(self._settings.concurrency, self._settings.max_runs)
         with suppress_library_logs():
             async with Client(self._settings, self._redactor, self._variables) as client:

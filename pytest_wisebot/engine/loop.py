@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Final, ParamSpec, TypeVar
 
+from ..files import file_of
 from ..originals import os, pinned, threading, time
 
 P = ParamSpec("P")
@@ -47,14 +48,21 @@ def new_loop(sockets: Any) -> asyncio.AbstractEventLoop:
 
 
 class Watch:
-    """Calls ``lost`` once when an event loop has ended by itself, as one does whose descriptors a test has closed.
+    """Calls ``lost`` once when the descriptors of an event loop are gone, as where a test has closed them.
 
-    The runs in flight would never end, and every test that waits for one would wait for ever.
+    The runs in flight would end by their deadlines at best, and every later one as well.
+
+    Args:
+        loop: the loop, in which it is made.
+        sockets: the module ``socket`` of the session's beginning; one more socket goes as those of the loop do.
+        lost: called in the loop, or in another thread where that has ended.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, lost: Callable[[], None]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, sockets: Any, lost: Callable[[], None]) -> None:
         self._loop = loop
         self._lost = lost
+        self._socket = sockets.socket()
+        self._file = file_of(self._socket.fileno())
         self._over = threading.Event()
         loop.call_later(BEAT, self._beat)
         threading.Thread(target=self._look, name="wisebot-watch", daemon=True).start()
@@ -62,15 +70,31 @@ class Watch:
     def end(self) -> None:
         """The loop may end from now on."""
         self._over.set()
+        if self._is_whole():
+            self._socket.close()
+
+    def _is_whole(self) -> bool:
+        return file_of(self._socket.fileno()) == self._file
 
     def _beat(self) -> None:
-        self._loop.call_later(BEAT, self._beat)
+        if self._over.is_set():
+            return
+        if self._is_whole():
+            self._loop.call_later(BEAT, self._beat)
+            return
+        self._lose()
+        self._loop.stop()
 
     def _look(self) -> None:
         while not self._over.wait(BEAT):
             if not self._loop.is_running():
-                self._lost()
-                return
+                self._lose()
+
+    def _lose(self) -> None:
+        self._over.set()
+        if not self._is_whole():
+            self._socket.detach()
+        self._lost()
 
 
 class LagMeter:

@@ -320,6 +320,8 @@ class Runner:
     # --- the end of a run
 
     def _done(self, job: Job, task: asyncio.Task[Outcome]) -> None:
+        if self._lost:
+            return
         outcome = None if task.cancelled() else task.result()
         self._begun.pop(job)
         self._window.leave(job.ticket)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ..files import file_of
 from ..originals import os, threading, time
 from ..text import escape
 
@@ -53,6 +54,7 @@ class StatusLine:
         self._redactor = redactor
         self._status = status
         self._fd: int | None = None
+        self._file: tuple[int, int] | None = None
         self._is_terminal = False
         self._lock = threading.RLock()
         self._ended = threading.Event()
@@ -68,6 +70,7 @@ class StatusLine:
         if self._config.pluginmanager.has_plugin("terminalreporter") and self._config.get_verbosity() >= 0:
             with suppress(OSError, ValueError, AttributeError):
                 self._fd = os.dup(sys.stdout.fileno())
+                self._file = file_of(self._fd)
         if self._fd is not None:
             rewrites = os.isatty(self._fd) and os.environ.get("TERM", "dumb") != "dumb"
             self._is_terminal = rewrites and not _logs_live(self._config)
@@ -82,7 +85,8 @@ class StatusLine:
         with self._lock:
             self._clear()
             if self._fd is not None:
-                os.close(self._fd)
+                if file_of(self._fd) == self._file:
+                    os.close(self._fd)
                 self._fd = None
 
     def waits(self, begins: bool) -> None:
@@ -137,7 +141,7 @@ class StatusLine:
             self._write(f"{_BELOW}{_BACK}")
 
     def _write(self, text: str) -> None:
-        if self._fd is not None:
+        if self._fd is not None and file_of(self._fd) == self._file:
             with suppress(OSError):  # the terminal has gone: the tests go on
                 os.write(self._fd, text.encode("utf-8", "replace"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import textwrap
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,6 +11,11 @@ from typing import Any
 
 import pytest
 from harness import Project
+
+from pytest_wisebot.event_log import EventLog, read_events
+from pytest_wisebot.report.gate import build
+from pytest_wisebot.report.output import read_baseline, write_reports
+from pytest_wisebot.report.terminal import block
 
 FLOWS = """
     import time
@@ -185,3 +191,184 @@ def test_no_patch_reaches_a_run_under_xdist(project: Project) -> None:
     names = [name for name in PATCHES if not is_absent(name)]
     result = project.run_apart(*write(project, *names), "-n", "2", *ARGS)
     check(project, result, len(names))
+
+
+FIRST = """
+    def test_unit(patched, trigger_workflow):
+        assert_result(trigger_workflow("nap", {"n": 1}), {"n": 1})
+        with pytest.raises(RunTimedOut):
+            trigger_workflow("nap", {"seconds": 20}, timeout=0.5)
+
+    def test_called(trigger_workflow):
+        assert_result(trigger_workflow("nap", {"n": 2}), {"n": 2})
+"""
+
+
+@pytest.mark.parametrize("name", ["freezegun", "pyfakefs", "socket"])
+@pytest.mark.usefixtures("real_processes")
+def test_the_first_run_of_all_may_be_made_within_a_patch(project: Project, name: str) -> None:
+    """Emulator and engine start within the patched test, a run there has its own deadline, and later runs are made."""
+    if is_absent(name):
+        pytest.skip(f"needs {name}: python -m pip install -e .[test-patches]")
+    options = write(project, name)
+    project.write("flows.py", FLOWS.replace("sleep(0.1)", 'sleep(inputs.get("seconds", 0.1))'))
+    project.test(FIRST, f"{name}/test_{name}.py")
+    result = project.run_apart(*options, "--wisebot-env=local")
+    result.assert_outcomes(passed=2)
+    assert "could not be kept" not in result.stdout.str()
+    kept = [event for event in events(project.path / ".wisebot") if event["event"] == "run"]
+    assert [run["outcome"] for run in kept] == ["ok", "infrastructure", "ok"]
+
+
+GUARDED = """
+    DECLARED = pytest.mark.wisebot("nap", {"n": 1})
+
+    def test_called(trigger_workflow):
+        assert trigger_workflow("nap", {"n": 2}).ok
+
+    @DECLARED
+    def test_declared(workflow_run):
+        assert workflow_run.ok
+
+    @DECLARED
+    @pytest.mark.enable_socket
+    def test_enabled(workflow_run, trigger_workflow):
+        assert workflow_run.ok and trigger_workflow("nap").ok
+
+    @pytest.mark.allow_hosts(["127.0.0.0/8"])
+    def test_allowed(trigger_workflow):
+        assert trigger_workflow("nap", {"n": 3}).ok
+
+    @pytest.mark.allow_hosts(["192.0.2.1"])
+    def test_of_another_host(trigger_workflow):
+        assert trigger_workflow("nap", {"n": 4}).ok
+"""
+
+
+@pytest.mark.skipif(is_absent("pytest_socket"), reason="needs pytest-socket: python -m pip install -e .[test-patches]")
+@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["one process", "two workers"])
+def test_a_guard_of_the_whole_session_holds_for_runs(project: Project, workers: list[str]) -> None:
+    """Only tests that are let out, and hosts that are allowed, get runs; the others' error names guard and way out."""
+    project.write("flows.py", FLOWS)
+    project.write("wisebot.toml", TOML)
+    project.test(GUARDED)
+    args = ["-p", "socket", "--wisebot-env=local", "--wisebot-report=out", *workers]
+    result = project.run_apart(*args, "--disable-socket")
+    why = "lets no run be made to 127.0.0.1: allow the host (--allow-hosts=127.0.0.1), or mark the test with"
+    ends = {
+        event["test"].partition("::")[2]: event for event in events(project.path / "out") if event["event"] == "test"
+    }
+    assert {name for name, end in ends.items() if end["outcome"] == "passed"} == {"test_enabled", "test_allowed"}
+    assert "please report" not in result.stdout.str()
+    assert f"ConfigurationError: --disable-socket {why} @pytest.mark.enable_socket" in result.stdout.str()
+    assert sum(event["event"] == "run" and event["outcome"] == "ok" for event in events(project.path / "out")) == 3
+    result = project.run_apart(*args, "--disable-socket", "--allow-hosts=192.0.2.9,localhost")
+    assert result.parseoutcomes()["passed"] == 4  # the mark of one test names another host
+    assert "ConfigurationError: --allow-hosts=192.0.2.9,localhost lets no run be made" in result.stdout.str()
+
+
+@pytest.mark.skipif(is_absent("pytest_socket"), reason="needs pytest-socket: python -m pip install -e .[test-patches]")
+@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["one process", "two workers"])
+def test_kept_runs_need_no_socket(project: Project, workers: list[str]) -> None:
+    """With ``--disable-socket`` the runs of recordings and of the last session are there, declared or called for."""
+    project.write("flows.py", FLOWS)
+    project.write("wisebot.toml", TOML)
+    project.test(GUARDED)
+    args = ["-p", "socket", "--wisebot-env=local", *workers]
+    project.run_apart(*args, "--wisebot-runs=record").assert_outcomes(passed=5)
+    for mode in ("replay", "last"):
+        project.run_apart(*args, "--disable-socket", f"--wisebot-runs={mode}").assert_outcomes(passed=5)
+    called = ["--disable-socket", "--wisebot-runs=replay", "-k", "test_called"]
+    project.run_apart(*args, *called).assert_outcomes(passed=1)
+
+
+CLOSES = """
+    import os, stat, time
+
+    def is_ours(descriptor):
+        try:
+            mode = os.fstat(descriptor).st_mode
+        except OSError:
+            return False
+        return stat.S_ISSOCK(mode) or "eventpoll" in os.readlink(f"/proc/self/fd/{descriptor}")
+
+    def test_closes(trigger_workflow):
+        pending = trigger_workflow.start("nap", {"seconds": 30})
+        time.sleep(0.3)
+        for descriptor in filter(is_ours, range(3, 256)):
+            os.close(descriptor)
+        with pytest.raises(ConnectionLost, match="os.closerange"):
+            pending.wait()
+
+    def test_next(trigger_workflow):
+        with pytest.raises(Cancelled, match="os.closerange"):
+            trigger_workflow("nap")
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc to find the descriptors")
+@pytest.mark.parametrize("workers", [[], ["-n", "1"]], ids=["one process", "a worker"])
+def test_a_run_whose_descriptors_a_test_has_closed_ends(project: Project, workers: list[str]) -> None:
+    """The run in flight and every later one end at once, in an error that names the reason, as does the session."""
+    project.write("flows.py", FLOWS.replace("sleep(0.1)", 'sleep(inputs.get("seconds", 0.1))'))
+    project.write("wisebot.toml", TOML)
+    project.test(CLOSES)
+    result = project.run_apart("--wisebot-env=local", *workers)
+    result.assert_outcomes(passed=2)
+    assert result.ret == 0
+
+
+def test_a_log_whose_descriptor_a_test_has_closed_goes_on(tmp_path: Path) -> None:
+    """It is opened anew, and nothing is written into a file that has its descriptor by now."""
+    log = EventLog(tmp_path / "events.jsonl")
+    log.write(b"1\n")
+    os.close(log._descriptor)
+    with (tmp_path / "another").open("wb") as another:
+        assert another.fileno() == log._descriptor
+        log.write(b"2\n")
+    log.close()
+    assert (tmp_path / "events.jsonl").read_bytes() == b"1\n2\n"
+    assert (tmp_path / "another").read_bytes() == b""
+
+
+def test_the_last_session_is_the_last_one_by_whatever_clock(project: Project) -> None:
+    """A session that was made under a moved clock has the place of its making among the others."""
+    project.write("flows.py", FLOWS)
+    project.write("wisebot.toml", TOML)
+    test = """
+        def test_it(trigger_workflow):
+            assert_result(trigger_workflow("nap", {}), {})
+    """
+    project.test(test)
+    project.run("--wisebot-env=local").assert_outcomes(passed=1)
+    (first,) = (project.path / ".wisebot/sessions").iterdir()
+    moved = first.rename(first.with_name(f"2099{first.name[4:]}"))
+    project.run("--wisebot-env=local").assert_outcomes(passed=1)
+    (second,) = {*(project.path / ".wisebot/sessions").iterdir()} - {moved}
+    result = project.run("--wisebot-env=local", "--wisebot-runs=last")
+    result.stdout.fnmatch_lines([f"*runs are those of session {second.name}:*"])
+
+
+NUMBERS = [-2_051_220_489.5, 0, 5e-324, 1e15, 1.7e308, -1.7e308, 10**400, -(10**400)]
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00.000+00:00", "9999-12-31T23:59:59.999+00:00", None])
+@pytest.mark.parametrize("number", NUMBERS, ids=lambda number: f"{number:.4g}" if abs(number) < 1e309 else "huge")
+def test_reports_are_made_of_any_number(tmp_path: Path, number: float, moment: str | None) -> None:
+    """Seconds and times that a moved clock wrote into a log end no report, with or without a baseline."""
+    when = moment or number
+    common = {"outcome": "ok", "workflow": "nap", "api": "webhook", "inputs": {}, "source": "live", "ok": True}
+    times = {"queued": when, "started": when, "ended": when, "made": when, "attempts": 1, "status": 200}
+    log = [{"event": "session", "format": 1, "session": "s", "started": when, "selected": ["t"], "environment": "e"}]
+    for reference, seconds in (("r1", number), ("r2", 1.0)):
+        log.append(
+            {"event": "run", "run": reference, "test": "t", "seconds": seconds, "lag": number, **common, **times}
+        )
+    log.append({"event": "test", "test": "t", "outcome": "passed", "runs": ["r1", "r2"], "seconds": number, **times})
+    log.append({"event": "end", "ended": when, "exitstatus": 0})
+    path = tmp_path / "runs.jsonl"
+    path.write_text("".join(f"{json.dumps(event)}\n" for event in log), "utf-8")
+    for baseline in (None, read_baseline(path, "before")):
+        last = build(read_events(path), baseline)
+        write_reports(tmp_path, last)
+        assert block(last)
