@@ -72,6 +72,8 @@ class Watch:
         self._over.set()
         if self._is_whole():
             self._socket.close()
+        else:
+            self._socket.detach()  # its descriptor may be another file's by now
 
     def _is_whole(self) -> bool:
         return file_of(self._socket.fileno()) == self._file
@@ -91,9 +93,7 @@ class Watch:
                 self._lose()
 
     def _lose(self) -> None:
-        self._over.set()
-        if not self._is_whole():
-            self._socket.detach()
+        self.end()
         self._lost()
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ..errors import ConfigurationError
-from ..files import make_folder, remove_file, write_whole
+from ..files import is_there, make_folder, remove_file, write_whole
 from ..originals import dates, time
 from ..runs import Occurrence
 from ..settings import Settings
@@ -272,7 +272,11 @@ class History:
 
     def _recorded(self, source: Record, *, complete: bool) -> Iterator[str]:
         folder = _relative(self.recordings.folder, self._config.rootpath)
-        yield f"{count(len(source.made), 'run')} recorded in {folder}"
+        there = sum(is_there(path) for path, _ in source.made)
+        yield f"{count(there, 'run')} recorded in {folder}"
+        if there < len(source.made):
+            gone = count(len(source.made) - there, "run")
+            yield f"{gone} recorded, and gone: something has removed files in {folder} since"
         unused = self._unused(source) if complete else []
         if not unused:
             return

@@ -282,6 +282,22 @@ def test_kept_runs_need_no_socket(project: Project, workers: list[str]) -> None:
     project.run_apart(*args, *called).assert_outcomes(passed=1)
 
 
+def test_a_recording_that_is_gone_is_not_counted_as_made(project: Project) -> None:
+    """A test that removes the folder leaves no line behind that says its runs were recorded."""
+    project.write("flows.py", FLOWS)
+    project.write("wisebot.toml", TOML)
+    project.test("""
+        import pathlib, shutil
+
+        def test_it(trigger_workflow, request):
+            trigger_workflow("nap", {"n": 1})
+            shutil.rmtree(request.config.rootpath / "recordings")
+            trigger_workflow("nap", {"n": 2})
+    """)
+    result = project.run("--wisebot-env=local", "--wisebot-runs=record")
+    result.stdout.fnmatch_lines(["1 run recorded in recordings", "1 run recorded, and gone: something has removed *"])
+
+
 CLOSES = """
     import os, stat, time
 
