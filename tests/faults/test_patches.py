@@ -324,6 +324,7 @@ CLOSES = """
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc to find the descriptors")
 @pytest.mark.parametrize("workers", [[], ["-n", "1"]], ids=["one process", "a worker"])
+@pytest.mark.usefixtures("real_processes")  # a forked one has a descriptor more
 def test_a_run_whose_descriptors_a_test_has_closed_ends(project: Project, workers: list[str]) -> None:
     """The run in flight and every later one end at once, in an error that names the reason, as does the session."""
     project.write("flows.py", FLOWS.replace("sleep(0.1)", 'sleep(inputs.get("seconds", 0.1))'))
@@ -365,11 +366,20 @@ def test_the_last_session_is_the_last_one_by_whatever_clock(project: Project) ->
     result.stdout.fnmatch_lines([f"*runs are those of session {second.name}:*"])
 
 
-NUMBERS = [-2_051_220_489.5, 0, 5e-324, 1e15, 1.7e308, -1.7e308, 10**400, -(10**400)]
+NUMBERS = {
+    "negative": -2_051_220_489.5,
+    "zero": 0,
+    "smallest": 5e-324,
+    "large": 1e15,
+    "largest": 1.7e308,
+    "lowest": -1.7e308,
+    "huge": 10**400,
+    "negative and huge": -(10**400),
+}
 
 
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00.000+00:00", "9999-12-31T23:59:59.999+00:00", None])
-@pytest.mark.parametrize("number", NUMBERS, ids=lambda number: f"{number:.4g}" if abs(number) < 1e309 else "huge")
+@pytest.mark.parametrize("number", NUMBERS.values(), ids=NUMBERS)
 def test_reports_are_made_of_any_number(tmp_path: Path, number: float, moment: str | None) -> None:
     """Seconds and times that a moved clock wrote into a log end no report, with or without a baseline."""
     when = moment or number
