@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from ..errors import ConfigurationError, ConnectionFailed
 from ..exhaustion import shortage
-from ..originals import copied, io, json, os, pinned, threading
+from ..originals import copied, held_sockets, io, json, os, pinned, threading
 from .calls import Call, redacted
 from .faults import Fault, check_fault
 
@@ -72,6 +72,9 @@ class Ready:
 
 _TEMPFILE: Final = copied(tempfile, _os=os, _io=io)
 """An emulator may be started within a test whose file system is a fake."""
+
+_SOCKETS: Final = held_sockets()
+"""An emulator may be asked for its log when a test fails that has forbidden sockets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +214,7 @@ def _post(ready: Ready, command: str, arguments: Mapping[str, Any]) -> Any:
     # http.client uses no proxy. None may be between a session and a loopback address.
     connection = http.client.HTTPConnection(urlsplit(ready.control).netloc, timeout=ASK_SECONDS)
     try:
+        connection.sock = _SOCKETS.create_connection((connection.host, connection.port), ASK_SECONDS)
         headers = {"Authorization": f"Bearer {ready.key}"}
         connection.request("POST", f"/{command}", json.dumps(arguments).encode(), headers)
         response = connection.getresponse()
@@ -241,8 +245,12 @@ def _launched(target: str, folder: Path, output: IO[bytes]) -> subprocess.Popen[
     # -P: the current folder must not be first on the import path.
     command = [sys.executable, "-P", "-m", "pytest_wisebot.emulator", target, "--session", str(folder)]
     variables = os.environ | {"PYTHONPATH": _import_path()}
-    start = pinned(subprocess.Popen, os=os, io=io, threading=threading)
-    return start(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=output, env=variables)
+    start: Any = subprocess.Popen
+    if isinstance(start, type):  # else a test has replaced it
+        start = pinned(start, os=os, io=io, threading=threading)
+    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": output}
+    process: subprocess.Popen[bytes] = start(command, env=variables, **streams)
+    return process
 
 
 def _import_path() -> str:

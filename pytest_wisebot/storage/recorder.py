@@ -143,7 +143,8 @@ class RunRecorder:
 
     def _work(self) -> None:
         while (step := self._todo.get()) is not None:
-            step()
+            with self._noting_problems():  # else the thread ends, and every later run waits for it
+                step()
 
     def _looked_up(self, request: RunRequest) -> Lookup:
         try:

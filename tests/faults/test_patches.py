@@ -220,6 +220,18 @@ def test_the_first_run_of_all_may_be_made_within_a_patch(project: Project, name:
     assert [run["outcome"] for run in kept] == ["ok", "infrastructure", "ok"]
 
 
+@pytest.mark.usefixtures("real_processes")
+def test_a_test_that_fails_without_sockets_shows_the_emulator_s_log(project: Project) -> None:
+    """A guard of the failing test keeps neither the session nor the traceback of the workflow from being shown."""
+    project.write("flows.py", FLOWS.replace("return inputs", "raise ZeroDivisionError('inside')"))
+    project.write("wisebot.toml", TOML)
+    fixture = textwrap.dedent(PATCHES["socket"][1])
+    project.test(fixture + "\ndef test_it(patched, trigger_workflow):\n    assert_ok(trigger_workflow('nap'))\n")
+    result = project.run_apart("--wisebot-env=local")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*raise ZeroDivisionError('inside')"])
+
+
 GUARDED = """
     DECLARED = pytest.mark.wisebot("nap", {"n": 1})
 
