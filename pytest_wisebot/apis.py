@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -18,7 +18,7 @@ from .redaction import Secret
 from .runs import TEST_HEADER, Api, RunRequest
 from .settings import Credential, Settings, Workflow
 from .settings.checks import checked_id as checked
-from .text import readable_json
+from .text import readable_json, show_path
 
 STATUS_PATH: Final = "/api/v1/status"
 
@@ -29,6 +29,7 @@ class Outgoing:
 
     Attributes:
         host: the origin that it goes to, and the only one that may see ``secret``.
+        secret: the credential; None for a request that needs none, and starts nothing.
         headers: all but the credential's.
         secret_header: the header that carries the credential.
         scheme: what stands before the credential in that header: ``"Bearer "`` or nothing.
@@ -37,7 +38,7 @@ class Outgoing:
     method: str
     host: str
     path: str
-    secret: Secret
+    secret: Secret | None
     secret_header: str = "Authorization"
     scheme: str = "Bearer "
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -50,6 +51,8 @@ class Outgoing:
 
     def open_headers(self) -> dict[str, str]:
         """Every header, the credential's included: for the wire alone."""
+        if self.secret is None:
+            return dict(self.headers)
         return {**self.headers, self.secret_header: self.scheme + self.secret.reveal()}
 
 
@@ -69,8 +72,15 @@ class Prepared:
     commands: tuple[str, ...]
 
 
-def prepare(request: RunRequest, settings: Settings) -> Prepared:
+def prepare(
+    request: RunRequest, settings: Settings, clean_inputs: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict
+) -> Prepared:
     """The request of a run, and its host.
+
+    Args:
+        request: the run.
+        settings: hosts and credentials.
+        clean_inputs: makes of an input bag what the commands show of it.
 
     Raises:
         ConfigurationError: no such workflow, an id that no URL can carry, no host, or no credential.
@@ -88,7 +98,10 @@ def prepare(request: RunRequest, settings: Settings) -> Prepared:
         body=_body(request),
         **_secret_header(request.api, settings),
     )
-    commands = _commands(request, workflow, outgoing, credential)
+    shown = replace(request, inputs=clean_inputs(request.inputs))
+    hidden = [show_path(path) for path in _hidden(request.inputs, shown.inputs)]
+    note = f"  # fill in: {', '.join(hidden)}" if hidden else ""
+    commands = tuple(f"{command}{note}" for command in _commands(shown, workflow, outgoing, credential))
     return Prepared(request, workflow, outgoing, _called(credential, request.api), commands)
 
 
@@ -97,6 +110,11 @@ def status_check(settings: Settings) -> Outgoing | None:
     if settings.base_url is None or settings.token is None or settings.token.secret is None:
         return None
     return Outgoing("GET", settings.base_url, STATUS_PATH, settings.token.secret, headers=_ACCEPT)
+
+
+def reachability_check(host: str) -> Outgoing:
+    """``HEAD /``, by which a host is reached without a credential. Neither API has this address: no run starts."""
+    return Outgoing("HEAD", host, "/", None)
 
 
 def checked_id(workflow_id: str) -> str:
@@ -168,6 +186,18 @@ def _body(request: RunRequest) -> bytes | None:
 # --- the same by hand ---------------------------------------------------------------------------------------------
 
 
+def _hidden(sent: Any, shown: Any) -> Iterator[tuple[str | int, ...]]:
+    """The paths of the inputs that the commands do not show."""
+    if isinstance(sent, Mapping) and isinstance(shown, Mapping):
+        for (key, value), other in zip(sent.items(), shown.values(), strict=True):
+            yield from ((key, *path) for path in _hidden(value, other))
+    elif isinstance(sent, list) and isinstance(shown, list):
+        for index, (value, other) in enumerate(zip(sent, shown, strict=True)):
+            yield from ((index, *path) for path in _hidden(value, other))
+    elif sent != shown:
+        yield ()
+
+
 def _commands(request: RunRequest, workflow: Workflow, outgoing: Outgoing, credential: Credential) -> tuple[str, ...]:
     curl = _curl(request, outgoing, credential)
     if request.api is Api.DASHBOARD:
@@ -196,12 +226,14 @@ def _cli(request: RunRequest, workflow: Workflow, outgoing: Outgoing, credential
 
 
 def _in_shell(credential: Credential, api: Api) -> str:
-    """The credential by its reference, for within double quotes; a value goes by the name that Wisebot's tools read."""
+    """The credential by its reference, for within double quotes; a value has a name that no shell holds another under.
+
+    Not the name that Wisebot's own tools read: in the user's shell, that may be production's.
+    """
     kind, _, name = (credential.reference or "").partition(":")
     if kind == "file":
         return f"$(cat {shlex.quote(name)})"
-    if kind != "env" and credential.given_by.startswith("emulator"):  # not by a name that a shell has a real one under
-        name = "EMULATOR_SECRET" if api is Api.WEBHOOK else "EMULATOR_TOKEN"
-    elif kind != "env":
-        name = "WISEBOT_WORKFLOW_SECRET" if api is Api.WEBHOOK else "WISEBOT_ACCESS_TOKEN"
+    if kind != "env":
+        owner = "EMULATOR" if credential.given_by.startswith("emulator") else "FILL_IN_THE"
+        name = f"{owner}_{'SECRET' if api is Api.WEBHOOK else 'TOKEN'}"
     return f"${name}" if re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) else f"$(printenv {shlex.quote(name)})"

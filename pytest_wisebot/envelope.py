@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from typing import Any, Final, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError
@@ -19,6 +20,9 @@ KEYS: Final = frozenset({"ok", "runId", "result", "error"})
 
 _STRUCTURE: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 """A string, also one that never ends, or a bracket."""
+
+
+_LONGEST_KEY: Final = 60
 
 
 class NoEnvelopeError(ValueError):
@@ -50,7 +54,7 @@ def parse(body: bytes) -> Envelope:
 
     Raises:
         NoEnvelopeError: it is empty, no UTF-8, no JSON (NaN and infinities are none, nor is ``1e400``, which becomes
-            one), nested deeper than `MAX_DEPTH` levels, or of another shape.
+            one), has a key twice in one object, is nested deeper than `MAX_DEPTH` levels, or of another shape.
     """
     data = _load(body)
     if not isinstance(data, dict):
@@ -97,7 +101,16 @@ def _finite(text: str) -> float:
     return value
 
 
-_DECODER: Final = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        [(twice, _)] = Counter(name for name, _ in pairs).most_common(1)
+        named = f"the key {json.dumps(twice)}" if len(twice) <= _LONGEST_KEY else "a key"
+        raise NoEnvelopeError(f"gives {named} twice in one object, of which a reader would see one value alone")
+    return found
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite, object_pairs_hook=_object)
 
 
 def _depth(text: str) -> int:

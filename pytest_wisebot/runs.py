@@ -14,11 +14,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from enum import Enum, StrEnum
-from typing import Any, Final, NoReturn, Protocol, Self, TypeVar
+from typing import Any, Final, NoReturn, Protocol, Self, TypeVar, get_type_hints
 
 from .errors import ConfigurationError, OutcomeUnknown, UnexpectedResponse, WisebotError
 from .originals import dates, json
-from .text import brief
+from .text import brief, printable, run_id_text
 
 T = TypeVar("T")
 
@@ -311,9 +311,8 @@ class WorkflowRun:
     def __repr__(self) -> str:
         against = f", contradicted by {self.contradiction}" if self.contradiction else ""
         verdict = f"ok{against}" if self.ok else f"failed: {brief(self.error)}"
-        return (
-            f"<WorkflowRun {self.workflow} ({self.api}, {self.run_id or 'no runId'}, {self.elapsed:.2f} s) {verdict}>"
-        )
+        run_id = printable(self.run_id) if self.run_id else "no runId"
+        return f"<WorkflowRun {printable(self.workflow)} ({self.api}, {run_id}, {self.elapsed:.2f} s) {verdict}>"
 
     def __bool__(self) -> NoReturn:
         """A run is neither true nor false: ``assert run`` would hold for one that failed.
@@ -333,8 +332,8 @@ class WorkflowRun:
         """
         __tracebackhide__ = True
         if not self.ok:
-            run_id = self.run_id or "none"
-            raise AssertionError(f"workflow {brief(self.workflow)} failed: {brief(self.error)}, runId {run_id}")
+            why = f"{brief(self.error)}, runId {run_id_text(self.run_id)}"
+            raise AssertionError(f"workflow {brief(self.workflow)} failed: {why}")
         # By name: this module is loaded where pydantic must not be.
         adapter = importlib.import_module("pydantic").TypeAdapter(kind)
         validated: T = adapter.validate_python(self.result)
@@ -370,6 +369,12 @@ class WorkflowRun:
         named = {_EVENT_NAMES.get(item.name, item.name): item.name for item in fields(cls)}
         data = {named[key]: value for key, value in event.items() if key in named}
         return cls.from_dict({**data, "has_result": "result" in event, "trial": max(1, event.get("trial", 1))})
+
+
+def logged_types() -> dict[str, Any]:
+    """The types of a run's values in the event log, by their names there."""
+    types = {**get_type_hints(Occurrence), **get_type_hints(WorkflowRun)}
+    return {_EVENT_NAMES.get(name, name): kind for name, kind in types.items() if name != "has_result"}
 
 
 class EngineError(WisebotError):

@@ -38,6 +38,9 @@ settings.register_profile("quick", max_examples=20, deadline=None, derandomize=T
 settings.register_profile("nightly", max_examples=500, deadline=None)
 settings.load_profile("quick")
 
+LOADED = ("wisebot", "xdist", "syrupy", "anyio")
+"""The plugins of the projects' sessions."""
+
 FLOWS = """
     import time
     from pytest_wisebot.emulator import Emulator, WorkflowFailure
@@ -83,6 +86,19 @@ def pytest_xdist_auto_num_workers() -> int:
     return 2 * (os.cpu_count() or 1)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A worker that has run its tests takes some of another's, so that all end at about the same time."""
+    from xdist.scheduler import WorkStealingScheduling  # type: ignore[import-untyped]
+
+    return WorkStealingScheduling(config, log) if config.getoption("dist") == "load" else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes seconds begins first: at the end it would have a processor for itself."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _forked_processes() -> Iterator[None]:
     """Processes that sessions start are forked from one that has loaded its modules; see `fork_server`."""
@@ -107,10 +123,18 @@ def _no_wisebot_variables(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def empty_project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A project without a ``wisebot.toml``."""
-    # Plugins that change what every test does, or warn in every session: the tests that are about them say so.
-    monkeypatch.setenv("PYTEST_ADDOPTS", " ".join(QUIET_NEIGHBOURS))
+    """A project without a ``wisebot.toml``, in whose sessions only this plugin and those that it needs are loaded."""
+    # Half of the time of a small session is the loading of plugins that it does not use. See `every_plugin`.
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("PYTEST_ADDOPTS", " ".join(f"-p {name}" for name in LOADED))
     return Project(pytester)
+
+
+@pytest.fixture
+def every_plugin(empty_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests beside other plugins: everything that is installed is loaded, as for users, but for what reorders."""
+    monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
+    monkeypatch.setenv("PYTEST_ADDOPTS", " ".join(QUIET_NEIGHBOURS))
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from harness import Project
 
 PACKAGE = Path(__file__).parents[1] / "pytest_wisebot"
 
-MOST_LINES = 16_930  # wanted: 14,500
+MOST_LINES = 16_933  # wanted: 14,500
 MOST_FILES = 150  # wanted: 125
 MOST_LINES_OF_A_FUNCTION = 40
 MOST_STASH_KEYS = 1

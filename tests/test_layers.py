@@ -12,9 +12,9 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "pytest_wisebot"
 
 EVERY_ROOM = {
-    "text", "files", "originals", "errors", "exhaustion", "runs", "outcomes", "event_log", "gate_config", "redaction",
-    "settings", "envelope", "apis", "client", "assertions", "engine", "storage", "workers", "emulator", "snapshots",
-    "report", "plugin",
+    "text", "files", "originals", "shapes", "errors", "exhaustion", "runs", "outcomes", "event_log", "gate_config",
+    "redaction", "settings", "envelope", "apis", "client", "assertions", "engine", "storage", "workers", "emulator",
+    "snapshots", "report", "plugin", "cli", "__main__",
 }  # fmt: skip
 
 ANY_ROOM_MAY = {"text", "files", "originals"}
@@ -27,6 +27,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "text": (set(), set()),
     "files": (set(), set()),
     "originals": (set(), set()),
+    "shapes": (set(), set()),
     "runs": ({"errors"}, set()),
     "outcomes": (set(), set()),
     "event_log": ({"errors", "runs", "redaction"}, set()),
@@ -44,15 +45,20 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {"errors", "exhaustion", "runs", "settings", "redaction", "client", "storage"},
         {"anyio"},
     ),
-    "storage": ({"errors", "runs", "event_log", "redaction"}, set()),
+    "storage": ({"errors", "runs", "shapes", "event_log", "redaction"}, set()),
     "workers": (
         {"errors", "runs", "gate_config", "settings", "redaction", "engine"},
         set(),
     ),
     "snapshots": ({"runs", "redaction"}, {"syrupy"}),
     "emulator": ({"runs", "errors", "exhaustion", "redaction"}, set()),
-    "report": ({"errors", "runs", "outcomes", "event_log", "gate_config", "redaction"}, {"jinja2"}),
-    "plugin": (EVERY_ROOM, {"pytest", "_pytest"}),  # _pytest: whether marks skip a test, which nothing public tells
+    "report": ({"errors", "runs", "shapes", "outcomes", "event_log", "gate_config", "redaction"}, {"jinja2"}),
+    "__main__": ({"cli"}, set()),
+    "cli": ({"errors", "redaction", "settings", "client", "report", "emulator", "plugin"}, {"pytest"}),
+    "plugin": (
+        EVERY_ROOM - {"cli", "__main__"},
+        {"pytest", "_pytest"},
+    ),  # _pytest: whether marks skip a test, which nothing public tells
 }
 
 # What pytest loads at its every start: the standard library and pytest only.

@@ -35,7 +35,7 @@ class AttemptGate(Protocol):
     """Decides when a run may make its attempts. The engine has one, since each run is one of many."""
 
     def begin(self, target: Target) -> None:
-        """The first attempt is about to be made. Raises `NotRun` when it must not be."""
+        """The first attempt is about to be made. Raises `NotRun` or `RateLimited` when it must not be."""
         ...
 
     def sent(self) -> None:
@@ -47,7 +47,12 @@ class AttemptGate(Protocol):
         ...
 
     async def again(self, seconds: float) -> None:
-        """Returns when the next attempt may be made, after that many seconds at least. Raises `NotRun`."""
+        """Returns when the next attempt may be made, after that many seconds at least.
+
+        Raises:
+            NotRun: it must not be made.
+            RateLimited: the pause that another run's answer imposes is longer than this run has time.
+        """
         ...
 
 
@@ -74,10 +79,16 @@ class AttemptState:
 
     gate: AttemptGate = field(default_factory=NoGate)
     attempts: int = 0
+    held: float = 0.0
+    """Seconds of the run's timeout that a pause for other runs has used up before it began."""
+    ends_at: float | None = None
+    """When the run's time is over, on the loop's clock; None before it has begun."""
     sent_at: float | None = None
     started_at: datetime | None = None
     received: int = 0
     """Bytes of the answer."""
+    answered: int | None = None
+    """Status of the attempt's answer once it is whole; None before."""
     trace: str = ""
     """The header ``traceparent`` of the attempt that is under way, or that was the last; empty without one."""
     attempted: Attempted | None = None
@@ -93,11 +104,12 @@ class AttemptState:
         """A new attempt."""
         self.attempts += 1
         self.sent_at = None
+        self.answered = None
         self.trace = ""
 
     def keep(self, failure: InfrastructureError) -> None:
         """Keeps the error of an attempt. A later error does not replace one after which the run may have happened."""
-        self.sent_at = None
+        self.sent_at = self.answered = None
         if isinstance(failure, OutcomeUnknown) or not isinstance(self.failure, OutcomeUnknown):
             self.failure = failure
 

@@ -19,6 +19,7 @@ import httpx
 from ..apis import Prepared, prepare, status_check
 from ..envelope import Envelope
 from ..errors import (
+    Answer,
     Attempted,
     ConfigurationError,
     ConnectionFailed,
@@ -27,13 +28,15 @@ from ..errors import (
     NotRun,
     NotStarted,
     OutcomeUnknown,
+    RateLimited,
     RunTimedOut,
+    UnexpectedResponse,
 )
 from ..originals import dates, time
 from ..redaction import Redactor
 from ..runs import Api, RunRequest, WorkflowRun
 from ..settings import Settings
-from ..text import brief
+from ..text import brief, count
 from .attempt import AttemptState, Target
 from .exchange import Exchanger, MockedError, Received, Trace, is_of_the_network
 from .proxies import Proxies
@@ -65,6 +68,7 @@ class Client:
         jitter: Callable[[], float] | None = None,
     ) -> None:
         self._settings = settings
+        self._redactor = redactor
         self._jitter = jitter or random.Random().random  # and not the shared one, whose numbers a test may count on
         self._exchanger = Exchanger(settings, Proxies(variables))
         self._reader = AnswerReader(redactor, settings.max_response_mib * 2**20)
@@ -88,28 +92,41 @@ class Client:
         Raises:
             ConfigurationError: nothing can be sent.
             InfrastructureError: no verdict is possible, and why.
-            NotRun: ``state.gate`` did not let it be sent.
+            NotRun, RateLimited: ``state.gate`` did not let it be sent.
         """
-        prepared = prepare(request, self._settings)
+        prepared = prepare(request, self._settings, self._redactor.clean_inputs)
         if request.guard:
             raise ConfigurationError(request.guard)
         state.attempted = self._attempted(prepared, state)
         state.gate.begin(_target(prepared))
-        seconds = request.timeout if request.timeout is not None else self._settings.timeout
+        seconds = self._seconds(prepared)
         try:
-            async with timeout(seconds) as deadline:
+            async with timeout(seconds - state.held) as deadline:
+                state.ends_at = deadline.when()
                 await self._check_token(prepared)
                 return await self._attempts(prepared, state, deadline)
         except TimeoutError:
             raise self._overdue(prepared, state, seconds) from None
 
+    def _seconds(self, prepared: Prepared) -> float:
+        """The deadline of a whole run: that of its call or marker, else the settings'."""
+        own = prepared.request.timeout
+        return own if own is not None else self._settings.timeout_of(prepared.workflow)
+
     def _overdue(self, prepared: Prepared, state: AttemptState, seconds: float) -> InfrastructureError:
         if isinstance(state.failure, OutcomeUnknown):
             return state.failure
         asked = self._attempted(prepared, state)
+        limit = f"{seconds:g} s"
+        if state.held >= 0.1:
+            limit = f"{limit}, of which Wisebot's Retry-After held it back for {state.held:.1f} s"
+        if state.answered is not None:
+            what = f"the answer of {count(state.received, 'byte')} was not read and cleaned of credentials"
+            answer = Answer(state.answered, unread="was not read in time")
+            return UnexpectedResponse(f"{what} within {limit}", asked, answer)
         if state.sent:
-            return RunTimedOut(f"no whole answer within {seconds:g} s", asked)
-        return state.failure or ConnectionFailed(f"no connection within the run's {seconds:g} s", asked)
+            return RunTimedOut(f"no whole answer within {limit}", asked)
+        return state.failure or ConnectionFailed(f"no connection within the run's {limit}", asked)
 
     async def _attempts(self, prepared: Prepared, state: AttemptState, deadline: asyncio.Timeout) -> WorkflowRun:
         while True:
@@ -128,6 +145,8 @@ class Client:
     async def _wait_for_gate(self, pause: float, state: AttemptState, failure: InfrastructureError) -> None:
         try:
             await state.gate.again(pause)
+        except RateLimited:
+            raise failure from None
         except NotRun as stopped:
             # A run that did not start, and may not be retried, was not run. One that may have happened stays so.
             if isinstance(failure, NotStarted):
@@ -233,7 +252,7 @@ class Client:
             self._token_check = asyncio.create_task(self._refused_token())
         # All runs share the check, so that no run cancels it. The wait has a limit: a server that leaves the check
         # hanging must not use up the time of a run.
-        seconds = prepared.request.timeout if prepared.request.timeout is not None else self._settings.timeout
+        seconds = self._seconds(prepared)
         done, _ = await wait([self._token_check], timeout=min(STATUS_LIMIT, seconds / 2))
         received = self._token_check.result() if done else None
         if received is not None:

@@ -23,6 +23,7 @@ import httpx
 from ..apis import Outgoing
 from ..exhaustion import causes, shortage
 from ..redaction import Redactor
+from ..redaction.linear import Stop, never
 from ..settings import Settings
 from .attempt import AttemptState
 from .proxies import Proxies
@@ -59,9 +60,9 @@ EXCERPT: Final = 300
 """Characters of an answer that an error shows."""
 
 
-def excerpt(text: str, redactor: Redactor) -> str:
+def excerpt(text: str, redactor: Redactor, stop: Stop = never) -> str:
     """The text of an answer as an error shows it: without credentials, printable, at most `EXCERPT` characters."""
-    cleaned = redactor.clean(text)
+    cleaned = redactor.clean(text, stop)
     readable = "".join(char if char.isprintable() else " " for char in cleaned)
     return re.sub(r" {2,}", " ", readable).strip()[:EXCERPT]
 
@@ -119,6 +120,7 @@ class Exchanger:
             finally:
                 await stream.aclose()
             state.received = len(body)
+            state.answered = response.status_code
             return Received(response.status_code, response.headers, body, flaw)
 
     def _request(self, outgoing: Outgoing, connection: _Connection, trace: str) -> httpx.Request:

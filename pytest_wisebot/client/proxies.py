@@ -22,6 +22,7 @@ from ..errors import ConfigurationError
 from ..exhaustion import shortage
 from ..originals import Held, pinned, time
 from ..settings.checks import is_loopback
+from ..settings.credentials import PROXY_VARIABLES
 
 _LIMITS: Final = httpx.Limits(max_connections=None, max_keepalive_connections=0)
 
@@ -68,7 +69,7 @@ class Proxies:
     """
 
     def __init__(self, variables: Mapping[str, str]) -> None:
-        names = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+        names = (*PROXY_VARIABLES, "no_proxy")
         self._proxies = {name: variables.get(name) or variables.get(name.upper()) or "" for name in names}
         self._certificates = variables.get("SSL_CERT_FILE") or None, variables.get("SSL_CERT_DIR") or None
         self._contexts: dict[bool, ssl.SSLContext] = {}

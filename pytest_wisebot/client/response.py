@@ -5,9 +5,10 @@ from __future__ import annotations
 import email.utils
 import re
 from asyncio import to_thread
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -28,12 +29,15 @@ from ..errors import (
     UnexpectedResponse,
     WorkflowNotFound,
 )
-from ..originals import dates
+from ..originals import dates, threading
 from ..redaction import Redactor
+from ..redaction.linear import Stop, never
 from ..runs import is_no_error, says_unfinished
-from ..text import brief
+from ..text import brief, printable
 from .exchange import Received, excerpt
 from .unpacking import encodings_of, is_text, unpacked
+
+T = TypeVar("T")
 
 _A_YEAR: Final = 365 * 86_400.0
 """Seconds. A server that says more says "never", and what says so must stay a finite number."""
@@ -41,8 +45,12 @@ _A_YEAR: Final = 365 * 86_400.0
 LARGE: Final = 256 * 1024
 """Bytes of an answer from which on it is read in a thread of its own."""
 
-MOST_OF_A_RUN_ID: Final = 120
-"""Characters of a ``runId`` that an error shows."""
+LARGE_FOR_PATTERNS: Final = 8 * 1024
+"""The same where the project has patterns. One search is linear, but some patterns search the rest of the text again
+after each match, such as ``x(.*y)?``."""
+
+MOST_OF_A_HEADER: Final = 4096
+"""Characters of a header that are cleaned, of which far fewer are shown: more would hold up the other runs."""
 
 PARTS: Final = (206, 226)
 """Statuses of answers that hold a part, or a difference, and not the whole."""
@@ -76,10 +84,10 @@ class AnswerReader:
         status = received.status_code
         if envelope is not None and (_is_of_a_run(status, envelope) or status == 429):
             if unfinished := _unfinished(status, envelope):
-                return self._not_finished(unfinished, envelope.run_id, attempted, self.answer(received))
+                return self._not_finished(unfinished, envelope.run_id, attempted, await self.answer(received))
             if _is_of_a_run(status, envelope):
                 return envelope
-        answer = self.answer(received)
+        answer = await self.answer(received)
         if status == 202:
             return self._not_finished(f"status 202, and the answer {flaw}", None, attempted, answer)
         kind, reason = _refusal(received, answer, credential)
@@ -92,14 +100,14 @@ class AnswerReader:
     async def refused_token(self, received: Received, credential: str, attempted: Attempted) -> InfrastructureError:
         """What an answer with 401 or 403 to ``GET /api/v1/status`` means, before which no run is started."""
         received = await self._unpacked(received)
-        answer = self.answer(received)
+        answer = await self.answer(received)
         if before := _before_wisebot(received, answer):
             return Rejected(f"GET /api/v1/status was {before}; no run was started", attempted, answer)
         reason = f"{credential} was refused by GET /api/v1/status; no run was started"
         return AuthenticationFailed(reason, attempted, answer)
 
     def _not_finished(self, how: str, run_id: str | None, attempted: Attempted, answer: Answer) -> RunNotFinished:
-        run_id = excerpt(run_id, self._redactor)[:MOST_OF_A_RUN_ID] if run_id else None
+        run_id = printable(run_id) if run_id else None
         known = f"runId {run_id}" if run_id else "no runId"
         return RunNotFinished(
             f"accepted, and its end is unknown: {how}; {known}", attempted, replace(answer, run_id=run_id)
@@ -111,7 +119,7 @@ class AnswerReader:
         if not encodings or not received.body:
             return received
         found = await to_thread(unpacked, received.body, encodings, self._limit)
-        names = excerpt(", ".join(found.ignored), self._redactor)
+        names = excerpt(", ".join(found.ignored)[:MOST_OF_A_HEADER], self._redactor)
         flaw, body = found.flaw, found.body
         if not flaw and names and not is_text(body):
             flaw, body = f"is packed ({names}), which cannot be unpacked", b""
@@ -123,14 +131,22 @@ class AnswerReader:
         if received.flaw is not None:
             return None, received.flaw
         try:
-            if len(received.body) < LARGE:
-                return self._parsed(received.body), ""
-            return await to_thread(self._parsed, received.body), ""
+            return await self._done(self._parsed, received.body), ""
         except NoEnvelopeError as error:
             named = f" (Content-Encoding: {received.encodings})" if received.encodings else ""
             return None, f"{error}{named}"
 
-    def _parsed(self, body: bytes) -> Envelope:
+    async def _done(self, work: Callable[[bytes, Stop], T], body: bytes) -> T:
+        """Does what takes the longer, the larger the body is: in a thread, unless it is small."""
+        if len(body) < (LARGE_FOR_PATTERNS if self._redactor.has_patterns else LARGE):
+            return work(body, never)
+        stopped = threading.Event()
+        try:
+            return await to_thread(work, body, stopped.is_set)
+        finally:
+            stopped.set()  # after the run's deadline the thread gives up, too
+
+    def _parsed(self, body: bytes, stop: Stop) -> Envelope:
         """The envelope, clean: here, once, so that every test sees the same, from whatever source its run comes."""
         envelope = parse(body)
         if self._redactor.is_clean_json(body):
@@ -140,26 +156,29 @@ class AnswerReader:
             answer["result"] = envelope.result
         if envelope.error is not None:
             answer["error"] = envelope.error
-        clean = self._redactor.clean_answer(answer)
+        clean = self._redactor.clean_answer(answer, stop)
         changed: dict[str, Any] = {name: clean.pop(name) for name in ("result", "error") if name in clean}
-        run_id = self._redactor.clean(envelope.run_id) if envelope.run_id is not None else None
+        run_id = self._redactor.clean(envelope.run_id, stop) if envelope.run_id is not None else None
         return envelope.model_copy(update=changed | {"extra": clean, "run_id": run_id})
 
-    def answer(self, received: Received) -> Answer:
+    async def answer(self, received: Received) -> Answer:
         """As much of an answer as an error shows."""
-        content_type = excerpt(received.headers.get("content-type", ""), self._redactor)
-        # Blanks go first, and far more is cleaned than shown: where the text is cut, half a credential may stand.
-        text = re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", received.body[:LARGE].decode("utf-8", "replace"))
-        text = excerpt(text[:65536], self._redactor)
+        content_type = excerpt(received.headers.get("content-type", "")[:MOST_OF_A_HEADER], self._redactor)
+        text = await self._done(self._excerpt, received.body[: LARGE - 1])
         unread = received.unread or ("has no text" if received.body.strip() and not text else "")
         return Answer(received.status_code, content_type, text, retry_after(received.headers), unread)
+
+    def _excerpt(self, body: bytes, stop: Stop) -> str:
+        # Blanks go first, and far more is cleaned than shown: where the text is cut, half a credential may stand.
+        text = re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", body.decode("utf-8", "replace"))
+        return excerpt(text[:65536], self._redactor, stop)
 
     def _redirect_host(self, received: Received) -> str:
         try:
             host = urlsplit(received.headers.get("location", "")).hostname
         except ValueError:
             host = None
-        return excerpt(host, self._redactor) if host else "another place"
+        return excerpt(host[:MOST_OF_A_HEADER], self._redactor) if host else "another place"
 
 
 def _is_of_a_run(status: int, envelope: Envelope) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from ..client import Client
-from ..errors import Cancelled, ConnectionFailed, WisebotError
+from ..errors import Cancelled, ConfigurationError, ConnectionFailed, WisebotError
 from ..exhaustion import shortage
 from ..originals import held_sockets, os, threading
 from ..redaction import Redactor
@@ -183,11 +183,20 @@ class Engine:
             if job.request.equals(request):
                 job.subscribers += 1
                 return job
-        job = Job(request, key, Ticket(priority, seconds), reference=f"r{next(self._references)}")
+        job = Job(request, key, self._ticket(request, priority, seconds), reference=f"r{next(self._references)}")
         fresh.append(job)
         if request.share:
             equal.append(job)
         return job
+
+    def _ticket(self, request: RunRequest, priority: Priority, seconds: float | None) -> Ticket:
+        """A ticket, in the lane of its workflow where the settings limit that."""
+        try:
+            workflow = self._settings.workflow(request.workflow)
+        except ConfigurationError:  # the run itself ends with it
+            return Ticket(priority, seconds)
+        limit = self._settings.limit_of(workflow)
+        return Ticket(priority, seconds, lane=workflow.id, lane_limit=limit)
 
     def _take(self, jobs: list[Job]) -> None:
         if self._lost:
@@ -271,7 +280,9 @@ class Engine:
         with suppress_library_logs():
             async with Client(self._settings, self._redactor, self._variables) as client:
                 over_budget = _over_budget(self._settings)
-                self._runner = Runner(client, window, self._redactor, over_budget, self._recorder)
+                self._runner = Runner(
+                    client, window, self._redactor, over_budget, self._recorder, self._settings.timeout
+                )
                 try:
                     yield
                 finally:

@@ -15,6 +15,7 @@ from typing import Final, Protocol
 
 from ..client import AttemptState, NoGate, Target
 from ..errors import (
+    NO_REQUEST,
     Attempted,
     BudgetExhausted,
     Cancelled,
@@ -30,8 +31,8 @@ from ..redaction import Redactor
 from ..runs import Ended, EngineError, Outcome, RunRequest, WorkflowRun
 from ..storage.recorder import RunRecorder
 from ..storage.sources import Lookup
-from .admission import AdmissionQueue, Priority, Ticket, TicketState
-from .circuit_breaker import CircuitBreaker
+from .admission import LONGEST_PAUSE, AdmissionQueue, Priority, Ticket, TicketState
+from .circuit_breaker import HELD_BACK, CircuitBreaker
 from .jobs import Job
 from .loop import LagMeter
 from .stats import Stats, StatsSnapshot, Status
@@ -70,6 +71,7 @@ class Runner:
         redactor: cleans the message of a defect of this package.
         over_budget: the message for runs beyond the budget.
         recorder: looks runs up and stores them; None where nothing is kept.
+        timeout: seconds for a run that names no other limit.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Runner:
         redactor: Redactor,
         over_budget: str = "",
         recorder: RunRecorder | None = None,
+        timeout: float = math.inf,
     ) -> None:
         self.stats = Stats()
         self._client = client
@@ -86,6 +89,7 @@ class Runner:
         self._redactor = redactor
         self._over_budget = over_budget
         self._recorder = recorder
+        self._timeout = timeout
         self._loop = asyncio.get_running_loop()
         self._circuit = CircuitBreaker()
         self._lag = LagMeter(lambda: bool(self._window.flying))
@@ -231,7 +235,13 @@ class Runner:
             oldest=oldest.request.workflow if oldest else None,
             age=now - oldest.begun_at if oldest and oldest.begun_at is not None else 0.0,
             awaited=len(self._awaited),
+            held=self._held(),
         )
+
+    def _held(self) -> dict[str, int]:
+        """By workflow, the runs that wait only because as many of it are under way as may be."""
+        held = self._window.held_by_lanes()
+        return {job.request.workflow: held[job.ticket.lane] for job in self._begun if job.ticket.lane in held}
 
     def yield_to_loop(self) -> None:
         """For the thread of a test: see `LagMeter.yield_to_loop`."""
@@ -270,7 +280,8 @@ class Runner:
 
     def _join(self, job: Job) -> None:
         self._queued[job.ticket] = job
-        self._window.join(job.ticket)
+        job.ticket.limit = job.request.timeout if job.request.timeout is not None else self._timeout
+        self._window.join(job.ticket, self._loop.time())
 
     def _pump(self) -> None:
         """Admits the jobs whose turn it is, and sets the alarm for when time alone admits the next."""
@@ -278,6 +289,8 @@ class Runner:
             return
         self._sweep()
         now = self._loop.time()
+        for ticket, seconds in self._window.held_back():
+            self._hold_back(ticket, seconds)
         admitted, rejected = self._window.admit(now)
         for ticket in rejected:
             self._reject(ticket)
@@ -304,12 +317,28 @@ class Runner:
         else:
             self._settle(self._queued.pop(ticket), error)
 
+    def _hold_back(self, ticket: Ticket, seconds: float) -> None:
+        """Ends a run that Wisebot's pause leaves no time for. It gets as far as the gate, for its error to name it."""
+        shown = f"{seconds:.0f}" if seconds >= 10 else f"{seconds:.1f}"
+        reason = f"{HELD_BACK} {shown} s by Wisebot's Retry-After, timeout {ticket.limit:g} s"
+        turn = self._retrying.pop(ticket, None)
+        if turn is not None:
+            turn.set_exception(RateLimited(reason))
+            return
+        job = self._queued.pop(ticket)
+        job.held_back = reason
+        self._start(job)
+
     def _begin(self, ticket: Ticket) -> None:
         turn = self._retrying.pop(ticket, None)
         if turn is not None:
             turn.set_result(None)
             return
         job = self._queued.pop(ticket)
+        job.flight.held = self._window.held(ticket, self._loop.time())
+        self._start(job)
+
+    def _start(self, job: Job) -> None:
         job.begun_at = self._loop.time()
         job.started = time.time()
         job.flight.gate = _JobGate(self, job)
@@ -416,9 +445,11 @@ class Runner:
     # --- attempts (see `client.AttemptGate`)
 
     def begin(self, job: Job, target: Target) -> None:
-        """Raises `CircuitOpen` where runs like this one were refused too often."""
+        """Raises `CircuitOpen` where runs like this one were refused too often, `RateLimited` where it has no time."""
         job.target = target
         self._circuit.check(target)
+        if job.held_back:
+            raise RateLimited(job.held_back, job.flight.attempted or NO_REQUEST)
 
     def sent(self, job: Job) -> None:
         """The job's attempt has begun to go out."""
@@ -430,8 +461,13 @@ class Runner:
         """The job's attempt failed: the cap is halved where Wisebot asks for less."""
         asked = isinstance(error, ServiceUnavailable) and error.retry_after is not None
         job.slot_released = asked or isinstance(error, RateLimited)
-        if job.slot_released:
-            self._window.limited(job.ticket, error.retry_after, self._loop.time())
+        if not job.slot_released:
+            return
+        now = self._loop.time()
+        is_first = self._window.limited(job.ticket, error.retry_after, now)
+        pause = min(error.retry_after or 0.0, LONGEST_PAUSE)
+        if is_first and pause and job.target is not None and self._circuit.asked_to_wait(job.target, pause):
+            self._window.reopen(now)
 
     async def again(self, job: Job, seconds: float) -> None:
         """Returns when the job may make another attempt, before all jobs that have not begun.
@@ -441,6 +477,8 @@ class Runner:
         """
         if job.subscribers <= 0:
             raise Cancelled(f'no test needs the run of workflow "{job.request.workflow}" any more')
+        assert job.target is not None
+        self._circuit.check(job.target)
         begins = self._loop.time()
         job.sent_at = None
         job.backing_off = True
@@ -467,7 +505,9 @@ class Runner:
         self._window.leave(job.ticket)
         turn = self._retrying[job.ticket] = self._loop.create_future()
         job.ticket.priority = Priority.AGAIN
-        self._window.join(job.ticket)
+        now = self._loop.time()
+        job.ticket.limit = job.flight.ends_at - now if job.flight.ends_at is not None else math.inf
+        self._window.join(job.ticket, now)
         self._pump()
         try:
             await turn

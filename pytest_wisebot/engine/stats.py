@@ -66,6 +66,7 @@ class Status:
         oldest: workflow of the run that has been under way longest.
         age: seconds since that run began.
         awaited: how many unfinished runs a test waits for.
+        held: by workflow, the waiting runs that its own limit holds up.
     """
 
     done: int = 0
@@ -76,6 +77,7 @@ class Status:
     oldest: str | None = None
     age: float = 0.0
     awaited: int = 0
+    held: dict[str, int] = field(default_factory=dict)
 
 
 class Stats:

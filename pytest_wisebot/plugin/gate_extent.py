@@ -20,12 +20,13 @@ import pytest
 from ..originals import os
 from .collection import Collection
 from .gate_selection import stated_paths
-from .options import asks_for_report
+from .options import asks_for_report, ini_values
 from .session_state import state_of
 
 NARROWING: Final = (
     ("tests", "keyword", "-k"),
     ("tests", "markexpr", "-m"),
+    ("tests", "wisebot_workflow", "--wisebot-workflow"),
     ("tests", "deselect", "--deselect"),
     ("tests", "stepwise", "--stepwise --sw"),
     ("tests", "splits", "--splits"),
@@ -257,7 +258,7 @@ def _other_file(config: pytest.Config, paths: list[Path]) -> Iterator[dict[str, 
     from _pytest.config.findpaths import locate_config
 
     _, found, other, *_ = locate_config(config.invocation_params.dir, paths)
-    own = vars(config).get("_inicfg") or vars(config).get("inicfg") or {}
+    own = ini_values(config)
     if found is None or found == config.inipath:
         return
     if any(_ini_value(other.get(key)) != _ini_value(own.get(key)) for key in (*COLLECTING, "testpaths")):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ..originals import os
+from .markers import name_workflows
 from .options import asks_for_report
 from .session_state import state_of
 
@@ -87,6 +88,7 @@ def _compiled(select: str) -> Callable[[pytest.Item], bool]:
             raise pytest.UsageError(f"[gate] select: -{option} {expression}: {error}") from None
 
     def selects(item: pytest.Item) -> bool:
+        name_workflows([item])
         marked = "m" not in compiled or compiled["m"](MarkMatcher.from_markers(item.iter_markers()))
         return marked and ("k" not in compiled or compiled["k"](KeywordMatcher.from_item(item)))
 

@@ -41,11 +41,11 @@ def header(config: pytest.Config, ids: Sequence[str]) -> list[str]:
 
 def _gate(settings: Settings) -> Iterator[str]:
     if settings.gate == type(settings.gate)():
-        yield f"the gate opens if every test passes: there is no [gate] in {_file(settings)}"
+        yield f"the gate opens if every test passes: there is no {settings.table('gate')}"
         return
     about = f", for the tests of {settings.gate.select}" if settings.gate.select is not None else ""
     paths = f", for all of {', '.join(settings.gate.paths)}" if settings.gate.paths else ""
-    yield f"the gate opens by [gate] in {_file(settings)}{paths}{about}"
+    yield f"the gate opens by {settings.table('gate')}{paths}{about}"
 
 
 def _lines(settings: Settings, *, both: bool, offline: bool) -> Iterator[str]:
@@ -58,7 +58,8 @@ def _lines(settings: Settings, *, both: bool, offline: bool) -> Iterator[str]:
         yield for_others
         return
     if settings.emulated_by is not None:
-        yield f"both APIs at the emulator {settings.emulated_by}, started with the first run ({_file(settings)})"
+        source = settings.source("emulator")
+        yield f"both APIs at the emulator {settings.emulated_by}, started with the first run ({source})"
     else:
         yield from _webhook(settings)
         yield from _dashboard(settings)
@@ -66,6 +67,7 @@ def _lines(settings: Settings, *, both: bool, offline: bool) -> Iterator[str]:
             yield _no_host(settings)
     yield for_others
     yield f"{count(settings.concurrency, 'run')} at once ({settings.source('concurrency')})"
+    yield from _limits(settings)
     if settings.max_runs is not None:
         yield f"at most {count(settings.max_runs, 'request')} for runs in all ({settings.source('max-runs')})"
 
@@ -73,12 +75,18 @@ def _lines(settings: Settings, *, both: bool, offline: bool) -> Iterator[str]:
 def _no_host(settings: Settings) -> str:
     if settings.environments and settings.environment is None:
         known = ", ".join(settings.environments)
-        return f"no environment is chosen: --wisebot-env, or default-environment in {_file(settings)}; known: {known}"
+        where = f"default-environment in {settings.table()}"
+        return f"no environment is chosen: --wisebot-env, or {where}; known: {known}"
     return "no host yet: give --wisebot-origin or --wisebot-base-url, or an environment in wisebot.toml"
 
 
-def _file(settings: Settings) -> str:
-    return settings.file.name if settings.file else "wisebot.toml"
+def _limits(settings: Settings) -> Iterator[str]:
+    """The workflows that are held to fewer runs at once, or were until an option put that out of force."""
+    for workflow in settings.workflows.values():
+        if workflow.concurrency is not None:
+            off = settings.limit_of(workflow) is None
+            source = f"out of force by {settings.source('concurrency')}" if off else workflow.source("concurrency")
+            yield f"  {count(workflow.concurrency, 'run')} of {workflow.name} at once ({source})"
 
 
 def _webhook(settings: Settings) -> Iterator[str]:

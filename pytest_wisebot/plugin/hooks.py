@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from . import gate_selection, markers, session_end, xdist
-from .collection import Collection
-from .options import asks_for_report, hide_credentials, only_lists
+from .collection import Collection, keep_workflows
+from .options import asks_for_report, check_root, hide_credentials, only_lists, refuse_ini_keys
 from .report_facts import status_of
 from .session_state import state_of
-from .snapshot_retention import keep_snapshots, keeping_of
+from .snapshot_retention import retain_snapshots, retention_of
 
 if TYPE_CHECKING:
     from ..settings import Settings
@@ -43,22 +43,31 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Parser, args: list[str]) -> None:
+    """Before any file of a wrong rootdir is read."""
+    check_root(early_config, parser, args)
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Declares the marker, hides credentials that were given as values, and follows collection and snapshots."""
     config.addinivalue_line("markers", markers.LINE)
     hide_credentials(config)
+    refuse_ini_keys(config)
     config.pluginmanager.register(state_of(config).one(Collection), "wisebot-collection")
-    keep_snapshots(config)
+    retain_snapshots(config)
     if config.option.wisebot_plan:
         xdist.keep_to_one_process(config)
     is_controller, reports = xdist.is_controller(config), asks_for_report(config) and not xdist.is_worker(config)
     if is_controller:
         from .xdist_server import Controller
 
+        if config.option.wisebot_gate:
+            gate_selection.in_gate(config)  # a wrong selection would end the workers, which do not say why
         config.pluginmanager.register(Controller(config), "wisebot-controller")
     if reports:
         session_end.session_end_of(config).report()
-    if reports or (is_controller and keeping_of(config) is not None):
+    if reports or (is_controller and retention_of(config) is not None):
         from .item_lifecycle import follow_items
 
         follow_items(config)
@@ -86,9 +95,18 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, object, object]:
-    """After every other plugin: removes the tests that the gate does not judge, and checks the marks of the rest."""
+def pytest_collection_modifyitems(
+    session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None, object, object]:
+    """After every other plugin: removes tests of other workflows and those that the gate does not judge.
+
+    The marks of the rest are checked.
+    """
+    if "wisebot" in config.option.markexpr:
+        markers.name_workflows(items)
     result = yield
+    if config.option.wisebot_workflow:
+        keep_workflows(session, items)
     if config.option.wisebot_gate:
         gate_selection.deselect_others(config, items)
     if any(map(markers.mark_of, items)):
@@ -103,9 +121,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Wakes the plugin up when a selected test uses it, or has trials, and tests are to run at all."""
-    config, keeping = session.config, keeping_of(session.config)
-    if keeping is not None:
-        keeping.collect(session.items)
+    config, retention = session.config, retention_of(session.config)
     if only_lists(config):
         return
     if _concerns_us(config, session.items):
@@ -118,7 +134,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             from .runtime import load_engine
 
             load_engine()
-    elif keeping is not None and keeping.using:
+    elif retention is not None and retention.concerns(session.items):
         from .item_lifecycle import follow_items
 
         follow_items(config)

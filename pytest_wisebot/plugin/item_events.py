@@ -17,6 +17,7 @@ import pytest
 from ..event_log import moment
 from ..originals import time
 from ..outcomes import ERROR, FAILED, FLAKY, GOOD, PASSED, XPASSED
+from ..text import printable
 from .failure_category import category_of
 from .item_outcome import ItemOutcome, Phase, Result, Step, item_outcome
 from .report_facts import TrialCount, add_facts, facts_of
@@ -234,22 +235,25 @@ class ItemLedger:
 
     def _properties(self, item: _Item, last: pytest.TestReport) -> Properties:
         """The properties in JUnit XML of a test that used runs, or was to; those of its runs follow each other."""
-        outcome = item.outcome(*phases_of(last))
-        runs = dict.fromkeys([*item.runs, *facts_of(last).runs])
-        if self._runtime is None or not (runs or outcome.error):
+        runs, phases = dict.fromkeys([*item.runs, *facts_of(last).runs]), phases_of(last)
+        if self._runtime is None or not (runs or any(phase.error for phase in (*item.phases, *phases))):
+            return []  # as for most tests, whose outcome is not computed for this
+        outcome = item.outcome(*phases)
+        if not (runs or outcome.error):
             return []
         properties = [one for run in runs for one in self._runs.get(run, ())]
         if self._runtime.redactor.count != self._credentials:
             cleaned = self._runtime.redactor.clean_json([value for _, value in properties])
             properties = list(zip((name for name, _ in properties), cleaned, strict=True))
         word = {ERROR: FAILED, XPASSED: PASSED}.get(outcome.word, outcome.word)
-        return [("wisebot_outcome", word), *properties]
+        return [("wisebot_outcome", word), *((name, printable(str(value))) for name, value in properties)]
 
     def _write(self, nodeid: str, worker: str, item: _Item) -> None:
-        if self._runtime is None:
+        storage = self._runtime.begun_storage if self._runtime is not None else None
+        if self._runtime is None or not (storage or self._runtime.events.has_sinks):
             return
         outcome = item.outcome()
-        if (storage := self._runtime.begun_storage) is not None:
+        if storage is not None:
             passed = storage.collected.passed
             (passed.add if outcome.word in GOOD else passed.discard)(nodeid)
         self._runtime.events.write(_event(nodeid, worker, item, outcome))

@@ -18,14 +18,14 @@ from .item_events import ItemAttempts, ItemLedger
 from .item_session import WisebotSession
 from .mark_use import has_unused_mark, unused_declaration
 from .markers import says_trials
-from .redact_pytest import clean_report, clean_text, clean_value
+from .redact_pytest import WithoutInputs, clean_report, clean_text, clean_value
 from .report_facts import add_facts, facts_of
 from .run_tracker import RunTracker, references
 from .runs_section import SECTION, render
 from .runtime import LocalRuntime, Runtime, clean_output, local_runtime
 from .session_end import session_end_of
 from .session_state import register_last, state_of
-from .snapshot_retention import keeping_of
+from .snapshot_retention import retention_of
 from .trial_policy import NO_SUBTESTS, TrialPolicy, policy_of
 from .trials import ENDS_PYTEST, TrialLoop, run_protocol
 
@@ -201,7 +201,7 @@ class ItemLifecycle:
         item_report.add_notes(item, report, requested)
         self._add_section_of_runs(item, report)
         item_report.hide_entries_note(report, error)
-        clean_report(report, self._redactor)
+        clean_report(report, WithoutInputs(self._redactor, [one.pending.request.inputs for one in used]))
         if self._is_worker and (written := self._state.written.unsent()):
             add_facts(report, written=written)  # with each report: a worker may be killed before its end
         if self._trials is not None:
@@ -218,7 +218,9 @@ class ItemLifecycle:
     def _add_section_of_runs(self, item: pytest.Item, report: pytest.TestReport) -> None:
         if report.failed and self.session is not None:
             whole = item.config.get_verbosity() >= 2
-            if text := render(self.tracker.requested, self.session.traceback_of, whole=whole):
+            if text := render(
+                self.tracker.requested, self.session.traceback_of, self._redactor.clean_inputs, whole=whole
+            ):
                 report.sections.append((SECTION, text))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -229,8 +231,8 @@ class ItemLifecycle:
             self._receive_written(report)
             with self._state.hide_status_line():
                 result = yield
-            if (keeping := keeping_of(self._config)) is not None:
-                keeping.follow(report)
+            if (retention := retention_of(self._config)) is not None:
+                retention.follow(report)
             return result
 
     def _clean(self, report: pytest.TestReport) -> None:
@@ -249,10 +251,10 @@ class ItemLifecycle:
         """On the controller. Of a test that took its worker with it, only the module is known."""
         if self._is_controller:
             self._state.written.receive(facts_of(report).written)
-            keeping = keeping_of(self._config)
-            if keeping is not None and report.when not in ("setup", "call", "teardown"):
+            retention = retention_of(self._config)
+            if retention is not None and report.when not in ("setup", "call", "teardown"):
                 module = self._config.rootpath / report.nodeid.partition("::")[0]
-                self._state.written.add(keeping.folder_of(module))
+                self._state.written.add(retention.folder_of(module))
 
     # --- what else pytest shows of a test
 

@@ -10,6 +10,7 @@ import pytest
 from ..engine.values import Ahead, CollectedTests
 from ..errors import ConfigurationError, WisebotError
 from ..originals import os
+from ..redaction import Secret
 from ..runs import RunRequest, WorkflowRun
 from ..settings import Credential, Settings, read_credential
 from .collection import left_out_of
@@ -18,6 +19,7 @@ from .gate_selection import in_gate
 from .network_guard import guarded
 from .options import is_offline
 from .prefetch import read_durations, request_ahead, runs_ahead
+from .redact_pytest import secrets_in_sources
 from .run_tracker import RunTracker, declared_run_key, fixtures_that_start_runs, for_trial, test_tag
 from .runtime import EngineApi, Runtime
 from .trial_policy import TrialPolicy
@@ -136,6 +138,14 @@ class WisebotSession:
     def _guarded(self, request: RunRequest) -> RunRequest:
         return guarded(request, self.tracker.running, self._config, self.settings)
 
+    def mask(self, secret: object) -> None:
+        """Masks the secret of one call, whatever becomes of the call: its source may be shown before it is checked."""
+        if isinstance(secret, str):
+            kind, colon, name = secret.partition(":")
+            value = os.environ.get(name, "") if kind == "env" and colon else secret
+            if not (kind == "file" and colon):  # a path is relative to a file that may be missing
+                self._runtime.mask(Secret(value))
+
     def credential(self, secret: str | None) -> Credential | None:
         """The secret of one call: ``env:NAME``, ``file:PATH`` (beside ``wisebot.toml``) or a value; masked from now on.
 
@@ -153,7 +163,7 @@ class WisebotSession:
             return None  # nothing is sent, and whose run it is does not depend on it
         if found.secret is None:
             raise ConfigurationError(f"secret=: {found.problem}")
-        self.redactor.add(found.secret)
+        self._runtime.mask(found.secret)
         return found
 
     def traceback_of(self, run: WorkflowRun) -> str:
@@ -172,6 +182,8 @@ class WisebotSession:
 
     def collect(self, session: pytest.Session) -> None:
         """Hands the collected tests to the storage, which keeps runs for them."""
+        for secret in secrets_in_sources(self._config, {item.path for item in session.items}):
+            self._runtime.mask(secret)
         left_out = left_out_of(session)
         belongs = in_gate(self._config)
         not_of_gate = [item for item in left_out if not belongs(item)]
@@ -227,7 +239,8 @@ class WisebotSession:
 
     def forget_test(self, item: pytest.Item) -> None:
         """A test is over, or needs no further trial."""
-        self.forget(test_tag(item, self._runtime.worker_prefix))
+        if self._ahead:
+            self.forget(test_tag(item, self._runtime.worker_prefix))
 
     def forget(self, tag: str) -> None:
         """Does not begin what was started ahead for a test and is still waiting."""
@@ -262,6 +275,6 @@ def _refuse_runs_in_plain_snapshots(config: pytest.Config) -> None:
     """Makes syrupy's own fixture refuse runs, from the first run on."""
     if "syrupy.assertion" in sys.modules:  # its plugin may be left out
         from ..engine.pending import PendingRun
-        from ..snapshots.refusal import refuse
+        from ..snapshots.patches import refuse
 
         config.add_cleanup(refuse((WorkflowRun, PendingRun)))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ..errors import ConfigurationError
-from ..files import is_there, make_folder, remove_file, write_whole
+from ..files import check_writable, is_there
 from ..originals import dates, time
 from ..runs import Occurrence
 from ..settings import Settings
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..event_log import Events
     from ..redaction import Redactor
     from ..storage.recorder import RunRecorder
-    from ..storage.sessions import LoggedRuns, Sessions
+    from ..storage.sessions import LoggedRuns, Session, Sessions
     from ..storage.sources import Compare, Finder, Record, Source
     from ..storage.store import Store
 
@@ -110,6 +110,9 @@ class History:
         sessions = Sessions(config.rootpath)
         base = self._base(sessions)
         self._base_runs = LoggedRuns(base, keys) if base is not None else None
+        self._sessions = sessions
+        takes_runs = self.mode in ("last", "resume")
+        self._passed_over = sessions.unreadable(base) if takes_runs else []
         self.session = None
         if self.mode not in OFFLINE:  # a session that runs nothing leaves the last paid runs the last ones
             self.session = Session(sessions, redactor, keys, self.facts, self._base_runs)
@@ -208,9 +211,11 @@ class History:
         self._keeper.ask(self._clean_files)
 
     def _clean_files(self) -> None:
-        with suppress(OSError):  # the leak scan finds what cannot be cleaned
+        # The leak scan finds what cannot be cleaned.
+        with suppress(ConfigurationError, OSError):
             if self.session is not None:
                 self.session.clean_again()
+        with suppress(OSError):
             if self._record is not None:
                 self.recordings.clean_again({path for path, _ in self._record.made})
 
@@ -240,6 +245,18 @@ class History:
                 yield f"runs are those of session {self._base_in_words()}; the rest is made"
             case "resume":
                 yield "there is no session to resume: every run is made"
+        yield from (f"  {line}" for line in self._not_whole())
+
+    def _not_whole(self) -> Iterator[str]:
+        """What there is of earlier sessions and cannot be used, in words."""
+        if self._base_runs is not None:
+            yield from self._base_runs.not_whole()
+        if self._config.option.wisebot_session is None:
+            for folder in self._passed_over:
+                yield (
+                    f"session {folder.name} was passed over: its log does not tell its environment; "
+                    f"--wisebot-session={folder.name} takes the runs that it has"
+                )
 
     def _base_in_words(self) -> str:
         assert self._base_runs is not None
@@ -267,8 +284,19 @@ class History:
             yield from self._recorded(self._record, complete=exitstatus in (0, 1))
         for problem, times in self._keeper.problems.items():
             yield f"{count(times, 'run')} could not be kept: {problem}"
-        if self.session is not None and self.session.problem:
-            yield f"the runs of this session are not kept: {self.session.problem}"
+        if self._config.get_verbosity() < 0:  # without a header
+            yield from self._not_whole()
+        if self.session is not None:
+            yield from self._not_kept(self.session)
+        if doubt := self._sessions.doubt():
+            yield doubt
+
+    def _not_kept(self, session: Session) -> Iterator[str]:
+        session.check()
+        if session.lost_runs:
+            yield f"{count(session.lost_runs, 'run')} of this session could not be kept: {session.problem}"
+        elif session.problem:
+            yield f"the runs of this session are not kept: {session.problem}"
 
     def _recorded(self, source: Record, *, complete: bool) -> Iterator[str]:
         folder = _relative(self.recordings.folder, self._config.rootpath)
@@ -313,7 +341,7 @@ def check_options(config: pytest.Config) -> None:
     mode = option.wisebot_runs
     if option.wisebot_session is not None and mode not in ("last", "resume"):
         raise ConfigurationError(
-            f"--wisebot-session {option.wisebot_session}: names the session that --wisebot-runs=last or resume takes "
+            f"--wisebot-session={option.wisebot_session}: names the session that --wisebot-runs=last or resume takes "
             f"runs from, and this is --wisebot-runs={mode}"
         )
     if option.wisebot_prune and mode != "record":
@@ -378,9 +406,7 @@ def _check_writable(folder: Path) -> None:
         ConfigurationError: they cannot.
     """
     try:
-        make_folder(folder)
-        write_whole(str(folder / ".writable"), b"")
-        remove_file(folder / ".writable")
+        check_writable(folder)
     except OSError as error:
         raise ConfigurationError(f"--wisebot-runs=record: {folder} cannot be written: {error.strerror}") from None
 

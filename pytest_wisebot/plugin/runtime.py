@@ -82,6 +82,9 @@ class Runtime(Protocol):
     def no_ahead(self) -> str | None:
         """Why no run starts before its test requests it; None when runs may."""
 
+    def mask(self, secret: Secret) -> None:
+        """Masks a credential of one call from now on, in all processes."""
+
     def collect(self, tests: CollectedTests) -> None:
         """Takes the tests that were collected."""
 
@@ -229,6 +232,10 @@ class LocalRuntime:
                 self.begun_storage = storage
             return self.begun_storage
 
+    def mask(self, secret: Secret) -> None:
+        """Masks a credential of one call from now on."""
+        self.redactor.add(secret)
+
     def collect(self, tests: CollectedTests) -> None:
         """Takes the tests that were collected."""
         with self._lock:
@@ -302,7 +309,7 @@ class LocalRuntime:
         if not isinstance(changed, Settings):
             got = type(changed).__name__
             raise ConfigurationError(f"pytest_wisebot_settings: expected Settings or None, got {got}")
-        return changed.changed_by_hook(settings)
+        return changed.returned_by_hook(settings)
 
     def _make_target(self) -> Settings:
         settings = self.settings

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Generator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +17,7 @@ from ..originals import time
 from . import xdist
 from .options import asks_for_report
 from .session_state import register_last, state_of
-from .snapshot_retention import keeping_of
+from .snapshot_retention import retention_of
 
 if TYPE_CHECKING:
     from .leak_scan import LeakScan
@@ -120,16 +120,17 @@ class SessionEnd:
         self._finish_storage()
         if self._reporting is not None:
             self._state.exit_status.watch(session, exitstatus)
-        if (keeping := keeping_of(self._config)) is not None:
-            keeping.before_syrupy()
         self._before_files_are_written()
+        retention = retention_of(self._config)
         try:
-            result = yield
+            with retention.around_syrupy() if retention is not None else nullcontext():
+                result = yield
         except BaseException as error:
             self._state.exit_status.interrupted_by(error)
             raise
         self._scan(session)
         self._fail_by_drift(session)
+        self._fail_by_snapshots(session)
         self._keep_durations()
         self._end_log(session)
         self._refuse_empty_gate(session)
@@ -171,7 +172,8 @@ class SessionEnd:
                 self._runtime.begun_storage.settle()
             self._reporting.clean_again()
         self._finish_storage()  # once more: a credential that was named meanwhile is removed from the files
-        clean_debug_log(self._config)
+        with suppress(OSError):  # what could not be cleaned is found
+            clean_debug_log(self._config)
         self._leaks = self._state.one(LeakScan)
         if self._leaks.look():
             self._state.exit_status.fail(session, "a credential in a file that the session wrote")
@@ -187,6 +189,16 @@ class SessionEnd:
             if drifted_alone(self._runtime.begun.numbers(), reporter):
                 self._state.exit_status.fail(session, "")  # the gate has a rule about drift that failed no test
 
+    def _fail_by_snapshots(self, session: pytest.Session) -> None:
+        """An unused snapshot that an update could not remove fails the session: no test can any more."""
+        extension = sys.modules.get("pytest_wisebot.snapshots.extension")
+        found: list[str] = getattr(extension, "NOT_REMOVED", [])
+        for line in found:
+            self._say(line)
+        if found:
+            found.clear()
+            self._state.exit_status.fail(session, "a snapshot that could not be removed")
+
     def _keep_durations(self) -> None:
         if self._runtime is not None and self._runtime.begun is not None:
             from .prefetch import write_durations
@@ -195,7 +207,14 @@ class SessionEnd:
             clean = self._runtime.redactor.clean
             took = self._runtime.begun.numbers().durations
             durations = {tag_in(key): (clean(name), seconds) for key, (name, seconds) in took.items()}
-            write_durations(self._config, durations)
+            try:
+                write_durations(self._config, durations)
+            except OSError as error:  # of pytest's cache
+                self._say(f"the durations of runs were not kept: {error.strerror}")
+
+    def _say(self, line: str) -> None:
+        if (reporter := self._config.pluginmanager.get_plugin("terminalreporter")) is not None:
+            reporter.write_line(f"wisebot: {line}", red=True)
 
     def _end_log(self, session: pytest.Session) -> None:
         storage = self._runtime.begun_storage if self._runtime is not None else None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
-from ..originals import held_sockets, json, threading
+from ..originals import held_sockets, json, os, threading
 from .exit_status import ExitStatus
 
 if TYPE_CHECKING:
@@ -23,20 +23,23 @@ class WrittenFiles:
 
     def __init__(self) -> None:
         self.paths: set[Path] = set()
-        self.named: list[str] = []
-        """The same in JSON, which is ASCII: xdist's channel does not carry every path."""
-        self._sent = 0
+        self._unsent: list[Path] = []
+
+    @property
+    def named(self) -> list[str]:
+        """All of them in JSON, which is ASCII: xdist's channel does not carry every path."""
+        return [json.dumps(str(path)) for path in self.paths]
 
     def add(self, path: Path) -> None:
         """Adds a file or folder."""
         if path not in self.paths:
             self.paths.add(path)
-            self.named.append(json.dumps(str(path)))
+            self._unsent.append(path)
 
     def unsent(self) -> list[str]:
-        """Those that were added since the last call."""
-        sent, self._sent = self._sent, len(self.named)
-        return self.named[sent:]
+        """Those that were added since the last call, in JSON."""
+        unsent, self._unsent = self._unsent, []
+        return [json.dumps(str(path)) for path in unsent]
 
     def receive(self, named: Iterable[str]) -> None:
         """Adds those that a worker has sent."""
@@ -56,7 +59,6 @@ class SessionState:
         workers_with_every_test: how many workers ``--dist each`` would have had, without ``--wisebot-plan``.
         on_event: writes a line of the event log; None without a report.
         on_collected: completes the first line of the event log, once the tests are known.
-        on_snapshot: takes each test that uses ``workflow_snapshot``.
         hide_status_line: keeps the status line away while something else is written.
         is_guarded: something has forbidden sockets before the first test, for all of them.
         sockets: the module ``socket`` of the session's beginning, by which runs are made.
@@ -77,15 +79,15 @@ class SessionState:
         self.workers_with_every_test = 1
         self.on_event: Callable[[bytes], None] | None = None
         self.on_collected: Callable[[Mapping[str, Any]], None] = _ignore
-        self.on_snapshot: Callable[[pytest.Item], None] = _ignore
         self.hide_status_line: Callable[[], AbstractContextManager[None]] = nullcontext
 
     @property
     def redactor(self) -> Redactor:
-        """The session's one redactor."""
+        """The session's one redactor. It has the passwords of proxies from the start: no setting names them."""
         from ..redaction import Redactor
+        from ..settings.credentials import proxy_credentials
 
-        return self.one(lambda _: Redactor(), Redactor)
+        return self.one(lambda _: Redactor(proxy_credentials(os.environ)), Redactor)
 
     def one(self, make: Callable[[pytest.Config], T], key: object = None) -> T:
         """The session's one object of a class, made on first use, in whichever thread that is."""
@@ -120,5 +122,5 @@ def register_last(config: pytest.Config, plugin: object, name: str) -> None:
 
 
 def _ignore(value: object) -> None:
-    """Without a report, and without snapshots."""
+    """Without a report."""
     del value

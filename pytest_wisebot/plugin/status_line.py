@@ -165,7 +165,8 @@ def line_of(status: Status) -> str:
         until = time.strftime("%H:%M:%S", time.localtime(time.time() + status.resumes_in))
         parts.append(f"{status.waiting} waiting (back-off until {until})")
     elif status.waiting:
-        parts.append(f"{status.waiting} waiting (cap {status.cap})")
+        held = ", ".join(f"{number} until a run of {workflow} ends" for workflow, number in status.held.items())
+        parts.append(f"{status.waiting} waiting (cap {status.cap}{f'; {held}' if held else ''})")
     if status.oldest is not None:
         parts.append(f"oldest {status.age:.0f} s: {status.oldest}")
     return "wisebot: " + ", ".join(parts)

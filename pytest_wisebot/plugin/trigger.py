@@ -92,6 +92,7 @@ class TriggerWorkflow:
             WisebotError: the first, in order, of the runs that have no verdict, once all have ended.
         """
         __tracebackhide__ = True
+        self._session.mask(secret)
         if isinstance(inputs, Mapping | str) or not isinstance(inputs, Iterable):
             raise ConfigurationError(f"map: expected a list of input bags, got one: {brief(inputs)}")
         return _all(self._start(workflow, list(inputs), api, timeout, secret))
@@ -107,6 +108,7 @@ class TriggerWorkflow:
         """Starts one run for each input bag; the test's marker gives what the call leaves out."""
         __tracebackhide__ = True
         session = self._session
+        session.mask(secret)
         try:
             declaration = session.tracker.declaration
             if declaration.workflow is not None:  # then it is about workflow_run, and not about the calls beside it

@@ -115,6 +115,8 @@ class Controller:
 
         owner = self._owned()
         try:
+            for secret in owner.unguarded.credentials():  # also where nothing can run, as without the emulator
+                self.masks.add(secret)
             settings = settings_to_dict(owner.target)
         except (pytest.UsageError, pytest.exit.Exception) as error:  # the project's hook ends the session
             self._ends_session = error

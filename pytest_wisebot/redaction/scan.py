@@ -203,5 +203,5 @@ def _width(text: str, encoding: str, errors: str) -> int:
 
 
 def _excerpt(before: str, after: str, redactor: Redactor) -> str:
-    text = redactor.clean_cut(f"{before}{MASK}{after}")
+    text = redactor.clean(f"{before}{MASK}{after}")
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())

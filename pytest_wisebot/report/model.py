@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from ..gate_config import Gate
 from ..outcomes import GOOD, JUDGED, OUTCOMES, SKIPPED, WITHOUT_RUN, XFAILED
+from ..shapes import Moment
 from .format import percent, percentile
 
 
@@ -54,10 +55,10 @@ class Run:
     workflow_id: str = ""
     run_id: str | None = None
     status: int | None = None
-    queued: float | None = None
-    started: float | None = None
-    ended: float | None = None
-    made: float | None = None
+    queued: Moment | None = None
+    started: Moment | None = None
+    ended: Moment | None = None
+    made: Moment | None = None
     seconds: float | None = None
     attempts: int = 0
     lag: float = 0.0
@@ -230,6 +231,7 @@ class Session:
         failed_by: what failed it besides tests, such as another plugin, in words.
         other_failures: from a log of an earlier version: something other than tests that used runs failed it.
         snapshots_written: number of snapshot files that are new or changed.
+        lost_events: how many changes of its log failed, as on a full disk.
         split: group and number of groups of pytest-split.
         extent: the folders whose tests it collects; None before the tests were collected.
     """
@@ -238,8 +240,8 @@ class Session:
     shard: str = ""
     version: str = ""
     mode: str = "live"
-    started: float | None = None
-    ended: float | None = None
+    started: Moment | None = None
+    ended: Moment | None = None
     environment: str | None = None
     origin: str | None = None
     base_url: str | None = None
@@ -257,7 +259,8 @@ class Session:
     failed_by: tuple[str, ...] = ()
     other_failures: bool = False
     snapshots_written: int = 0
-    split: tuple[int, ...] | None = None
+    lost_events: int = 0
+    split: tuple[int, int] | None = None
     extent: Extent | None = None
 
     @property

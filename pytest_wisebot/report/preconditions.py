@@ -30,7 +30,18 @@ _STATED_BY: Final = {
 _WORKER: Final = re.compile(r"^gw\d+:")
 """Prefix of the ids of a session in which each worker of xdist ran all tests."""
 
+MOST_GROUPS: Final = 1_000
+"""Groups of pytest-split that are looked for."""
+
 _WHOLE_FOLDERS: Final = 'whole folders, or paths = ["FOLDER"] under [gate] in wisebot.toml'
+
+
+def lost_events(model: Model) -> Iterator[GateRule]:
+    """A row for each session whose log is not whole."""
+    for one in model.begun:
+        if one.lost_events:
+            which = f" ({one.shard})" if one.shard else ""
+            yield no_verdict(f"event log{which}", "whole", f"{count(one.lost_events, 'change')} of it failed")
 
 
 def preconditions(model: Model) -> Iterator[GateRule]:
@@ -122,7 +133,11 @@ def _missing_shards(model: Model) -> list[str]:
     splits = {one.split for one in model.sessions if one.split is not None}
     groups = {group for group, _ in splits}
     of = max((number for _, number in splits), default=0)
-    return [*absent, *unknown, *(f"group {group} of {of}" for group in range(1, of + 1) if group not in groups)]
+    return [
+        *absent,
+        *unknown,
+        *(f"group {group} of {of}" for group in range(1, min(of, MOST_GROUPS) + 1) if group not in groups),
+    ]
 
 
 # --- the extent: whether all of the suite is there

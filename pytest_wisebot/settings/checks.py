@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import json
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -98,9 +99,12 @@ def checked_origin(text: str) -> str:
     return origin
 
 
-def hostname(origin: str) -> str:
-    """The host of an origin, without its port, and without the final dot, which leads to the same host."""
-    return (urlsplit(origin).hostname or "").rstrip(".")
+def host_identity(origin: str) -> tuple[str, int | None]:
+    """Identifies the host of an origin, whatever its port; on this machine a host is one port, under any name."""
+    parts = urlsplit(origin)
+    if is_loopback(origin):
+        return "loopback", parts.port or (443 if parts.scheme == "https" else 80)
+    return (parts.hostname or "").rstrip("."), None  # a final dot leads to the same host
 
 
 def is_loopback(origin: str) -> bool:
@@ -214,11 +218,13 @@ def _checked_named_patterns(value: object) -> dict[str, str]:
 
 
 def _checked_placeholders(value: object) -> dict[str, str]:
-    """The keys of a table with the names of their placeholders, or those of a list, which name their own."""
-    if isinstance(value, Mapping):
-        return {_checked_key(key): name for key, name in _each(value, _checked_placeholder).items()}
-    keys = _list(_checked_key, "of names of keys, or a table of them and their placeholders")(value)
-    return {key: _placeholder_for(key) for key in keys}
+    """The keys of a table, with the names of their placeholders."""
+    if not isinstance(value, Mapping):
+        named = [key for key in value if isinstance(key, str) and key] if isinstance(value, list | tuple) else []
+        example = ", ".join(f"{json.dumps(key)} = {json.dumps(_placeholder_for(key))}" for key in named[:3])
+        write = f"write {{{example}}}" if named else 'as in {orderId = "order-id"}'
+        raise ValueError(f"expected a table of keys and the names of their placeholders, got {_type(value)}: {write}")
+    return {_checked_key(key): name for key, name in _each(value, _checked_placeholder).items()}
 
 
 def _placeholder_for(key: str) -> str:
@@ -258,7 +264,7 @@ def _checked_gate_paths(value: object) -> tuple[str, ...]:
         if "::" in item:
             raise ValueError(f'"{item}" names a test: write its file or folder, and choose tests by select')
         if PurePosixPath(item).is_absolute() or PureWindowsPath(item).is_absolute():
-            raise ValueError(f'"{item}" is absolute: write it relative to wisebot.toml')
+            raise ValueError(f'"{item}" is absolute: write it relative to this file')
     return tuple(value)
 
 
@@ -292,7 +298,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "gate-paths": Kind({**_STRINGS, "minItems": 1}, _checked_gate_paths),
     "patterns": Kind(_EITHER, _checked_patterns),
     "named-patterns": Kind(_NAMED_STRINGS, _checked_named_patterns),
-    "placeholders": Kind(_EITHER, _checked_placeholders),
+    "placeholders": Kind(_NAMED_STRINGS, _checked_placeholders),
 }
 """The kinds of values. An option of kind ``count`` is checked at once, ``whole`` when the settings are made."""
 

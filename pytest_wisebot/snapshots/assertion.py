@@ -12,15 +12,9 @@ from syrupy.location import PyTestLocation
 from syrupy.session import SnapshotSession
 
 from ..originals import os
-from . import files
-from .extension import WorkflowSnapshotExtension, no_file
+from .extension import WorkflowSnapshotExtension, read
 from .serialize import ASKABLE, ComparisonContext, ComparisonOptions, SerializedValue, receive
 from .write_conflicts import Claim, Claims
-
-
-def _no_file_looks(path: Path) -> None:
-    """Where nothing is looked through at the end."""
-    del path
 
 
 @dataclass
@@ -29,7 +23,6 @@ class SnapshotContext:
 
     Attributes:
         claims: who has given a snapshot its value while snapshots are updated.
-        leaves_out: whether this session cannot tell of a snapshot file whether it is used.
         whole: differences are shown whole, ``-vv``.
         root: what the paths of files are shown relative to.
         sections: differences that were too long for the line of the assertion: a title and lines.
@@ -37,11 +30,10 @@ class SnapshotContext:
     """
 
     claims: Claims = field(default_factory=Claims)
-    leaves_out: Callable[[str], bool] = no_file
     whole: bool = False
     root: Path = field(default_factory=Path.cwd)
     sections: list[tuple[str, list[str]]] = field(default_factory=list)
-    touched: Callable[[Path], None] = _no_file_looks
+    touched: Callable[[Path], object] = str
 
 
 class WorkflowSnapshot(SnapshotAssertion):
@@ -62,7 +54,7 @@ class WorkflowSnapshot(SnapshotAssertion):
     """
 
     takes_runs = True
-    """As syrupy's own assertions do not (see `refusal`)."""
+    """As syrupy's own assertions do not (see `patches`)."""
 
     def __init__(
         self,
@@ -79,7 +71,7 @@ class WorkflowSnapshot(SnapshotAssertion):
         self._desk = desk
         self._around = around
         self._asked = ComparisonOptions()
-        self._said: list[str] = []
+        self._refusal = ""
         self._against: str | None = None
         super().__init__(
             session=session,
@@ -138,14 +130,6 @@ class WorkflowSnapshot(SnapshotAssertion):
         raise TypeError(f"workflow_snapshot has its own extension; for one comparison call it with {ASKABLE}")
 
     @property
-    def extension(self) -> WorkflowSnapshotExtension:
-        """The extension, as this session has it."""
-        if not isinstance(self._extension, WorkflowSnapshotExtension):
-            self._extension = WorkflowSnapshotExtension()
-            self._extension.leaves_out = self._desk.leaves_out
-        return self._extension
-
-    @property
     def name(self) -> str:
         """The name of what was compared last, as syrupy shows it."""
         last = self.executions.get(self.num_executions - 1)
@@ -167,8 +151,8 @@ class WorkflowSnapshot(SnapshotAssertion):
                 raise error.with_traceback(None) from None
             raise
         updates = self.update_snapshots, self.update_new_snapshots_only
-        self._said = list(self._refusals(received, asked))
-        if self._said or received.broken:
+        self._refusal = self._why_not_recorded(received, asked)
+        if self._refusal or received.broken:
             self.update_snapshots = self.update_new_snapshots_only = False
         try:
             return super().__eq__(received)
@@ -179,31 +163,26 @@ class WorkflowSnapshot(SnapshotAssertion):
 
     # --- what is not recorded
 
-    def _refusals(self, received: SerializedValue, asked: ComparisonOptions) -> list[str]:
-        """Why this value is not recorded, where it would be."""
+    def _why_not_recorded(self, received: SerializedValue, asked: ComparisonOptions) -> str:
+        """Why this value is not recorded, where it would be; empty if it is."""
         self._against = None
         updating = self.update_snapshots or self.update_new_snapshots_only
         if not updating and not received.failed:
-            return []
+            return ""
         location = self.extension.get_location(test_location=self.test_location, index=self.index)
-        stored = files.read(location)
+        stored = read(location)
         same = stored is not None and self.extension.matches(serialized_data=received, snapshot_data=stored)
         if received.failed and not asked.failed and not same:
-            return [self._of_a_failed_run(received, recorded=stored is not None)]
+            if stored is not None and not self.update_snapshots:
+                return received.failed
+            return f"{received.failed}: this snapshot is recorded only by workflow_snapshot(failed=True)"
         written = same or stored is None or self.update_snapshots
-        if updating and written and not received.broken and (earlier := self._claimed_before(received, location)):
-            self._against = earlier.text
-            return [_of_a_shared_one(earlier, location)]
-        return []
-
-    def _of_a_failed_run(self, received: SerializedValue, *, recorded: bool) -> str:
-        if recorded and not self.update_snapshots:
-            return received.failed
-        return f"{received.failed}: this snapshot is recorded only by workflow_snapshot(failed=True)"
-
-    def _claimed_before(self, received: SerializedValue, location: str) -> Claim | None:
+        if not (updating and written) or received.broken:
+            return ""
         claim = Claim(location, self.test_location.nodeid, str(received))
-        return self._desk.claims.made(claim, self._execution)
+        earlier = self._desk.claims.made(claim, self._execution)
+        self._against = earlier.text if earlier else None
+        return _of_a_shared_one(earlier, location) if earlier else ""
 
     # --- what a failure shows
 
@@ -213,12 +192,13 @@ class WorkflowSnapshot(SnapshotAssertion):
 
         result = self.executions[self.num_executions - 1]
         where = failure.shown(result.snapshot_location, self._desk.root)
+        said = [self._refusal] if self._refusal else []
         if result.exception is not None:
-            return [*self._said, f"{where}: {type(result.exception).__name__}: {result.exception}"]
+            return [*said, f"{where}: {type(result.exception).__name__}: {result.exception}"]
         expected = self._against if self._against is not None else result.recalled_data
         received = result.asserted_data
         assert isinstance(received, SerializedValue)
-        lines = [*self._said, *failure.of_the_file(expected, received, where, refused=bool(self._said))]
+        lines = [*said, *failure.of_the_file(expected, received, where, refused=bool(said))]
         if diff_mode == DiffMode.DETAILED:
             lines += failure.differences(expected, received, whole=self._desk.whole)
         if failure.fits(lines):

@@ -1,41 +1,34 @@
 """The syrupy extension: where snapshots stand, how they are named, written and compared.
 
-syrupy makes an extension without arguments, and on xdist's controller from its dotted name alone; there it knows of a
-test no more than its node id. What is of one session is therefore set from outside.
+syrupy makes an extension without arguments, and on xdist's controller from its dotted name alone; there a test is known
+by its node id alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
-from syrupy.data import SnapshotCollection, SnapshotCollections
+from syrupy.data import SnapshotCollection
 from syrupy.extensions.single_file import SingleFileSnapshotExtension
 from syrupy.location import PyTestLocation
 from syrupy.types import PropertyFilter, PropertyMatcher, SerializableData, SerializedData, SnapshotIndex
 
-from ..originals import os
-from . import files
+from ..files import write_whole
+from ..originals import io, os
 from .json_codec import dumps, loads
-from .naming import folders, name_of_test, possible_names
+from .naming import folders, name_of_test, stem
 from .serialize import SerializedValue
 
-
-def no_file(location: str) -> bool:
-    """No snapshot is left out."""
-    del location
-    return False
+NOT_REMOVED: list[str] = []
+"""Unused files that could not be removed, and why: syrupy removes them when the session ends, and tells no test."""
 
 
 class WorkflowSnapshotExtension(SingleFileSnapshotExtension):
-    """JSON with sorted keys, one file for each snapshot.
-
-    Attributes:
-        leaves_out: whether a snapshot file is none that this session can tell whether it is used.
-    """
+    """JSON with sorted keys, one file for each snapshot."""
 
     file_extension = "json"
-    leaves_out: Callable[[str], bool] = staticmethod(no_file)
 
     def serialize(
         self,
@@ -76,38 +69,22 @@ class WorkflowSnapshotExtension(SingleFileSnapshotExtension):
     @classmethod
     def get_location(cls, *, test_location: PyTestLocation, index: SnapshotIndex) -> str:
         """The file of a snapshot."""
-        name = cls.get_snapshot_name(test_location=test_location, index=index)
-        return os.path.join(cls.dirname(test_location=test_location), f"{name}.json")
-
-    def owns_snapshot_collection(self, *, filepath: str, test_location: PyTestLocation) -> bool:
-        """Whether a file below that folder is a snapshot: it stands in the folder of a module."""
-        folder = self.discovery_dirname(test_location=test_location)
-        return filepath.endswith(".json") and os.path.dirname(os.path.dirname(filepath)) == folder
+        return _location(test_location, index, str(cls.snapshot_dirname))
 
     @classmethod
     def get_snapshot_name(cls, *, test_location: PyTestLocation, index: SnapshotIndex = 0) -> str:
         """The name of the snapshot, which is its file's without the extension."""
-        return files.stem(name_of_test(test_location), index)
+        return _name(test_location, index)
 
     @classmethod
     def matches_test_location(cls, *, test_location: PyTestLocation, snapshot_location: str) -> bool:
-        """Whether the file may hold a snapshot of this test."""
-        folder, name = os.path.split(snapshot_location)
-        if not name.endswith(".json") or folder != cls.dirname(test_location=test_location):
-            return False
-        stems = map(files.stem_of_test, possible_names(test_location))
-        return not files.stems_of_tests(name.removesuffix(".json")).isdisjoint(stems)
+        """Whether the file is a snapshot of the test's module, of which syrupy then compares the names."""
+        return os.path.dirname(snapshot_location) == cls.dirname(test_location=test_location)
 
-    def discover_snapshots(
-        self, *, test_location: PyTestLocation, ignore_extensions: list[str] | None = None
-    ) -> SnapshotCollections:
-        """The snapshots beside a test module, of which syrupy tells the unused ones."""
-        found = super().discover_snapshots(test_location=test_location, ignore_extensions=ignore_extensions)
-        kept = SnapshotCollections()
-        for collection in found:
-            if not self.leaves_out(collection.location):
-                kept.add(collection)
-        return kept
+    def owns_snapshot_collection(self, *, filepath: str, test_location: PyTestLocation) -> bool:
+        """Whether a file below the folder of all modules is a snapshot: it stands in the folder of a module."""
+        folder = self.discovery_dirname(test_location=test_location)
+        return filepath.endswith(".json") and os.path.dirname(os.path.dirname(filepath)) == folder
 
     # --- files
 
@@ -116,24 +93,54 @@ class WorkflowSnapshotExtension(SingleFileSnapshotExtension):
     ) -> SerializableData | None:
         """The text of a snapshot file; None where there is none."""
         del snapshot_name, session_id
-        return files.read(snapshot_location)
+        return read(snapshot_location)
 
     @classmethod
     def write_snapshot_collection(
         cls, *, snapshot_collection: SnapshotCollection, name_order: dict[str, int] | None = None
     ) -> None:
-        """Writes the one snapshot of a file."""
+        """Writes the one snapshot of a file at once or not at all: no worker, and no killed session, leaves a half."""
         del name_order
-        files.write(snapshot_collection.location, str(next(iter(snapshot_collection)).data))
+        # Its temporary file begins with a dot: syrupy does not take that of a killed process for a snapshot.
+        write_whole(snapshot_collection.location, str(next(iter(snapshot_collection)).data).encode("utf-8"))
 
     def delete_snapshots(self, *, snapshot_location: str, snapshot_names: set[str]) -> None:
-        """Removes a file."""
+        """Removes a file; one that cannot be removed keeps syrupy from none of the others."""
         del snapshot_names
-        Path(snapshot_location).unlink(missing_ok=True)
+        try:
+            Path(snapshot_location).unlink(missing_ok=True)
+        except OSError as error:
+            NOT_REMOVED.append(f"{snapshot_location} cannot be removed: {error.strerror}")
+
+
+# --- for the test that runs
+
+
+@lru_cache(maxsize=16)
+def _name(location: PyTestLocation, index: SnapshotIndex) -> str:
+    return stem(name_of_test(location), index)
+
+
+@lru_cache(maxsize=16)
+def _location(location: PyTestLocation, index: SnapshotIndex, dirname: str) -> str:
+    return os.path.join(folders(location.filepath, dirname)[1], f"{_name(location, index)}.json")
+
+
+def read(location: str) -> str | None:
+    """The text of a snapshot file; None where there is none.
+
+    What is not UTF-8 becomes lone surrogates, which no file that was written here holds.
+    """
+    try:
+        # A checkout may have made CRLF of its line ends.
+        with io.open(location, encoding="utf-8", errors="surrogateescape") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
 
 
 def _rewritten(snapshot: SerializableData) -> str | None:
-    """A snapshot's text as this package writes it: a formatter may have been over it. None if it is no JSON."""
+    """A snapshot's text as this package writes it: a formatter may have been over it. None if it is not JSON."""
     try:
         return dumps(loads(str(snapshot)))
     except (ValueError, RecursionError):

@@ -9,7 +9,9 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
+from json.encoder import encode_basestring
 from typing import Any
 
 from ..originals import json
@@ -63,9 +65,17 @@ def loads(text: str) -> Any:
     """The value of a JSON text.
 
     Raises:
-        ValueError: the text is no JSON; NaN and the infinities, which Python would accept, are none either.
+        ValueError: the text is not JSON, or has NaN, an infinity, or a key twice, all of which Python would accept.
     """
-    return json.loads(text, parse_constant=_refused)
+    return json.loads(text, parse_constant=_refused, object_pairs_hook=_object)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        [(twice, _)] = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"the key {json.dumps(twice)} stands twice in an object")
+    return found
 
 
 def _refused(name: str) -> Any:
@@ -78,7 +88,10 @@ def _escaped(found: re.Match[str]) -> str:
 
 # --- writing: a walk of our own, since one that checks and then Python's own writer would take twice as long
 
-_quoted = json.JSONEncoder(ensure_ascii=False).encode
+_quoted = encode_basestring
+
+
+_TEXT = {str}
 
 
 def _float(value: float) -> str:
@@ -124,7 +137,7 @@ def _inner(gap: str) -> str:
 
 def _write_object(value: Mapping[Any, Any], inner: str, gap: str, put: Callable[[str], None]) -> None:
     before = "{" + inner
-    for key in sorted(value, key=_checked_key):
+    for key in sorted(value) if set(map(type, value)) <= _TEXT else sorted(value, key=_checked_key):
         put(f"{before}{_quoted(key)}: ")
         item = value[key]
         scalar = _SCALARS.get(type(item))

@@ -1,16 +1,37 @@
-"""Where the snapshots of a test stand, and what it is called there: without its API, since both have one snapshot."""
+"""Where the snapshots of a test stand, and the names of their files: readable, safe, and never one file for two tests.
+
+A test's name is without its API, since both APIs have one snapshot. syrupy drops the characters that a file name may
+not hold and cuts what is too long, so that ``a/b`` and ``ab`` share a file, and the second overwrites the first. Here a
+name that had to be changed ends in a short hash of what it was. Names that differ by case alone would be one file on
+Windows and macOS: of those only one goes without a hash.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import re
 from functools import lru_cache
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from syrupy.extensions.base import SnapshotCollectionStorage
 from syrupy.location import PyTestLocation
 
-from . import files
+MOST_BYTES = 170
+"""What a test's name takes of the 255 bytes of a file's name; its hash takes 9 more."""
+
+MOST_BYTES_OF_INDEX = 60
+"""What the name that a test gives one of its snapshots takes; with a hash of its own, and ``.json``, it all fits."""
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.,+=@ ()%-]")
+_UNSAFE_IN_NAMES = re.compile(r"[^\w.,+=@ ()%-]")  # an identifier's letters may be of any script
+_WORD = re.compile(r"[A-Za-z]+")
+_RESERVED = re.compile(r"\A(con|prn|aux|nul|com\d|lpt\d)(?=\.|\Z)", re.IGNORECASE)  # Windows' devices, with any suffix
+_SUFFIX = re.compile(r"(\.[1-9][0-9]*|\[[^\[\]]*\](~[0-9a-f]{8})?)\Z")
+_USUAL = {"true": "True", "false": "False", "none": "None"}
+
+
+# --- places, and the names of tests
 
 
 @lru_cache(maxsize=1024)
@@ -31,7 +52,10 @@ def name_of_test(location: PyTestLocation) -> str:
         return name
     parts = list(getattr(callspec, "_idlist", None) or callspec.id.split("-"))
     place = _place_of_api(location.item, callspec, parts)
-    return files.without_part(name, parts, place) if place is not None else name
+    if place is None:
+        return name
+    left = "-".join(parts[:place] + parts[place + 1 :])
+    return name.removesuffix(f"[{'-'.join(parts)}]") + (f"[{left}]" if left else "")
 
 
 def _place_of_api(item: Any, callspec: Any, parts: list[str]) -> int | None:
@@ -64,29 +88,60 @@ def place_of(item: Any) -> tuple[str, str]:
     """The folder of a test's snapshots, and what the names of their files begin with."""
     location = PyTestLocation(item)
     folder = folders(location.filepath, str(SnapshotCollectionStorage.snapshot_dirname))[1]
-    return folder, files.stem_of_test(name_of_test(location))
+    return folder, stem_of_test(name_of_test(location))
 
 
-def is_told(item: Any, *, by_name: bool) -> bool:
-    """Whether syrupy can tell by its name that a snapshot is this test's.
+# --- the names of files
+
+
+def stem(test: str, index: int | str = 0) -> str:
+    """The name of a snapshot's file, without its extension.
 
     Args:
-        item: the test.
-        by_name: syrupy knows its node id alone, as on xdist's controller.
+        test: the test's name with its classes and parameters, ``TestRefund.test_paid[EUR-3]``.
+        index: which of the test's snapshots: its number, or the name that the test gave it.
     """
-    location = PyTestLocation(item)
-    stem = files.stem_of_test(name_of_test(location))
-    if stem == location.snapshot_name:
-        return True
-    names = possible_names(PyTestLocation(_name_alone(item)) if by_name else location)
-    return stem in map(files.stem_of_test, names) and location.matches_snapshot_name(stem)
+    return stem_of_test(test) + _suffix(index)
 
 
-def possible_names(location: PyTestLocation) -> set[str]:
-    """The names a test may have: in a node id alone, any part may be that of the API."""
-    names = {name_of_test(location)}
-    return names if hasattr(location.item, "config") else names.union(files.without_api(location.snapshot_name))
+@lru_cache(maxsize=1024)
+def stem_of_test(test: str) -> str:
+    """The name of a test's first snapshot, with which those of its others begin."""
+    name, bracket, parameters = test.partition("[")
+    *classes, function = name.split(".")
+    cleaned = _RESERVED.sub(r"\1_", _UNSAFE_IN_NAMES.sub("_", name))
+    twins = function != function.casefold() or any(one[:1] != one[:1].upper() for one in classes)
+    if bracket:
+        safe = _UNSAFE.sub("_", parameters.removesuffix("]"))
+        twins = twins or _has_a_twin(safe)
+        cleaned += f"[{safe}]"
+    return _fitting(cleaned, test, MOST_BYTES, changed=twins or cleaned != test)
 
 
-def _name_alone(item: Any) -> Any:
-    return SimpleNamespace(nodeid=item.nodeid, name=item.name, path=item.path, obj=item.obj)
+def stems_of_tests(found: str) -> set[str]:
+    """The names of tests, as `stem_of_test` gives them, of which a file of this name may hold a snapshot."""
+    return {found, _SUFFIX.sub("", found)}
+
+
+def _suffix(index: int | str) -> str:
+    if isinstance(index, int):
+        return f".{index}" if index else ""
+    safe = _UNSAFE.sub("_", index)
+    return _fitting(f"[{safe}]", index, MOST_BYTES_OF_INDEX, changed=safe != index or _has_a_twin(safe))
+
+
+def _has_a_twin(parameters: str) -> bool:
+    """Whether other names differ from this one by case alone, and one of them is the more usual."""
+    words = _WORD.findall(parameters)
+    return any(word != _USUAL.get(word.lower(), word.lower()) for word in words)
+
+
+def _fitting(cleaned: str, raw: str, most: int, *, changed: bool) -> str:
+    encoded = cleaned.encode("utf-8", "replace")
+    if not changed and len(encoded) <= most:
+        return cleaned
+    digest = hashlib.sha256(raw.encode("utf-8", "backslashreplace")).hexdigest()[:8]
+    if len(encoded) <= most:
+        return f"{cleaned}~{digest}"
+    cut = encoded[: most - 1].decode("utf-8", "ignore")
+    return f"{cut}{']' if cleaned.endswith(']') else ''}~{digest}"

@@ -2,7 +2,7 @@
 
 Equal values get equal numbers in order of appearance, in the order of the snapshot's own text (keys sorted, lists as
 they are), so that ``<uuid:1>`` in two places says "the same id" and ``<uuid:2>`` "another one". What is recognised is
-in `volatile` (by its shape) and `keynames` (by the key it stands under); everything else stays as it is.
+in `patterns`; everything else stays as it is.
 """
 
 from __future__ import annotations
@@ -10,15 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any
 
 from ..originals import json
 from ..redaction.jsonpath import Path
 from .json_codec import MAX_DEPTH
-from .key_hints import NOTHING, KeyHint, says, says_of_duration
-from .normaliser_config import NormaliserConfig
-from .runids import SHORTEST_RUN_ID, RunIds
-from .text_normaliser import Known, Texts
+from .patterns import NOTHING, KeyHint, says, says_of_duration
+from .text_normaliser import SHORTEST_RUN_ID, Known, NormaliserConfig, RunIds, Texts
 
 __all__ = ["NormaliserConfig", "normalise"]
 
@@ -57,7 +56,7 @@ def normalise(
         return value
     runs = RunIds(run_id, other_runs)
     texts = Texts(compiled, Known.of(inputs, compiled, runs), runs)
-    walk = _Walk(texts, _Numbers(_reserved(value, compiled.placeholder)))
+    walk = _Walk(texts, _Numbers(partial(_reserved, value, compiled.placeholder)))
     return walk.value(value, _Key("", plain=walk.plain), _tree(stays), 0)
 
 
@@ -103,10 +102,14 @@ def _reserved(value: Any, placeholder: re.Pattern[str]) -> dict[str, set[int]]:
 class _Numbers:
     """Gives each value its placeholder: the same for the same value, and to each other value the next number."""
 
-    def __init__(self, reserved: Mapping[str, set[int]]) -> None:
-        self._reserved = reserved
+    def __init__(self, reserved: Callable[[], Mapping[str, set[int]]]) -> None:
+        self._find_reserved = reserved
         self._given: dict[tuple[str, str], str] = {}
         self._last: dict[str, int] = {}
+
+    @cached_property
+    def _reserved(self) -> Mapping[str, set[int]]:
+        return self._find_reserved()
 
     def placeholder(self, name: str, value: str) -> str:
         given = self._given.get((name, value))
@@ -138,6 +141,8 @@ class _Key:
     """It says nothing at all: the numbers under it stay, and the texts speak for themselves."""
 
 
+_MOST_LAYOUTS = 1000
+_MOST_KEYS = 50
 _NOTHING_STAYS: _Tree = {}
 _NUMBERS = (int, float)
 _RUN_ID_KEYS = ("runid", "run_id", "run-id")
@@ -151,7 +156,6 @@ class _Walk:
         self._give = numbers.placeholder
         self._seen: dict[str, str] = {}
         self._layouts: dict[tuple[Any, ...], list[_Key]] = {}  # the rows of a table have the same keys
-        self._layouts_of_durations: dict[tuple[Any, ...], list[_Key]] = {}
         self.plain = not texts.runs.may_be_numbers  # else any number may be a run's id
 
     def value(self, value: Any, key: _Key, stays: _Tree, depth: int) -> Any:
@@ -194,18 +198,22 @@ class _Walk:
     def _list(self, value: list[Any] | tuple[Any, ...], key: _Key, stays: _Tree, depth: int) -> list[Any]:
         if not stays:
             return [self.value(item, key, stays, depth + 1) for item in value]
-        copied = []
-        for index, item in enumerate(value):
-            inner = stays.get(index, _NOTHING_STAYS)
-            copied.append(item if inner is None else self.value(item, key, inner, depth + 1))
-        return copied
+        inside = (stays.get(index, _NOTHING_STAYS) for index in range(len(value)))
+        return [
+            item if inner is None else self.value(item, key, inner, depth + 1)
+            for item, inner in zip(value, inside, strict=True)
+        ]
 
     def _layout(self, keys: tuple[Any, ...], *, measured: bool) -> list[_Key]:
-        layouts = self._layouts_of_durations if measured else self._layouts
-        layout = layouts.get(keys)
+        """The keys in the order of the text; kept for the whole session, unless a key may depend on the run."""
+        same = (keys, measured, self.plain)
+        layout = self._layouts.get(same) or self._texts.compiled.layouts.get(same)
         if layout is None:
             made = (self._key(key, says_of_duration if measured else says) for key in keys)
-            layout = layouts[keys] = sorted(made, key=lambda key: key.order)
+            layout = sorted(made, key=lambda key: key.order)
+            layouts = self._texts.compiled.layouts
+            own = len(layouts) >= _MOST_LAYOUTS or len(keys) > _MOST_KEYS or any(map(self._texts.may_change, keys))
+            (self._layouts if own else layouts)[same] = layout
         return layout
 
     def _key(self, text: Any, said_by: Callable[[str], KeyHint]) -> _Key:
@@ -237,24 +245,19 @@ class _Walk:
             return self._give(name, repr(value))
         return self._give(name, json.dumps(value, sort_keys=True, default=repr))
 
-    def _is_told(self, value: Any) -> bool:
-        if isinstance(value, str):
-            return value in self._texts.known.texts
-        return isinstance(value, int | float) and not isinstance(value, bool) and value in self._texts.known.numbers
-
-    def _is_told_duration(self, value: Any, key: _Key) -> bool:
-        """Whether it is no measured one: a small number may be among the inputs by chance, but hardly under its key."""
-        return (key.text, value) in self._texts.known.durations
-
     def _text_under(self, text: str, key: _Key) -> str:
         if key.says.measured(text):
-            return text if self._is_told_duration(text, key) else "<duration>"
-        if self._is_told(text):
+            return str(self._duration(text, key))
+        if text in self._texts.known.texts:
             return self._text(text)  # of which the project's patterns may find a part
         if key.runs and text in self._texts.runs:
             return self._texts.runs.placeholder(self._give, text)
         kind = key.says.kind_of_text(text) if key.says is not NOTHING else None
         return self._text(text) if kind is None else self._give(kind, f"text {text.lower()}")
+
+    def _duration(self, value: Any, key: _Key) -> Any:
+        """A small number may be among the inputs by chance, but hardly under the same key: then it is not measured."""
+        return value if (key.text, value) in self._texts.known.durations else "<duration>"
 
     def _text(self, text: str) -> str:
         seen = self._seen.get(text)
@@ -265,8 +268,8 @@ class _Walk:
     def _number(self, value: float, key: _Key) -> Any:
         kind = key.says.kind(value) if key.says is not NOTHING else None
         if kind == "duration":
-            return value if self._is_told_duration(value, key) else "<duration>"
-        if self._is_told(value):
+            return self._duration(value, key)
+        if value in self._texts.known.numbers:
             return value
         if kind is None:
             return self._run_id(value, key)

@@ -1,22 +1,22 @@
-"""Rules for values that differ from run to run: any object with ``==`` says what must hold, and stands in the snapshot.
+"""Rules for values that differ from run to run: any object with ``==`` states what must hold; its text is stored.
 
-A rule's text is taken before anything is compared, and each value meets a fresh copy, because dirty_equals shows the
-value that it matched in its `repr` from then on.
+A rule's text is its `repr` without addresses, the time, and the order of sets. It is taken before anything is compared,
+and each value meets a fresh copy, because dirty_equals shows the value that it matched in its `repr` from then on.
 """
 
 from __future__ import annotations
 
 import copy
 import pickle
+import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
 from ..redaction.jsonpath import Path, Pattern, all_paths
-from ..text import show_path
-from .stable_repr import steady
+from ..text import LONGEST_PATH, show_path, truncate_middle
 
 MOST_PATHS = 20
 """How many paths an error lists."""
@@ -57,14 +57,14 @@ def apply_rules(value: Any, rules: Mapping[str, object]) -> Ruled:
     Raises:
         RuleError: a path is none, or matches nothing.
     """
-    judged: dict[Path, list[_Verdict]] = {}
+    judged: dict[Path, list[tuple[str, bool]]] = {}  # of each rule its text, and whether it holds
     for text, rule in rules.items():
         shown, fresh = _text_of(rule, text), _copier(rule)
         for path, item in _found(value, text, "rules"):
             judged.setdefault(path, []).append(_judged(fresh, shown, item))
-    broken = {path: _joined(v.text for v in verdicts if not v.holds) for path, verdicts in judged.items()}
+    broken = {path: _joined(text for text, holds in found if not holds) for path, found in judged.items()}
     broken = {path: text for path, text in broken.items() if text}
-    texts = {path: _joined(v.text for v in verdicts) for path, verdicts in judged.items()}
+    texts = {path: _joined(text for text, _ in found) for path, found in judged.items()}
     kept = _outermost(texts, broken)
     return Ruled(replaced_at(value, {path: texts[path] for path in kept}), kept, broken)
 
@@ -88,12 +88,6 @@ def _several(patterns: str | Iterable[str]) -> Iterable[str]:
 # --- one rule, one value
 
 
-@dataclass(frozen=True)
-class _Verdict:
-    text: str
-    holds: bool
-
-
 def _text_of(rule: object, path: str) -> str:
     """A rule's text, the same in each session."""
     try:
@@ -102,11 +96,11 @@ def _text_of(rule: object, path: str) -> str:
         raise RuleError(f"rules: the repr of the rule for {path!r} raised {type(error).__name__}: {error}") from error
 
 
-def _judged(fresh: Callable[[], object], text: str, value: Any) -> _Verdict:
+def _judged(fresh: Callable[[], object], text: str, value: Any) -> tuple[str, bool]:
     try:
-        return _Verdict(text, bool(fresh() == value))
+        return text, bool(fresh() == value)
     except Exception as error:  # noqa: BLE001 - anyone's == may raise anything
-        return _Verdict(f"{text} (== raised {type(error).__name__}: {error!s:.200})", holds=False)
+        return f"{text} (== raised {type(error).__name__}: {error!s:.200})", False
 
 
 def _copier(rule: object) -> Callable[[], object]:
@@ -164,7 +158,7 @@ def value_at(value: Any, path: Path) -> Any:
 def _nothing_found(value: Any, text: str, what: str) -> str:
     there = list(dict.fromkeys(map(_without_indices, all_paths(value))))
     near = get_close_matches(text, there[:1000], n=1)
-    listed = "".join(f"\n  {path}" for path in there[:MOST_PATHS])
+    listed = "".join(f"\n  {truncate_middle(path, LONGEST_PATH)}" for path in there[:MOST_PATHS])
     more = f"\n  … and {len(there) - MOST_PATHS} more" if len(there) > MOST_PATHS else ""
     asked = f"; did you mean {near[0]!r}?" if near else "."
     return f"{what}: {text!r} matches nothing{asked} The paths there are:{listed}{more}"
@@ -195,3 +189,54 @@ def replaced_at(value: Any, new: Mapping[Path, Any]) -> Any:
         else:
             copied[step] = item
     return copied
+
+
+# --- the text of a rule, the same in each session
+
+_ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
+_NOW = re.compile(  # dirty_equals shows when the rule was made; what the parentheses hold, three deep
+    r"\b(IsNow|IsToday)\(approx=datetime\.date(?:time)?\([^()]*(?:\([^()]*(?:\([^()]*\)[^()]*)*\)[^()]*)*\)(?:,\ )?"
+)
+_TOKEN = re.compile(
+    r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|<[^<>()\[\]{}]*>|[()\[\]{},:]|[^'"<()\[\]{},:]+|.""", re.DOTALL
+)
+
+
+def steady(text: str) -> str:
+    """The `repr` of a rule, without what differs from session to session."""
+    text = _NOW.sub(r"\1(", _ADDRESS.sub("", text))
+    return _with_sorted_sets(text) if "{" in text else text
+
+
+@dataclass
+class _Group:
+    """What stands between two brackets."""
+
+    opening: str = ""
+    items: list[str] = field(default_factory=lambda: [""])
+    pairs: bool = False
+
+    def add(self, token: str) -> None:
+        if token == ",":
+            self.items.append("")
+        else:
+            self.items[-1] += token
+            self.pairs = self.pairs or token == ":"
+
+    def __str__(self) -> str:
+        if self.opening == "{" and not self.pairs:
+            return "{" + ", ".join(sorted(item.strip() for item in self.items))
+        return self.opening + ",".join(self.items)
+
+
+def _with_sorted_sets(text: str) -> str:
+    groups = [_Group()]
+    for token in _TOKEN.findall(text):
+        if token in ("(", "[", "{"):
+            groups.append(_Group(token))
+        elif token in (")", "]", "}") and len(groups) > 1:
+            closed = groups.pop()
+            groups[-1].add(f"{closed}{token}")
+        else:
+            groups[-1].add(token)
+    return "".join(group.opening + ",".join(group.items) for group in groups)  # what was not closed is no Python

@@ -9,21 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..redaction.jsonpath import Path
 from .json_codec import dumps
-from .rules import replaced_at, value_at
 
 ONE_OF = "<one of>"
 """Begins a list of shapes of which a value has one. Any other list of a shape has one element at most."""
 
 
-class _Said(str):
-    """A text that stays as it is, because a rule has said it."""
-
-    __slots__ = ()
-
-
-def shape_of(value: Any, *, kept: frozenset[Path] = frozenset()) -> Any:
+def shape_of(value: Any) -> Any:
     """The shape of a JSON value, as a JSON value.
 
     ``[{"id": 1}, {"id": "x", "note": null}]`` gives ``[{"id": "<int> | <str>", "note?": "<null>"}]``. An empty list
@@ -32,13 +24,12 @@ def shape_of(value: Any, *, kept: frozenset[Path] = frozenset()) -> Any:
 
     Args:
         value: plain JSON.
-        kept: paths of texts that stay, such as those of rules.
 
     Raises:
         NotJsonError: something in the value is no JSON, which its shape would hide.
     """
     dumps(value)
-    return _merged([replaced_at(value, {path: _Said(value_at(value, path)) for path in kept}) if kept else value])
+    return _merged([value])
 
 
 def _merged(values: list[Any]) -> Any:
@@ -74,8 +65,6 @@ def _key(key: str, *, optional: bool) -> str:
 
 
 def _name(value: object) -> str:
-    if isinstance(value, _Said):
-        return str(value)
     if value is None:
         return "<null>"
     for kind in (bool, str, int, float):  # a bool is an int, too

@@ -4,15 +4,138 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import Any
 
-from .key_hints import says
-from .normaliser_config import Compiled
-from .patterns import identity, is_volatile, may_hold, without_stop
-from .runids import Give, RunIds
+from ..redaction.forms import Span
+from ..redaction.jsonpath import Pattern, Wild
+from ..redaction.user_rules import Matcher, matcher
+from .patterns import BUILT_IN, MASKS, identity, is_volatile, may_hold, says, scanner, without_stop
+
+SHORTEST_RUN_ID = 6
+"""Characters that a run id needs to be known within texts: a shorter one ("42") would stand in prices too."""
+
+Give = Callable[[str, str], str]
+"""The placeholder for a value of a kind."""
+
+_FEW = 4
+_WORD = re.compile(r"[0-9A-Za-z]+")
+
+# --- what a project says of its own values
+
+
+@dataclass(frozen=True)
+class NormaliserConfig:
+    """What a project says of its own values in ``[snapshots]`` of ``wisebot.toml``.
+
+    Attributes:
+        keys: names of keys, in any case, with the name of the placeholder for the values under them. Null and the empty
+            text stay: that nothing is there is no noise.
+        patterns: names of placeholders, with a regular expression, or the name of a ready-made one, for the texts, or
+            parts of texts, that they replace.
+        keep: JSON paths, or names of keys at any depth, whose values stay as they are with all they hold.
+    """
+
+    keys: Mapping[str, str] = field(default_factory=dict)
+    patterns: Mapping[str, str] = field(default_factory=dict)
+    keep: tuple[str, ...] = ()
+
+    @cached_property
+    def compiled(self) -> Compiled:
+        """The same, ready for use: a session normalises thousands of values by one set of habits."""
+        names = tuple(dict.fromkeys((*BUILT_IN, *MASKS, *self.keys.values(), *self.patterns)))
+        kept = [Pattern.parse(text) for text in self.keep]
+        return Compiled(
+            keys={key.casefold(): name for key, name in self.keys.items()},
+            patterns=tuple((name, _expression(name, text)) for name, text in self.patterns.items()),
+            kept_keys=frozenset(str(pattern.steps[-1]) for pattern in kept if _is_name(pattern)),
+            kept_paths=tuple(pattern for pattern in kept if not _is_name(pattern)),
+            placeholder=re.compile(rf"<({'|'.join(map(re.escape, names))})(?::(\d+))?>"),
+            plain=scanner(names, urls=False),
+            with_urls=scanner(names, urls=True),
+        )
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What `NormaliserConfig` say, as `normalise` asks for it."""
+
+    keys: Mapping[str, str]
+    patterns: tuple[tuple[str, Matcher], ...]
+    kept_keys: frozenset[str]
+    kept_paths: tuple[Pattern, ...]
+    placeholder: re.Pattern[str]
+    plain: re.Pattern[str]
+    with_urls: re.Pattern[str]
+    layouts: dict[Any, Any] = field(default_factory=dict)
+    """What is known of the keys of objects, by these keys (see `normalise`)."""
+
+
+def _is_name(pattern: Pattern) -> bool:
+    """Whether a pattern is a key at any depth, written as its name alone or behind ``**``."""
+    *before, last = pattern.steps or [None]
+    return isinstance(last, str) and before in ([], [Wild.DEPTH])
+
+
+def _expression(name: str, text: str) -> Matcher:
+    try:
+        return matcher(text)
+    except ValueError as error:
+        raise ValueError(f"the pattern {name!r}: {error}") from None
+
+
+# --- the ids of the runs of a test
+
+
+class RunIds:
+    """The ids that are known in one comparison.
+
+    Args:
+        own: the id of the run that is compared, or that a part is of.
+        others: those of the test's other runs.
+    """
+
+    def __init__(self, own: str | None = None, others: Iterable[str] = ()) -> None:
+        self._own = own or ""
+        self._all = dict.fromkeys(filter(None, (own, *others)))
+        self._long = sorted((one for one in self._all if len(one) >= SHORTEST_RUN_ID), key=len, reverse=True)
+        self.any_long = bool(self._long)
+        self._words = {word[0] for one in self._long if (word := _WORD.search(one))}
+        self._by_kind: dict[str, dict[str, str]] = {}
+        self.may_be_numbers = any(map(str.isdecimal, self._all))
+
+    def __contains__(self, text: str) -> bool:
+        return text in self._all
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """What finds those in a text that are long enough for that."""
+        return re.compile(rf"(?<![0-9A-Za-z])(?:{'|'.join(map(re.escape, self._long))})(?![0-9A-Za-z])")
+
+    def may_be_in(self, text: str) -> bool:
+        """Whether the pattern is worth while: it takes long for a thousand ids, and their first words do not."""
+        if len(self._long) <= _FEW:
+            return any(run_id in text for run_id in self._long)
+        return not self._words.isdisjoint(_WORD.findall(text))
+
+    def another_in(self, text: str) -> bool:
+        """Whether the id of another run stands in a text."""
+        return self.may_be_in(text) and any(found != self._own for found in self.pattern.findall(text))
+
+    def placeholder(self, give: Give, run_id: str) -> str:
+        """What takes the place of an id."""
+        return "<run-id>" if run_id == self._own else give("run-id", run_id)
+
+    def same_as(self, kind: str, value: str) -> str | None:
+        """The id that is this value of its kind: that of a UUID may stand there in another case."""
+        if kind not in self._by_kind:
+            self._by_kind[kind] = {identity(kind, run_id): run_id for run_id in self._all}
+        return self._by_kind[kind].get(value)
+
+
+# --- within a text
 
 
 class Texts:
@@ -22,6 +145,10 @@ class Texts:
         self.compiled = compiled
         self.known = known
         self.runs = runs
+
+    def may_change(self, text: Any) -> bool:
+        """Whether what a text becomes may depend on the run, or on what the run was asked."""
+        return not isinstance(text, str) or may_hold(text) or (self.runs.any_long and self.runs.may_be_in(text))
 
     def replaced(self, text: str, give: Give) -> str:
         """The text with placeholders for the run id, for what the project's patterns find, and for volatile shapes."""
@@ -34,7 +161,8 @@ class Texts:
 
     def _once(self, text: str, give: Give) -> str:
         if self.runs.any_long and self.runs.may_be_in(text):
-            text = self._outside_placeholders(self.runs.pattern, text, partial(self.runs.placeholder, give))
+            spans = (found.span() for found in self.runs.pattern.finditer(text))
+            text = self._outside_placeholders(spans, text, partial(self.runs.placeholder, give))
         if self.compiled.patterns:
             text = self._by_patterns(text, give)
         if may_hold(text):
@@ -44,21 +172,20 @@ class Texts:
 
     def _by_patterns(self, text: str, give: Give) -> str:
         for name, pattern in self.compiled.patterns:
-            text = self._outside_placeholders(pattern, text, partial(self._found, give, name))
+            text = self._outside_placeholders(pattern.spans(text), text, partial(self._found, give, name))
         return text
 
-    def _outside_placeholders(self, pattern: re.Pattern[str], text: str, replace: Callable[[str], str]) -> str:
-        """Replaces what a pattern finds, except for the empty text and where a placeholder stands already."""
+    def _outside_placeholders(self, spans: Iterable[Span], text: str, replace: Callable[[str], str]) -> str:
+        """Replaces what stands there, except for the empty text and where a placeholder stands already."""
         taken = [found.span() for found in self.compiled.placeholder.finditer(text)] if "<" in text else []
-
-        def replaced(found: re.Match[str]) -> str:
-            start, end = found.span()
+        pieces: list[str] = []
+        at = 0
+        for start, end in spans:
             before = bisect_left(taken, (end, 0))  # how many begin before the end of what was found
-            if start == end or (before and taken[before - 1][1] > start):
-                return found[0]
-            return replace(found[0])
-
-        return pattern.sub(replaced, text)
+            if start < end and not (before and taken[before - 1][1] > start):
+                pieces += (text[at:start], replace(text[start:end]))
+                at = end
+        return "".join((*pieces, text[at:])) if pieces else text
 
     def _shape(self, give: Give, found: re.Match[str]) -> str:
         kind, text = found.lastgroup or "", found[0]
@@ -110,7 +237,7 @@ class Known:
         A text in which the id of another run stands is another one in each session.
         """
         if inputs is None:
-            return cls()
+            return NOTHING_KNOWN
         scalars = list(_scalars(inputs))
         texts = [item for item in scalars if isinstance(item, str) and not runs.another_in(item)]
         numbers = [item for item in scalars if isinstance(item, int | float) and not isinstance(item, bool)]
@@ -118,6 +245,9 @@ class Known:
         for text in texts:
             Texts(compiled, cls(), RunIds()).replaced(text, partial(_noted, parts))
         return cls(frozenset(texts), frozenset(numbers), frozenset(parts), frozenset(_durations(inputs)))
+
+
+NOTHING_KNOWN = Known()
 
 
 def _noted(parts: set[tuple[str, str]], name: str, value: str) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,14 +24,26 @@ from ..event_log import (
     cleaned_line,
     event_at,
     first_event,
-    indexed_events,
+    log_lines,
     moment,
-    read_events,
 )
-from ..files import entries_of, is_folder, is_locked, is_there, make_folder, open_to_read, remove_folder, write_whole
+from ..files import (
+    entries_of,
+    foreign_owner,
+    is_folder,
+    is_locked,
+    is_there,
+    make_folder,
+    open_to_read,
+    remove_folder,
+    write_new,
+    write_whole,
+)
 from ..originals import dates, os, threading
 from ..redaction import Redactor
-from ..runs import KEPT, Occurrence, RunRequest, WorkflowRun
+from ..runs import KEPT, Occurrence, RunRequest, WorkflowRun, logged_types
+from ..shapes import checker
+from ..text import count
 from .store import Found, Key, RequestKeys, in_order
 
 FOLDER: Final = ".wisebot"
@@ -43,6 +56,9 @@ STORAGE: Final = 2
 
 MOST_KEPT: Final = 10
 """Sessions that are kept: so many of the newest, and so many of the newest that have runs."""
+
+MOST_NAMED: Final = 10
+"""Lines of a log that are named one by one."""
 
 _NAME: Final = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{6}")
 
@@ -80,9 +96,8 @@ class Sessions:
         """
         for folder in (self._top, self.folder):
             make_folder(folder, 0o700)
-        ignore = self._top / ".gitignore"
-        if not is_there(ignore):
-            write_whole(str(ignore), b"*\n")
+        with suppress(FileExistsError):
+            write_new(str(self._top / ".gitignore"), b"*\n")
         now = dates.now()
         made = self.folder / f"{now:%Y%m%dT%H%M%S.%f}Z-{secrets.token_hex(3)}"
         os.mkdir(made, 0o700)
@@ -132,6 +147,19 @@ class Sessions:
         best = best or next(iter(found), None)
         return best and _checked(best)
 
+    def unreadable(self, last: Path | None) -> list[Path]:
+        """The sessions after this one whose logs do not tell what they ran against."""
+        newer = takewhile(lambda path: path != last, self.all())
+        return [path for path in newer if not _identity(path) and is_there(path / FILE_NAME)]
+
+    def doubt(self) -> str:
+        """Why another user may read or change the kept runs, in words; empty if none can."""
+        for folder in (self._top, self.folder):
+            with suppress(OSError):
+                if owner := foreign_owner(folder):
+                    return f"{folder} {owner}: what is kept there may be read and changed by others"
+        return ""
+
 
 def _number(folder: Path) -> float:
     """A session's number; 0 where an earlier version kept it."""
@@ -160,13 +188,23 @@ def _checked(folder: Path) -> Path:
 
 
 def _is_of(folder: Path, identity: Mapping[str, Any]) -> bool:
-    session = first_event(folder / FILE_NAME)
+    session = _identity(folder)
     return bool(session) and all(session.get(name) == identity.get(name) for name in IDENTITY)
+
+
+def _identity(folder: Path) -> Mapping[str, Any]:
+    """The first line of a session's log; the last one has the environment and the hosts, too."""
+    path = folder / FILE_NAME
+    if (first := first_event(path)).get("event") == "session":
+        return first
+    with suppress(ConfigurationError):
+        return next((line.event for line in log_lines(path) if line.event and line.event["event"] == "end"), {})
+    return {}
 
 
 def _has_runs(folder: Path) -> bool:
     with suppress(ConfigurationError):
-        return any(map(_is_kept_run, read_events(folder / FILE_NAME)))
+        return any(line.event is not None and _is_kept_run(line.event) for line in log_lines(folder / FILE_NAME))
     return False
 
 
@@ -174,6 +212,20 @@ def _is_kept_run(event: Mapping[str, Any]) -> bool:
     """Whether an event holds a run that the session made, or took over."""
     made_here = event.get("event") == "run" and event.get("source") not in KEPT
     return (made_here or event.get("event") == "carried") and "ok" in event
+
+
+_NEEDED: Final = ("key", "workflow", "ok", "made")
+"""Values without which a run cannot be taken from a log."""
+
+
+def _mistake(event: Mapping[str, Any]) -> str:
+    """Why a run cannot be taken from this event, in words that go on after "line 3 has "."""
+    missing = next((name for name in _NEEDED if name not in event), None)
+    return f'no "{missing}"' if missing else _wrong_type(event)
+
+
+_wrong_type: Final = checker({**logged_types(), "key": str}, allows_null=False)
+"""Made now: freezegun replaces the classes of dates that the types name."""
 
 
 class LoggedRuns:
@@ -189,14 +241,42 @@ class LoggedRuns:
         self._path = folder / FILE_NAME
         self._keys = keys
 
+        self._wrong: dict[int, str] = {}
+        """By its number, why a line cannot be used."""
+        self._lost = 0
+
     @cached_property
     def _index(self) -> dict[Key, dict[Occurrence, int]]:
-        """By request and occurrence, the offset of the run's last line."""
+        """By request and occurrence, the offset of the run's last line. A line that is not whole hides no other."""
         index: dict[Key, dict[Occurrence, int]] = {}
-        for offset, event in indexed_events(self._path):
-            if _is_kept_run(event):
-                index.setdefault(_key_of(event), {})[Occurrence.from_dict(event)] = offset
+        for line in log_lines(self._path):
+            event, problem = line.event, line.problem
+            if event is not None and _is_kept_run(event):
+                problem = f"has {wrong}" if (wrong := _mistake(event)) else ""
+            if problem:
+                self._wrong[line.number] = problem
+            elif event is not None and _is_kept_run(event):
+                index.setdefault(_key_of(event), {})[Occurrence.from_dict(event)] = line.offset
+            elif event is not None and event["event"] == "end":
+                self._lost = lost if isinstance(lost := event.get("lost_runs"), int) else 0
         return index
+
+    def not_whole(self) -> Iterator[str]:
+        """What of the log cannot be used, in words: how many lines, and which.
+
+        Raises:
+            ConfigurationError: the log cannot be read.
+        """
+        runs = sum(map(len, self._index.values()))
+        if self._wrong:
+            (first, why), *_ = self._wrong.items()
+            numbers = [*map(str, list(self._wrong)[:MOST_NAMED]), *(["…"] if len(self._wrong) > MOST_NAMED else [])]
+            yield (
+                f"{count(len(self._wrong), 'line')} of {self._path} cannot be used: {', '.join(numbers)}; line {first} "
+                f"{why}; the other lines hold {count(runs, 'run')}"
+            )
+        if self._lost:
+            yield f"{count(self._lost, 'run')} of session {self.folder.name} could not be written when they ended"
 
     def key(self, request: RunRequest) -> Key:
         """Identifies the canonical request."""
@@ -213,7 +293,7 @@ class LoggedRuns:
         if offset is None:
             return None
         event = event_at(self._path, offset)
-        if _key_of(event) != key:
+        if _key_of(event) != key or _mistake(event):
             raise ConfigurationError(f"{self._path}: has changed while it was read")
         run = WorkflowRun.from_event({**event, "inputs": {}})
         return Found(self._keys.answer(run, request), self._path, wanted, key)
@@ -233,7 +313,7 @@ class LoggedRuns:
             ConfigurationError: the log cannot be read.
         """
         offsets = {offset for by_occurrence in self._index.values() for offset in by_occurrence.values()}
-        yield from (event for offset, event in indexed_events(self._path) if offset in offsets)
+        yield from (line.event for line in log_lines(self._path) if line.offset in offsets and line.event is not None)
 
     def dates(self) -> tuple[list[datetime], bool]:
         """When the runs were made, and that these are all.
@@ -247,6 +327,10 @@ class LoggedRuns:
 def _key_of(event: Mapping[str, Any]) -> Key:
     workflow, _, digest = str(event.get("key", "")).partition("/")
     return workflow, digest
+
+
+def _not_written(path: Path, error: OSError) -> str:
+    return f"{path} cannot be written: {error.strerror or type(error).__name__}"
 
 
 class Session:
@@ -281,7 +365,9 @@ class Session:
         self._closed = False
         self.folder: Path | None = None
         self.problem = ""
-        """Why nothing is kept; empty while runs are."""
+        """The first reason why an event was not kept; empty while all are."""
+        self.lost_runs = 0
+        """How many runs could not be written into the log."""
 
     @property
     def id(self) -> str:
@@ -305,7 +391,7 @@ class Session:
             try:
                 self._log = self._begun()
             except OSError as error:
-                self.problem = f"{self._sessions.folder} cannot be written: {error.strerror or type(error).__name__}"
+                self.problem = _not_written(self._sessions.folder, error)
             self._waiting.clear()
 
     def _begun(self) -> EventLog:
@@ -328,21 +414,31 @@ class Session:
     def write_line(self, line: bytes) -> None:
         """Adds a clean line to the log, or keeps it until there is a log."""
         with self._lock:
-            if self._closed or self.problem:
+            if self._closed or (self._log is None and self.problem):
                 return
             if self._log is None:
                 self._waiting.append(line)
                 return
             try:
                 self._log.write(line)
-            except OSError as error:
-                self.problem = f"{self._log.path} cannot be written: {error.strerror or type(error).__name__}"
+            except OSError as error:  # there may be room again for the next one
+                self.lost_runs += line.startswith(b'{"event":"run"')
+                self.problem = self.problem or _not_written(self._log.path, error)
+
+    def check(self) -> None:
+        """Notices whether the log was removed, as by a test."""
+        with self._lock:
+            if self._log is not None:
+                try:
+                    self._log.check()
+                except (ConfigurationError, OSError) as error:
+                    self.problem = self.problem or str(error)
 
     def clean_again(self) -> None:
         """Masks credentials that became known after they had been written.
 
         Raises:
-            OSError: the log cannot be read, or written.
+            ConfigurationError, OSError: the log was removed, or cannot be read, or written.
         """
         with self._lock:
             if self._log is not None:
@@ -351,7 +447,9 @@ class Session:
     def end(self, now: float, **facts: Any) -> None:
         """Adds the last event, if the session has a log."""
         if self._log is not None:
-            self.write({"event": "end", "ended": moment(now), **facts})
+            known = self._facts()
+            identity = {name: known.get(name) for name in IDENTITY}
+            self.write({"event": "end", "ended": moment(now), **identity, "lost_runs": self.lost_runs, **facts})
 
     def close(self) -> None:
         """Ends the log."""

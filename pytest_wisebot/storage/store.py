@@ -334,7 +334,7 @@ class Store:
 
     def nearest(self, request: RunRequest) -> Nearest | None:
         """The recording nearest to a request without one: the same request of others, or one with similar inputs."""
-        inputs, test = self._redactor.clean_json(request.inputs), self._keys.occurrence(request).test
+        inputs, test = self._redactor.clean_inputs(request.inputs), self._keys.occurrence(request).test
         best: tuple[tuple[float, ...], Path, _Group] | None = None
         folder = self._path(self._keys.key(request)).parent
         for path in [path for path in self.paths() if path.parent == folder][:MOST_COMPARED]:
@@ -418,8 +418,9 @@ class Store:
     # --- content
 
     def _described(self, request: RunRequest) -> Mapping[str, Any]:
-        known = [request.workflow, self._keys.workflow_id(request.workflow), dict(request.inputs)]
-        workflow, workflow_id, inputs = self._redactor.clean_json(known)
+        known = [request.workflow, self._keys.workflow_id(request.workflow)]
+        workflow, workflow_id = self._redactor.clean_json(known)
+        inputs = self._redactor.clean_inputs(request.inputs)
         return {"workflow": workflow, "workflow_id": workflow_id, "api": str(request.api), "inputs": inputs}
 
     def _written(self, run: WorkflowRun, session: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:

@@ -114,6 +114,10 @@ class RemoteEngine:
         """Starts these runs."""
         return [self.submit(request) for request in requests]
 
+    def mask(self, secret: Secret) -> None:
+        """Has all processes mask a credential of one call, before anything uses it."""
+        self._call("mask", secret=secret.reveal())
+
     def forget(self, key: str) -> None:
         """The test of this key is over and has not asked."""
         self._call("forget", key=key)

@@ -77,6 +77,7 @@ class _Worker:
         threading.Thread(target=self._send, name="wisebot-outbox", daemon=True).start()
         self._calls: dict[str, Callable[..., None]] = {
             "describe": self._describe,
+            "mask": self._mask,
             "collect": lambda **census: host.collect(CollectedTests(**census)),
             "ahead": self._start_ahead,
             "submit": self._submit,
@@ -100,6 +101,10 @@ class _Worker:
         for pending in list(self._pending.values()):
             pending.release()
 
+    def _mask(self, secret: str) -> None:
+        self._host.mask(Secret(secret))
+        self._host.masks.add(Secret(secret))
+
     def _describe(self) -> None:
         try:
             answer = {"session": self._host.described()}
@@ -113,9 +118,8 @@ class _Worker:
 
     def _submit(self, number: int, request: Mapping[str, Any], key: str) -> None:
         asked = request_from_dict(request)
-        if isinstance(asked.secret, Secret):
-            self._host.mask(asked.secret)
-            self._host.masks.add(asked.secret)
+        if asked.secret is not None:
+            self._mask(asked.secret.reveal())
         try:
             pending = self._host.engine.submit(asked, key)
         except WisebotError as error:

@@ -213,6 +213,7 @@ def test_without_a_gate_nothing_changes(outside: Outside) -> None:
     [
         ("-m 'smoke and'", "[gate] select: -m smoke and: "),
         ("-k '('", "[gate] select: -k (: "),
+        ("smoke", "wisebot.toml: gate.select: expected "),
     ],
 )
 def test_a_selection_that_is_none_is_told(outside: Outside, select: str, message: str) -> None:
@@ -220,9 +221,10 @@ def test_a_selection_that_is_none_is_told(outside: Outside, select: str, message
     outside.test(PASSES)
     toml = outside.project.path / "wisebot.toml"
     toml.write_text(f'{toml.read_text("utf-8")}\n[gate]\nselect = "{select}"\n', "utf-8")
-    result = outside.run("--wisebot-env", "outside", "--wisebot-gate")
-    assert result.ret == 4
-    assert any(line.startswith(f"ERROR: {message}") for line in result.errlines)
+    for workers in ((), ("-n", "2")):
+        result = outside.run("--wisebot-env", "outside", "--wisebot-gate", *workers)
+        assert result.ret == 4
+        assert any(line.startswith(f"ERROR: {message}") for line in result.errlines)
 
 
 def test_the_selection_is_what_a_gated_session_runs(outside: Outside, monkeypatch: pytest.MonkeyPatch) -> None:

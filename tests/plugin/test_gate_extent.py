@@ -111,6 +111,7 @@ def test_files_that_are_ignored_shut_the_gate(suite: Any) -> None:
     assert shut(suite, "--ignore", "e2e/deep")["test files left out"] == "1: e2e/deep/test_c.py; asked for: ."
 
 
+@pytest.mark.usefixtures("every_plugin")
 def test_addopts_and_the_variable_are_named(suite: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """They leave out tests as the command line does."""
     suite.project.write("pytest.ini", f"[pytest]\naddopts = --ignore={ONE} -k 'not two'")
@@ -192,6 +193,7 @@ def test_options_that_leave_out_nothing_open_it(suite: Any) -> None:
     assert shut(suite, "--confcutdir=e2e", "e2e", "-k", "test", "-o", "testpaths=unit") == {}
 
 
+@pytest.mark.usefixtures("every_plugin")
 def test_plugins_that_choose_tests_are_named(suite: Any) -> None:
     """Of those that are popular: testmon and picked leave out what they like without a word; shards are parts."""
     suite.project.write(
@@ -415,6 +417,7 @@ def test_a_matrix_of_files_takes_paths(suite: Any) -> None:
     assert found["test files in no shard"].startswith("1: e2e/deep/test_c.py; asked for: ")
 
 
+@pytest.mark.usefixtures("every_plugin")
 def test_shards_by_expression_cover_the_suite_together(suite: Any) -> None:
     """Halves by ``-k`` are a whole; a gap is named, with the options that may have made it."""
     assert shards(suite, ("-k", "one"), ("-k", "not one")) == {}
@@ -434,7 +437,7 @@ def test_shards_by_expression_cover_the_suite_together(suite: Any) -> None:
         ("paths = []", 'gate.paths: expected at least one folder or file, as in ["tests/e2e"]'),
         ("paths = [1]", 'gate.paths: expected folders and files, as in ["tests/e2e"], got 1 among them'),
         ('paths = ["e2e/deap"]', 'gate.paths: there is no "e2e/deap" beside the file, did you mean "e2e/deep"?'),
-        ('paths = ["/e2e"]', 'gate.paths: "/e2e" is absolute: write it relative to wisebot.toml'),
+        ('paths = ["/e2e"]', 'gate.paths: "/e2e" is absolute: write it relative to this file'),
         ('paths = ["e2e/test_a.py::test_one"]', 'gate.paths: "e2e/test_a.py::test_one" names a test: write its file'),
         ("max-missing-tests = -1", "gate.max-missing-tests: expected a whole number, at least 0, got -1"),
     ],

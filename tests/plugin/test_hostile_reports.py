@@ -10,6 +10,8 @@ from xml.etree import ElementTree as ET
 import pytest
 from harness import Project
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = {
     "script": "<script>alert(1)</script><img src=https://evil.example/x onerror=alert(1)>",
     "cdata": "]]> <![CDATA[ &amp; </failure>",

@@ -148,7 +148,8 @@ def test_the_log_has_the_worst_phase_of_each_test(
 
 
 @pytest.mark.slow
-def test_a_gate_opens_over_no_test_that_pytest_calls_failed(outside: Outside) -> None:
+@pytest.mark.parametrize("decides", DECIDES)
+def test_a_gate_opens_over_no_test_that_pytest_calls_failed(outside: Outside, decides: str) -> None:
     """Each pair alone, with limits that forgive nothing."""
     outside.project.write(
         "conftest.py",
@@ -161,7 +162,7 @@ def test_a_gate_opens_over_no_test_that_pytest_calls_failed(outside: Outside) ->
         """,
     )
     failed = outside.project.path / "failed"
-    for pair in PAIRS:
+    for pair in (pair for pair in PAIRS if pair[0] == decides):
         failed.unlink(missing_ok=True)
         write(outside, [pair])
         result = outside.run(*GATED, "--tb=no", "-q")

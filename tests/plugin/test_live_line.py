@@ -18,6 +18,8 @@ import pytest
 from harness import Outside
 
 from pytest_wisebot.emulator import Fault
+from pytest_wisebot.engine.stats import Status
+from pytest_wisebot.plugin.status_line import line_of
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo terminal")
 
@@ -230,6 +232,13 @@ def test_it_tells_of_back_off(outside: Outside, watch: Any) -> None:
     lines = watch().lines
     assert [line for line in lines if not LINE.fullmatch(line)] == []
     assert re.match(r"wisebot: 0 done, 0 running, 3 waiting \(back-off until \d\d:\d\d:\d\d\), oldest", lines[0])
+
+
+def test_it_tells_what_waits_for_the_limit_of_a_workflow() -> None:
+    """By the workflow, whose runs are not started however much room there is."""
+    status = Status(done=1, running=2, waiting=9, cap=8, held={"triage": 5, "refund": 1})
+    line = "wisebot: 1 done, 2 running, 9 waiting (cap 8; 5 until a run of triage ends, 1 until a run of refund ends)"
+    assert line_of(status) == line
 
 
 def test_it_is_off_where_pytest_is_quiet(outside: Outside, watch: Any) -> None:

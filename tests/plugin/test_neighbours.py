@@ -22,6 +22,7 @@ SUITE = """
 """
 
 
+@pytest.mark.usefixtures("every_plugin")
 @pytest.mark.parametrize(
     "args",
     [
@@ -53,6 +54,7 @@ def test_it_works_beside_and_without_each_neighbour(project: Project, args: list
 def test_it_works_when_nothing_else_is_loaded(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """With plugin autoload off, ``-p pytest_wisebot.plugin`` is enough."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.delenv("PYTEST_ADDOPTS")
     project.test(SUITE)
     project.run_apart("-p", "pytest_wisebot.plugin").assert_outcomes(passed=9)
 

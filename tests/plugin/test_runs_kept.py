@@ -498,7 +498,7 @@ def test_recording_anew_changes_only_the_last_lines(outside: Outside) -> None:
     [
         (
             ["--wisebot-session", "x"],
-            "--wisebot-session x: names the session that --wisebot-runs=last or resume takes runs from, and this is "
+            "--wisebot-session=x: names the session that --wisebot-runs=last or resume takes runs from, and this is "
             "--wisebot-runs=live",
         ),
         (
@@ -606,6 +606,7 @@ def test_the_run_of_a_wider_fixture_is_named_for_each_test_that_uses_it(outside:
     assert used == [[1, 2], [1, 3], [4]]
 
 
+@pytest.mark.usefixtures("every_plugin")
 def test_a_rerun_counts_anew(outside: Outside) -> None:
     """The last execution is the one that is kept."""
     outside.test("""

@@ -139,19 +139,19 @@ def test_killed_at_any_moment(killed: Killed) -> None:
     assert len(set(kept)) > 3
 
 
+@pytest.mark.parametrize("args", [(), ("-n", "2")], ids=["one process", "xdist"])
 @pytest.mark.parametrize("to", ["the process", "the whole group"])
-def test_interrupted(killed: Killed, to: str) -> None:
-    """Ctrl-C, without xdist and with it."""
-    for number, (args, plugins) in enumerate([((), "wisebot"), (("-n", "2"), "xdist wisebot")]):
-        killed.forget()
-        process = killed.begin(*args, plugins=plugins)
-        killed.until_runs_arrive(process, 30 + 20 * number)
-        if to == "the process":
-            process.send_signal(signal.SIGINT)
-        else:
-            os.killpg(process.pid, signal.SIGINT)
-        process.communicate(timeout=60)
-        assert 10 < killed.check(*args, plugins=plugins) < RUNS
+def test_interrupted(killed: Killed, to: str, args: tuple[str, ...]) -> None:
+    """Ctrl-C, at different moments."""
+    plugins = "xdist wisebot" if args else "wisebot"
+    process = killed.begin(*args, plugins=plugins)
+    killed.until_runs_arrive(process, 50 if args else 30)
+    if to == "the process":
+        process.send_signal(signal.SIGINT)
+    else:
+        os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=60)
+    assert 10 < killed.check(*args, plugins=plugins) < RUNS
 
 
 def test_a_worker_is_killed(killed: Killed, outside: Outside) -> None:

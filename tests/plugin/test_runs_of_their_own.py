@@ -60,6 +60,7 @@ def test_no_two_runs_are_kept_as_one(outside: Outside) -> None:
     assert len(outside.calls) == 6
 
 
+@pytest.mark.usefixtures("every_plugin")
 def test_a_fixture_that_is_set_up_again_counts_anew(outside: Outside) -> None:
     """As a test does: of a set-up that failed nothing is kept beside the one that took its place."""
     outside.test("""

@@ -122,6 +122,7 @@ def test_the_value_that_was_there_holds_as_well(recorded: Recorded) -> None:
     assert recorded.files == before
 
 
+@pytest.mark.usefixtures("every_plugin")
 def test_a_test_that_is_run_again_gives_its_last_value(recorded: Recorded) -> None:
     """A first execution that failed afterwards binds nobody."""
     recorded.test("""

@@ -89,6 +89,7 @@ def test_snapshots_stand_beside_their_module(recorded: Recorded) -> None:
     assert (recorded.path / "one" / "recorded" / "test_it" / "test_it.json").read_text("utf-8") == "1\n"
 
 
+@pytest.mark.usefixtures("every_plugin")
 @pytest.mark.parametrize("order", ["-p no:randomly", "-p randomly -p no:cacheprovider"])
 def test_the_order_of_tests_changes_nothing(recorded: Recorded, monkeypatch: pytest.MonkeyPatch, order: str) -> None:
     """Recorded in one order, matched in another."""

@@ -107,3 +107,66 @@ def test_a_file_that_is_nobodys_is_told(recorded: Recorded) -> None:
     assert (result.ret, recorded.said(result)) == (1, ["1 snapshot passed. " + UNUSED[0], UNUSED[1]])
     recorded.update()
     assert recorded.names == ["README.json", "test_it/notes.txt", "test_it/test_it.json"]
+
+
+@pytest.mark.parametrize("workers", [[], ["-n", "1"]], ids=" ".join)
+@pytest.mark.parametrize("path", ["tests", ".", "tests/test_it.py", "tests/test_it.py tests/test_other.py"])
+def test_any_path_finds_what_is_unused(recorded: Recorded, path: str, workers: list[str]) -> None:
+    """A file of no test is reported, and deleted by an update, also where pytest is called with a folder or a file."""
+    recorded.test("def test_it(workflow_snapshot):\n    assert 1 == workflow_snapshot", "tests/test_it.py")
+    recorded.test("def test_other(): pass", "tests/test_other.py")
+    recorded.update()
+    orphan = recorded.path / "tests" / "__snapshots__" / "test_it" / "test_gone.json"
+    orphan.write_text("1")
+    result = recorded.run(*path.split(), *workers)
+    assert (result.ret, recorded.said(result)) == (1, ["1 snapshot passed. " + UNUSED[0], UNUSED[1]])
+    assert recorded.update(*path.split(), *workers).ret == 0
+    assert recorded.names == ["test_it/test_it.json"]
+
+
+@pytest.mark.parametrize("workers", [[], ["-n", "1"]], ids=" ".join)
+@pytest.mark.parametrize("path", [[], ["."]], ids=" ".join)
+def test_tests_that_vanish_from_the_collection_keep_their_snapshots(
+    recorded: Recorded, path: list[str], workers: list[str]
+) -> None:
+    """A module that skips itself, by ``importorskip`` or a call, and tests that a ``conftest.py`` removes silently."""
+    one = "def test_{n}(workflow_snapshot):\n    assert 1 == workflow_snapshot\n"
+    for name in ("skips", "imports", "stays"):
+        recorded.test(one.format(n=1) + one.format(n=2), f"test_{name}.py")
+    recorded.update()
+    before = recorded.files
+    assert len(before) == 6
+    recorded.test("pytest.skip('not here', allow_module_level=True)", "test_skips.py")
+    recorded.test("pytest.importorskip('no_such_module')", "test_imports.py")
+    recorded.project.write(
+        "conftest.py",
+        "def pytest_collection_modifyitems(items):\n    items[:] = [i for i in items if i.name[-1] > '1']",
+    )
+    result = recorded.run(*path, *workers)
+    assert (result.ret, recorded.said(result)) == (0, ["1 snapshot passed."])
+    assert recorded.update(*path, *workers).ret == 0
+    assert recorded.files == before
+
+
+@pytest.mark.parametrize("first", ["ours", "theirs"])
+def test_a_file_of_two_extensions_is_an_error(recorded: Recorded, first: str) -> None:
+    """Syrupy's JSON extension gives its snapshots the same names: the second comparison names the file, and raises."""
+    recorded.test(f"""
+        from syrupy.extensions.json import JSONSnapshotExtension
+
+        def test_it(workflow_snapshot, snapshot):
+            sides = {{"ours": workflow_snapshot, "theirs": snapshot.use_extension(JSONSnapshotExtension)}}
+            assert 1 == sides.pop("{first}")
+            for other in sides.values():
+                assert 2 == other
+
+        def test_that(workflow_snapshot, snapshot):
+            assert 1 == workflow_snapshot(name="n")
+            assert 1 == snapshot.use_extension(JSONSnapshotExtension)
+            assert 1 == snapshot
+    """)
+    result = recorded.update()
+    result.assert_outcomes(failed=1, passed=1)
+    assert "workflow_snapshot and another extension of syrupy would both write this file" in result.stdout.str()
+    recorded.run("-k", "that").assert_outcomes(passed=1)
+    assert recorded.files["__snapshots__/test_it/test_it.json"].strip() == "1"

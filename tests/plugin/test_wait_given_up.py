@@ -59,6 +59,7 @@ def test_who_waits_again_has_waited(outside: Outside, numbers: Numbers, args: li
     assert NOT_AWAITED not in numbers(result)
 
 
+@pytest.mark.usefixtures("every_plugin")
 @XDIST
 @pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="needs SIGALRM")
 def test_a_test_that_was_timed_out_has_not_waited(outside: Outside, numbers: Numbers, args: list[str]) -> None:

@@ -255,6 +255,7 @@ def test_an_error_is_the_same_as_in_one_process(outside: Outside, run: Any) -> N
     assert len(told[0]) == 3
 
 
+@pytest.mark.usefixtures("every_plugin")
 @pytest.mark.usefixtures("real_processes")
 def test_without_the_plugin_xdist_is_as_before(empty_project: Project) -> None:
     """Left out by ``-p no:wisebot``, nothing of it is missed on the controller or in the workers."""
@@ -299,7 +300,7 @@ def test_a_session_without_our_fixtures_stays_light_on_controller_and_workers(
         """,
     )
     empty_project.write("test_it.py", SUITE_WITHOUT)
-    result = empty_project.run_apart(*ALONE, "-n", "2")
+    result = empty_project.run_apart(*ALONE, "-p", "no:anyio", "-n", "2")
     assert result.parseoutcomes() == {"passed": 2}
     found = {file.name.partition("-")[0]: file.read_text("utf-8") for file in empty_project.path.glob("*er-*")}
     assert found == {"controller": "[]", "worker": "[]"}

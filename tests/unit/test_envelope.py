@@ -67,7 +67,6 @@ NOTHING: dict[str, Any] = {"run_id": None, "result": None, "error": None, "has_r
             b'{"ok": true, "run_id": 1, "has_result": 2, "extra": 3}',
             {"ok": True, "extra": {"run_id": 1, "has_result": 2, "extra": 3}},
         ),
-        (b'{"ok": false, "ok": true}', {"ok": True}),
         ('{"ok": true, "result": "é 語 🎉"}'.encode(), {"ok": True, "result": "é 語 🎉", "has_result": True}),
         (b'{"ok": true, "result": "\\ud800"}', {"ok": True, "result": LONE, "has_result": True}),
         (b'{"ok": true, "\\ud800": {"\\udfff": 1}}', {"ok": True, "extra": {LONE: {"\udfff": 1}}}),
@@ -124,6 +123,19 @@ def test_an_object_with_a_boolean_ok_is_an_envelope(body: bytes, expected: dict[
 def test_anything_else_is_none_and_the_reason_is_told(body: bytes, reason: str) -> None:
     """An answer that is no envelope is refused, with the reason in words that go on after "the answer …"."""
     assert refusal(body) == reason
+
+
+@pytest.mark.parametrize(
+    ("body", "key"),
+    [
+        (b'{"ok": true, "ok": false}', 'the key "ok"'),
+        (b'{"ok": true, "result": [{"n": 1, "m": 2, "n": 1}]}', 'the key "n"'),
+        (b'{"ok": true, "result": {"%s": 1, "%s": 2}}' % (b"k" * 61, b"k" * 61), "a key"),
+    ],
+)
+def test_a_key_that_is_given_twice_is_no_answer(body: bytes, key: str) -> None:
+    """At any depth, also with equal values; the message names a short key."""
+    assert refusal(body) == f"gives {key} twice in one object, of which a reader would see one value alone"
 
 
 def test_a_refusal_has_no_chain_that_shows_the_answer() -> None:

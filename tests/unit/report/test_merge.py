@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -95,3 +96,63 @@ def test_bad_arguments_are_told(
 def test_shards_of_one_name_are_told_by_their_paths() -> None:
     """As artifacts often are, each in a folder of its own."""
     assert names([Path("/a/out"), Path("/b/out"), Path("/c/3")]) == ["/a/out", "/b/out", "3"]
+
+
+@pytest.mark.parametrize(
+    "args", [[""], ["out", "--baseline="], ["merge", "", "-o", "out"], ["merge", "a", "-o", ""], ["merge", "a", "-o",
+    "out", "--summary="]],
+)  # fmt: skip
+def test_an_argument_without_a_value(
+    args: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An argument that a variable leaves empty is an error, and never means the current folder."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "report.html").write_text("of the user")
+    with pytest.raises(SystemExit, match=r"^2$"):
+        main(args)
+    assert "expected a value, got ''" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"seconds": "soon"}, 'has a wrong "seconds": expected a number, got "soon"'),
+        ({"seconds": [1.0]}, 'has a wrong "seconds": expected a number, got [1.0]'),
+        ({"started": "yesterday"}, 'has a wrong "started": expected a time with its zone, got "yesterday"'),
+        ({"trial": True}, 'has a wrong "trial": expected a whole number, got true'),
+        ({"attempts": 10**400}, 'has a wrong "attempts": expected a whole number, got 1000'),
+        ({"diff": "none"}, 'has a wrong "diff": expected a list, got "none"'),
+        ({"commands": {"curl": 1}}, 'has a wrong "commands": expected a list, got {"curl": 1}'),
+        ({"workflow": ["a"]}, 'has a wrong "workflow": expected a string, got ["a"]'),
+        ({"event": 5}, 'is not an event: expected an object with "event"'),
+        ({"event": "session", "split": [1]}, 'has a wrong "split": expected a list, got [1]'),
+        ({"event": "session", "gate": {"workflows": []}}, 'has a wrong "gate": expected an object'),
+        ({"event": "session", "extent": {"narrowed": [1]}}, 'has a wrong "extent": expected an object'),
+        ({"event": "end", "baseline": {"name": "b"}}, 'has a wrong "baseline": expected an object'),
+        ({"event": "test", "test": "a", "runs": {"r": 1}}, 'has a wrong "runs": expected a list, got {"r": 1}'),
+        ({"event": "test", "test": "a", "item": "1"}, 'has a wrong "item": expected a whole number, got "1"'),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, dict) else "",
+)
+def test_a_line_of_another_shape_is_named(
+    log: Any, change: dict[str, Any], why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The report of a session, of a union, and a comparison name the file and the line."""
+    events = log(gated=False).test("test_a").all()
+    wrong = shard(tmp_path / "wrong", [events[0], {**events[1], **change}, *events[2:]])
+    good = shard(tmp_path / "good", events)
+    union = ["-o", str(tmp_path / "out")]
+    for args in ([str(wrong)], ["merge", str(good), str(wrong), *union], [str(good), f"--baseline={wrong}"]):
+        assert main(args) == 2
+        assert f": {wrong / 'runs.jsonl'}: line 2 {why}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("line", [b"[]", b"5", b"null", b'"a"', b'{"event": "run", "seconds": NaN}', b"\xff\xfe"])
+def test_a_line_that_is_no_event_is_named(line: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """JSON that is not an object, a number that JSON does not have, and bytes that are not text."""
+    folder = tmp_path / "a"
+    folder.mkdir()
+    (folder / "runs.jsonl").write_bytes(b'{"event":"session","format":1}\n' + line + b"\n")
+    assert main([str(folder)]) == 2
+    assert re.search(r"a/runs.jsonl: line 2 is not (an event|valid JSON)", capsys.readouterr().err)

@@ -5,21 +5,22 @@ from __future__ import annotations
 import os
 import re
 import stat
+import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from syrupy.location import PyTestLocation
 
-from pytest_wisebot.snapshots.files import (
-    read,
-    stem,
-    stem_of_test,
-    stems_of_tests,
-    without_api,
-    without_part,
-    write,
-)
+from pytest_wisebot.snapshots.extension import WorkflowSnapshotExtension, read
+from pytest_wisebot.snapshots.naming import stem, stem_of_test, stems_of_tests
+
+
+class Item(SimpleNamespace):
+    __hash__ = object.__hash__  # type: ignore[assignment]
+
 
 IDS = st.text(st.characters(codec="utf-8"), max_size=300) | st.text("aAbB/-_.[]~ 1", max_size=8)
 INDICES = st.integers(0, 30) | IDS.filter(bool)
@@ -104,16 +105,17 @@ def test_a_file_is_found_to_be_its_tests(parameters: str, index: int | str) -> N
     assert stem_of_test(f"TestIt.test_it[{parameters}x]") not in stems_of_tests(stem(test, index))
 
 
-def test_one_part_of_an_id_can_be_left_out() -> None:
-    """That part, where it stands, and nothing else."""
-    assert without_part("test_it[webhook]", ["webhook"], 0) == "test_it"
-    assert without_part("A.test_it[x-webhook-webhook]", ["x", "webhook", "webhook"], 1) == "A.test_it[x-webhook]"
-
-
-def test_a_node_id_alone_leaves_several_names() -> None:
-    """Each part that may be an API is a candidate."""
-    assert list(without_api("test_it[webhook-3-dashboard]")) == ["test_it[3-dashboard]", "test_it[webhook-3]"]
-    assert list(without_api("test_it")) == []
+def write(location: str, text: str) -> None:
+    """As syrupy does it."""
+    test = Item(
+        nodeid="test_it.py::test_it", name="test_it", path=Path(location),
+        obj=SimpleNamespace(__module__="test_it", __name__="test_it"),
+    )  # fmt: skip
+    with warnings.catch_warnings(action="ignore"):  # of a name that is not the test's
+        WorkflowSnapshotExtension.write_snapshot(
+            snapshot_location=location,
+            snapshots=[(text, PyTestLocation(test), 0)],  # type: ignore[arg-type]
+        )
 
 
 def test_a_file_is_written_at_once(tmp_path: Path) -> None:

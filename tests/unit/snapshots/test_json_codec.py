@@ -225,3 +225,9 @@ def test_a_torn_text_is_not_read(text: str) -> None:
     """What is no JSON is a ValueError, an empty file and a conflict of a merge among them."""
     with pytest.raises(ValueError, match="line 1 column"):
         loads(text)
+
+
+def test_a_key_that_stands_twice_is_an_error_of_the_file() -> None:
+    """A merge may leave both lines of a key, of which Python would take the last."""
+    with pytest.raises(ValueError, match='the key "n" stands twice in an object'):
+        loads('{"a": [{"n": 1, "n": 2}]}')

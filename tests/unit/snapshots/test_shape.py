@@ -94,17 +94,6 @@ def test_a_question_mark_of_the_key_itself_is_doubled(rows: list[Any], shape: ob
     assert shape_of(rows) == [shape]
 
 
-def test_texts_of_rules_stay() -> None:
-    """Where a rule has put its text, the shape keeps it; beside other elements it is one of the types."""
-    value = {"summary": "IsStr()", "other": "IsStr()", "scores": ["IsInt()", "IsInt()", 3]}
-
-    assert shape_of(value, kept=frozenset({("summary",), ("scores", 0), ("scores", 1)})) == {
-        "summary": "IsStr()",
-        "other": "<str>",
-        "scores": ["<int> | IsInt()"],
-    }
-
-
 @pytest.mark.parametrize(
     ("value", "message"),
     [

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from dirty_equals import IsDate, IsDatetime, IsNow, IsOneOf, IsPartialDict, IsStr, IsToday
 
-from pytest_wisebot.snapshots.stable_repr import steady
+from pytest_wisebot.snapshots.rules import steady
 
 
 def test_the_time_at_which_a_rule_was_made_is_left_out() -> None:

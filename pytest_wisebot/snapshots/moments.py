@@ -1,0 +1,247 @@
+"""Moments in texts and numbers, and whether one is a reading of the clock during a run.
+
+A moment is volatile because it is near the run, and not because it looks like a moment: an appointment, a due date and
+a flight's departure are answers. Near is what lies between two minutes before a run began and two minutes after it
+ended. A server's clock may be wrong: the moment at which its answer says that it was sent shifts the span, too.
+
+An expiry is a whole number of days from the run, to the second. At zero seconds nothing is an expiry: appointments have
+zero seconds, and a nightly job starts at second 0.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
+
+from ..originals import dates
+
+NEAR = 120.0
+"""Seconds before a run's start and after its end in which a moment is a reading of the clock."""
+
+DAY = 86_400
+MOST_DAYS = 3_660
+"""The most days that an expiry may be away: ten years."""
+
+_OFFSETS = range(-14 * 3_600, 14 * 3_600 + 1, 15 * 60)
+"""Seconds by which the local time of a zone can differ from UTC."""
+
+UNITS = {"epoch": 1, "epoch-ms": 10**3, "epoch-us": 10**6, "epoch-ns": 10**9}
+"""Placeholders of epochs, with how many of each there are in a second."""
+
+# --- the notations
+
+_YEAR = r"(?P<year>(?:19|20)\d\d)"
+_MONTH = r"(?P<month>0[1-9]|1[0-2])"
+_DAY = r"(?P<day>0[1-9]|[12]\d|3[01])"
+_LOOSE_DAY = r"(?P<day>[12]\d|3[01]|0?[1-9])"
+_LOOSE_MONTH = r"(?P<month>1[0-2]|0?[1-9])"
+_TIME = r"(?P<hour>[01]\d|2[0-3]):(?P<minute>[0-5]\d)"
+_LOOSE_TIME = r"(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)"
+_SECOND = r":(?P<second>[0-5]\d|60)(?:[.,](?P<fraction>\d{1,9}))?"
+_ZONE = r"(?P<zone>[Zz]|[+-]\d\d(?::?\d\d)?|[ ](?:UTC|GMT|[+-]\d\d:?\d\d))"
+_ZONENAME = r"(?P<zone>GMT|UTC?|Z|[ECMP][SD]T|BST|[CEW]ES?T|[+-]\d{4})"
+_HALF = r"[ ]?(?P<half>[AaPp])\.?[Mm]\b\.?"
+_NAME = r"(?P<name>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+_LONGNAME = (
+    r"(?P<name>Jan(?:uary|uar)?|Feb(?:ruary|ruar)?|Mar(?:ch)?|März|Apr(?:il)?|May|Mai|Jun[ei]?|Jul[yi]?|Aug(?:ust)?"
+    r"|Sep(?:t|tember)?|O[ck]t(?:ober)?|Nov(?:ember)?|De[cz](?:ember)?)\.?"
+)
+_DAYNAME = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
+_LONGDAY = r"(?:(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day)"
+_OF_DAY = r"(?:,[ ]?|[ ]at[ ]|[ ]um[ ]|[ ])"
+
+NOTATIONS = (
+    rf"{_YEAR}-{_MONTH}-{_DAY}(?:[Tt ]|,[ ]){_TIME}(?:{_SECOND})?{_ZONE}?",  # ISO 8601, RFC 3339, Python's str()
+    rf"{_YEAR}/{_MONTH}/{_DAY}[ ]{_TIME}(?:{_SECOND})?{_ZONE}?",  # logs
+    rf"{_YEAR}{_MONTH}{_DAY}T(?P<hour>[01]\d|2[0-3])(?P<minute>[0-5]\d)(?P<second>[0-6]\d)"
+    r"(?:\.(?P<fraction>\d{1,9}))?(?P<zone>Z|[+-]\d{4})?",  # ISO 8601, basic
+    rf"(?:{_DAYNAME},[ ])?{_LOOSE_DAY}[ ]{_NAME}[ ]{_YEAR}[ ]{_TIME}"
+    rf"(?:{_SECOND}(?:[ ]{_ZONENAME})?|[ ]{_ZONENAME.replace('<zone>', '<zone2>')})",  # RFC 5322 (e-mail), RFC 9110
+    rf"{_LONGDAY},[ ]{_DAY}-{_NAME}-(?P<short>\d\d)[ ]{_TIME}{_SECOND}[ ](?P<zone>GMT)",  # RFC 850
+    rf"{_DAYNAME}[ ]{_NAME}[ ](?P<day>[ \d]\d)[ ]{_TIME}{_SECOND}[ ](?:{_ZONENAME}[ ])?{_YEAR}",  # asctime, date
+    rf"{_DAYNAME}[ ]{_NAME}[ ]{_DAY}[ ]{_YEAR}[ ]{_TIME}{_SECOND}[ ]GMT(?P<zone>[+-]\d{{4}})(?:[ ]\([\w ]+\))?",  # JS
+    rf"{_LOOSE_MONTH}/{_LOOSE_DAY}/{_YEAR},?[ ]{_LOOSE_TIME}(?:{_SECOND})?(?:{_HALF})?",  # US
+    # German: "29.11.2026, 10:00 Uhr"
+    rf"{_LOOSE_DAY}\.[ ]?{_LOOSE_MONTH}\.[ ]?{_YEAR}{_OF_DAY}(?:um[ ])?{_LOOSE_TIME}(?:{_SECOND})?(?:[ ]Uhr)?",
+    rf"(?:{_LONGDAY},[ ])?{_LONGNAME}[ ]{_LOOSE_DAY}(?:st|nd|rd|th)?,?[ ]{_YEAR}{_OF_DAY}{_LOOSE_TIME}(?:{_SECOND})?"
+    rf"(?:{_HALF})?(?:[ ]{_ZONENAME})?",  # "November 29, 2026 at 10:00 AM"
+    rf"{_LOOSE_DAY}\.?[ ]{_LONGNAME}[ ]{_YEAR}{_OF_DAY}(?:um[ ])?{_LOOSE_TIME}(?:{_SECOND})?(?:{_HALF}|[ ]Uhr)?",
+    rf"{_TIME}{_SECOND}(?:{_HALF})?",  # a time of the day, with seconds
+)
+"""Each notation as a regular expression; all but the last have a date."""
+
+_COMPILED = tuple(re.compile(notation) for notation in NOTATIONS)
+_GROUP = re.compile(r"\(\?P<\w+>")
+
+FINDS = "|".join(f"(?:{_GROUP.sub('(?:', notation)})" for notation in NOTATIONS[:-1])
+"""All notations that have a date, as one expression without groups: what stands within a text."""
+
+_MONTHS = {"jan": 1, "feb": 2, "mar": 3, "apr": 4, "may": 5, "jun": 6, "jul": 7, "aug": 8, "sep": 9, "oct": 10}
+_MONTHS |= {"nov": 11, "dec": 12, "mär": 3, "mai": 5, "okt": 10, "dez": 12}
+_HOURS = {"EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7}
+_HOURS |= {"BST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3, "WET": 0, "WEST": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A moment as a text or a number states it.
+
+    Attributes:
+        instants: seconds since the epoch that it may stand for; several where day and month may be exchanged, or where
+            the text names no day.
+        precision: seconds that it may be off, since it names nothing finer.
+        has_zone: whether it names its time zone. One without is taken for UTC, for this machine's zone, and, where its
+            seconds are not zero, for any zone.
+        has_day: whether it names a day, and not the time alone.
+    """
+
+    instants: tuple[float, ...]
+    precision: float = 1.0
+    has_zone: bool = True
+    has_day: bool = True
+
+    @property
+    def has_seconds(self) -> bool:
+        """Whether it names a second other than zero, which people's appointments do not."""
+        return self.precision <= 1 and int(self.instants[0]) % 60 != 0
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """When a run began and ended, in seconds since the epoch.
+
+    Attributes:
+        ahead: how many seconds the server's clock is ahead of this machine's, by its answer; 0 where it did not say.
+    """
+
+    start: float
+    end: float
+    ahead: float = 0.0
+
+    def ranges(self) -> Iterator[tuple[float, float]]:
+        """From when to when the run lasted, by this machine's clock and by the server's."""
+        yield self.start, self.end
+        if self.ahead:
+            yield self.start + self.ahead, self.end + self.ahead
+
+
+class Nearness:
+    """Decides whether a moment belongs to one of some runs.
+
+    Args:
+        spans: the runs. Without one no moment is near.
+    """
+
+    def __init__(self, spans: Iterable[Span]) -> None:
+        self._ranges = [one for span in spans for one in span.ranges()]
+
+    def of(self, moment: Moment) -> str | None:
+        """What a moment is to the runs: an empty string for their clock, ``+7d`` for an expiry, else None."""
+        shifts = [0.0] if moment.has_zone else [0.0, -_local_offset()]
+        instants = [instant + shift for instant in moment.instants for shift in shifts]
+        if moment.has_zone or not moment.has_seconds:
+            anywhere = instants
+        else:
+            anywhere = [instant + shift for instant in moment.instants for shift in _OFFSETS]
+        if any(self._is_near(instant, moment.precision) for instant in anywhere):
+            return ""
+        if not moment.has_seconds or not moment.has_day:
+            return None
+        return next((f"{days:+}d" for instant in instants if (days := self._days(instant))), None)
+
+    def of_number(self, value: float) -> str | None:
+        """The placeholder for an epoch that is a reading of the clock, or an expiry; None for any other number."""
+        for name, per_second in UNITS.items():
+            instant = value / per_second
+            if self._is_near(instant, 1.0 if per_second == 1 else 0.001):
+                return name
+            if int(instant) % 60 and (days := self._days(instant)):
+                return f"{name}{days:+}d"
+        return None
+
+    def _is_near(self, instant: float, precision: float) -> bool:
+        return any(start - NEAR - precision < instant <= end + NEAR for start, end in self._ranges)
+
+    def _days(self, instant: float) -> int:
+        """How many days it is away from a run, to the second; 0 where it is not a whole number of them."""
+        second = math.floor(instant)
+        for start, end in self._ranges:
+            days = round((second - start) / DAY)
+            if 0 < abs(days) <= MOST_DAYS and math.floor(start) <= second - days * DAY <= math.floor(end):
+                return days
+        return 0
+
+
+def _local_offset() -> float:
+    """Seconds by which this machine's local time is ahead of UTC."""
+    return (dates.now().astimezone().utcoffset() or timedelta()).total_seconds()
+
+
+def moment_of(text: str, today: float | None = None) -> Moment | None:
+    """The moment that a whole text states; None where it states none, or one that no calendar has.
+
+    Args:
+        text: in any of the notations.
+        today: seconds since the epoch within the day that a time without a day means; None: such a text is no moment.
+    """
+    for notation in _COMPILED if today is not None else _COMPILED[:-1]:
+        if (found := notation.fullmatch(text)) is not None:
+            return _moment(found.groupdict(), today)
+    return None
+
+
+def _moment(parts: dict[str, str | None], today: float | None) -> Moment | None:
+    zone = _zone(parts.get("zone") or parts.get("zone2") or "")
+    second, fraction = parts.get("second"), parts.get("fraction")
+    days = list(_days(parts)) or list(_days_around(today))
+    instants = []
+    for year, month, day in days:
+        try:
+            moment = datetime(year, month, day, _hour(parts), int(parts["minute"] or 0), tzinfo=zone or UTC)
+        except ValueError:  # the thirtieth of February
+            continue
+        instants.append(moment.timestamp() + int(second or 0) + float(f"0.{fraction or 0}"))
+    if not instants:
+        return None
+    precision = 60.0 if second is None else 1.0 if not fraction else 10.0 ** -len(fraction)
+    return Moment(tuple(instants), precision, zone is not None, "day" in parts)
+
+
+def _days(parts: dict[str, str | None]) -> Iterator[tuple[int, int, int]]:
+    if parts.get("day") is None:
+        return
+    year = int(parts.get("year") or f"20{parts['short']}")
+    name, day = parts.get("name"), int(parts["day"] or 0)
+    month = _MONTHS[name[:3].lower()] if name else int(parts["month"] or 0)
+    yield year, month, day
+    if not name and "half" in parts:  # written in the United States, or with the day first
+        yield year, day, month
+
+
+def _days_around(today: float | None) -> Iterator[tuple[int, int, int]]:
+    """The day of a run, the one before and the one after it."""
+    for days in (-1, 0, 1) if today is not None else ():
+        moment = dates.at(today or 0.0) + timedelta(days=days)
+        yield moment.year, moment.month, moment.day
+
+
+def _hour(parts: dict[str, str | None]) -> int:
+    hour, half = int(parts["hour"] or 0), (parts.get("half") or "").lower()
+    return hour % 12 + 12 * (half == "p") if half else hour
+
+
+@lru_cache(maxsize=64)
+def _zone(text: str) -> tzinfo | None:
+    """The zone of its name or offset; None for the empty text."""
+    name = text.strip()
+    if not name:
+        return None
+    if name[0] in "+-":
+        digits = name[1:].replace(":", "").ljust(4, "0")
+        minutes = int(digits[:2]) * 60 + int(digits[2:])
+        return timezone(timedelta(minutes=minutes if name[0] == "+" else -minutes)) if minutes < 24 * 60 else UTC
+    return timezone(timedelta(hours=_HOURS.get(name, 0)))
