@@ -159,7 +159,7 @@ class WorkflowSnapshot(SnapshotAssertion):
         finally:
             self.update_snapshots, self.update_new_snapshots_only = updates
             if (last := self.executions.get(self.num_executions - 1)) is not None:
-                self._desk.touched(Path(last.snapshot_location))
+                self._desk.touched(self._desk.root / last.snapshot_location)  # absolute; a `Path` may be pyfakefs'
 
     # --- what is not recorded
 

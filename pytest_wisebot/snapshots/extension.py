@@ -15,7 +15,7 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension
 from syrupy.location import PyTestLocation
 from syrupy.types import PropertyFilter, PropertyMatcher, SerializableData, SerializedData, SnapshotIndex
 
-from ..files import write_whole
+from ..files import make_folder, write_whole
 from ..originals import io, os
 from .json_codec import dumps, loads
 from .naming import folders, name_of_test, stem
@@ -101,6 +101,7 @@ class WorkflowSnapshotExtension(SingleFileSnapshotExtension):
     ) -> None:
         """Writes the one snapshot of a file at once or not at all: no worker, and no killed session, leaves a half."""
         del name_order
+        make_folder(Path(snapshot_collection.location).parent)  # syrupy's is within a fake file system, if there is one
         # Its temporary file begins with a dot: syrupy does not take that of a killed process for a snapshot.
         write_whole(snapshot_collection.location, str(next(iter(snapshot_collection)).data).encode("utf-8"))
 

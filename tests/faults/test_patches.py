@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import textwrap
 from importlib.util import find_spec
 from pathlib import Path
@@ -221,6 +222,33 @@ def test_the_first_run_of_all_may_be_made_within_a_patch(project: Project, name:
     assert [run["outcome"] for run in kept] == ["ok", "infrastructure", "ok"]
 
 
+COMPARED = """
+    @pytest.mark.parametrize("n", [1, 2])
+    def test_it(patched, trigger_workflow, workflow_snapshot, n):
+        assert trigger_workflow("nap", {"n": n}) == workflow_snapshot
+"""
+
+
+@pytest.mark.parametrize("name", ["freezegun", "pyfakefs", "json"])
+@pytest.mark.usefixtures("real_processes")
+def test_snapshots_and_kept_runs_are_read_within_a_patch(project: Project, name: str) -> None:
+    """A test with its own clock, files or JSON compares with the real snapshot, and takes the last session's run."""
+    if is_absent(name):
+        pytest.skip(f"needs {name}: python -m pip install -e .[test-patches]")
+    options = [*write(project, name), "--wisebot-env=local"]
+    project.test(COMPARED.replace("patched, ", ""), f"{name}/test_{name}.py")
+    project.run_apart(*options, "--snapshot-update").assert_outcomes(passed=2)
+    project.test(COMPARED, f"{name}/test_{name}.py")
+    for mode in ("live", "last", "resume"):
+        result = project.run_apart(*options, f"--wisebot-runs={mode}")
+        result.assert_outcomes(passed=2)
+        assert result.ret == 0
+    (folder,) = project.path.rglob("__snapshots__")
+    shutil.rmtree(folder)
+    project.run_apart(*options, "--snapshot-update").assert_outcomes(passed=2)
+    assert len([*folder.rglob("*.json")]) == 2
+
+
 @pytest.mark.usefixtures("real_processes")
 def test_a_test_that_fails_without_sockets_shows_the_emulator_s_log(project: Project) -> None:
     """A guard of the failing test keeps neither the session nor the traceback of the workflow from being shown."""
@@ -356,9 +384,30 @@ def test_a_log_whose_descriptor_a_test_has_closed_goes_on(tmp_path: Path) -> Non
     with (tmp_path / "another").open("wb") as another:
         assert another.fileno() == log._descriptor
         log.write(b"2\n")
-    log.close()
-    assert (tmp_path / "events.jsonl").read_bytes() == b"1\n2\n"
+        os.close(log._descriptor)
+        with (tmp_path / "third").open("wb") as third:
+            assert third.fileno() == log._descriptor
+            log.replace_first(b"0\n")
+            log.check()
+            log.write(b"3\n")
+            log.close()
+        assert (tmp_path / "third").read_bytes() == b""
+    assert (tmp_path / "events.jsonl").read_bytes() == b"0\n2\n3\n"
     assert (tmp_path / "another").read_bytes() == b""
+
+
+def test_a_closed_log_is_not_written_into_another_file(tmp_path: Path) -> None:
+    """Where the file has been replaced as well, the log ends in an error, and the other file stays as it is."""
+    log = EventLog(tmp_path / "events.jsonl")
+    os.close(log._descriptor)
+    (tmp_path / "events.jsonl").rename(tmp_path / "moved")
+    (tmp_path / "events.jsonl").write_bytes(b"another\n")
+    with pytest.raises(OSError, match="another file stands in its place"):
+        log.write(b"1\n")
+    with pytest.raises(ConfigurationError, match="was removed or replaced during the session"):
+        log.replace_first(b"1\n")
+    log.close()
+    assert (tmp_path / "events.jsonl").read_bytes() == b"another\n"
 
 
 def test_the_last_session_is_the_last_one_by_whatever_clock(project: Project) -> None:
