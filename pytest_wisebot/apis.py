@@ -31,6 +31,7 @@ class Outgoing:
         host: the origin that it goes to, and the only one that may see ``secret``.
         secret: the credential; None for a request that needs none, and starts nothing.
         headers: all but the credential's.
+        guarded: the headers of the project for this host alone, closed like the credential.
         secret_header: the header that carries the credential.
         scheme: what stands before the credential in that header: ``"Bearer "`` or nothing.
     """
@@ -42,6 +43,7 @@ class Outgoing:
     secret_header: str = "Authorization"
     scheme: str = "Bearer "
     headers: Mapping[str, str] = field(default_factory=dict)
+    guarded: Mapping[str, Secret] = field(default_factory=dict)
     body: bytes | None = None
 
     @property
@@ -51,9 +53,9 @@ class Outgoing:
 
     def open_headers(self) -> dict[str, str]:
         """Every header, the credential's included: for the wire alone."""
-        if self.secret is None:
-            return dict(self.headers)
-        return {**self.headers, self.secret_header: self.scheme + self.secret.reveal()}
+        guarded = {name: secret.reveal() for name, secret in self.guarded.items()}
+        credential = {} if self.secret is None else {self.secret_header: self.scheme + self.secret.reveal()}
+        return {**guarded, **self.headers, **credential}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,8 @@ def prepare(
         clean_inputs: makes of an input bag what the commands show of it.
 
     Raises:
-        ConfigurationError: no such workflow, an id that no URL can carry, no host, or no credential.
+        ConfigurationError: no such workflow, an id that no URL can carry, no host, or no value for its credential
+            or a header.
     """
     workflow = settings.workflow(request.workflow)
     path = _path(request.api, workflow.id)
@@ -95,13 +98,15 @@ def prepare(
         path=path,
         secret=_opened(credential),
         headers=_headers(request, settings),
+        guarded=settings.headers_of(request.api),
         body=_body(request),
         **_secret_header(request.api, settings),
     )
+    options = _options(request.api, host, settings)
     shown = replace(request, inputs=clean_inputs(request.inputs))
     hidden = [show_path(path) for path in _hidden(request.inputs, shown.inputs)]
     note = f"  # fill in: {', '.join(hidden)}" if hidden else ""
-    commands = tuple(f"{command}{note}" for command in _commands(shown, workflow, outgoing, credential))
+    commands = tuple(f"{command}{note}" for command in _commands(shown, workflow, outgoing, credential, options))
     return Prepared(request, workflow, outgoing, _called(credential, request.api), commands)
 
 
@@ -109,7 +114,8 @@ def status_check(settings: Settings) -> Outgoing | None:
     """``GET /api/v1/status``, which checks a dashboard token and starts no run; None without a host or a token."""
     if settings.base_url is None or settings.token is None or settings.token.secret is None:
         return None
-    return Outgoing("GET", settings.base_url, STATUS_PATH, settings.token.secret, headers=_ACCEPT)
+    guarded = settings.headers_of(Api.DASHBOARD)
+    return Outgoing("GET", settings.base_url, STATUS_PATH, settings.token.secret, headers=_ACCEPT, guarded=guarded)
 
 
 def reachability_check(host: str) -> Outgoing:
@@ -198,16 +204,36 @@ def _hidden(sent: Any, shown: Any) -> Iterator[tuple[str | int, ...]]:
         yield ()
 
 
-def _commands(request: RunRequest, workflow: Workflow, outgoing: Outgoing, credential: Credential) -> tuple[str, ...]:
-    curl = _curl(request, outgoing, credential)
-    if request.api is Api.DASHBOARD:
+def _commands(
+    request: RunRequest, workflow: Workflow, outgoing: Outgoing, credential: Credential, options: list[str]
+) -> tuple[str, ...]:
+    """What repeats a run. Of Wisebot's own command no way to give it headers or certificates is documented."""
+    curl = _curl(request, outgoing, credential, options)
+    if request.api is Api.DASHBOARD or options:
         return (curl,)
     return (curl, _cli(request, workflow, outgoing, credential))
 
 
-def _curl(request: RunRequest, outgoing: Outgoing, credential: Credential) -> str:
+def _options(api: Api, host: str, settings: Settings) -> list[str]:
+    """The options of curl for the headers and certificates of a host: headers and passwords by their references."""
+    options = [
+        f'-H "{name}: {_in_shell(one, api) if one.reference else "$FILL_IN_THE_HEADER"}"'
+        for name, one in settings.header_references(api).items()
+    ]
+    if host.startswith("https:") and settings.ca_file is not None:
+        options.append(f"--cacert {shlex.quote(str(settings.ca_file))}")
+    if host.startswith("https:") and (certificate := settings.certificate_for(host)) is not None:
+        options.append(f"--cert {shlex.quote(str(certificate))}")
+        if settings.client_key is not None:
+            options.append(f"--key {shlex.quote(str(settings.client_key))}")
+        if (password := settings.client_key_password) is not None:
+            options.append(f'--pass "{_in_shell(password, api) if password.reference else "$FILL_IN_THE_PASSWORD"}"')
+    return options
+
+
+def _curl(request: RunRequest, outgoing: Outgoing, credential: Credential, options: list[str]) -> str:
     secret = f'-H "{outgoing.secret_header}: {outgoing.scheme}{_in_shell(credential, request.api)}"'
-    parts = ["curl -sS -X POST", shlex.quote(outgoing.url), secret]
+    parts = ["curl -sS -X POST", shlex.quote(outgoing.url), secret, *options]
     if request.inputs:
         parts += ["-H 'Content-Type: application/json'", "--data-raw", shlex.quote(readable_json(_wrapped(request)))]
     return " ".join(parts)

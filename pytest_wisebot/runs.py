@@ -204,21 +204,22 @@ FAILED = frozenset(
 
 def says_unfinished(status: object) -> bool:
     """Whether an answer's ``status`` names a run that has not ended: "queued", "In progress", "waiting for input"."""
-    letters, first = _letters_of(status)
-    return letters in UNFINISHED or first in ("pending", "queued", "running", "waiting")
+    words = _words_of(status)
+    return "".join(words) in UNFINISHED or words[:1] in (["pending"], ["queued"], ["running"], ["waiting"])
 
 
 def says_failed(status: object) -> bool:
     """Whether an answer's ``status`` names a run that failed, be it in part: "partial", "completed with errors"."""
-    letters, first = _letters_of(status)
+    words = _words_of(status)
+    letters = "".join(words)
     in_part = letters.startswith("partial") or letters.endswith(("witherrors", "withfailures"))
-    return in_part or letters in FAILED or first in ("failed", "failure", "error")
+    is_denied = not {"no", "not", "never", "without", "0"}.isdisjoint(words)
+    return in_part or letters in FAILED or not (is_denied or {"failed", "failure", "error"}.isdisjoint(words))
 
 
-def _letters_of(status: object) -> tuple[str, str]:
-    """The letters of a status in lower case, and its first word; empty where it is not a string."""
-    words = re.findall(r"[^\W_]+", status.casefold()) if isinstance(status, str) else []
-    return "".join(words), words[0] if words else ""
+def _words_of(status: object) -> list[str]:
+    """The words of a status in lower case; none where it is not a string."""
+    return re.findall(r"[^\W_]+", status.casefold()) if isinstance(status, str) else []
 
 
 def is_no_error(error: object) -> bool:

@@ -38,7 +38,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "apis": ({"errors", "runs", "redaction", "settings"}, set()),
     "client": (
         {"errors", "exhaustion", "runs", "settings", "redaction", "envelope", "apis"},
-        {"httpx", "httpcore", "anyio"},
+        {"httpx", "httpcore", "anyio", "truststore"},
     ),
     "assertions": ({"errors", "runs"}, {"pydantic"}),
     "engine": (

@@ -11,6 +11,7 @@ from ..errors import Attempted, InfrastructureError, OutcomeUnknown
 from ..originals import dates, time
 from ..redaction import Secret
 from ..runs import Api
+from .reasons import Reached
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,10 @@ class AttemptState:
     started_at: datetime | None = None
     received: int = 0
     """Bytes of the answer."""
+    reached: Reached = Reached.NOTHING
+    """How far the connection of the attempt came, where there is a proxy."""
+    status: int | None = None
+    """The status of the answer to the attempt; None before it has come."""
     answered: int | None = None
     """Status of the attempt's answer once it is whole; None before."""
     trace: str = ""
@@ -104,6 +109,8 @@ class AttemptState:
         """A new attempt."""
         self.attempts += 1
         self.sent_at = None
+        self.reached = Reached.NOTHING
+        self.status = None
         self.answered = None
         self.trace = ""
 

@@ -39,7 +39,7 @@ from ..settings import Settings
 from ..text import brief, count
 from .attempt import AttemptState, Target
 from .exchange import Exchanger, MockedError, Received, Trace, is_of_the_network
-from .proxies import Proxies
+from .reasons import certificate_help
 from .response import AnswerReader
 
 LONGEST_PAUSE: Final = 60.0
@@ -70,8 +70,8 @@ class Client:
         self._settings = settings
         self._redactor = redactor
         self._jitter = jitter or random.Random().random  # and not the shared one, whose numbers a test may count on
-        self._exchanger = Exchanger(settings, Proxies(variables))
-        self._reader = AnswerReader(redactor, settings.max_response_mib * 2**20)
+        self._exchanger = Exchanger(settings, variables, redactor)
+        self._reader = AnswerReader(redactor, settings.max_response_mib * 2**20, certificate_help(settings))
         self._trace = Trace(sends=settings.trace)
         self._check = AttemptState()
         self._token_check: asyncio.Task[Received | None] | None = None
@@ -126,7 +126,8 @@ class Client:
             return UnexpectedResponse(f"{what} within {limit}", asked, answer)
         if state.sent:
             return RunTimedOut(f"no whole answer within {limit}", asked)
-        return state.failure or ConnectionFailed(f"no connection within the run's {limit}", asked)
+        late = self._exchanger.no_connection_within(f"the run's {limit}", prepared.outgoing.host, state)
+        return state.failure or ConnectionFailed(late, asked)
 
     async def _attempts(self, prepared: Prepared, state: AttemptState, deadline: asyncio.Timeout) -> WorkflowRun:
         while True:
@@ -202,9 +203,10 @@ class Client:
     def _broken(self, error: Exception, prepared: Prepared, state: AttemptState) -> InfrastructureError:
         """The error of an exchange that broke off. It depends on whether the request had begun to go out."""
         asked = self._attempted(prepared, state)
-        if not state.sent:
-            return ConnectionFailed(self._exchanger.why_no_connection(error), asked)
-        return ConnectionLost(f"the connection ended before the answer was whole ({type(error).__name__})", asked)
+        if reason := self._exchanger.why_not_run(error, prepared.outgoing.host, state):
+            return ConnectionFailed(reason, asked)
+        lost = self._exchanger.why_lost(error, state)
+        return ConnectionLost(f"the connection ended before the answer was whole: {lost}", asked)
 
     def _run(
         self, envelope: Envelope, received: Received, prepared: Prepared, state: AttemptState, elapsed: float

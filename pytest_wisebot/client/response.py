@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC
 from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import httpx
 
@@ -18,6 +18,7 @@ from ..errors import (
     Answer,
     Attempted,
     AuthenticationFailed,
+    ConnectionFailed,
     GatewayFailed,
     InfrastructureError,
     RateLimited,
@@ -65,10 +66,12 @@ class AnswerReader:
     Args:
         redactor: cleans what a run holds of an answer, and what an error quotes of it.
         limit: bytes that a packed answer may unpack to.
+        certificate_help: what to do about a server that wants a client certificate.
     """
 
-    def __init__(self, redactor: Redactor, limit: int = 16 * 2**20) -> None:
+    def __init__(self, redactor: Redactor, limit: int = 16 * 2**20, certificate_help: str = "set client-cert") -> None:
         self._redactor = redactor
+        self._certificate_help = certificate_help
         self._limit = limit
 
     async def read(self, received: Received, credential: str, attempted: Attempted) -> Envelope | InfrastructureError:
@@ -88,11 +91,14 @@ class AnswerReader:
             if _is_of_a_run(status, envelope):
                 return envelope
         answer = await self.answer(received)
+        if status == 400 and (page := _certificate_page(received)):
+            reason = f"the server wants a client certificate ({page}); {self._certificate_help}"
+            return ConnectionFailed(reason, attempted, answer)
         if status == 202:
             return self._not_finished(f"status 202, and the answer {flaw}", None, attempted, answer)
         kind, reason = _refusal(received, answer, credential)
         if 300 <= status < 400:
-            reason = f"redirected to {self._redirect_host(received)}, which is not followed"
+            reason = self._redirected(received)
         elif 200 <= status < 300:
             reason = f"the answer {flaw or f'is a part of one alone (status {status})'}"
         return kind(reason, attempted, answer)
@@ -173,12 +179,20 @@ class AnswerReader:
         text = re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", body.decode("utf-8", "replace"))
         return excerpt(text[:65536], self._redactor, stop)
 
-    def _redirect_host(self, received: Received) -> str:
+    def _redirected(self, received: Received) -> str:
+        """From where to where, each without its query, which may hold a credential; and what to set."""
+        location = received.headers.get("location", "")[:MOST_OF_A_HEADER]
         try:
-            host = urlsplit(received.headers.get("location", "")).hostname
+            target = urlsplit(urljoin(received.url, location))
+            host = f"{target.scheme}://{target.netloc.rpartition('@')[2]}" if target.hostname else ""
         except ValueError:
-            host = None
-        return excerpt(host[:MOST_OF_A_HEADER], self._redactor) if host else "another place"
+            host = ""
+        if not host or host + target.path == received.url:
+            return f"redirected from {received.url} to another place, which is not followed"
+        to, asked = excerpt(host + target.path, self._redactor), urlsplit(received.url)
+        moved = target.path == asked.path and host != f"{asked.scheme}://{asked.netloc}"
+        advice = f"; if that is Wisebot, set the host to {excerpt(host, self._redactor)}" if moved else ""
+        return f"redirected from {received.url} to {to}, which is not followed{advice}"
 
 
 def _is_of_a_run(status: int, envelope: Envelope) -> bool:
@@ -208,7 +222,7 @@ def _refusal(received: Received, answer: Answer, credential: str) -> tuple[type[
         401: (AuthenticationFailed, f"{credential} was refused"),
         403: (AuthenticationFailed, f"{credential} may not start this run"),
         404: (WorkflowNotFound, f"{before}: is it Wisebot's host?" if before else "no such workflow at this host"),
-        407: (RequestRejected, "a proxy on the way asks for a credential of its own"),
+        407: (RequestRejected, received.of_proxy or "a proxy on the way asks for a credential of its own"),
         429: (RateLimited, "too many requests"),
         503: (ServiceUnavailable, "not available for now"),
         511: (GatewayFailed, "the network asks for a log-in"),
@@ -221,6 +235,12 @@ def _refusal(received: Received, answer: Answer, credential: str) -> tuple[type[
     if status >= 400:
         return RequestRejected, "the request was refused"
     return (Redirected, "redirected") if status >= 300 else (UnexpectedResponse, f"no final answer (status {status})")
+
+
+def _certificate_page(received: Received) -> str:
+    """The words of nginx, if its page refuses the client's certificate or the want of one; no run was passed on."""
+    found = re.search(rb"No required SSL certificate was sent|The SSL certificate error", received.body[:LARGE])
+    return found[0].decode() if found and received.body.lstrip().startswith(b"<") else ""
 
 
 def _before_wisebot(received: Received, answer: Answer) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import itertools
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -130,6 +130,10 @@ class Engine:
         with self._lock:
             if (job := self._ahead.pop(key, None)) is not None:
                 self._discard(job)
+
+    def take_back_refusals(self, references: Collection[str]) -> None:
+        """The refusals of these runs were what their test expected: they open no circuit."""
+        self._call_soon(self._runner.take_back_refusals, references)
 
     def status(self) -> Status:
         """The progress of the runs."""

@@ -7,7 +7,7 @@ import math
 import traceback
 from asyncio import sleep, wait
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -243,6 +243,10 @@ class Runner:
         held = self._window.held_by_lanes()
         return {job.request.workflow: held[job.ticket.lane] for job in self._begun if job.ticket.lane in held}
 
+    def take_back_refusals(self, references: Collection[str]) -> None:
+        """See `CircuitBreaker.take_back`."""
+        self._circuit.take_back(references)
+
     def yield_to_loop(self) -> None:
         """For the thread of a test: see `LagMeter.yield_to_loop`."""
         self._lag.yield_to_loop()
@@ -355,7 +359,7 @@ class Runner:
         self._begun.pop(job)
         self._window.leave(job.ticket)
         if job.target is not None and outcome is not None:
-            outcome = self._circuit.judge(job.target, outcome)
+            outcome = self._circuit.judge(job.target, outcome, job.reference)
         self._settle(job, outcome if outcome is not None else _cancelled(job), cancelled=outcome is None)
         job.flight.gate, job.task = NoGate(), None  # no ring of references: the result goes with its test
         self._pump()

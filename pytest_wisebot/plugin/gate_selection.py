@@ -23,7 +23,7 @@ def in_gate(config: pytest.Config) -> Callable[[pytest.Item], bool]:
     Raises:
         pytest.UsageError: the selection is not valid.
     """
-    selects, paths = _selector(config), stated_paths(config)
+    selects, paths = in_select(config), stated_paths(config)
 
     def is_inside(item: pytest.Item) -> bool:
         return not paths or any(path == item.path or path in item.path.parents for path in paths)
@@ -37,7 +37,7 @@ def deselect_others(config: pytest.Config, items: list[pytest.Item]) -> None:
     Raises:
         pytest.UsageError: the selection is not valid.
     """
-    selects = _selector(config)
+    selects = in_select(config)
     rest = [item for item in items if not selects(item)]
     if rest:
         items[:] = [item for item in items if selects(item)]
@@ -65,8 +65,12 @@ def _gate(config: pytest.Config) -> tuple[Gate | None, Path]:
     return settings.gate, settings.file.parent if settings.file is not None else config.rootpath
 
 
-def _selector(config: pytest.Config) -> Callable[[pytest.Item], bool]:
-    """Decides by ``[gate] select`` alone; compiled once in a session."""
+def in_select(config: pytest.Config) -> Callable[[pytest.Item], bool]:
+    """A function that decides by ``[gate] select`` alone; compiled once in a session.
+
+    Raises:
+        pytest.UsageError: the selection is not valid.
+    """
     state = state_of(config)
     if state.in_selection is None:
         gate, _ = _gate(config)

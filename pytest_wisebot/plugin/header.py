@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from ..errors import ConfigurationError
+from ..runs import Api
 from ..settings import Credential, Settings
 from ..text import count
 from .options import is_offline
@@ -98,6 +99,7 @@ def _webhook(settings: Settings) -> Iterator[str]:
     for workflow in settings.workflows.values():
         if workflow.secret is not None:
             yield f"  secret of {workflow.name}: {_given(workflow.secret)}"
+    yield from _guarded(settings, Api.WEBHOOK)
 
 
 def _dashboard(settings: Settings) -> Iterator[str]:
@@ -106,6 +108,15 @@ def _dashboard(settings: Settings) -> Iterator[str]:
     yield f"dashboard API at {settings.base_url} ({settings.source('base-url')})"
     if settings.token is not None:
         yield f"  token: {_given(settings.token)}"
+    yield from _guarded(settings, Api.DASHBOARD)
+
+
+def _guarded(settings: Settings, api: Api) -> Iterator[str]:
+    """What a host gets beside its credential."""
+    for name, credential in settings.header_references(api).items():
+        yield f"  header {name}: {_given(credential)}"
+    if (certificate := settings.certificate_for(settings.host(api))) is not None:
+        yield f"  client certificate: {certificate} ({settings.source('client-cert')})"
 
 
 def _given(credential: Credential) -> str:

@@ -10,7 +10,15 @@ import pytest
 
 from . import gate_selection, markers, session_end, xdist
 from .collection import Collection, keep_workflows
-from .options import asks_for_report, check_root, hide_credentials, only_lists, refuse_ini_keys
+from .options import (
+    asks_for_report,
+    check_root,
+    hide_credentials,
+    only_lists,
+    refuse_ini_keys,
+    refuse_without_parts,
+    wants_report,
+)
 from .report_facts import status_of
 from .session_state import state_of
 from .snapshot_retention import retain_snapshots, retention_of
@@ -44,8 +52,13 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Parser, args: list[str]) -> None:
-    """Before any file of a wrong rootdir is read."""
+    """Before any file of a wrong rootdir is read. A ``conftest.py`` that ends pytest leaves no old verdict behind."""
     check_root(early_config, parser, args)
+    options = early_config.known_args_namespace
+    if wants_report(options) and options.wisebot_report is not None and not xdist.starts_as_worker():
+        from .reporting import clear_folder
+
+        clear_folder(early_config, options.wisebot_report)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -54,6 +67,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", markers.LINE)
     hide_credentials(config)
     refuse_ini_keys(config)
+    refuse_without_parts(config)
     config.pluginmanager.register(state_of(config).one(Collection), "wisebot-collection")
     retain_snapshots(config)
     if config.option.wisebot_plan:

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import pytest
 
 from ..engine.values import Ahead, CollectedTests
-from ..errors import ConfigurationError, WisebotError
+from ..errors import ConfigurationError, InfrastructureError, WisebotError
 from ..originals import os
 from ..redaction import Secret
 from ..runs import RunRequest, WorkflowRun
 from ..settings import Credential, Settings, read_credential
 from .collection import left_out_of
 from .gate_extent import extent_of
-from .gate_selection import in_gate
+from .gate_selection import in_gate, in_select
 from .network_guard import guarded
 from .options import is_offline
 from .prefetch import read_durations, request_ahead, runs_ahead
 from .redact_pytest import secrets_in_sources
-from .run_tracker import RunTracker, declared_run_key, fixtures_that_start_runs, for_trial, test_tag
+from .run_tracker import (
+    RequestedRun,
+    RunTracker,
+    declared_run_key,
+    fixtures_that_start_runs,
+    for_trial,
+    references,
+    test_tag,
+)
 from .runtime import EngineApi, Runtime
 from .trial_policy import TrialPolicy
 
@@ -185,8 +194,9 @@ class WisebotSession:
         for secret in secrets_in_sources(self._config, {item.path for item in session.items}):
             self._runtime.mask(secret)
         left_out = left_out_of(session)
-        belongs = in_gate(self._config)
+        belongs, selects = in_gate(self._config), in_select(self._config)
         not_of_gate = [item for item in left_out if not belongs(item)]
+        not_of_gate += [item for item in session.items if not selects(item)]  # of a shard, which has no gate of its own
         selected, deselected, by_gate = (
             [self._runtime.worker_prefix + item.nodeid for item in items]
             for items in (session.items, left_out, not_of_gate)
@@ -236,6 +246,12 @@ class WisebotSession:
             self._runtime.engine.ahead(runs, confirmations=confirmations)
         for run in runs:
             self._ahead.setdefault(run.request.test, set()).add(run.key)
+
+    def take_back_refusals(self, requested: Iterable[RequestedRun]) -> None:
+        """A test has passed: it expected the errors of the runs that it called for, which open no circuit."""
+        refused = [one for one in requested if isinstance(one.pending.outcome, InfrastructureError)]
+        if found := references(refused):
+            self._runtime.engine.take_back_refusals(found)
 
     def forget_test(self, item: pytest.Item) -> None:
         """A test is over, or needs no further trial."""

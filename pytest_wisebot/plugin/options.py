@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -122,20 +122,26 @@ def _moved_root(field: Field, value: str, config: pytest.Config, wanted: tuple[A
 # --- values
 
 
+_LISTING: Final = ("collectonly", "setupplan", "showfixtures", "show_fixtures_per_test")
+_WITHOUT_TESTS: Final = ("wisebot_plan", "wisebot_scan", "help", "version", "markers", "cacheshow")
+
+
 def asks_for_report(config: pytest.Config) -> bool:
     """Whether the session is judged or reported on, which concerns sessions without any run as well."""
-    option = config.option
+    return wants_report(config.option)
+
+
+def wants_report(option: argparse.Namespace) -> bool:
+    """The same by the options alone, before they are all known."""
     asked = (option.wisebot_report, option.wisebot_summary, option.wisebot_baseline)
     if not option.wisebot_gate and all(one is None for one in asked):
         return False
-    others = ("wisebot_plan", "wisebot_scan", "help", "version", "markers", "cacheshow")
-    return not (only_lists(config) or any(config.getoption(name, False) for name in others))
+    return not any(getattr(option, name, False) for name in (*_LISTING, *_WITHOUT_TESTS))
 
 
 def only_lists(config: pytest.Config) -> bool:
     """Whether tests are only listed."""
-    names = ("collectonly", "setupplan", "showfixtures", "show_fixtures_per_test")
-    return any(config.getoption(name, False) for name in names)
+    return any(config.getoption(name, False) for name in _LISTING)
 
 
 def is_offline(config: pytest.Config) -> bool:
@@ -169,6 +175,17 @@ def refuse_ini_keys(config: pytest.Config) -> None:
     wrong = {key: place for key, place in places.items() if _PREFIX.match(key) and _is_unknown(config, key)}
     if wrong:
         raise pytest.UsageError("\n".join(f"{wrong[key]}: {key}: {_where_it_belongs(key)}" for key in wrong))
+
+
+def refuse_without_parts(config: pytest.Config) -> None:
+    """Refuses ``-p no:NAME`` for one of the objects that this plugin registers: a gate without it would not be one.
+
+    Raises:
+        pytest.UsageError: with what switches off all of the plugin.
+    """
+    for plugin in map(str.strip, config.getoption("plugins", None) or ()):
+        if plugin.startswith("no:wisebot-"):
+            raise pytest.UsageError(f"-p {plugin}: is a part of pytest-wisebot; -p no:wisebot switches off all of it")
 
 
 def _is_unknown(config: pytest.Config, key: str) -> bool:

@@ -260,16 +260,28 @@ def _begun(config: pytest.Config) -> tuple[Path, EventLog]:
     """The folder of reports, and the log in it. A folder that cannot be written is an error before any run."""
     given = config.option.wisebot_report
     try:
-        if given is None:
-            folder = Path(tempfile.mkdtemp(prefix="pytest-wisebot-"))
-        else:
-            folder = config.invocation_params.dir / given
-            clear(folder)
+        folder = Path(tempfile.mkdtemp(prefix="pytest-wisebot-")) if given is None else clear_folder(config, given)
         check_writable(folder)
         return folder, EventLog(folder / LOG, 0o666, new=True)
     except OSError as error:
         what = f"--wisebot-report={given}: " if given is not None else "the folder of temporary files "
         raise pytest.UsageError(f"{what}cannot be written: {error.strerror}") from None
+
+
+def clear_folder(config: pytest.Config, given: str) -> Path:
+    """The folder of ``--wisebot-report``, without the reports of an earlier session.
+
+    Raises:
+        pytest.UsageError: it cannot be written, or another session writes there.
+    """
+    folder: Path = config.invocation_params.dir / given
+    try:
+        clear(folder)
+    except ConfigurationError as error:
+        raise pytest.UsageError(f"--wisebot-report={given}: {error}") from None
+    except OSError as error:
+        raise pytest.UsageError(f"--wisebot-report={given}: cannot be written: {error.strerror}") from None
+    return folder
 
 
 def _in_words(error: ConfigurationError | OSError, path: Path) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -54,6 +54,9 @@ class EngineApi(Protocol):
 
     def forget(self, key: str) -> None:
         """The test of this key is over."""
+
+    def take_back_refusals(self, references: Collection[str]) -> None:
+        """The refusals of these runs were what their test expected."""
 
 
 class Runtime(Protocol):

@@ -163,7 +163,7 @@ def _pass_rate(tests: Sequence[Test], least: float, workflow: str = "", scope: s
 
 
 def _infrastructure(tests: Sequence[Test], most: int, workflow: str = "", scope: str = "") -> GateRule:
-    found = [test.id for test in tests if test.is_also(INFRASTRUCTURE)]
+    found = [test.id for test in tests if test.is_also(INFRASTRUCTURE) or test.met_outage]
     rule = f"infrastructure errors{scope}"
     return judged(len(found) <= most, rule, f"at most {most}", count_named(found), workflow, unreachable)
 

@@ -84,7 +84,34 @@ def model_of(events: Iterable[Event]) -> Model:
     compared = _last(sessions[0], "end").get("baseline") if len(sessions) == 1 else None
     compared, max_missing_tests = union.get("baseline", compared), union.get("max_missing_tests")
     known_sessions = tuple(map(_session, sessions)) or (Session(),)
+    if any(one.shard for one in known_sessions):
+        return _of_gate(Model(known_sessions, tuple(tests.values()), tuple(runs), compared, max_missing_tests))
     return Model(known_sessions, tuple(tests.values()), tuple(runs), compared, max_missing_tests)
+
+
+def _of_gate(union: Model) -> Model:
+    """The union without the tests that ``[gate] select`` leaves out, which its shards have run all the same."""
+    others = union.deselected_by_gate
+    if not others:
+        return union
+    tests = tuple(test for test in union.tests if _tag(test.worker, test.id) not in others)
+    used = {run.reference for test in tests for run in test.runs}
+    runs = tuple(run for run in union.runs if run.reference in used or run.fixture or run.test not in others)
+    return replace(union, sessions=tuple(map(_without_others, union.sessions)), tests=tests, runs=runs)
+
+
+def _without_others(session: Session) -> Session:
+    """A shard as if it had deselected the tests that are not of the gate."""
+    others = {*session.deselected_by_gate}
+    if session.selected is None or others.isdisjoint(session.selected):
+        return session
+    selected = tuple(test for test in session.selected if test not in others)
+    deselected = dict.fromkeys([*session.deselected, *(test for test in session.selected if test in others)])
+    return replace(session, selected=selected, deselected=tuple(deselected))
+
+
+def _tag(worker: str, nodeid: str) -> str:
+    return f"{worker}:{nodeid}" if worker else nodeid
 
 
 def _last(events: _Events, kind: str) -> Event:
@@ -116,7 +143,7 @@ def _tests(events: _Events, runs: Sequence[Run], prefix: str, session: int) -> I
         by_test[str(event.get("worker", "")) if each else "", str(event.get("test", ""))].append(event)
     for (worker, nodeid), several in by_test.items():
         used = [by_reference.get(f"{prefix}{one}") for event in several for one in event.get("runs", ())]
-        tag = f"{worker}:{nodeid}" if worker else nodeid
+        tag = _tag(worker, nodeid)
         own = {run.reference: run for run in [*requested.get(tag, ()), *filter(None, used)]}
         in_order = sorted(own.values(), key=lambda run: (run.trial, run.queued or 0.0, run.reference))
         items: dict[int, list[Event]] = defaultdict(list)

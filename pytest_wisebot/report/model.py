@@ -10,7 +10,18 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from ..gate_config import Gate
-from ..outcomes import GOOD, JUDGED, OUTCOMES, SKIPPED, WITHOUT_RUN, XFAILED
+from ..outcomes import (
+    DRIFT,
+    FAILED,
+    FLAKY,
+    GOOD,
+    INFRASTRUCTURE,
+    JUDGED,
+    OUTCOMES,
+    SKIPPED,
+    WITHOUT_RUN,
+    XFAILED,
+)
 from ..shapes import Moment
 from .format import percent, percentile
 
@@ -146,6 +157,15 @@ class Test:
         return outcome == self.outcome or outcome in self.also
 
     @property
+    def met_outage(self) -> bool:
+        """Whether one of its runs had no verdict, and the test does not show it: it failed in another way, or skipped.
+
+        A test that passed expected the outage, or the run's error.
+        """
+        hides = self.outcome in (FAILED, FLAKY, DRIFT, SKIPPED) and INFRASTRUCTURE not in self.also
+        return hides and any(run.outcome == INFRASTRUCTURE for run in self.runs)
+
+    @property
     def workflows(self) -> tuple[str, ...]:
         """The workflows of its runs, each once."""
         return tuple(dict.fromkeys(run.workflow for run in self.runs))
@@ -222,7 +242,8 @@ class Session:
         ended: when; None if it was killed.
         selected: ids of the tests that were to run; None if unknown.
         deselected: ids of the tests that were left out, ``deselected_by_gate`` included.
-        deselected_by_gate: ids of the tests that the gate's own expression left out.
+        deselected_by_gate: ids of the tests that are not of the gate, by its own expression; of a shard also those that
+            it was to run.
         named: whether an option named its environment or host.
         updates_snapshots: whether ``--snapshot-update`` was given.
         exitstatus: pytest's exit code before any gate; None if it was killed.

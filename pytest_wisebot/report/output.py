@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 from ..errors import ConfigurationError
 from ..event_log import FORMAT, event_line
-from ..files import write_whole
+from ..files import is_locked, write_whole
 from .baseline import NONE_YET, Comparison
 from .document import json_report
 from .format import named
@@ -47,8 +47,13 @@ def clear(folder: Path) -> None:
     """Makes the folder, and removes the reports of an earlier session from it.
 
     Raises:
+        ConfigurationError: another session writes there, which would read the verdict of this one as its own.
         OSError: the folder cannot be made, or written.
     """
+    if is_locked(folder / LOG):
+        raise ConfigurationError(
+            f"{folder}: another session, which has not ended, writes its reports there: each needs a folder of its own"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     for name in (LOG, *_WRITERS):
         (folder / name).unlink(missing_ok=True)

@@ -260,8 +260,10 @@ class _Resolution:
     def _converted(self, field: Field, value: Any, source: str, folder: Path) -> Any:
         if field.kind == "reference":
             return self._credential(value, source, folder)
-        if field.kind == "folder":
-            return folder / value
+        if field.kind == "headers":
+            return {name: self._credential(one, f"{source}.{name}", folder) for name, one in value.items()}
+        if field.kind in ("folder", "file", "certificates"):
+            return folder / os.path.expanduser(value)
         kinds: Mapping[str, Any] = {"redact": Redact, "snapshots": Snapshots}
         return kinds[field.name](**value) if field.name in kinds else value
 

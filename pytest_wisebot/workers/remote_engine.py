@@ -6,7 +6,7 @@ import errno
 import itertools
 import platform
 import socket
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import asdict
@@ -121,6 +121,10 @@ class RemoteEngine:
     def forget(self, key: str) -> None:
         """The test of this key is over and has not asked."""
         self._call("forget", key=key)
+
+    def take_back_refusals(self, references: Collection[str]) -> None:
+        """The refusals of these runs were what their test expected: they open no circuit."""
+        self._call("take_back_refusals", references=list(references))
 
     def close(self) -> None:
         """Leaves the controller."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from pytest_wisebot.event_log import event_line
+from pytest_wisebot.gate_config import Gate, Limits
 from pytest_wisebot.report.__main__ import main
 from pytest_wisebot.report.output import names
 
@@ -156,3 +158,42 @@ def test_a_line_that_is_no_event_is_named(line: bytes, tmp_path: Path, capsys: p
     (folder / "runs.jsonl").write_bytes(b'{"event":"session","format":1}\n' + line + b"\n")
     assert main([str(folder)]) == 2
     assert re.search(r"a/runs.jsonl: line 2 is not (an event|valid JSON)", capsys.readouterr().err)
+
+
+def rows(log: Any, folder: Path, *logs: list[dict[str, Any]]) -> tuple[int, dict[str, str]]:
+    """The exit code over the union of these logs, and its rows that are not "ok"."""
+    shards = [shard(folder / f"s{number}", one) for number, one in enumerate(logs)]
+    code = main(["merge", *map(str, shards), "-o", str(folder / "out"), "--baseline=none"])
+    told = json.loads((folder / "out/report.json").read_text("utf-8"))["verdict"]["rules"]
+    return code, {rule["rule"]: rule["measured"] for rule in told if rule["state"] != "ok"}
+
+
+def test_select_holds_for_the_union(log: Any, tmp_path: Path) -> None:
+    """Shards run the tests that the gate is not about as well: they neither mend a pass rate nor shut the gate."""
+    other = ["test_it.py::test_other"]
+    limits = {"gate": Gate(Limits(min_pass_rate=0.5)).to_dict()}
+    judged = log(split=[1, 2], gated=False, **limits).test("test_gate", "failed", failures=1)
+    good = log(split=[2, 2], gated=False, deselected_by_gate=other, **limits).test("test_other")
+    code, found = rows(log, tmp_path / "a", judged.all(without_gate=1), good.all())
+    assert (code, found["pass rate"]) == (1, "0% (0 of 1): test_it.py::test_gate")
+    judged = log(split=[1, 2], gated=False, **limits).test("test_gate")
+    bad = log(split=[2, 2], gated=False, deselected_by_gate=other, **limits).test("test_other", "failed", failures=1)
+    assert rows(log, tmp_path / "b", judged.all(), bad.all(without_gate=1)) == (0, {})
+
+
+def test_shards_that_do_not_belong_together_have_no_verdict(log: Any, tmp_path: Path) -> None:
+    """One of another version, or one that an earlier job left behind."""
+    new = log(split=[1, 2], gated=False).test("test_a").all()
+    other = log(split=[2, 2], gated=False, version="0.0.1").test("test_b").all()
+    assert rows(log, tmp_path / "a", new, other) == (11, {"pytest-wisebot": "0.0.1, 1"})
+    old = log(split=[2, 2], gated=False, started="2025-11-26T12:00:00.000+00:00").test("test_b").all()
+    assert rows(log, tmp_path / "b", new, old) == (11, {"shards": "s1 is older"})
+
+
+def test_a_shard_whose_part_is_empty_is_harmless(log: Any, tmp_path: Path) -> None:
+    """Pytest's exit code 5 says that there was nothing to run; collected, its tests are in another shard."""
+    one = log(split=[1, 2], gated=False).test("test_a").all()
+    empty = log(split=[2, 2], gated=False, deselected=["test_it.py::test_a"]).all(without_gate=5)
+    assert rows(log, tmp_path / "a", one, empty) == (0, {})
+    nothing = log(split=[2, 2], gated=False).all(without_gate=5)
+    assert rows(log, tmp_path / "b", one, nothing)[0] == 11
