@@ -1,24 +1,23 @@
-"""The two APIs as data: what is sent for a run, and the command that sends the same by hand. No I/O.
+"""The two APIs as data: what is sent for a run. No I/O.
 
 Facts are from Wisebot's page "Triggering workflows (HTTPS & CLI)".
 """
 
 from __future__ import annotations
 
-import re
-import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import quote
 
+from .commands import Sent, commands_for
 from .errors import ConfigurationError
 from .originals import json
 from .redaction import Secret
 from .runs import TEST_HEADER, Api, RunRequest
 from .settings import Credential, Settings, Workflow
 from .settings.checks import checked_id as checked
-from .text import readable_json, show_path
+from .text import show_path
 
 STATUS_PATH: Final = "/api/v1/status"
 
@@ -102,11 +101,12 @@ def prepare(
         body=_body(request),
         **_secret_header(request.api, settings),
     )
-    options = _options(request.api, host, settings)
     shown = replace(request, inputs=clean_inputs(request.inputs))
     hidden = [show_path(path) for path in _hidden(request.inputs, shown.inputs)]
-    note = f"  # fill in: {', '.join(hidden)}" if hidden else ""
-    commands = tuple(f"{command}{note}" for command in _commands(shown, workflow, outgoing, credential, options))
+    body = _wrapped(shown) if request.inputs else None
+    header = f"{outgoing.secret_header}: {outgoing.scheme}"
+    sent = Sent(shown, host, outgoing.url, header, workflow.id, credential, body, tuple(hidden))
+    commands = tuple(commands_for(sent, settings))
     return Prepared(request, workflow, outgoing, _called(credential, request.api), commands)
 
 
@@ -189,9 +189,6 @@ def _body(request: RunRequest) -> bytes | None:
     return json.dumps(_wrapped(request), ensure_ascii=False, allow_nan=False).encode("utf-8", "backslashreplace")
 
 
-# --- the same by hand ---------------------------------------------------------------------------------------------
-
-
 def _hidden(sent: Any, shown: Any) -> Iterator[tuple[str | int, ...]]:
     """The paths of the inputs that the commands do not show."""
     if isinstance(sent, Mapping) and isinstance(shown, Mapping):
@@ -202,64 +199,3 @@ def _hidden(sent: Any, shown: Any) -> Iterator[tuple[str | int, ...]]:
             yield from ((index, *path) for path in _hidden(value, other))
     elif sent != shown:
         yield ()
-
-
-def _commands(
-    request: RunRequest, workflow: Workflow, outgoing: Outgoing, credential: Credential, options: list[str]
-) -> tuple[str, ...]:
-    """What repeats a run. Of Wisebot's own command no way to give it headers or certificates is documented."""
-    curl = _curl(request, outgoing, credential, options)
-    if request.api is Api.DASHBOARD or options:
-        return (curl,)
-    return (curl, _cli(request, workflow, outgoing, credential))
-
-
-def _options(api: Api, host: str, settings: Settings) -> list[str]:
-    """The options of curl for the headers and certificates of a host: headers and passwords by their references."""
-    options = [
-        f'-H "{name}: {_in_shell(one, api) if one.reference else "$FILL_IN_THE_HEADER"}"'
-        for name, one in settings.header_references(api).items()
-    ]
-    if host.startswith("https:") and settings.ca_file is not None:
-        options.append(f"--cacert {shlex.quote(str(settings.ca_file))}")
-    if host.startswith("https:") and (certificate := settings.certificate_for(host)) is not None:
-        options.append(f"--cert {shlex.quote(str(certificate))}")
-        if settings.client_key is not None:
-            options.append(f"--key {shlex.quote(str(settings.client_key))}")
-        if (password := settings.client_key_password) is not None:
-            options.append(f'--pass "{_in_shell(password, api) if password.reference else "$FILL_IN_THE_PASSWORD"}"')
-    return options
-
-
-def _curl(request: RunRequest, outgoing: Outgoing, credential: Credential, options: list[str]) -> str:
-    secret = f'-H "{outgoing.secret_header}: {outgoing.scheme}{_in_shell(credential, request.api)}"'
-    parts = ["curl -sS -X POST", shlex.quote(outgoing.url), secret, *options]
-    if request.inputs:
-        parts += ["-H 'Content-Type: application/json'", "--data-raw", shlex.quote(readable_json(_wrapped(request)))]
-    return " ".join(parts)
-
-
-def _cli(request: RunRequest, workflow: Workflow, outgoing: Outgoing, credential: Credential) -> str:
-    parts = [
-        f"WISEBOT_WORKFLOW_TRIGGER_ORIGIN={shlex.quote(outgoing.host)}",
-        f'WISEBOT_WORKFLOW_SECRET="{_in_shell(credential, request.api)}"',  # a shell need not have exported it
-        "wisebot workflow trigger",
-        shlex.quote(workflow.id),
-    ]
-    if request.inputs:
-        parts += ["--data", shlex.quote(readable_json(request.inputs))]
-    return " ".join(parts)
-
-
-def _in_shell(credential: Credential, api: Api) -> str:
-    """The credential by its reference, for within double quotes; a value has a name that no shell holds another under.
-
-    Not the name that Wisebot's own tools read: in the user's shell, that may be production's.
-    """
-    kind, _, name = (credential.reference or "").partition(":")
-    if kind == "file":
-        return f"$(cat {shlex.quote(name)})"
-    if kind != "env":
-        owner = "EMULATOR" if credential.given_by.startswith("emulator") else "FILL_IN_THE"
-        name = f"{owner}_{'SECRET' if api is Api.WEBHOOK else 'TOKEN'}"
-    return f"${name}" if re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) else f"$(printenv {shlex.quote(name)})"

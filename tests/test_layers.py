@@ -13,8 +13,8 @@ PACKAGE = Path(__file__).parents[1] / "pytest_wisebot"
 
 EVERY_ROOM = {
     "text", "files", "originals", "shapes", "errors", "exhaustion", "runs", "outcomes", "event_log", "gate_config",
-    "redaction", "settings", "envelope", "apis", "client", "assertions", "engine", "storage", "workers", "emulator",
-    "snapshots", "report", "plugin", "cli", "__main__",
+    "redaction", "settings", "envelope", "commands", "apis", "client", "assertions", "engine", "storage", "workers",
+    "emulator", "snapshots", "report", "plugin", "cli", "__main__",
 }  # fmt: skip
 
 ANY_ROOM_MAY = {"text", "files", "originals"}
@@ -35,7 +35,8 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "redaction": (set(), set()),
     "settings": ({"errors", "runs", "gate_config", "redaction"}, set()),
     "envelope": ({"errors", "runs"}, {"pydantic"}),
-    "apis": ({"errors", "runs", "redaction", "settings"}, set()),
+    "commands": ({"runs", "settings"}, set()),
+    "apis": ({"errors", "runs", "redaction", "settings", "commands"}, set()),
     "client": (
         {"errors", "exhaustion", "runs", "settings", "redaction", "envelope", "apis"},
         {"httpx", "httpcore", "anyio", "truststore"},

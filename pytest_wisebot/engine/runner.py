@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import math
 import traceback
 from asyncio import sleep, wait
@@ -236,7 +237,18 @@ class Runner:
             age=now - oldest.begun_at if oldest and oldest.begun_at is not None else 0.0,
             awaited=len(self._awaited),
             held=self._held(),
+            left=self._left(now),
         )
+
+    def _left(self, now: float) -> float | None:
+        """Seconds until all runs have ended: those of the longest, or all of them over the places under the cap."""
+        expected = [self.stats.expected(job) for job in (*self._begun, *self._queued.values(), *self._looking_up)]
+        began = [now - job.begun_at if job.begun_at is not None else 0.0 for job in self._begun]
+        took = itertools.chain(began, itertools.repeat(0.0))
+        seconds = [max(0.0, one - gone) for one, gone in zip(expected, took, strict=False) if one is not None]
+        if not seconds or len(seconds) < len(expected):
+            return None
+        return max(self._window.resumes_at - now, 0.0) + max(max(seconds), sum(seconds) / self._window.cap)
 
     def _held(self) -> dict[str, int]:
         """By workflow, the runs that wait only because as many of it are under way as may be."""

@@ -33,11 +33,19 @@ def header(config: pytest.Config, ids: Sequence[str]) -> list[str]:
     except ConfigurationError as error:
         raise pytest.UsageError(str(error)) from None
     refuse_ids(config, ids)
-    if config.get_verbosity() < 0:
-        return []
     both, offline = config.option.wisebot_api == "both", is_offline(config)
+    if config.get_verbosity() < 0:
+        return [f"wisebot: {_hosts(settings, offline=offline)}"] if config.get_verbosity() == -1 else []
     gate = _gate(settings) if config.option.wisebot_gate else ()
     return [f"wisebot: {line}" for line in [*_lines(settings, both=both, offline=offline), *kept, *gate]]
+
+
+def _hosts(settings: Settings, *, offline: bool) -> str:
+    """Where the runs will go, in one line."""
+    hosts = [host for host in (settings.origin, settings.base_url) if host is not None]
+    target = " and ".join(hosts) or (f"the emulator {settings.emulated_by}" if settings.emulated_by else "no host yet")
+    environment = f"environment {settings.environment}: " if settings.environment is not None else ""
+    return f"{environment}{'no host is asked' if offline else target}"
 
 
 def _gate(settings: Settings) -> Iterator[str]:

@@ -41,7 +41,7 @@ _BACK = "\x1b8\x1b[1A"
 class StatusLine:
     """Shows the progress of the runs, from `start` to `stop`, in a thread of its own.
 
-    Silent with ``-q``, and where pytest itself has no terminal reporter or no real output.
+    On a terminal silent with ``-q``; silent where pytest itself has no terminal reporter or no real output.
 
     Args:
         config: the session's.
@@ -67,10 +67,12 @@ class StatusLine:
 
     def start(self) -> None:
         """Begins to show the line. Called while pytest captures nothing."""
-        if self._config.pluginmanager.has_plugin("terminalreporter") and self._config.get_verbosity() >= 0:
+        if self._config.pluginmanager.has_plugin("terminalreporter"):
             with suppress(OSError, ValueError, AttributeError):
-                self._fd = os.dup(sys.stdout.fileno())
-                self._file = file_of(self._fd)
+                # A CI job ends where nothing is written.
+                if self._config.get_verbosity() >= 0 or not sys.stdout.isatty():
+                    self._fd = os.dup(sys.stdout.fileno())
+                    self._file = file_of(self._fd)
         if self._fd is not None:
             rewrites = os.isatty(self._fd) and os.environ.get("TERM", "dumb") != "dumb"
             self._is_terminal = rewrites and not _logs_live(self._config)
@@ -169,7 +171,13 @@ def line_of(status: Status) -> str:
         parts.append(f"{status.waiting} waiting (cap {status.cap}{f'; {held}' if held else ''})")
     if status.oldest is not None:
         parts.append(f"oldest {status.age:.0f} s: {status.oldest}")
+    if status.left is not None:
+        parts.append(f"about {_in_words(status.left)} left")
     return "wisebot: " + ", ".join(parts)
+
+
+def _in_words(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def _fitting(text: str, columns: int) -> str:

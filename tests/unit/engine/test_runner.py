@@ -902,6 +902,26 @@ def test_the_status_says_how_far_the_runs_are(clock: Clock) -> None:
     clock.run(main())
 
 
+def test_what_is_left_is_known_from_runs_that_have_ended(clock: Clock) -> None:
+    """By workflow: the rest of those under way, and those that wait, over the places under the cap."""
+
+    async def main() -> None:
+        async with House(clock, {"a": Step(10.0), "b": Step(4.0)}, cap=2) as house:
+            first = house.take("a", "b")
+            await house.until(1.0)
+            assert house.status().left is None
+            await told(*first)
+            jobs = house.take("a", "a", "b", "b")
+            await house.until(12.0)
+            assert house.status().left == pytest.approx((8.0 + 8.0 + 4.0 + 4.0) / 2)
+            (unknown,) = house.take("c")
+            assert house.status().left is None
+            await told(*jobs, unknown)
+            assert house.status().left is None
+
+    clock.run(main())
+
+
 def test_a_run_says_how_much_of_its_time_may_be_the_engine_s(clock: Clock) -> None:
     """What the loop was late while it flew; what it was late before is not its business."""
 
