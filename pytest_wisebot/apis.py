@@ -5,7 +5,6 @@ Facts are from Wisebot's page "Triggering workflows (HTTPS & CLI)".
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -13,6 +12,7 @@ from urllib.parse import quote
 
 from .commands import Sent, commands_for
 from .errors import ConfigurationError
+from .originals import json
 from .redaction import Secret
 from .runs import TEST_HEADER, Api, RunRequest
 from .settings import Credential, Settings, Workflow

@@ -6,7 +6,6 @@ CLI)".
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 import sys
@@ -14,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from .originals import json
 from .runs import Api, RunRequest
 from .settings import Credential, Settings
 from .text import readable_json

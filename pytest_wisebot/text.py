@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
+
+from .originals import json
 
 LONGEST_NAME: Final = 60
 """Characters of a name that a column shows."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
+from asyncio import sleep
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Protocol
 
 from ..errors import Attempted, InfrastructureError, OutcomeUnknown
+from ..originals import dates, time
 from ..redaction import Secret
 from ..runs import Api
 from .reasons import Reached
@@ -71,7 +71,7 @@ class NoGate:
 
     async def again(self, seconds: float) -> None:
         """Waits for that many seconds."""
-        await asyncio.sleep(seconds)
+        await sleep(seconds)
 
 
 @dataclass(slots=True)
@@ -123,5 +123,5 @@ class AttemptState:
     def begin_to_send(self) -> None:
         """The first byte of the attempt is about to go out: from now on it may have happened."""
         self.sent_at = time.perf_counter()
-        self.started_at = datetime.now(UTC)
+        self.started_at = dates.now()
         self.gate.sent()

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
+from asyncio import timeout, wait
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Final, Self
 
 import httpx
@@ -33,6 +32,7 @@ from ..errors import (
     RunTimedOut,
     UnexpectedResponse,
 )
+from ..originals import dates, time
 from ..redaction import Redactor
 from ..runs import Api, RunRequest, WorkflowRun
 from ..settings import Settings
@@ -82,7 +82,7 @@ class Client:
     async def __aexit__(self, *_: object) -> None:
         if self._token_check is not None:
             self._token_check.cancel()
-            await asyncio.wait([self._token_check])  # not for its result, whose error each run has raised
+            await wait([self._token_check])  # not for its result, whose error each run has raised
             if not self._token_check.cancelled():
                 self._token_check.exception()  # seen, so that asyncio does not complain
 
@@ -95,11 +95,13 @@ class Client:
             NotRun, RateLimited: ``state.gate`` did not let it be sent.
         """
         prepared = prepare(request, self._settings, self._redactor.clean_inputs)
+        if request.guard:
+            raise ConfigurationError(request.guard)
         state.attempted = self._attempted(prepared, state)
         state.gate.begin(_target(prepared))
         seconds = self._seconds(prepared)
         try:
-            async with asyncio.timeout(seconds - state.held) as deadline:
+            async with timeout(seconds - state.held) as deadline:
                 state.ends_at = deadline.when()
                 await self._check_token(prepared)
                 return await self._attempts(prepared, state, deadline)
@@ -185,7 +187,7 @@ class Client:
             raise ConfigurationError(
                 f"workflow {brief(prepared.request.workflow)}: no request was sent to {prepared.outgoing.host}, and "
                 "yet an answer came: something in this process, such as a mock of httpx or httpcore, answers in the "
-                "network's place"
+                "network's place; where it is another test's, --wisebot-no-ahead keeps this run out of it"
             ) from None
         except Exception as error:
             if not is_of_the_network(error):
@@ -222,7 +224,7 @@ class Client:
             api=prepared.request.api,
             inputs=prepared.request.inputs,
             status_code=received.status_code,
-            started_at=state.started_at or datetime.now(UTC),
+            started_at=state.started_at or dates.now(),
             elapsed=elapsed,
             attempts=state.attempts,
             source="emulator" if settings.emulated_fallback is not None else "live",
@@ -253,7 +255,7 @@ class Client:
         # All runs share the check, so that no run cancels it. The wait has a limit: a server that leaves the check
         # hanging must not use up the time of a run.
         seconds = self._seconds(prepared)
-        done, _ = await asyncio.wait([self._token_check], timeout=min(STATUS_LIMIT, seconds / 2))
+        done, _ = await wait([self._token_check], timeout=min(STATUS_LIMIT, seconds / 2))
         received = self._token_check.result() if done else None
         if received is not None:
             raise await self._reader.refused_token(
@@ -267,7 +269,7 @@ class Client:
             return None
         self._check.trace = self._trace.span()
         try:
-            async with asyncio.timeout(STATUS_LIMIT):
+            async with timeout(STATUS_LIMIT):
                 received = await self._exchanger.exchange(outgoing, self._check)
         except MockedError:
             return None

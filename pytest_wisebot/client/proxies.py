@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Final
+from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
+import anyio
+import anyio._backends._asyncio  # else loaded with the first connection, within any test
+import httpcore
 import httpx
 
 from ..errors import ConfigurationError
 from ..exhaustion import shortage
+from ..originals import Held, pinned, time
 from ..settings import Settings
 from ..settings.checks import is_loopback
 from .tls import TlsContexts
@@ -26,10 +31,38 @@ _LIMITS: Final = httpx.Limits(max_connections=None, max_keepalive_connections=0)
 _FORM: Final = "http://HOST:PORT, https://HOST:PORT or socks5://HOST:PORT"
 
 
+def _pinned_pools() -> Mapping[type[Any], type[Any]]:
+    """The connection pools of httpcore, and the connections that they make, as they are now: respx patches both."""
+    http11 = {"AsyncHTTP11Connection": pinned(httpcore.AsyncHTTP11Connection, time=time)}
+    one = {"AsyncHTTPConnection": pinned(httpcore.AsyncHTTPConnection, **http11)}
+    of_proxies = vars(sys.modules[httpcore.AsyncHTTPProxy.__module__])
+    names = ("AsyncForwardHTTPConnection", "AsyncTunnelHTTPConnection")
+    through = {name: pinned(of_proxies[name], **one, **http11) for name in names if name in of_proxies}
+    kinds = (httpcore.AsyncConnectionPool, httpcore.AsyncHTTPProxy, httpcore.AsyncSOCKSProxy)
+    return {kind: pinned(kind, **one, **through) for kind in kinds}
+
+
+_POOLS: Final = _pinned_pools()
+
+_ANYIO: Final = Held(anyio, connect_tcp=anyio.connect_tcp, fail_after=anyio.fail_after, sleep=anyio.sleep)
+
+_BACKEND: Final = pinned(httpcore.AnyIOBackend, anyio=_ANYIO)()
+"""Connects, and within asyncio alone. httpcore's own choice imports a module with the first connection."""
+
+
 class Transport(httpx.AsyncHTTPTransport):
-    """One connection. It keeps the method of httpx itself, also where a test has replaced it by a mock."""
+    """One connection. It keeps the methods of httpx and httpcore, also where a test has replaced them by a mock."""
 
     handle_async_request = httpx.AsyncHTTPTransport.handle_async_request
+    __aenter__ = httpx.AsyncHTTPTransport.__aenter__
+    __aexit__ = httpx.AsyncHTTPTransport.__aexit__
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        pool: Any = getattr(self, "_pool", None)
+        if (kind := _POOLS.get(type(pool))) is not None:
+            pool.__class__ = kind
+            pool._network_backend = _BACKEND  # noqa: SLF001 - httpx hands none over
 
 
 @dataclass(frozen=True, slots=True)

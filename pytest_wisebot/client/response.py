@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import email.utils
 import re
-import threading
+from asyncio import to_thread
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any, Final, TypeVar
 from urllib.parse import urljoin, urlsplit
 
@@ -31,6 +30,7 @@ from ..errors import (
     UnexpectedResponse,
     WorkflowNotFound,
 )
+from ..originals import dates, threading
 from ..redaction import Redactor
 from ..redaction.linear import Stop, never
 from ..runs import is_no_error, says_unfinished
@@ -124,7 +124,7 @@ class AnswerReader:
         encodings = encodings_of(received.headers.get("content-encoding", ""))
         if not encodings or not received.body:
             return received
-        found = await asyncio.to_thread(unpacked, received.body, encodings, self._limit)
+        found = await to_thread(unpacked, received.body, encodings, self._limit)
         names = excerpt(", ".join(found.ignored)[:MOST_OF_A_HEADER], self._redactor)
         flaw, body = found.flaw, found.body
         if not flaw and names and not is_text(body):
@@ -148,7 +148,7 @@ class AnswerReader:
             return work(body, never)
         stopped = threading.Event()
         try:
-            return await asyncio.to_thread(work, body, stopped.is_set)
+            return await to_thread(work, body, stopped.is_set)
         finally:
             stopped.set()  # after the run's deadline the thread gives up, too
 
@@ -266,4 +266,4 @@ def retry_after(headers: httpx.Headers) -> float | None:
     except (ValueError, OverflowError):  # of a year or an offset that no date can hold, the latter
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    return max(0.0, (moment - dates.now()).total_seconds())

@@ -19,6 +19,7 @@ import httpx
 
 from ..errors import ConfigurationError
 from ..exhaustion import shortage
+from ..files import entries_of, is_there, open_to_read
 from ..settings import Settings
 
 CONFIRMED_WITHIN: Final = 1.0
@@ -168,9 +169,10 @@ def _of_system() -> ssl.SSLContext:
         return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     paths = ssl.get_default_verify_paths()  # those of OpenSSL itself: the others follow variables that a test may set
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if any(Path(paths.openssl_capath).glob("*.[0-9]")):  # certificates are looked up there one by one
+    folder = entries_of(Path(paths.openssl_capath))
+    if any(path.match("*.[0-9]") for path in folder):  # certificates are looked up there one by one
         context.load_verify_locations(capath=paths.openssl_capath)
-    elif Path(paths.openssl_cafile).is_file():
+    elif is_there(Path(paths.openssl_cafile)):
         context.load_verify_locations(cafile=paths.openssl_cafile)
     else:
         context = httpx.create_ssl_context(trust_env=False)
@@ -179,7 +181,7 @@ def _of_system() -> ssl.SSLContext:
 
 def _check_readable(path: Path, source: str) -> None:
     try:
-        path.open("rb").close()
+        open_to_read(path).close()
     except OSError as error:
         if shortage(error) is not None:
             raise

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
-import time
 import traceback
+from asyncio import sleep, wait
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
@@ -27,6 +27,7 @@ from ..errors import (
     ServiceUnavailable,
     WisebotError,
 )
+from ..originals import time
 from ..redaction import Redactor
 from ..runs import Ended, EngineError, Outcome, RunRequest, WorkflowRun
 from ..storage.recorder import RunRecorder
@@ -45,6 +46,13 @@ QUIET: Final = 0.005
 
 PATIENCE: Final = 1.0
 """Seconds after which ends are handed over in any case."""
+
+
+LOST: Final = (
+    "the event loop of all runs has ended: something closed file descriptors that were not its own, as a test does "
+    "with os.closerange or os.close; let that test do so in a process of its own"
+)
+"""Why no run ends any more, and none can begin."""
 
 
 class RunsOne(Protocol):
@@ -107,6 +115,7 @@ class Runner:
         self._awaited: set[Job] = set()
         self._alarm: asyncio.TimerHandle | None = None
         self._closed = False
+        self._lost = False
 
     def take(self, jobs: Iterable[Job]) -> None:
         """Starts these as soon as there is room for them."""
@@ -183,14 +192,28 @@ class Runner:
         if self._alarm is not None:
             self._alarm.cancel()
 
+    def lose(self) -> None:
+        """The event loop has ended by itself. For another thread, since there is none here any more."""
+        self._closed = self._lost = True
+        lost = [*self._looking_up, *self._queued.values(), *self._begun]
+        self._looking_up.clear()
+        while self._calls:
+            self._calls.popleft()()
+        for job in lost:
+            ended = self._ended_now(job, _cancelled(job, LOST))
+            if self._recorder is not None:
+                ended = self._recorder.store(job.request, ended, job.found)
+            self._publish(job, ended, cancelled=False)
+        self._hand_over()
+
     async def ended(self) -> None:
         """Returns when no run is under way any more."""
         while self._begun:
-            await asyncio.wait([job.task for job in self._begun if job.task is not None])
-            await asyncio.sleep(0)  # the last ones' `_done` comes after this waiter's own call
+            await wait([job.task for job in self._begun if job.task is not None])
+            await sleep(0)  # the last ones' `_done` comes after this waiter's own call
         while self._storing:
-            await asyncio.wait(list(self._storing.values()))
-            await asyncio.sleep(0)
+            await wait(list(self._storing.values()))
+            await sleep(0)
         self._hand_over()
 
     def numbers(self) -> StatsSnapshot:
@@ -244,6 +267,9 @@ class Runner:
 
     def _soon(self, function: Callable[[], object]) -> None:
         """For the recorder's thread. The loop is woken once for all calls that it has not made yet."""
+        if self._lost:
+            function()
+            return
         self._calls.append(function)
         if not self._woken:
             self._woken = True
@@ -339,6 +365,8 @@ class Runner:
     # --- the end of a run
 
     def _done(self, job: Job, task: asyncio.Task[Outcome]) -> None:
+        if self._lost:
+            return
         outcome = None if task.cancelled() else task.result()
         self._begun.pop(job)
         self._window.leave(job.ticket)
@@ -355,11 +383,18 @@ class Runner:
             return error
         except Exception as error:  # noqa: BLE001 - a defect of this package must reach the waiting test, not the loop
             frames = "".join(traceback.format_exception(error))  # text: the frames themselves hold headers
-            return EngineError(f"pytest-wisebot failed inside; please report this:\n{self._redactor.clean(frames)}")
+            return EngineError(
+                f"pytest-wisebot failed inside; please report this:\n{self._redactor.clean(frames)}\n"
+                "If a test has replaced a function of Python or of a library while this run was under way, "
+                "--wisebot-no-ahead keeps runs out of other tests."
+            )
 
     def _settle(self, job: Job, outcome: Outcome, *, cancelled: bool = False) -> None:
         lag = self._lag.since(job.sent_at) if job.sent_at is not None and isinstance(outcome, WorkflowRun) else 0.0
-        ended = Ended(
+        self._store(job, self._ended_now(job, outcome, lag), cancelled=cancelled)
+
+    def _ended_now(self, job: Job, outcome: Outcome, lag: float = 0.0) -> Ended:
+        return Ended(
             outcome,
             lag,
             job.reference,
@@ -369,7 +404,6 @@ class Runner:
             ended=time.time(),
             attempts=job.flight.attempts,
         )
-        self._store(job, ended, cancelled=cancelled)
 
     def _store(self, job: Job, ended: Ended, *, cancelled: bool = False) -> None:
         """Has the end written, before any test sees it."""
@@ -478,7 +512,7 @@ class Runner:
         """Waits until then; in the queue, and not before it, where the queue itself is shut that long."""
         shut_as_long = job.slot_released and self._window.resumes_at >= until - _GRAIN
         if not shut_as_long:
-            await asyncio.sleep(until - self._loop.time())
+            await sleep(until - self._loop.time())
 
     async def _turn(self, job: Job) -> None:
         """Waits in the queue for a slot, before all jobs that have not begun."""
@@ -527,12 +561,12 @@ def _trace_of(job: Job, outcome: Outcome) -> str:
     return job.flight.trace if isinstance(outcome, WorkflowRun) else ""
 
 
-def _cancelled(job: Job) -> WisebotError:
+def _cancelled(job: Job, why: str = "") -> WisebotError:
     request, flight = job.request, job.flight
     if isinstance(flight.failure, OutcomeUnknown):
         return flight.failure
     if not flight.sent:
-        return Cancelled(f'the run of workflow "{request.workflow}" was given up before it was sent')
+        return Cancelled(why or f'the run of workflow "{request.workflow}" was given up before it was sent')
     asked = flight.attempted or Attempted(request.workflow, str(request.api), "its host")
     asked = replace(asked, attempts=flight.attempts, trace=flight.trace)
-    return ConnectionLost("the run was given up after it had been sent", asked)
+    return ConnectionLost(why or "the run was given up after it had been sent", asked)

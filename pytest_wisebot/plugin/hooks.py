@@ -140,8 +140,14 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return
     if _concerns_us(config, session.items):
         from .item_lifecycle import wake
+        from .network_guard import is_guarded_from_the_start
 
+        state_of(config).is_guarded = is_guarded_from_the_start()
         wake(config, collected=True)
+        if not xdist.is_worker(config) and any(map(_uses_ours, session.items)):
+            from .runtime import load_engine
+
+            load_engine()
     elif retention is not None and retention.concerns(session.items):
         from .item_lifecycle import follow_items
 

@@ -7,7 +7,6 @@ xdist), after all other plugins have worked on it, and hands the phases to `item
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ..event_log import moment
+from ..originals import time
 from ..outcomes import ERROR, FAILED, FLAKY, GOOD, PASSED, XPASSED
 from ..text import printable
 from .failure_category import category_of

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -11,12 +10,14 @@ import pytest
 
 from ..engine.values import Ahead, CollectedTests
 from ..errors import ConfigurationError, InfrastructureError, WisebotError
+from ..originals import os
 from ..redaction import Secret
 from ..runs import RunRequest, WorkflowRun
 from ..settings import Credential, Settings, read_credential
 from .collection import left_out_of
 from .gate_extent import extent_of
 from .gate_selection import in_gate, in_select
+from .network_guard import guarded
 from .options import is_offline
 from .prefetch import read_durations, request_ahead, runs_ahead
 from .redact_pytest import secrets_in_sources
@@ -126,7 +127,7 @@ class WisebotSession:
     def start(self, requests: list[RunRequest], max_seconds: float | None = None) -> list[PendingRun]:
         """Hands runs to the engine, and keeps them for the test's report."""
         __tracebackhide__ = True
-        started = self._engine.submit_all(requests)
+        started = self._engine.submit_all(map(self._guarded, requests))
         self.tracker.remember(started, max_seconds)
         return started
 
@@ -136,11 +137,15 @@ class WisebotSession:
         if self._trials_ahead is not None and not self._trials_ahead.request.equals(request):
             self._trials_ahead = None  # what one trial requests otherwise, the others would, too
             self.forget(request.test)
+        request = self._guarded(request)
         key = declared_run_key(request.test, self.tracker.trial)
         self._ahead.get(request.test, set()).discard(key)
         pending = self._engine.submit(request, key=key)
         self.tracker.remember([pending], max_seconds)
         return pending
+
+    def _guarded(self, request: RunRequest) -> RunRequest:
+        return guarded(request, self.tracker.running, self._config, self.settings)
 
     def mask(self, secret: object) -> None:
         """Masks the secret of one call, whatever becomes of the call: its source may be shown before it is checked."""

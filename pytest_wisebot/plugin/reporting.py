@@ -11,8 +11,6 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +20,7 @@ import pytest
 from ..errors import ConfigurationError
 from ..event_log import FORMAT, EventLog, cleaned_line, event_line, moment
 from ..files import check_writable
+from ..originals import threading, time
 from ..report.gate import Baseline, Conclusion, build
 from ..report.log_reader import read_log
 from ..report.output import COLOURS, JSON, LOG, SUMMARY, beside, block, clear, read_baseline, write_reports

@@ -7,8 +7,6 @@ Without xdist there is one process, with a `LocalRuntime`. Under xdist the contr
 from __future__ import annotations
 
 import dataclasses
-import os
-import threading
 import traceback
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
@@ -18,6 +16,7 @@ import pytest
 
 from ..errors import ConfigurationError
 from ..event_log import Events
+from ..originals import os, threading
 from ..redaction import Redactor, Secret
 from ..runs import RunRequest, WorkflowRun
 from ..settings import Credential, Settings
@@ -105,6 +104,16 @@ def _started(config: pytest.Config) -> LocalRuntime:
     runtime = LocalRuntime(config)
     clean_output(config, runtime)
     return runtime
+
+
+def load_engine() -> None:
+    """Loads what runs need before the first test, which may have patched the names that these modules import."""
+    import encodings.idna  # noqa: F401  # else loaded with the first host that is looked up
+
+    from ..emulator import handle  # noqa: F401
+    from ..engine import engine  # noqa: F401
+    from ..storage import recorder  # noqa: F401
+    from . import run_storage  # noqa: F401
 
 
 def clean_output(config: pytest.Config, runtime: Runtime) -> None:
@@ -202,7 +211,8 @@ class LocalRuntime:
                 from ..engine.engine import Engine
 
                 settings, keeper = self.target, self.storage.keeper
-                self.begun = Engine(settings, self.redactor, self.on_wait, self._variables, keeper)
+                sockets = state_of(self._config).sockets
+                self.begun = Engine(settings, self.redactor, self.on_wait, self._variables, keeper, sockets)
             return self.begun
 
     @property

@@ -7,13 +7,13 @@ Other plugins see pytest's own exit status for as long as the session runs. The 
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Generator
 from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ..originals import time
 from . import xdist
 from .options import asks_for_report, only_lists
 from .session_state import register_last, state_of

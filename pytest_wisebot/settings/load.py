@@ -7,8 +7,6 @@ that the environment has for its own host.
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -17,6 +15,7 @@ from typing import Any
 
 from ..errors import ConfigurationError
 from ..gate_config import Gate, Limits
+from ..originals import json, os
 from ..redaction import Redact
 from ..runs import Api
 from .checks import check, checked_origin, describe, nearest, nearest_of_all, plain_http
@@ -264,7 +263,7 @@ class _Resolution:
         if field.kind == "headers":
             return {name: self._credential(one, f"{source}.{name}", folder) for name, one in value.items()}
         if field.kind in ("folder", "file", "certificates"):
-            return folder / os.path.expanduser(value)  # noqa: PTH111 (an unknown home is no error of its own)
+            return folder / os.path.expanduser(value)
         kinds: Mapping[str, Any] = {"redact": Redact, "snapshots": Snapshots}
         return kinds[field.name](**value) if field.name in kinds else value
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, Final, Self
 
 from ..errors import ConfigurationError
 from ..gate_config import Gate
+from ..originals import os
 from ..redaction import Redact, Secret
 from ..runs import Api
 from .checks import check, checked_headers, host_identity, nearest, nearest_of_all, plain_http

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 
+from ..originals import dates
+
 NEAR = 120.0
 """Seconds before a run's start and after its end in which a moment is a reading of the clock."""
 
@@ -176,7 +178,7 @@ class Nearness:
 
 def _local_offset() -> float:
     """Seconds by which this machine's local time is ahead of UTC."""
-    return (datetime.now().astimezone().utcoffset() or timedelta()).total_seconds()
+    return (dates.now().astimezone().utcoffset() or timedelta()).total_seconds()
 
 
 def moment_of(text: str, today: float | None = None) -> Moment | None:
@@ -223,7 +225,7 @@ def _days(parts: dict[str, str | None]) -> Iterator[tuple[int, int, int]]:
 def _days_around(today: float | None) -> Iterator[tuple[int, int, int]]:
     """The day of a run, the one before and the one after it."""
     for days in (-1, 0, 1) if today is not None else ():
-        moment = datetime.fromtimestamp(today or 0.0, UTC) + timedelta(days=days)
+        moment = dates.at(today or 0.0) + timedelta(days=days)
         yield moment.year, moment.month, moment.day
 
 

@@ -9,7 +9,6 @@ Every step has a bounded cost: a failing comparison of 5 MB takes seconds, whate
 
 from __future__ import annotations
 
-import json
 import re
 from bisect import bisect_left
 from collections import Counter, defaultdict
@@ -19,6 +18,8 @@ from difflib import SequenceMatcher
 from enum import IntEnum
 from itertools import islice
 from typing import Any, Final, NamedTuple
+
+from ..originals import json
 
 CONTAINERS: Final = (dict, list)
 """Types that hold other values. A tuple, since `isinstance` is three times slower with a union."""

@@ -6,7 +6,6 @@ No worker waits for an answer, apart from the description of the session at its 
 from __future__ import annotations
 
 import queue
-import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -16,6 +15,7 @@ from ..engine.engine import Engine
 from ..engine.pending import PendingRun, Promise
 from ..engine.values import Ahead, CollectedTests
 from ..errors import WisebotError
+from ..originals import threading
 from ..redaction import Secret
 from ..runs import Ended
 from .protocol import request_from_dict

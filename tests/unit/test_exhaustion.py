@@ -72,7 +72,7 @@ def test_a_host_that_cannot_be_looked_up_for_want_of_descriptors(monkeypatch: py
     def refuse(*_: Any) -> int:
         raise EMFILE
 
-    monkeypatch.setattr(os, "open", refuse)
+    monkeypatch.setattr("pytest_wisebot.exhaustion.os.open", refuse)
     assert (shortage(socket.gaierror(socket.EAI_AGAIN, "Temporary failure")) or "").startswith("out of file descrip")
 
 
@@ -168,7 +168,7 @@ def test_a_host_that_no_thread_can_look_up(monkeypatch: pytest.MonkeyPatch) -> N
 def test_an_engine_that_cannot_begin(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     """An event loop for which a descriptor or a thread lacks is an infrastructure error, and no traceback."""
 
-    def refuse(_: str) -> None:
+    def refuse(*_: object) -> None:
         raise error
 
     monkeypatch.setattr(engine_module, "start_blocking_portal", refuse)
