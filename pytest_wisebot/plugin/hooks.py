@@ -56,9 +56,9 @@ def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Pa
     check_root(early_config, parser, args)
     options = early_config.known_args_namespace
     if wants_report(options) and options.wisebot_report is not None and not xdist.starts_as_worker():
-        from .reporting import clear_folder
+        from .reporting import clear_early
 
-        clear_folder(early_config, options.wisebot_report)
+        clear_early(early_config, options.wisebot_report, options.wisebot_baseline)
 
 
 @pytest.hookimpl(tryfirst=True)
