@@ -174,6 +174,7 @@ _OWN_FACTS: Final = frozenset(
             "made",
         ),
         *("seconds", "attempts", "status", "source", "first_source", "lag", "call", "trial", "timeout", "shared"),
+        "clock_ahead",
     }
 )
 """Values that this package makes: no part of them comes from outside."""

@@ -37,7 +37,7 @@ from ..text import brief
 from .attempt import AttemptState, Target
 from .exchange import Exchanger, MockedError, Received, Trace, is_of_the_network
 from .proxies import Proxies
-from .response import AnswerReader
+from .response import AnswerReader, clock_ahead
 
 LONGEST_PAUSE: Final = 60.0
 """Seconds that a ``Retry-After`` makes one wait at most."""
@@ -203,6 +203,7 @@ class Client:
             status_code=received.status_code,
             started_at=state.started_at or datetime.now(UTC),
             elapsed=elapsed,
+            clock_ahead=clock_ahead(received),
             attempts=state.attempts,
             source="emulator" if settings.emulated_fallback is not None else "live",
             trial=prepared.request.trial,

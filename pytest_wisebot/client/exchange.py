@@ -12,6 +12,7 @@ import asyncio
 import re
 import socket
 import ssl
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -36,6 +37,7 @@ class Received:
         flaw: why the body cannot be an envelope, if that is known already.
         unread: why the body, or the rest of it, could not be unpacked; empty where it could.
         encodings: those that the answer names and that were not undone.
+        at: when its head came, in seconds since the epoch.
     """
 
     status_code: int
@@ -44,6 +46,7 @@ class Received:
     flaw: str | None = None
     unread: str = ""
     encodings: str = ""
+    at: float = 0.0
 
 
 class MockedError(Exception):
@@ -111,6 +114,7 @@ class Exchanger:
                 raise
             if not state.sent:
                 raise MockedError
+            at = time.time()
             # Only the stream of httpx's response is needed.
             stream = response.stream
             assert isinstance(stream, httpx.AsyncByteStream)
@@ -119,7 +123,7 @@ class Exchanger:
             finally:
                 await stream.aclose()
             state.received = len(body)
-            return Received(response.status_code, response.headers, body, flaw)
+            return Received(response.status_code, response.headers, body, flaw, at=at)
 
     def _request(self, outgoing: Outgoing, connection: _Connection, trace: str) -> httpx.Request:
         return httpx.Request(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -83,12 +84,14 @@ class RunTracker:
         worker_prefix: tells this process's tests from the same ones of another.
         requested: the runs that the running test has requested.
         trial: the trial of the test that runs, from 1; 0 without trials.
+        began: when the test, or its present execution, began, in seconds since the epoch.
     """
 
     def __init__(self) -> None:
         self.worker_prefix = ""
         self.requested: list[RequestedRun] = []
         self.trial = 0
+        self.began = time.time()
         self._item: pytest.Item | None = None
         self._has_begun = False
         self._setting_up: list[Occurrence] = []
@@ -161,6 +164,7 @@ class RunTracker:
         """A test begins."""
         self._item = item
         self.trial = first_trial(item)
+        self.began = time.time()
 
     def notice(self, item: object) -> None:
         """A test requests runs that began before the plugin was awake."""
@@ -179,6 +183,7 @@ class RunTracker:
         """A test is run, or run again: earlier requests do not belong to this execution."""
         if self._has_begun:
             self._begin_anew()
+            self.began = time.time()
         self._has_begun = True
 
     def _begin_anew(self) -> None:

@@ -75,7 +75,8 @@ class Shared:
         if self._habits is None:
             self._habits = _habits(session)
         redactor = session.redactor
-        return ComparisonContext(redactor.clean_json, redactor.clean, self._habits, lambda: _runs(session))
+        began = session.tracker.began
+        return ComparisonContext(redactor.clean_json, redactor.clean, self._habits, lambda: _runs(session), began)
 
 
 def _habits(session: WisebotSession) -> NormaliserConfig:

@@ -215,3 +215,8 @@ def _of_a_shared_one(earlier: Claim, location: str) -> str:
     if earlier.location != location:
         return f"{earlier.test} has a snapshot whose name differs by case alone: on Windows and macOS they are one file"
     return f"{earlier.test} has given this snapshot another value in this session, and one file holds one value"
+
+
+def is_same(received: SerializedValue, stored: str) -> bool:
+    """Whether a snapshot file's text accepts a value."""
+    return WorkflowSnapshotExtension().matches(serialized_data=received, snapshot_data=stored)

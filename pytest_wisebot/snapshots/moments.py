@@ -12,10 +12,14 @@ from __future__ import annotations
 
 import math
 import re
+import time
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
+
+from ..runs import WorkflowRun
 
 NEAR = 120.0
 """Seconds before a run's start and after its end in which a moment is a reading of the clock."""
@@ -23,6 +27,9 @@ NEAR = 120.0
 DAY = 86_400
 MOST_DAYS = 3_660
 """The most days that an expiry may be away: ten years."""
+
+_FIRST_IDS = 788_918_400
+"""1995 in seconds of the epoch, before which no id that carries its moment was made."""
 
 _OFFSETS = range(-14 * 3_600, 14 * 3_600 + 1, 15 * 60)
 """Seconds by which the local time of a zone can differ from UTC."""
@@ -75,8 +82,8 @@ NOTATIONS = (
 _COMPILED = tuple(re.compile(notation) for notation in NOTATIONS)
 _GROUP = re.compile(r"\(\?P<\w+>")
 
-FINDS = "|".join(f"(?:{_GROUP.sub('(?:', notation)})" for notation in NOTATIONS[:-1])
-"""All notations that have a date, as one expression without groups: what stands within a text."""
+FINDS = "|".join(f"(?P<moment{n}>{_GROUP.sub('(?:', notation)})" for n, notation in enumerate(NOTATIONS[:-1]))
+"""All notations that have a date, each as a group by its number: what stands within a text."""
 
 _MONTHS = {"jan": 1, "feb": 2, "mar": 3, "apr": 4, "may": 5, "jun": 6, "jul": 7, "aug": 8, "sep": 9, "oct": 10}
 _MONTHS |= {"nov": 11, "dec": 12, "mär": 3, "mai": 5, "okt": 10, "dez": 12}
@@ -107,6 +114,26 @@ class Moment:
         """Whether it names a second other than zero, which people's appointments do not."""
         return self.precision <= 1 and int(self.instants[0]) % 60 != 0
 
+    @property
+    def may_expire(self) -> bool:
+        """Whether it may be an expiry: at zero seconds, and at the last second of an hour, people set it."""
+        return self.has_day and self.precision <= 1 and _is_odd(self.instants[0])
+
+    def at_home(self) -> list[float]:
+        """The instants that it stands for, in UTC and in this machine's zone where it names none."""
+        shifts = [0.0] if self.has_zone else [0.0, -_local_offset()]
+        return [instant + shift for instant in self.instants for shift in shifts]
+
+    def anywhere(self) -> list[float]:
+        """The instants that it stands for, in any zone where it names none."""
+        if self.has_zone:
+            return list(self.instants)
+        return [instant + shift for instant in self.instants for shift in _OFFSETS]
+
+    def is_same(self, instant: float) -> bool:
+        """Whether it is this instant, which may be more exact."""
+        return any(-1e-6 < instant - one < max(self.precision, 1e-6) for one in self.at_home())
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -120,6 +147,21 @@ class Span:
     end: float
     ahead: float = 0.0
 
+    @classmethod
+    def of(cls, run: WorkflowRun) -> Span:
+        """The span of a run."""
+        start = run.started_at.timestamp()
+        return cls(start, start + run.elapsed, run.clock_ahead)
+
+    @classmethod
+    def until_now(cls, start: float) -> Iterator[Span]:
+        """The span of what began at this time and goes on; two where the clock has been set back, or far ahead."""
+        now = time.time()
+        if start <= now <= start + DAY:
+            yield cls(start, now)
+        else:
+            yield from (cls(start, start), cls(now, now))
+
     def ranges(self) -> Iterator[tuple[float, float]]:
         """From when to when the run lasted, by this machine's clock and by the server's."""
         yield self.start, self.end
@@ -132,46 +174,88 @@ class Nearness:
 
     Args:
         spans: the runs. Without one no moment is near.
+
+    Attributes:
+        marks: strings of which one stands in each number of seconds near the runs, decimal or hexadecimal.
+        longest: seconds that the longest run lasted.
     """
 
     def __init__(self, spans: Iterable[Span]) -> None:
-        self._ranges = [one for span in spans for one in span.ranges()]
+        spans = list(spans)
+        ranges = [one for span in spans for one in span.ranges()]
+        self._ranges = _merged((math.floor(start), math.floor(end)) for start, end in ranges)
+        self._near = _merged((start - NEAR, end + NEAR) for start, end in ranges)
+        self._starts = [start for start, _ in self._near]
+        self.longest = max((span.end - span.start for span in spans), default=0.0)
+        self.marks = frozenset(mark for start, end in self._near for mark in _marks(start, end))
+
+    @property
+    def days(self) -> list[float]:
+        """A moment within each of the days of the runs."""
+        return list({start // DAY: start for start in self._starts}.values())
 
     def of(self, moment: Moment) -> str | None:
         """What a moment is to the runs: an empty string for their clock, ``+7d`` for an expiry, else None."""
-        shifts = [0.0] if moment.has_zone else [0.0, -_local_offset()]
-        instants = [instant + shift for instant in moment.instants for shift in shifts]
-        if moment.has_zone or not moment.has_seconds:
-            anywhere = instants
-        else:
-            anywhere = [instant + shift for instant in moment.instants for shift in _OFFSETS]
-        if any(self._is_near(instant, moment.precision) for instant in anywhere):
+        instants = moment.anywhere() if moment.has_seconds and moment.has_day else moment.at_home()
+        if any(self.is_near(instant, moment.precision) for instant in instants):
             return ""
-        if not moment.has_seconds or not moment.has_day:
+        if not moment.may_expire:
             return None
-        return next((f"{days:+}d" for instant in instants if (days := self._days(instant))), None)
+        return next((f"{days:+}d" for instant in moment.at_home() if (days := self.days_to(instant))), None)
 
-    def of_number(self, value: float) -> str | None:
+    def of_number(self, value: float, *, may_expire: bool = True) -> str | None:
         """The placeholder for an epoch that is a reading of the clock, or an expiry; None for any other number."""
         for name, per_second in UNITS.items():
-            instant = value / per_second
-            if self._is_near(instant, 1.0 if per_second == 1 else 0.001):
+            if self.is_near(value / per_second, 1.0 if per_second == 1 else 0.001):
                 return name
-            if int(instant) % 60 and (days := self._days(instant)):
-                return f"{name}{days:+}d"
+        if may_expire:
+            for name, per_second in UNITS.items():
+                instant = value / per_second
+                if _is_odd(instant) and (days := self.days_to(instant)):
+                    return f"{name}{days:+}d"
         return None
 
-    def _is_near(self, instant: float, precision: float) -> bool:
-        return any(start - NEAR - precision < instant <= end + NEAR for start, end in self._ranges)
+    def is_near(self, instant: float, precision: float = 1.0) -> bool:
+        """Whether an instant, which is exact to so many seconds, lies near one of the runs."""
+        at = bisect_right(self._starts, instant + precision) - 1
+        return at >= 0 and instant <= self._near[at][1]
 
-    def _days(self, instant: float) -> int:
-        """How many days it is away from a run, to the second; 0 where it is not a whole number of them."""
+    def cannot_be(self, instant: float) -> bool:
+        """Whether an id cannot have been made then: after the runs, or before there were any."""
+        return bool(self._near) and (instant > self._near[-1][1] or instant < _FIRST_IDS)
+
+    def days_to(self, instant: float) -> int:
+        """How many days an instant is away from a run, to the second; 0 where it is not a whole number of them."""
         second = math.floor(instant)
         for start, end in self._ranges:
             days = round((second - start) / DAY)
-            if 0 < abs(days) <= MOST_DAYS and math.floor(start) <= second - days * DAY <= math.floor(end):
+            if 0 < abs(days) <= MOST_DAYS and start <= second - days * DAY <= end:
                 return days
         return 0
+
+
+def _merged(ranges: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The same ranges in order, those that overlap joined."""
+    found: list[tuple[float, float]] = []
+    for start, end in sorted(ranges):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((start, end))
+    return found
+
+
+def _marks(start: float, end: float) -> Iterator[str]:
+    """What the seconds of a range begin with, in decimal and hexadecimal digits."""
+    first, last = math.floor(start), math.ceil(end)
+    yield from (str(second) for second in range(first // 10**4, last // 10**4 + 1))
+    yield from (f"{second:05x}" for second in range(first // 16**3, last // 16**3 + 1))
+
+
+def _is_odd(instant: float) -> bool:
+    """Whether it has a second that people's appointments do not have: neither zero nor the last one of an hour."""
+    second = int(instant)
+    return second % 60 != 0 and second % 3_600 != 3_599
 
 
 def _local_offset() -> float:
@@ -190,6 +274,13 @@ def moment_of(text: str, today: float | None = None) -> Moment | None:
         if (found := notation.fullmatch(text)) is not None:
             return _moment(found.groupdict(), today)
     return None
+
+
+@lru_cache(maxsize=4096)
+def moment_found(group: str, text: str) -> Moment | None:
+    """The moment of a text that a group of `FINDS` has found."""
+    found = _COMPILED[int(group.removeprefix("moment"))].fullmatch(text)
+    return _moment(found.groupdict(), None) if found is not None else None
 
 
 def _moment(parts: dict[str, str | None], today: float | None) -> Moment | None:

@@ -5,6 +5,7 @@ What no JSON can hold, and a rule or an exclusion that speaks of nothing, is an 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -14,6 +15,7 @@ from ..redaction.jsonpath import Path, Pattern
 from ..runs import WorkflowRun, says_failed
 from ..text import brief
 from .json_codec import dumps
+from .moments import Span
 from .normalise import NormaliserConfig, normalise
 from .rules import apply_rules, exclude
 from .shape import shape_of
@@ -82,12 +84,14 @@ class ComparisonContext:
         clean_text: a text without credentials.
         habits: what the project says about volatile values.
         runs: the runs that the test uses, as far as they have ended.
+        began: when the test began, in seconds since the epoch.
     """
 
     clean: Callable[[Any], Any]
     clean_text: Callable[[str], str]
     habits: NormaliserConfig = field(default_factory=NormaliserConfig)
     runs: Callable[[], Iterable[WorkflowRun]] = tuple
+    began: float = field(default_factory=time.time)
 
 
 class SerializedValue(str):
@@ -218,8 +222,11 @@ def _known(value: object, around: ComparisonContext) -> dict[str, Any]:
     """What the workflow was asked, and the ids of the test's runs: of a part it may be any of them that it is of."""
     asked = list(around.runs())
     compared = _runs_in(value) or asked
+    spans = [Span.of(run) for run in (*compared, *asked)]
+    if not _is_of_runs(value, asked):
+        spans += Span.until_now(around.began)
     if not compared:
-        return {}
+        return {"spans": spans}
     ids = dict.fromkeys(run.run_id for run in (*compared, *asked) if run.run_id)
     own = {run.run_id for run in compared}
     run_id = own.pop() if len(own) == 1 else None
@@ -227,7 +234,16 @@ def _known(value: object, around: ComparisonContext) -> dict[str, Any]:
         "inputs": around.clean([dict(run.inputs) for run in compared]),
         "run_id": run_id,
         "other_runs": [other for other in ids if other != run_id],
+        "spans": spans,
     }
+
+
+def _is_of_runs(value: object, asked: list[WorkflowRun]) -> bool:
+    """Whether a value is a run, or is held by one: any other one was made while the test ran."""
+    if isinstance(value, WorkflowRun):
+        return True
+    items = value if _runs_in(value) and isinstance(value, list | tuple) else [value]
+    return all(isinstance(item, WorkflowRun) or any(_holds(run.result, item) for run in asked) for item in items)
 
 
 def _address(path: str, data: Any, value: object) -> str:

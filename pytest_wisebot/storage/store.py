@@ -59,7 +59,7 @@ _EVENT_NAMES: Final = {name: event_name for event_name, name in _ABOUT_NAMES.ite
 _NOT_ABOUT: Final = (*_ENVELOPE, "extra", "workflow_id", "first_source", "contradiction", "commands")
 """Parts of a run that stand elsewhere in a file, or are not recorded: commands name hosts and files of one machine."""
 
-_OWN_FACTS: Final = ("started_at", "elapsed", "attempts", "status", "source", "session")
+_OWN_FACTS: Final = ("started_at", "elapsed", "clock_ahead", "attempts", "status", "source", "session")
 """Facts of which no part comes from outside."""
 
 _OCCURRENCE_TYPES: Final[dict[str, tuple[type, ...]]] = {
@@ -490,7 +490,7 @@ def _checked_entry(number: int, said: Any, about: Any, path: Path) -> _Entry:
 
 def _run_of(envelope: Mapping[str, Any], about: Mapping[str, Any], request: RunRequest) -> WorkflowRun:
     """The recorded run. Numbers that were edited into something else take their default."""
-    numbers = {name: about.get(name) for name in ("elapsed", "attempts", "status")}
+    numbers = {name: about.get(name) for name in ("elapsed", "clock_ahead", "attempts", "status")}
     wrong = {name for name, value in numbers.items() if isinstance(value, bool) or not isinstance(value, int | float)}
     facts = {_EVENT_NAMES.get(name, name): value for name, value in about.items() if name not in wrong}
     extra = {name: value for name, value in envelope.items() if name not in _ENVELOPE}
