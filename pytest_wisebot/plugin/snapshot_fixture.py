@@ -68,6 +68,7 @@ class Shared:
             root=config.rootpath,
             sections=state_of(config).snapshot_sections,
             touched=state_of(config).written.add,
+            earlier=state_of(config).earlier_snapshots.add,
         )
 
     def around(self, session: WisebotSession) -> ComparisonContext:

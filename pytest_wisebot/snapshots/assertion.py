@@ -27,6 +27,7 @@ class SnapshotContext:
         root: what the paths of files are shown relative to.
         sections: differences that were too long for the line of the assertion: a title and lines.
         touched: told each file that is compared with, or written.
+        earlier: told each file whose placeholders of an earlier version accepted a value.
     """
 
     claims: Claims = field(default_factory=Claims)
@@ -34,6 +35,7 @@ class SnapshotContext:
     root: Path = field(default_factory=Path.cwd)
     sections: list[tuple[str, list[str]]] = field(default_factory=list)
     touched: Callable[[Path], object] = str
+    earlier: Callable[[Path], object] = str
 
 
 class WorkflowSnapshot(SnapshotAssertion):
@@ -151,6 +153,7 @@ class WorkflowSnapshot(SnapshotAssertion):
                 raise error.with_traceback(None) from None
             raise
         updates = self.update_snapshots, self.update_new_snapshots_only
+        received.takes_earlier = not self.update_snapshots
         self._refusal = self._why_not_recorded(received, asked)
         if self._refusal or received.broken:
             self.update_snapshots = self.update_new_snapshots_only = False
@@ -158,8 +161,11 @@ class WorkflowSnapshot(SnapshotAssertion):
             return super().__eq__(received)
         finally:
             self.update_snapshots, self.update_new_snapshots_only = updates
+            received.received = None  # syrupy keeps what was compared until the session's end
             if (last := self.executions.get(self.num_executions - 1)) is not None:
                 self._desk.touched(Path(last.snapshot_location))
+                if received.is_earlier:
+                    self._desk.earlier(Path(last.snapshot_location))
 
     # --- what is not recorded
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import re
 import time
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
@@ -217,7 +217,7 @@ class Nearness:
 
     def is_near(self, instant: float, precision: float = 1.0) -> bool:
         """Whether an instant, which is exact to so many seconds, lies near one of the runs."""
-        at = bisect_right(self._starts, instant + precision) - 1
+        at = bisect_left(self._starts, instant + precision) - 1
         return at >= 0 and instant <= self._near[at][1]
 
     def cannot_be(self, instant: float) -> bool:

@@ -102,6 +102,18 @@ def _reserved(value: Any, placeholder: re.Pattern[str]) -> dict[str, set[int]]:
 # --- what takes the place of the rest
 
 
+class Renamed(dict[Any, Any]):
+    """An object with placeholders in its keys.
+
+    Attributes:
+        origin: by each of these keys, what it was.
+    """
+
+    def __init__(self, copied: dict[Any, Any], origin: dict[Any, Any]) -> None:
+        super().__init__(copied)
+        self.origin = origin
+
+
 class _Numbers:
     """Gives each value its placeholder: the same for the same value, and to each other value the next number."""
 
@@ -195,13 +207,16 @@ class _Walk:
 
     def _object(self, value: Mapping[Any, Any], stays: _Tree, depth: int, under: int) -> dict[Any, Any]:
         copied: dict[Any, Any] = {}
+        renamed: dict[Any, Any] = {}
         for key in self._layout(tuple(value), under):
             text = key.text
             shown = self._volatile_key(text, value, copied) if key.volatile else text
             inner = stays.get(text, _NOTHING_STAYS) if stays else stays
             item = value[text]
             copied[shown] = item if key.stays or inner is None else self.value(item, key, inner, depth + 1)
-        return copied
+            if shown is not text:
+                renamed[shown] = text
+        return Renamed(copied, renamed) if renamed else copied
 
     def _volatile_key(self, text: str, *taken: Mapping[Any, Any]) -> str:
         """The key with placeholders, and no other key's name: one that differs by its case alone must not get lost."""

@@ -36,6 +36,8 @@ _ULID = r"0[1-3][0-9A-HJKMNP-TV-Z]{24}|(?<![^_])0[1-3][0-9a-hjkmnp-tv-z]{24}(?!.
 _TRACEPARENT = r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}"
 # A JSON web token: its first two parts are JSON objects in base 64.
 _TOKEN = r"eyJ[0-9A-Za-z_-]{8,}\.eyJ[0-9A-Za-z_-]{8,}\.[0-9A-Za-z_-]{8,}"
+SHAPES_OF_IDS = {"uuid": rf"{_UUID}|[0-9A-Fa-f]{{32}}", "ulid": rf"(?i:{_ULID.partition('|')[0]})"}
+"""What a placeholder of an id may stand for that is masked near the run alone."""
 _COUNT = r"(?:an?|one|a[ ]few|a[ ]couple[ ]of|several|\d{1,3})"
 _RELATIVE = rf"{_COUNT}[ ](?:second|sec|minute|min)s?[ ]ago|(?:just|right)[ ]now|moments?[ ]ago"
 _RELATIVE = rf"{_RELATIVE}|vor[ ](?:\d{{1,3}}|ein(?:er|igen)|wenigen)[ ](?:Sekunde|Minute)n?|gerade[ ]eben"
@@ -118,7 +120,15 @@ _CHECKS: dict[str, Callable[[str], bool]] = {"uuid": _is_uuid, "url": _is_signed
 # --- what the name of a key says of the value under it
 
 _UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "sec": 1.0, "secs": 1.0, "seconds": 1.0}
-_UNITS |= {"millis": 1e-3, "milliseconds": 1e-3, "msec": 1e-3, "msecs": 1e-3, "micros": 1e-6, "microseconds": 1e-6}
+_UNITS |= {
+    "millis": 1e-3,
+    "milliseconds": 1e-3,
+    "millisecond": 1e-3,
+    "msec": 1e-3,
+    "msecs": 1e-3,
+    "micros": 1e-6,
+    "microseconds": 1e-6,
+}
 _UNITS |= {"nanos": 1e-9, "nanoseconds": 1e-9}
 """Seconds in each unit of a measured time."""
 
@@ -202,10 +212,10 @@ class KeyHint:
         found = _MEASURED_TEXT.fullmatch(text)
         if found is None:
             return False
-        parts = [next(filter(None, found.group(*names)), "0") for names in _PARTS]
+        parts: list[str] = [next(filter(None, found.group(*names)), "0") for names in _PARTS]
         hours, minutes, seconds = map(float, parts)
-        unit = (found["unit"] or "s").replace("µ", "u")
-        seconds *= _UNITS.get(unit, 1e-3 if unit.startswith("milli") else 1.0)
+        unit: str = (found["unit"] or "s").replace("µ", "u")
+        seconds *= _UNITS.get(unit, 1.0)
         return bool(hours * 3_600 + minutes * 60 + seconds <= longest * 1.1 + 0.1)
 
 

@@ -14,8 +14,9 @@ from typing import Any, Self
 from ..redaction.jsonpath import Path, Pattern
 from ..runs import WorkflowRun, says_failed
 from ..text import brief
-from .json_codec import dumps
-from .moments import Span
+from .acceptance import Received, accepted
+from .json_codec import dumps, loads
+from .moments import Nearness, Span
 from .normalise import NormaliserConfig, normalise
 from .rules import apply_rules, exclude
 from .shape import shape_of
@@ -100,20 +101,49 @@ class SerializedValue(str):
     Attributes:
         broken: the path of each value that breaks its rule, and the rule's text.
         failed: the run that failed, in words; empty if none did.
+        received: the value that the text is of, while it is compared.
+        takes_earlier: placeholders of an earlier version accept it; not where snapshots are updated.
+        accepted: the text with each part as it is stored that the snapshot accepts; None where that was not asked.
+        is_earlier: a placeholder of an earlier version accepted it.
     """
 
-    __slots__ = ("broken", "failed")
+    __slots__ = ("accepted", "broken", "failed", "is_earlier", "received", "takes_earlier")
 
     broken: Mapping[Path, str]
     failed: str
+    received: Received | None
+    takes_earlier: bool
+    accepted: str | None
+    is_earlier: bool
 
     @classmethod
-    def of(cls, text: str, broken: Mapping[Path, str] = MappingProxyType({}), failed: str = "") -> Self:
+    def of(
+        cls,
+        text: str,
+        broken: Mapping[Path, str] = MappingProxyType({}),
+        failed: str = "",
+        received: Received | None = None,
+    ) -> Self:
         """The text, and what is known of it."""
-        received = cls(text)
-        received.broken = broken
-        received.failed = failed
-        return received
+        found = cls(text)
+        found.broken = broken
+        found.failed = failed
+        found.received = received
+        found.takes_earlier = True
+        found.accepted = None
+        found.is_earlier = False
+        return found
+
+    def is_accepted(self, stored: str) -> bool:
+        """Whether a snapshot that has another text, as this package writes it, accepts the value."""
+        if self.received is None:
+            return False
+        found = accepted(loads(stored), self.received)
+        self.accepted = dumps(found.value)
+        if self.accepted != stored or (found.is_earlier and not self.takes_earlier):
+            return False
+        self.is_earlier = found.is_earlier
+        return True
 
 
 def receive(value: object, asked: ComparisonOptions, around: ComparisonContext) -> SerializedValue:
@@ -136,18 +166,23 @@ def _received(value: object, data: Any, asked: ComparisonOptions, around: Compar
     failed = _failed(value, around)
     if asked.exclude:
         data = exclude(data, [_address(path, data, value) for path in asked.exclude])
+    known = _known(value, around)
+    near = Nearness(known["spans"])
     if asked.shape:  # keys may be as volatile as values
-        shape = normalise(shape_of(data), **_known(value, around), habits=around.habits)
-        return SerializedValue.of(dumps(shape), failed=failed)
+        raw = shape_of(data)
+        shape = normalise(raw, **known, habits=around.habits)
+        return SerializedValue.of(dumps(shape), failed=failed, received=Received(shape, raw, near))
     broken: Mapping[Path, str] = {}
     kept: frozenset[Path] = frozenset()
     if asked.rules:
         ruled = apply_rules(data, {_address(path, data, value): rule for path, rule in asked.rules.items()})
         data, kept = ruled.value, ruled.kept
         broken = {path: around.clean_text(rule) for path, rule in ruled.broken.items()}
-    text = dumps(normalise(data, **_known(value, around), habits=around.habits, skip=kept))
-    # A rule's text was not there to be cleaned before.
-    return SerializedValue.of(around.clean_text(text) if kept else text, broken, failed)
+    normal = normalise(data, **known, habits=around.habits, skip=kept)
+    text = dumps(normal)
+    if kept and (clean := around.clean_text(text)) != text:  # a rule's text was not there to be cleaned before
+        return SerializedValue.of(clean, broken, failed)
+    return SerializedValue.of(text, broken, failed, Received(normal, data, near))
 
 
 def _plain(value: object) -> Any:

@@ -1,8 +1,8 @@
 """How well snapshots tell what differs from run to run, measured on realistic results.
 
-``python tests/benchmarks/corpus_figures.py CORPUS`` prints the figures of a corpus: a Python file with ``results(seed)``,
-``plain(result)``, ``labels(result)``, ``leaves(value)`` and a list ``WRONG`` of (result, path, wrong value). Nothing is
-configured. Each result is recorded, and made anew with other seeds: at once, and some seconds later (``--later``).
+``python tests/benchmarks/corpus_figures.py CORPUS`` prints the figures of a corpus: a Python file with
+``results(seed)``, ``plain(result)``, ``labels(result)``, ``leaves(value)`` and a list ``WRONG`` of (result, path, wrong
+value). Nothing is configured. Each result is recorded, and made anew with other seeds: at once, and some seconds later (``--later``).
 
 precision
     share of the masked leaves that are volatile.
@@ -30,10 +30,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from pytest_wisebot.runs import WorkflowRun  # noqa: E402
-from pytest_wisebot.snapshots.assertion import is_same  # noqa: E402
-from pytest_wisebot.snapshots.json_codec import loads  # noqa: E402
-from pytest_wisebot.snapshots.serialize import (  # noqa: E402
+from pytest_wisebot.runs import WorkflowRun
+from pytest_wisebot.snapshots.assertion import is_same
+from pytest_wisebot.snapshots.json_codec import loads
+from pytest_wisebot.snapshots.serialize import (
     ComparisonContext,
     ComparisonOptions,
     SerializedValue,
