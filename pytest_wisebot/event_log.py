@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .errors import ConfigurationError, InfrastructureError, NotRun, RecordingNotFound
 from .files import lock, write_all
 from .runs import Ended, Outcome, RunRequest, WorkflowRun
+from .text import json_number, to_json
 
 if TYPE_CHECKING:
     from .redaction import Redactor
@@ -35,7 +36,7 @@ FORMAT: Final = 1
 
 def event_line(event: Mapping[str, Any]) -> bytes:
     """An event as a line of ASCII: what a workflow answers may hold line separators and lone surrogates."""
-    return json.dumps(event, separators=(",", ":"), allow_nan=False).encode("ascii") + b"\n"
+    return to_json(event, separators=(",", ":"), allow_nan=False).encode("ascii") + b"\n"
 
 
 def run_event(request: RunRequest, ended: Ended) -> dict[str, Any]:
@@ -135,7 +136,7 @@ class EventLog:
 
 def _line_cleaned_again(line: bytes, redactor: Redactor) -> bytes:
     try:
-        event = json.loads(line)
+        event = json.loads(line, parse_float=json_number)
     except ValueError:  # written by another program
         return redactor.clean(line.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
     return cleaned_line(event, redactor)
@@ -242,7 +243,7 @@ def event_at(path: Path, offset: int) -> dict[str, Any]:
     """The event whose line begins at this offset."""
     with path.open("rb") as file:
         file.seek(offset)
-        event: dict[str, Any] = json.loads(file.readline())
+        event: dict[str, Any] = json.loads(file.readline(), parse_float=json_number)
     return event
 
 
@@ -251,7 +252,7 @@ def _event(path: Path, number: int, line: bytes) -> dict[str, Any] | None:
     if not line.strip():
         return None
     try:
-        event = json.loads(line)
+        event = json.loads(line, parse_float=json_number)
     except (ValueError, RecursionError):
         if not line.endswith(b"\n"):
             return None

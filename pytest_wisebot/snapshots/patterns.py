@@ -223,7 +223,7 @@ _PARTS = (("h", "h2", "h3"), ("m", "m2", "m3"), ("s", "s2", "s3"))
 
 
 def _has_decimals(value: float, more_than: int) -> bool:
-    scaled = value * 10**more_than
+    scaled = value * 10.0**more_than
     return isinstance(value, float) and abs(scaled - round(scaled)) > 1e-6
 
 

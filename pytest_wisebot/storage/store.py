@@ -26,7 +26,7 @@ from ..errors import ConfigurationError
 from ..files import Seen, folder_lock, safe_name, seen, sweep, write_whole
 from ..redaction import Redactor
 from ..runs import Occurrence, RunRequest, WorkflowRun
-from ..text import readable_json
+from ..text import json_number, readable_json
 from .input_diff import differences, input_diff
 
 FORMAT: Final = 1
@@ -435,7 +435,7 @@ def _read_file(path: Path, name: str) -> tuple[dict[str, Any], list[_Entry]]:
         ConfigurationError: it cannot be read; the message names it, and it stays as it is.
     """
     try:
-        data = json.loads(path.read_bytes(), parse_constant=_refuse)
+        data = json.loads(path.read_bytes(), parse_constant=_refuse, parse_float=json_number)
     except OSError as error:
         raise ConfigurationError(f"{name}: cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:

@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from ..text import json_number, to_json
+
 if TYPE_CHECKING:
     from ..redaction import Secret
 
@@ -39,7 +41,7 @@ FAREWELL_SECONDS: Final = 1.0
 
 def encoded(message: Mapping[str, Any]) -> bytes:
     """A message as one line of ASCII: inputs and answers may hold lone surrogates."""
-    return json.dumps(message, separators=(",", ":")).encode("ascii") + b"\n"
+    return to_json(message, separators=(",", ":")).encode("ascii") + b"\n"
 
 
 class Channel:
@@ -63,7 +65,7 @@ class Channel:
     def receive(self, longest: int) -> dict[str, Any]:
         """The next message. Raises `OSError`, or `ValueError` where it is not JSON or too long."""
         with suppress(RecursionError):
-            message = json.loads(self._lines.readline(longest))
+            message = json.loads(self._lines.readline(longest), parse_float=json_number)
             if isinstance(message, dict):
                 return message
         raise ValueError("not a message")
@@ -73,7 +75,7 @@ class Channel:
         self._connection.settimeout(None)
         with suppress(OSError, ValueError):  # gone, in the middle of a line perhaps
             for line in self._lines:
-                yield json.loads(line)
+                yield json.loads(line, parse_float=json_number)
 
     def hang_up(self) -> None:
         """Ends the connection, and wakes the threads that use it: closing alone does not."""

@@ -2,7 +2,8 @@
 
 ``python tests/benchmarks/corpus_figures.py CORPUS`` prints the figures of a corpus: a Python file with
 ``results(seed)``, ``plain(result)``, ``labels(result)``, ``leaves(value)`` and a list ``WRONG`` of (result, path, wrong
-value). Nothing is configured. Each result is recorded, and made anew with other seeds: at once, and some seconds later (``--later``).
+value). Nothing is configured. Each result is recorded, and made anew with other seeds: at once, and some seconds later
+(``--later``).
 
 precision
     share of the masked leaves that are volatile.
