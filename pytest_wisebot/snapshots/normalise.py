@@ -17,7 +17,7 @@ from typing import Any
 from ..redaction.jsonpath import Path
 from .json_codec import MAX_DEPTH
 from .moments import Nearness, Span
-from .patterns import NOTHING, KeyHint, is_opaque, says, says_of_bound, says_of_duration, sets_bounds
+from .patterns import MOMENTS, NOTHING, KeyHint, is_opaque, says, says_of_bound, says_of_duration, sets_bounds
 from .text_normaliser import SHORTEST_RUN_ID, Known, NormaliserConfig, RunIds, Texts, number_of
 
 __all__ = ["NormaliserConfig", "normalise"]
@@ -169,7 +169,7 @@ _HEX_TEXT = re.compile(r"[0-9a-f]{32}|[0-9A-F]{32}")
 _FREE, _MEASURED, _BOUND = range(3)
 """What an object stands under: what a key in it says depends on that."""
 _SAID_BY: dict[int, Callable[[str], KeyHint]] = {_FREE: says, _MEASURED: says_of_duration, _BOUND: says_of_bound}
-_UNNUMBERED = re.compile(r"<([a-z-]+(?:[+-]\d+d)?)>")
+_UNNUMBERED = re.compile(rf"<((?:{'|'.join(MOMENTS)})(?:[+-]\d+d)?)>")
 _RUN_ID_KEYS = ("runid", "run_id", "run-id")
 
 
@@ -287,15 +287,15 @@ class _Walk:
             return self._text(text)  # of which the project's patterns may find a part
         if key.runs and text in self._texts.runs:
             return self._texts.runs.placeholder(self._give, text)
-        if said.checksum:
-            return self._texts.replaced(text, self._give)
+        if said.checksum or said.opaque:  # whose digits may look like those of a UUID in one run, and not in the next
+            shown = self._texts.replaced(text, self._give)
+            is_opaque_id = said.opaque and shown == text and is_opaque(text)
+            return self._give(said.opaque, f"text {text}") if is_opaque_id else shown
         if said.uuid and _HEX_TEXT.fullmatch(text) and len(set(text)) > 1:
             return self._give("uuid", text.lower())
         shown = self._text(text)
         if shown != text or said is NOTHING:
             return shown
-        if said.opaque and is_opaque(text):
-            return self._give(said.opaque, f"text {text}")
         if (said.moment or said.identity) and _EPOCH_TEXT.fullmatch(text):
             return self._digits(text, said)
         return text

@@ -134,6 +134,7 @@ _UNITS |= {"nanos": 1e-9, "nanoseconds": 1e-9}
 
 _MOMENTS = {"at", "timestamp", "timestamps", "ts", "time", "date", "datetime", "epoch", "when", "now", "since", "until"}
 _MOMENTS |= {"expires", "expiry", "expiration", "exp", "iat", "nbf", "mtime", "ctime", "atime", "start", "end"}
+_MOMENTS |= {"from", "to", "till", "due", "deadline", "renewal", "renews"}
 _MOMENTS |= {"created", "updated", "modified", "started", "finished", "completed", "ended", "deleted", "seen"}
 
 _MEASURED = {"elapsed", "took"}
