@@ -340,7 +340,7 @@ class _Comparison:
 
     def _normal(self, run: WorkflowRun) -> Any:
         """The compared part of a run, clean: a recording was written clean."""
-        from ..snapshots.moments import Span
+        from ..snapshots.moments import Nearness, Span
         from ..snapshots.normalise import NormaliserConfig, normalise
 
         compared: dict[str, Any] = {"ok": run.ok}
@@ -349,4 +349,4 @@ class _Comparison:
         compared |= {"extra": rest} if (rest := {key: run.extra[key] for key in run.extra if key != "runId"}) else {}
         habits = NormaliserConfig(self._rules.keys, self._rules.patterns, self._rules.keep)
         clean = dict(zip(compared, self._redactor.clean_json(list(compared.values())), strict=True))
-        return normalise(clean, inputs=run.inputs, run_id=run.run_id, habits=habits, spans=[Span.of(run)])
+        return normalise(clean, inputs=run.inputs, run_id=run.run_id, habits=habits, near=Nearness([Span.of(run)]))

@@ -14,10 +14,10 @@ import math
 import re
 import time
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from ..runs import WorkflowRun
 
@@ -174,31 +174,48 @@ class Nearness:
 
     Args:
         spans: the runs. Without one no moment is near.
-
-    Attributes:
-        marks: strings of which one stands in each number of seconds near the runs, decimal or hexadecimal.
-        longest: seconds that the longest run lasted.
     """
 
     def __init__(self, spans: Iterable[Span]) -> None:
-        spans = list(spans)
-        ranges = [one for span in spans for one in span.ranges()]
-        self._ranges = _merged((math.floor(start), math.floor(end)) for start, end in ranges)
-        self._near = _merged((start - NEAR, end + NEAR) for start, end in ranges)
-        self._starts = [start for start, _ in self._near]
-        self.longest = max((span.end - span.start for span in spans), default=0.0)
-        self.marks = frozenset(mark for start, end in self._near for mark in _marks(start, end))
+        self._spans = list(spans)
 
-    @property
+    @cached_property
+    def _ranges(self) -> list[tuple[float, float]]:
+        ranges = (one for span in self._spans for one in span.ranges())
+        return _merged((math.floor(start), math.floor(end)) for start, end in ranges)
+
+    @cached_property
+    def _near(self) -> list[tuple[float, float]]:
+        return _merged((start - NEAR, end + NEAR) for span in self._spans for start, end in span.ranges())
+
+    @cached_property
+    def _starts(self) -> list[float]:
+        return [start for start, _ in self._near]
+
+    @cached_property
+    def longest(self) -> float:
+        """Seconds that the longest run lasted."""
+        return max((span.end - span.start for span in self._spans), default=0.0)
+
+    @cached_property
+    def marks(self) -> frozenset[str]:
+        """Strings of which one stands in each number of seconds near the runs, decimal or hexadecimal."""
+        return frozenset(mark for start, end in self._near for mark in _marks(start, end))
+
+    @cached_property
     def days(self) -> list[float]:
         """A moment within each of the days of the runs."""
         return list({start // DAY: start for start in self._starts}.values())
 
     def of(self, moment: Moment) -> str | None:
         """What a moment is to the runs: an empty string for their clock, ``+7d`` for an expiry, else None."""
-        instants = moment.anywhere() if moment.has_seconds and moment.has_day else moment.at_home()
-        if any(self.is_near(instant, moment.precision) for instant in instants):
-            return ""
+        if moment.has_zone:
+            instants: Sequence[float] = moment.instants
+        else:
+            instants = moment.anywhere() if moment.has_seconds and moment.has_day else moment.at_home()
+        for instant in instants:
+            if self.is_near(instant, moment.precision):
+                return ""
         if not moment.may_expire:
             return None
         return next((f"{days:+}d" for instant in moment.at_home() if (days := self.days_to(instant))), None)
@@ -279,8 +296,23 @@ def moment_of(text: str, today: float | None = None) -> Moment | None:
 @lru_cache(maxsize=4096)
 def moment_found(group: str, text: str) -> Moment | None:
     """The moment of a text that a group of `FINDS` has found."""
+    if group == "moment0" and (quick := _of_iso(text)) is not None:
+        return quick
     found = _COMPILED[int(group.removeprefix("moment"))].fullmatch(text)
     return _moment(found.groupdict(), None) if found is not None else None
+
+
+def _of_iso(text: str) -> Moment | None:
+    """The moment of most texts of ISO 8601, several times faster than by parts."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    has_zone = moment.tzinfo is not None
+    instant = (moment if has_zone else moment.replace(tzinfo=UTC)).timestamp()
+    digits = len(text) - len(text[20:].lstrip("0123456789")) - 20 if text[19:20] in (".", ",") else 0
+    precision = 60.0 if text[16:17] != ":" else 10.0**-digits
+    return Moment((instant,), precision, has_zone)
 
 
 def _moment(parts: dict[str, str | None], today: float | None) -> Moment | None:

@@ -16,13 +16,14 @@ from typing import Any
 
 from ..redaction.jsonpath import Path
 from .json_codec import MAX_DEPTH
-from .moments import Nearness, Span
+from .moments import Nearness
 from .patterns import MOMENTS, NOTHING, KeyHint, is_opaque, says, says_of_bound, says_of_duration, sets_bounds
 from .text_normaliser import SHORTEST_RUN_ID, Known, NormaliserConfig, RunIds, Texts, number_of
 
 __all__ = ["NormaliserConfig", "normalise"]
 
 
+NO_RUN = Nearness(())
 NO_HABITS = NormaliserConfig()
 
 
@@ -34,7 +35,7 @@ def normalise(
     other_runs: Iterable[str] = (),
     habits: NormaliserConfig = NO_HABITS,
     skip: frozenset[Path] = frozenset(),
-    spans: Iterable[Span] = (),
+    near: Nearness = NO_RUN,
 ) -> Any:
     """A copy of a JSON value with placeholders in the place of what differs from run to run.
 
@@ -51,14 +52,14 @@ def normalise(
         other_runs: the ids of the test's other runs, ``<run-id:1>`` and so on, also where they equal an input.
         habits: what the project says of its own values.
         skip: paths at which the value stays as it is, such as those that a rule has replaced.
-        spans: when the run, and the others of the test, began and ended. Moments near them are their clock.
+        near: when the run, and the others of the test, began and ended. Moments near them are their clock.
     """
     compiled = habits.compiled
     stays = {path for pattern in compiled.kept_paths for path in pattern.found_in(value)} | skip
     if () in stays:
         return value
     runs = RunIds(run_id, other_runs)
-    texts = Texts(compiled, Known.of(inputs, compiled, runs), runs, Nearness(spans))
+    texts = Texts(compiled, Known.of(inputs, compiled, runs), runs, near)
     walk = _Walk(texts, _Numbers(partial(_reserved, value, compiled.placeholder)))
     return walk.value(value, _Key("", plain=walk.plain), _tree(stays), 0)
 

@@ -167,7 +167,7 @@ def _received(value: object, data: Any, asked: ComparisonOptions, around: Compar
     if asked.exclude:
         data = exclude(data, [_address(path, data, value) for path in asked.exclude])
     known = _known(value, around)
-    near = Nearness(known["spans"])
+    near = known["near"]
     if asked.shape:  # keys may be as volatile as values
         raw = shape_of(data)
         shape = normalise(raw, **known, habits=around.habits)
@@ -261,7 +261,7 @@ def _known(value: object, around: ComparisonContext) -> dict[str, Any]:
     if not _is_of_runs(value, asked):
         spans += Span.until_now(around.began)
     if not compared:
-        return {"spans": spans}
+        return {"near": Nearness(spans)}
     ids = dict.fromkeys(run.run_id for run in (*compared, *asked) if run.run_id)
     own = {run.run_id for run in compared}
     run_id = own.pop() if len(own) == 1 else None
@@ -269,7 +269,7 @@ def _known(value: object, around: ComparisonContext) -> dict[str, Any]:
         "inputs": around.clean([dict(run.inputs) for run in compared]),
         "run_id": run_id,
         "other_runs": [other for other in ids if other != run_id],
-        "spans": spans,
+        "near": Nearness(spans),
     }
 
 

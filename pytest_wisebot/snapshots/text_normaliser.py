@@ -308,8 +308,8 @@ class Known:
         numbers = [item for item in scalars if isinstance(item, int | float) and not isinstance(item, bool)]
         parts: set[tuple[str, str]] = set()
         noted = _Noted()
+        inside = Texts(compiled, NOTHING_KNOWN, RunIds(), noted)
         for text in texts:
-            inside = Texts(compiled, cls(), RunIds(), noted)
             if inside.whole(text, partial(_noted, parts)) is None:
                 inside.replaced(text, partial(_noted, parts))
         for number in numbers:
@@ -321,9 +321,10 @@ class Known:
 class _Noted(Nearness):
     """Has everything that carries a moment noted, whenever that is."""
 
+    marks = frozenset([""])
+
     def __init__(self) -> None:
         super().__init__(())
-        self.marks = frozenset([""])
         self.instants: list[float] = []
 
     def of(self, moment: Moment) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_wisebot.snapshots import normalise as module
 from pytest_wisebot.snapshots.json_codec import dumps
-from pytest_wisebot.snapshots.moments import DAY, Span
+from pytest_wisebot.snapshots.moments import DAY, Nearness, Span
 from pytest_wisebot.snapshots.normalise import NormaliserConfig
 
 A = "6f1c2d3e-1111-4222-8333-444455556666"
@@ -25,7 +25,7 @@ RUN = Span(AT, AT + 5)
 
 def normalise(value: Any, spans: Any = (RUN,), **given: Any) -> Any:
     """The normalised value of a run."""
-    return module.normalise(value, spans=spans, **given)
+    return module.normalise(value, near=Nearness(spans), **given)
 
 
 # --- identity

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from pytest_wisebot.snapshots import normalise as module
 from pytest_wisebot.snapshots.json_codec import dumps
-from pytest_wisebot.snapshots.moments import Span
+from pytest_wisebot.snapshots.moments import Nearness, Span
 from pytest_wisebot.snapshots.normalise import NormaliserConfig
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -31,7 +31,7 @@ MOMENTS = st.builds(lambda seconds: NOON + timedelta(seconds=seconds), st.floats
 
 def normalise(value: Any, spans: Any = (RUN,), **given: Any) -> Any:
     """The normalised value of a run."""
-    return module.normalise(value, spans=spans, **given)
+    return module.normalise(value, near=Nearness(spans), **given)
 
 
 def ulid(moment: datetime, rest: str) -> str:
