@@ -74,7 +74,8 @@ NOTATIONS = (
     rf"{_LOOSE_DAY}\.[ ]?{_LOOSE_MONTH}\.[ ]?{_YEAR}{_OF_DAY}(?:um[ ])?{_LOOSE_TIME}(?:{_SECOND})?(?:[ ]Uhr)?",
     rf"(?:{_LONGDAY},[ ])?{_LONGNAME}[ ]{_LOOSE_DAY}(?:st|nd|rd|th)?,?[ ]{_YEAR}{_OF_DAY}{_LOOSE_TIME}(?:{_SECOND})?"
     rf"(?:{_HALF})?(?:[ ]{_ZONENAME})?",  # "November 29, 2026 at 10:00 AM"
-    rf"{_LOOSE_DAY}\.?[ ]{_LONGNAME}[ ]{_YEAR}{_OF_DAY}(?:um[ ])?{_LOOSE_TIME}(?:{_SECOND})?(?:{_HALF}|[ ]Uhr)?",
+    rf"{_LOOSE_DAY}\.?[ ]{_LONGNAME}[ ]{_YEAR}{_OF_DAY}(?:um[ ])?{_LOOSE_TIME}(?:{_SECOND})?(?:{_HALF}|[ ]Uhr)?"
+    rf"(?:[ ]{_ZONENAME})?",
     rf"{_TIME}{_SECOND}(?:{_HALF})?",  # a time of the day, with seconds
 )
 """Each notation as a regular expression; all but the last have a date."""
@@ -82,7 +83,10 @@ NOTATIONS = (
 _COMPILED = tuple(re.compile(notation) for notation in NOTATIONS)
 _GROUP = re.compile(r"\(\?P<\w+>")
 
-FINDS = "|".join(f"(?P<moment{n}>{_GROUP.sub('(?:', notation)})" for n, notation in enumerate(NOTATIONS[:-1]))
+_DATED = [(f"(?P<moment{n}>{_GROUP.sub('(?:', notation)})", notation) for n, notation in enumerate(NOTATIONS[:-1])]
+_OF_DIGITS = "|".join(group for group, notation in _DATED if notation.startswith("(?P"))
+_OF_WORDS = "|".join(group for group, notation in _DATED if not notation.startswith("(?P"))
+FINDS = rf"(?=\d)(?:{_OF_DIGITS})|(?=[\dA-Z])(?:{_OF_WORDS})"
 """All notations that have a date, each as a group by its number: what stands within a text."""
 
 _MONTHS = {"jan": 1, "feb": 2, "mar": 3, "apr": 4, "may": 5, "jun": 6, "jul": 7, "aug": 8, "sep": 9, "oct": 10}
