@@ -68,7 +68,7 @@ def accepted(stored: Any, received: Received) -> Accepted:
     """
     walk = _Walk(received.near)
     value = walk.value(stored, received.value, received.raw, 0)
-    return Accepted(value, walk.is_earlier)
+    return Accepted(received.value) if walk.has_other_ids else Accepted(value, walk.is_earlier)
 
 
 class _Walk:
@@ -79,6 +79,8 @@ class _Walk:
         self._received: dict[tuple[str, str], str] = {}
         self._stored: dict[tuple[str, str], str] = {}
         self.is_earlier = False
+        self.has_other_ids = False
+        """Ids that were equal are not, or the other way round."""
 
     def value(self, stored: Any, received: Any, raw: Any, depth: int) -> Any:
         if depth > MAX_DEPTH:
@@ -139,7 +141,9 @@ class _Walk:
             return text == place[0]
         self.is_earlier |= text != place[0]
         one_way = self._received.setdefault((name, place[0]), text) == text
-        return one_way and self._stored.setdefault((name, text), place[0]) == place[0]
+        is_same = one_way and self._stored.setdefault((name, text), place[0]) == place[0]
+        self.has_other_ids |= not is_same
+        return is_same
 
     def _clock(self, text: str, days: str | None) -> Iterator[str]:
         """The text, if it is a moment that stays at a second zero alone: in another zone, or days away."""
