@@ -74,6 +74,9 @@ class WrittenNumber(float):
     def __eq__(self, other: object) -> bool:
         return self.text == other.text if isinstance(other, WrittenNumber) else super().__eq__(other)
 
+    def __ne__(self, other: object) -> bool:  # that of float would not ask __eq__
+        return not self == other
+
     __hash__ = float.__hash__
 
     def __repr__(self) -> str:

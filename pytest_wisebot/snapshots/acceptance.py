@@ -71,6 +71,12 @@ def accepted(stored: Any, received: Received) -> Accepted:
     return Accepted(received.value) if walk.has_other_ids else Accepted(value, walk.is_earlier)
 
 
+def reconciled(one: Received, other: Received) -> tuple[Any, Any]:
+    """Two received values of which neither is stored: each as the other one accepts it."""
+    first = accepted(other.value, one).value
+    return first, accepted(first, other).value
+
+
 class _Walk:
     """Compares a stored value with a received one, side by side."""
 
