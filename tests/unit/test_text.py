@@ -54,7 +54,8 @@ def test_a_number_that_no_float_is_keeps_its_digits(text: str) -> None:
     """Through copies, pickles and JSON; it counts and compares as a float."""
     number = json_number(text)
     assert isinstance(number, WrittenNumber)
-    for again in (copy.deepcopy(number), pickle.loads(pickle.dumps(number)), json.loads(to_json([number]), parse_float=json_number)[0]):
+    (read,) = json.loads(to_json([number]), parse_float=json_number)
+    for again in (copy.deepcopy(number), pickle.loads(pickle.dumps(number)), read):
         assert again == float(text)
     assert to_json({"a": [number, 0.5, '"']}) == f'{{"a": [{text}, 0.5, "\\""]}}'
     assert repr(copy.deepcopy(number)) == repr(pickle.loads(pickle.dumps(number))) == text
