@@ -212,7 +212,7 @@ class LocalRuntime:
             if self.begun_storage is None:
                 from .run_storage import History
 
-                compare = _Comparison(self.settings, self.redactor)
+                compare = Comparison(self.settings, self.redactor)
                 on_collected = state_of(self._config).on_collected
                 storage = History(self._config, self.settings, self.redactor, compare, self.events, on_collected)
                 if self._tests is not None:
@@ -326,7 +326,7 @@ def _emulated(settings: Settings, ready: Ready) -> Settings:
     )
 
 
-class _Comparison:
+class Comparison:
     """Compares runs with recordings, for ``--wisebot-runs=verify``, as snapshots are compared."""
 
     def __init__(self, settings: Settings, redactor: Redactor) -> None:
