@@ -17,6 +17,7 @@ from .moments import FINDS, Nearness, moment_of
 from .normalise import Renamed
 from .patterns import MOMENTS, SHAPES_OF_IDS
 
+_PLAIN: Final = (str, int, bool, type(None))
 _NAMES: Final = r"[a-zA-Z][\w .-]*?"
 _PLACEHOLDER: Final = re.compile(rf"<(?P<name>{_NAMES})(?P<days>[+-]\d+d)?(?::(?P<number>\d+))?>")
 _NUMBERED_MOMENT: Final = re.compile(rf"<({'|'.join(MOMENTS)}):\d+>")
@@ -89,6 +90,9 @@ class _Walk:
         """Ids that were equal are not, or the other way round."""
 
     def value(self, stored: Any, received: Any, raw: Any, depth: int) -> Any:
+        kind = type(stored)
+        if kind in _PLAIN and kind is type(received) and stored == received and (kind is not str or "<" not in stored):
+            return stored  # as most of a large value is
         if depth > MAX_DEPTH:
             return received
         if isinstance(stored, Mapping) and isinstance(received, Mapping) and isinstance(raw, Mapping):
