@@ -174,7 +174,7 @@ def _accepted_by(place: re.Match[str]) -> str:
     if name == "timestamp":
         return rf"<timestamp(?:[+-]\d+d)?>|{_DATED}" if number else rf"{same}|{_DATED}|[\d:., APMapm]{{8,21}}"
     if name == "duration":
-        return rf"{same}|{_MEASURED}"
+        return rf"<duration>|{same}|{_MEASURED}"
     if name in MOMENTS:
         return rf"<{name}(?:[+-]\d+d)?>|{_NUMBER}" if number else same
     if number is None:

@@ -128,6 +128,8 @@ class _Numbers:
         return self._find_reserved()
 
     def placeholder(self, name: str, value: str) -> str:
+        if name in MOMENTS:
+            return f"<{name}>"
         given = self._given.get((name, value))
         if given is None:
             number = self._last.get(name, 0) + 1

@@ -41,6 +41,7 @@ SHAPES_OF_IDS = {"uuid": rf"{_UUID}|[0-9A-Fa-f]{{32}}", "ulid": rf"(?i:{_ULID.pa
 _COUNT = r"(?:an?|one|a[ ]few|a[ ]couple[ ]of|several|\d{1,3})"
 _RELATIVE = rf"{_COUNT}[ ](?:second|sec|minute|min)s?[ ]ago|(?:just|right)[ ]now|moments?[ ]ago"
 _RELATIVE = rf"{_RELATIVE}|vor[ ](?:\d{{1,3}}|ein(?:er|igen)|wenigen)[ ](?:Sekunde|Minute)n?|gerade[ ]eben"
+_CLOCK = r"(?<![:.])(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?(?:[ ][AaPp][Mm])?(?![:.]\d)"
 _EPOCH = r"[12]\d{9}(?:\d{3}){0,3}(?:\.\d{1,9})?"
 _AFTER_URL = ".,;:!?)]}"
 
@@ -54,7 +55,9 @@ def scanner(names: tuple[str, ...], *, urls: bool) -> re.Pattern[str]:
     known = rf"<(?:{'|'.join(map(re.escape, names))})(?:[+-]\d+d)?(?::\d+)?>"
     link = rf"""(?P<url>[A-Za-z][A-Za-z0-9+.-]{{0,15}}://(?>(?:[^\s"'`<>]++|{known})+))|"""
     shapes = rf"(?P<uuid>{_UUID})|{FINDS}|(?P<ulid>{_ULID})|(?P<objectid>[0-9a-f]{{24}})|(?P<epoch>{_EPOCH})"
-    shapes = rf"{shapes}|(?P<traceparent>{_TRACEPARENT})|(?P<token>{_TOKEN})|(?P<relative>{_RELATIVE})"
+    shapes = (
+        rf"{shapes}|(?P<clock>{_CLOCK})|(?P<traceparent>{_TRACEPARENT})|(?P<token>{_TOKEN})|(?P<relative>{_RELATIVE})"
+    )
     return re.compile(
         rf"(?P<placeholder>{known})|(?<![0-9A-Za-z])(?:{link if urls else ''}(?:{shapes})(?![0-9A-Za-z]))", re.DOTALL
     )

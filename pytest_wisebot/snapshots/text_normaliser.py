@@ -183,9 +183,11 @@ class Texts:
             return self._given(give, "uuid", text) if self.is_of_run("uuid", text) else None
         if size == _KSUID and text.isalnum():
             return self._given(give, "ksuid", text) if self.is_of_run("ksuid", text) else None
-        if 8 <= size <= _LONGEST_TIME and text[2:3] == ":":
-            return next(filter(None, (self._moment(moment_of(text, day)) for day in self.near.days)), None)
-        return None
+        return self._clock(text) if 8 <= size <= _LONGEST_TIME and text[2:3] == ":" else None
+
+    def _clock(self, text: str) -> str | None:
+        """The placeholder for a time without a day."""
+        return next(filter(None, (self._moment(moment_of(text, day)) for day in self.near.days)), None)
 
     def _may_hold(self, text: str) -> bool:
         return may_hold(text) or any(mark in text for mark in self.near.marks)
@@ -228,6 +230,8 @@ class Texts:
             return self._moment(moment_found(kind, text)) or text
         if kind == "epoch":
             return self.epoch(number_of(text), may_expire=False) or text
+        if kind == "clock":
+            return (text[6:8] != "00" and self._clock(text)) or text  # "at 10:30:00 sharp"
         if kind == "relative":
             return text if ("relative", text) in self.known.parts else _unnumbered(give, text)
         if not is_volatile(kind, text) or not self.is_of_run(kind, text):

@@ -49,6 +49,7 @@ def compared(stored: Any, result: Any, at: datetime = NOON) -> tuple[bool, bool]
         ({"duration": "<duration>"}, {"duration": 30}),
         ({"uptime": "<duration>"}, {"uptime": 99.95}),
         ({"took": "<duration>"}, {"took": "2h 5min 1.5 s"}),
+        ({"took": "<duration:1>"}, {"took": 0.1}),
         ("<ulid:1>", OLD_ULID),
         (["<uuid:1>", "<uuid:2>", "<uuid:1>"], [OLD_UUID, A, OLD_UUID]),
         ({"<timestamp:1>": 1, "x": 2}, {DUE: 1, "x": 2}),

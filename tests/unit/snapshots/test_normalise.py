@@ -312,6 +312,7 @@ def test_what_only_looks_volatile_stays(text: str) -> None:
         ("lastSync", "just now", "<relative-time>"),
         ("note", "seen a few seconds ago by Ann", "seen <relative-time> by Ann"),
         ("at", "10:30:03", "<timestamp>"),
+        ("note", "synced at 10:30:03, next at 16:45:00", "synced at <timestamp>, next at 16:45:00"),
         ("jwt", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1MSJ9.FAKE-signature_1", "<token:1>"),
         ("_id", "663219aaaaaaaaaaaaaaaaaa", "<objectid:1>"),
         ("messageId", ((AT * 1000 - 1_420_070_400_000) << 22) + 7, "<snowflake:1>"),
@@ -543,6 +544,15 @@ def test_keys_of_the_project() -> None:
         ],
         "none": {"requestId": None},
         "empty": {"requestId": ""},
+    }
+
+
+def test_the_moments_of_a_project_have_no_number() -> None:
+    """A key that the project names after a moment is one like any other."""
+    value = {"due": ["tomorrow", "2024-05-09"], "at": f"{AT}"}
+    assert normalise(value, habits=NormaliserConfig(keys={"due": "timestamp"})) == {
+        "due": "<timestamp>",
+        "at": "<epoch>",
     }
 
 
