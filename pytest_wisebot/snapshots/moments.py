@@ -43,13 +43,16 @@ _YEAR = r"(?P<year>(?:19|20)\d\d)"
 _MONTH = r"(?P<month>0[1-9]|1[0-2])"
 _DAY = r"(?P<day>0[1-9]|[12]\d|3[01])"
 _LOOSE_DAY = r"(?P<day>[12]\d|3[01]|0?[1-9])"
+_ANYYEAR = rf"(?:{_YEAR}|(?P<short>[0-9]\d))"
+_ONE_OF_BOTH = r"[12]\d|3[01]|0?[1-9]"
 _LOOSE_MONTH = r"(?P<month>1[0-2]|0?[1-9])"
 _TIME = r"(?P<hour>[01]\d|2[0-3]):(?P<minute>[0-5]\d)"
 _LOOSE_TIME = r"(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)"
 _SECOND = r":(?P<second>[0-5]\d|60)(?:[.,](?P<fraction>\d{1,9}))?"
 _ZONE = r"(?P<zone>[Zz]|[+-]\d\d(?::?\d\d)?|[ ](?:UTC|GMT|[+-]\d\d:?\d\d))"
 _ZONENAME = r"(?P<zone>GMT|UTC?|Z|[ECMP][SD]T|BST|[CEW]ES?T|[+-]\d{4})"
-_HALF = r"[ ]?(?P<half>[AaPp])\.?[Mm]\b\.?"
+# Unicode's space within a time, which JavaScript writes before AM and PM, is a narrow one.
+_HALF = r"[ \u00a0\u202f]?(?P<half>[AaPp])\.?[Mm]\b\.?"
 _NAME = r"(?P<name>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _LONGNAME = (
     r"(?P<name>Jan(?:uary|uar)?|Feb(?:ruary|ruar)?|Mar(?:ch)?|März|Apr(?:il)?|May|Mai|Jun[ei]?|Jul[yi]?|Aug(?:ust)?"
@@ -60,18 +63,21 @@ _LONGDAY = r"(?:(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day)"
 _OF_DAY = r"(?:,[ ]?|[ ]at[ ]|[ ]um[ ]|[ ])"
 
 NOTATIONS = (
-    rf"{_YEAR}-{_MONTH}-{_DAY}(?:[Tt ]|,[ ]){_TIME}(?:{_SECOND})?{_ZONE}?",  # ISO 8601, RFC 3339, Python's str()
-    rf"{_YEAR}/{_MONTH}/{_DAY}[ ]{_TIME}(?:{_SECOND})?{_ZONE}?",  # logs
-    rf"{_YEAR}{_MONTH}{_DAY}T(?P<hour>[01]\d|2[0-3])(?P<minute>[0-5]\d)(?P<second>[0-6]\d)"
-    r"(?:\.(?P<fraction>\d{1,9}))?(?P<zone>Z|[+-]\d{4})?",  # ISO 8601, basic
+    # ISO 8601, RFC 3339, Python's str()
+    rf"{_YEAR}-{_MONTH}-{_DAY}(?:[Tt ]|,[ ]){_TIME}(?:{_SECOND})?(?:{_ZONE}|{_HALF})?",
+    rf"{_YEAR}/{_LOOSE_MONTH}/{_LOOSE_DAY},?[ ]{_LOOSE_TIME}(?:{_SECOND})?(?:{_ZONE}|{_HALF})?",  # logs, Japan
+    rf"{_YEAR}-?{_MONTH}-?{_DAY}[T_-]?(?P<hour>[01]\d|2[0-3])-?(?P<minute>[0-5]\d)-?(?P<second>[0-6]\d)"
+    r"(?:\.(?P<fraction>\d{1,9}))?(?P<zone>Z|[+-]\d{4})?",  # ISO 8601, basic; names of files
     rf"(?:{_DAYNAME},[ ])?{_LOOSE_DAY}[ ]{_NAME}[ ]{_YEAR}[ ]{_TIME}"
     rf"(?:{_SECOND}(?:[ ]{_ZONENAME})?|[ ]{_ZONENAME.replace('<zone>', '<zone2>')})",  # RFC 5322 (e-mail), RFC 9110
     rf"{_LONGDAY},[ ]{_DAY}-{_NAME}-(?P<short>\d\d)[ ]{_TIME}{_SECOND}[ ](?P<zone>GMT)",  # RFC 850
     rf"{_DAYNAME}[ ]{_NAME}[ ](?P<day>[ \d]\d)[ ]{_TIME}{_SECOND}[ ](?:{_ZONENAME}[ ])?{_YEAR}",  # asctime, date
     rf"{_DAYNAME}[ ]{_NAME}[ ]{_DAY}[ ]{_YEAR}[ ]{_TIME}{_SECOND}[ ]GMT(?P<zone>[+-]\d{{4}})(?:[ ]\([\w ]+\))?",  # JS
-    rf"{_LOOSE_MONTH}/{_LOOSE_DAY}/{_YEAR},?[ ]{_LOOSE_TIME}(?:{_SECOND})?(?:{_HALF})?",  # US
+    # The month first, as in the United States, or the day
+    rf"(?P<first>{_ONE_OF_BOTH})(?:/{_LOOSE_DAY}/|-{_LOOSE_DAY.replace('<day>', '<day2>')}-){_ANYYEAR},?[ ]"
+    rf"{_LOOSE_TIME}(?:{_SECOND})?(?:{_HALF})?",
     # German: "29.11.2026, 10:00 Uhr"
-    rf"{_LOOSE_DAY}\.[ ]?{_LOOSE_MONTH}\.[ ]?{_YEAR}{_OF_DAY}(?:um[ ])?{_LOOSE_TIME}(?:{_SECOND})?(?:[ ]Uhr)?",
+    rf"{_LOOSE_DAY}\.[ ]?{_LOOSE_MONTH}\.[ ]?{_ANYYEAR}{_OF_DAY}(?:um[ ])?{_LOOSE_TIME}(?:{_SECOND})?(?:[ ]Uhr)?",
     rf"(?:{_LONGDAY},[ ])?{_LONGNAME}[ ]{_LOOSE_DAY}(?:st|nd|rd|th)?,?[ ]{_YEAR}{_OF_DAY}{_LOOSE_TIME}(?:{_SECOND})?"
     rf"(?:{_HALF})?(?:[ ]{_ZONENAME})?",  # "November 29, 2026 at 10:00 AM"
     rf"{_LOOSE_DAY}\.?[ ]{_LONGNAME}[ ]{_YEAR}{_OF_DAY}(?:um[ ])?{_LOOSE_TIME}(?:{_SECOND})?(?:{_HALF}|[ ]Uhr)?"
@@ -337,13 +343,14 @@ def _moment(parts: dict[str, str | None], today: float | None) -> Moment | None:
 
 
 def _days(parts: dict[str, str | None]) -> Iterator[tuple[int, int, int]]:
-    if parts.get("day") is None:
+    written = parts.get("day") or parts.get("day2")
+    if written is None:
         return
     year = int(parts.get("year") or f"20{parts['short']}")
-    name, day = parts.get("name"), int(parts["day"] or 0)
-    month = _MONTHS[name[:3].lower()] if name else int(parts["month"] or 0)
+    name, day = parts.get("name"), int(written)
+    month = _MONTHS[name[:3].lower()] if name else int(parts.get("month") or parts["first"] or 0)
     yield year, month, day
-    if not name and "half" in parts:  # written in the United States, or with the day first
+    if "first" in parts:
         yield year, day, month
 
 

@@ -65,7 +65,7 @@ def scanner(names: tuple[str, ...], *, urls: bool) -> re.Pattern[str]:
 
 def may_hold(text: str) -> bool:
     """Whether a text could hold a volatile shape: a cheap look that spares most texts the search."""
-    if len(text) < 15:  # a basic timestamp; all other shapes but URLs and relative times are longer
+    if len(text) < 14:  # a timestamp of digits; all other shapes but URLs and relative times are longer
         return "://" in text or " ago" in text or text.endswith(" now") or "vor " in text or "rade eb" in text
     return ":" in text or text.count("-") >= 4 or "T" in text or "0" in text or " ago" in text or "eyJ" in text
 
