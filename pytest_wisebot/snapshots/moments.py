@@ -92,7 +92,7 @@ _GROUP = re.compile(r"\(\?P<\w+>")
 _DATED = [(f"(?P<moment{n}>{_GROUP.sub('(?:', notation)})", notation) for n, notation in enumerate(NOTATIONS[:-1])]
 _OF_DIGITS = "|".join(group for group, notation in _DATED if notation.startswith("(?P"))
 _OF_WORDS = "|".join(group for group, notation in _DATED if not notation.startswith("(?P"))
-FINDS = rf"(?=\d)(?:{_OF_DIGITS})|(?=[\dA-Z])(?:{_OF_WORDS})"
+FINDS = rf"(?=\d)(?:{_OF_DIGITS})|(?=[\dA-W])(?:{_OF_WORDS})"
 """All notations that have a date, each as a group by its number: what stands within a text."""
 
 _MONTHS = {"jan": 1, "feb": 2, "mar": 3, "apr": 4, "may": 5, "jun": 6, "jul": 7, "aug": 8, "sep": 9, "oct": 10}
