@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from .errors import ConfigurationError
 from .runs import WorkflowRun
-from .text import brief
+from .text import LONGEST_NAME, brief, printable, run_id_text
 
 T = TypeVar("T")
 
@@ -129,7 +129,7 @@ def _lines(run: WorkflowRun, details: list[str] | None) -> Iterator[str]:
         yield f"  error: {brief(run.error, 1000)}"
     elif not details:
         yield f"  result: {brief(run.result, 1000) if run.has_result else 'none'}"
-    yield f"  runId: {run.run_id or 'none'}, inputs: {brief(run.inputs, 1000)}"
+    yield f"  runId: {run_id_text(run.run_id)}, inputs: {brief(run.inputs, 1000)}"
     yield from (f"  repeat: {command if len(command) <= 10_000 else 'see run.commands'}" for command in run.commands)
 
 
@@ -155,7 +155,9 @@ def _validated(run: WorkflowRun, kind: Any) -> Any:
     except ValidationError as error:
         found = error.errors(include_url=False)
     name = getattr(kind, "__name__", str(kind)) if isinstance(kind, type) else str(kind)
-    details = [f"{_path(item['loc'], run.result)}: {item['msg']}, got {brief(item['input'])}" for item in found]
+    details = [
+        f"{_path(item['loc'], run.result)}: {printable(item['msg'], 300)}, got {brief(item['input'])}" for item in found
+    ]
     _fail(run, f"the result is no {name}", details)
 
 
@@ -172,7 +174,8 @@ def _path(location: tuple[int | str, ...], value: Any) -> str:
 
 
 def _step(path: str, key: object) -> str:
-    return f"{path}.{key}" if isinstance(key, str) and key.isidentifier() else f"{path}[{brief(key)}]"
+    is_name = isinstance(key, str) and len(key) <= LONGEST_NAME and key.isidentifier()
+    return f"{path}.{key}" if is_name else f"{path}[{brief(key)}]"
 
 
 def _counted(differences: list[str]) -> str:
@@ -230,4 +233,4 @@ def _deviations(run: WorkflowRun) -> Iterator[str]:
         yield f"ok: true, beside HTTP status {run.status_code}"
     for key in run.extra:
         if key != "runId":
-            yield f"{key}: is not documented, got {brief(run.extra[key])}"
+            yield f"{printable(key)}: is not documented, got {brief(run.extra[key])}"

@@ -6,7 +6,6 @@ that there are no more. So this is liberal in what it accepts: an envelope is a 
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections import Counter
@@ -14,6 +13,7 @@ from typing import Any, Final, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError
 
+from .originals import json
 from .runs import MAX_DEPTH
 from .text import json_number
 

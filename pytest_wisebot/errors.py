@@ -7,7 +7,7 @@
     ├─ InfrastructureError      no verdict on the workflow is possible
     │  ├─ NotStarted            by the contract no run: retried, then raised
     │  │  ├─ ConnectionFailed      no connection: name, route, TLS, or no listener
-    │  │  └─ RateLimited           429 without a runId
+    │  │  └─ RateLimited           429 without a runId, or held back by one for longer than the timeout
     │  ├─ Rejected              refused, never retried; itself: 401 or 403 of what stands before Wisebot
     │  │  ├─ AuthenticationFailed  401 or 403 of Wisebot: JSON, plain text, or empty
     │  │  ├─ WorkflowNotFound      404
@@ -19,7 +19,7 @@
     │  │  ├─ GatewayFailed         408, 460, 499, and any other 5xx without an envelope
     │  │  ├─ ServiceUnavailable    503, with Retry-After or without
     │  │  └─ RunNotFinished        202, or an envelope whose status says queued or running, and no result
-    │  └─ UnexpectedResponse    a 2xx answer that is not an envelope: not JSON, too large, too deep
+    │  └─ UnexpectedResponse    a 2xx answer that is not an envelope: not JSON, too large, too deep; or not read in time
     ├─ NotRun                   stopped before it was sent
     │  ├─ BudgetExhausted          the session may not start as many runs
     │  ├─ Cancelled                the session, or the test, gave it up
@@ -207,11 +207,18 @@ class NotStarted(InfrastructureError):
 
 
 class ConnectionFailed(NotStarted):
-    """No connection was made: unknown host, no listener, TLS refused, or no answer in time."""
+    """No connection was made: unknown host, no listener, a proxy that refuses, TLS refused, or no answer in time.
+
+    A server that wants a client certificate refuses under TLS 1.3 after the request has been written, and before it
+    reads any of it.
+    """
 
 
 class RateLimited(NotStarted):
-    """429 without a ``runId``."""
+    """429 without a ``runId``; or the pause that another run's ``Retry-After`` imposes is longer than the timeout.
+
+    In the second case nothing was sent.
+    """
 
 
 class Rejected(InfrastructureError):
@@ -276,7 +283,10 @@ class RunNotFinished(OutcomeUnknown):
 
 
 class UnexpectedResponse(InfrastructureError):
-    """A 2xx answer that is not an envelope: not JSON, too large, too deep, or another shape."""
+    """A 2xx answer that is not an envelope: not JSON, too large, too deep, or another shape.
+
+    Or any answer that could not be read and cleaned of credentials within the run's deadline.
+    """
 
     outcome = "The workflow may have run, but its answer cannot be read."
 

@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import hashlib
-import os
+import importlib
 import re
+import secrets
+import stat
 import sys
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import get_ident
-from typing import Final
+from typing import Any, BinaryIO, Final, TypeVar
+
+from .originals import io, os, time
 
 if sys.platform != "win32":
-    import fcntl
+    from .originals import fcntl
+
+T = TypeVar("T")
 
 _PLAIN: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")
 _DEVICES: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 """Names that are devices on Windows, whatever their endings."""
 
-_TEMPORARY: Final = re.compile(r"\.(\d+)(-\d+)?\.wisebot-tmp")
+WINDOWS: Final = sys.platform == "win32"
+
+_TEMPORARY: Final = re.compile(r"\.(\d+)(-[0-9a-f]+)?\.wisebot-tmp")
+
+NOT_FOLLOWED: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+"""Flags for a file of this package: another user may have put a link there. Windows has no such flag."""
+
+REPLACE_SECONDS: Final = 2.0
+"""Deadline for a scanner or an indexer that holds a file on Windows, which takes a moment."""
 
 STALE_SECONDS: Final = 3600.0
 """Age from which on a temporary file is one that a killed process has left behind."""
@@ -40,17 +52,67 @@ def write_whole(path: str, data: bytes, mode: int = 0o666) -> None:
 
     A process that is killed loses nothing by it: what it has written is the system's to keep.
     """
-    temporary = os.path.join(os.path.dirname(path), f".{os.getpid()}-{get_ident()}.wisebot-tmp")  # noqa: PTH118, PTH120
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), mode)
+    temporary = _temporary_name(os.path.dirname(path))
+    try:
+        write_new(temporary, data, mode)
+        try:
+            _patiently(os.replace, temporary, path)
+        except BaseException:
+            _discard(temporary)
+            raise
+    except OSError as error:
+        error.filename, error.filename2 = path, None
+        raise
+
+
+def write_new(path: str, data: bytes, mode: int = 0o666) -> None:
+    """Writes a file that must not exist, and not even as a link; without a part of one where it fails.
+
+    Raises:
+        OSError: it exists (`FileExistsError`), or cannot be written.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NOT_FOLLOWED, mode)
     try:
         try:
             write_all(descriptor, data)
         finally:
             os.close(descriptor)
-        os.replace(temporary, path)  # noqa: PTH105 - for each run
     except BaseException:
-        os.unlink(temporary)  # noqa: PTH108
+        _discard(path)
         raise
+
+
+def _discard(path: str) -> None:
+    with suppress(OSError):  # with its folder; the first error is the one to show
+        os.unlink(path)
+
+
+def check_writable(folder: Path) -> None:
+    """Makes a folder, and checks that a file can be written into it.
+
+    Raises:
+        OSError: it cannot.
+    """
+    make_folder(folder)
+    path = _temporary_name(str(folder))
+    write_new(path, b"\n")
+    os.unlink(path)
+
+
+def _temporary_name(folder: str) -> str:
+    return os.path.join(folder, f".{os.getpid()}-{secrets.token_hex(8)}.wisebot-tmp")
+
+
+def _patiently(step: Callable[..., T], *args: Any) -> T:
+    """Takes a step that Windows refuses for as long as a scanner holds the file, or its removal is pending."""
+    ends_at = time.monotonic() + REPLACE_SECONDS
+    while True:
+        try:
+            return step(*args)
+        except PermissionError:
+            if not WINDOWS or time.monotonic() >= ends_at:
+                raise
+            time.sleep(0.02)
 
 
 def write_all(descriptor: int, data: bytes) -> None:
@@ -67,35 +129,45 @@ LOCK_SECONDS: Final = 10.0
 @contextmanager
 def folder_lock(folder: Path) -> Iterator[None]:
     """Lets one process at a time write into a folder, where its system has locks for it."""
-    if sys.platform == "win32":
-        yield
-        return
+    ends_at = time.monotonic() + LOCK_SECONDS
     descriptor = _opened(folder)
     try:
-        ends_at = time.monotonic() + LOCK_SECONDS
         while not _try_lock(descriptor) and time.monotonic() < ends_at:
             time.sleep(0.002)
         yield
     finally:
         os.close(descriptor)  # and with it goes the lock
+        if WINDOWS:
+            with suppress(OSError):  # another process has it open
+                os.unlink(_lock_file(folder))
 
 
 def _opened(folder: Path) -> int:
+    path, flags = (_lock_file(folder), os.O_RDWR | os.O_CREAT) if WINDOWS else (folder, os.O_RDONLY)
     try:
-        return os.open(folder, os.O_RDONLY)
+        return _patiently(os.open, path, flags, 0o600)
     except FileNotFoundError:
-        folder.mkdir(parents=True, exist_ok=True)
-        return os.open(folder, os.O_RDONLY)
+        make_folder(folder)
+        return _patiently(os.open, path, flags, 0o600)
+
+
+def _lock_file(folder: Path) -> Path:
+    """Beside the folder: Windows opens no folder, and one with a file in it cannot be removed."""
+    return folder.with_name(f".{folder.name}.wisebot-lock")
 
 
 def _try_lock(descriptor: int) -> bool:
     """Whether this process has locked an open file, or its file system has no locks."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if WINDOWS:
+            msvcrt: Any = importlib.import_module("msvcrt")
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError:
-        return True
+    except OSError as error:
+        return not (WINDOWS and isinstance(error, PermissionError))
     return True
 
 
@@ -106,7 +178,7 @@ Seen = tuple[int, int, int]
 def seen(path: Path) -> Seen | None:
     """The state of a file; None where there is none."""
     try:
-        found = path.stat()
+        found = os.stat(path)
     except OSError:
         return None
     return found.st_ino, found.st_mtime_ns, found.st_size
@@ -114,17 +186,17 @@ def seen(path: Path) -> Seen | None:
 
 def lock(descriptor: int) -> None:
     """Lets others see, by `is_locked`, that an open file is in use, for as long as it is open and its process lives."""
-    if sys.platform != "win32":
+    if not WINDOWS:  # there an open file cannot be replaced, which is enough
         _try_lock(descriptor)
 
 
 def is_locked(path: Path) -> bool:
     """Whether a process that lives holds a file."""
     try:
-        if sys.platform == "win32":
-            path.replace(path)  # refused while it is open
+        if WINDOWS:
+            os.replace(path, path)  # refused while it is open
             return False
-        with path.open("rb") as file:
+        with open_to_read(path) as file:
             return not _try_lock(file.fileno())
     except PermissionError:
         return True
@@ -132,19 +204,32 @@ def is_locked(path: Path) -> bool:
         return False
 
 
+def foreign_owner(folder: Path) -> str:
+    """Whose a folder is that belongs to another user, and that others may write into; empty for any other one.
+
+    Raises:
+        OSError: it cannot be looked at.
+    """
+    found = os.stat(folder)
+    if WINDOWS or found.st_uid == os.geteuid() or not found.st_mode & 0o022:
+        return ""
+    by = "all users" if found.st_mode & 0o002 else "its group"
+    return f"belongs to another user (uid {found.st_uid}) and may be written by {by}"
+
+
 def sweep(folders: Iterable[Path]) -> None:
     """Takes away the temporary files that killed processes have left in these folders."""
     for folder in folders:
         for path in _temporary(folder):
             with suppress(OSError):
-                path.unlink()
+                os.unlink(path)
 
 
 def _temporary(folder: Path) -> Iterator[Path]:
     with suppress(OSError):
-        for path in folder.iterdir():
+        for path in entries_of(folder):
             named = _TEMPORARY.fullmatch(path.name)
-            if named and (_is_gone(int(named[1])) or time.time() - path.stat().st_mtime > STALE_SECONDS):
+            if named and (_is_gone(int(named[1])) or time.time() - os.stat(path).st_mtime > STALE_SECONDS):
                 yield path
 
 
@@ -159,3 +244,84 @@ def _is_gone(process: int) -> bool:
     except (OSError, OverflowError):
         return False
     return False
+
+
+# --- files by the functions of the start (see `originals`): the methods of a `Path` open a fake file system's
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a file. Raises `OSError`."""
+    with open_to_read(path) as file:
+        return file.read()
+
+
+def open_to_read(path: Path) -> BinaryIO:
+    """A file, open for reading. Raises `OSError`."""
+    return io.open(path, "rb")
+
+
+def is_there(path: Path) -> bool:
+    """Whether a file or folder exists."""
+    try:
+        os.stat(path)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def is_folder(path: Path) -> bool:
+    """Whether this is a folder, and no link to one."""
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def make_folder(path: Path, mode: int = 0o777) -> None:
+    """Makes a folder, and those above it, where they do not exist. Raises `OSError`."""
+    try:
+        os.mkdir(path, mode)
+    except FileNotFoundError:
+        if path.parent == path:
+            raise
+        make_folder(path.parent)
+        make_folder(path, mode)  # another process may have made it by now
+    except FileExistsError:
+        if not stat.S_ISDIR(os.stat(path).st_mode):
+            raise
+
+
+def entries_of(path: Path) -> list[Path]:
+    """The entries of a folder; none where it cannot be read."""
+    try:
+        return [path / name for name in os.listdir(path)]
+    except OSError:
+        return []
+
+
+def remove_file(path: Path) -> None:
+    """Removes a file, if it exists. Raises `OSError`."""
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def remove_folder(path: Path) -> None:
+    """Removes a folder and all that is in it, as far as that is possible."""
+    for place, folders, files in os.walk(path, topdown=False):
+        for name in files:
+            with suppress(OSError):
+                os.unlink(os.path.join(place, name))
+        for name in folders:
+            with suppress(OSError):
+                os.rmdir(os.path.join(place, name))
+    with suppress(OSError):
+        os.rmdir(path)
+
+
+def file_of(descriptor: int) -> tuple[int, int] | None:
+    """Identifies the file of a descriptor, which a test may have closed, and another file got; None where closed."""
+    try:
+        found = os.fstat(descriptor)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -71,7 +71,7 @@ class Gate:
 
 
 def selected(text: str) -> dict[str, str]:
-    """The expressions of ``[gate] select`` by the letter of pytest's option, ``m`` or ``k``; without an option: ``m``.
+    """The expressions of ``[gate] select`` by the letter of pytest's option, ``m`` or ``k``.
 
     Raises:
         ValueError: the string is not of this form.
@@ -82,8 +82,8 @@ def selected(text: str) -> dict[str, str]:
     except ValueError:
         raise ValueError(expected) from None
     found: dict[str, str] = {}
-    if not text.strip().startswith("-"):
-        words = ["-m", *words]
+    if words and not words[0].startswith("-"):
+        raise ValueError(f'{expected}: write "-m {text.strip()}" for tests of these marks')
     option = ""
     for word in words:
         if word in ("-m", "-k") and word[1] not in found:

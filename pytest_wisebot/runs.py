@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import json
 import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from enum import Enum, StrEnum
-from typing import Any, Final, NoReturn, Protocol, Self, TypeVar
+from typing import Any, Final, NoReturn, Protocol, Self, TypeVar, get_type_hints
 
 from .errors import ConfigurationError, OutcomeUnknown, UnexpectedResponse, WisebotError
-from .text import brief
+from .originals import dates, json
+from .text import brief, printable, run_id_text
 
 T = TypeVar("T")
 
@@ -108,6 +108,7 @@ class RunRequest:
         test: a tag of the asking test, sent to an emulator alone.
         share: equal requests of a session use one run.
         occurrence: identifies the run within the suite; no part of what is run.
+        guard: why a guard of the session against the network lets no live run be made; empty where it does.
     """
 
     workflow: str
@@ -119,6 +120,7 @@ class RunRequest:
     test: str = ""
     share: bool = False
     occurrence: Occurrence = SHARED
+    guard: str = ""
 
     @property
     def key(self) -> str:
@@ -136,7 +138,7 @@ class RunRequest:
 
     def equals(self, other: RunRequest) -> bool:
         """Whether one run can answer both."""
-        return self.key == other.key and self.secret == other.secret
+        return self.key == other.key and self.secret == other.secret and self.guard == other.guard
 
     def to_dict(self) -> dict[str, Any]:
         """This request as plain JSON values, without the secret."""
@@ -173,7 +175,7 @@ _EVENT_NAMES: Final = {
 }
 """Fields of requests and runs that have another name in the event log."""
 
-_NOT_LOGGED: Final = ("test", "timeout", "secret", "secret_reference", "occurrence")
+_NOT_LOGGED: Final = ("test", "timeout", "secret", "secret_reference", "occurrence", "guard")
 """Fields of a request that do not describe its run. Test and limit are logged as those of the occurrence."""
 
 _OF_REQUEST: Final = ("workflow", "api", "inputs", "trial")
@@ -202,21 +204,22 @@ FAILED = frozenset(
 
 def says_unfinished(status: object) -> bool:
     """Whether an answer's ``status`` names a run that has not ended: "queued", "In progress", "waiting for input"."""
-    letters, first = _letters_of(status)
-    return letters in UNFINISHED or first in ("pending", "queued", "running", "waiting")
+    words = _words_of(status)
+    return "".join(words) in UNFINISHED or words[:1] in (["pending"], ["queued"], ["running"], ["waiting"])
 
 
 def says_failed(status: object) -> bool:
     """Whether an answer's ``status`` names a run that failed, be it in part: "partial", "completed with errors"."""
-    letters, first = _letters_of(status)
+    words = _words_of(status)
+    letters = "".join(words)
     in_part = letters.startswith("partial") or letters.endswith(("witherrors", "withfailures"))
-    return in_part or letters in FAILED or first in ("failed", "failure", "error")
+    is_denied = not {"no", "not", "never", "without", "0"}.isdisjoint(words)
+    return in_part or letters in FAILED or not (is_denied or {"failed", "failure", "error"}.isdisjoint(words))
 
 
-def _letters_of(status: object) -> tuple[str, str]:
-    """The letters of a status in lower case, and its first word; empty where it is not a string."""
-    words = re.findall(r"[^\W_]+", status.casefold()) if isinstance(status, str) else []
-    return "".join(words), words[0] if words else ""
+def _words_of(status: object) -> list[str]:
+    """The words of a status in lower case; none where it is not a string."""
+    return re.findall(r"[^\W_]+", status.casefold()) if isinstance(status, str) else []
 
 
 def is_no_error(error: object) -> bool:
@@ -272,7 +275,7 @@ class WorkflowRun:
     workflow_id: str = ""
     inputs: Mapping[str, Any] = field(default_factory=dict, hash=False)
     status_code: int = 200
-    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    started_at: datetime = field(default_factory=dates.now)
     elapsed: float = 0.0
     clock_ahead: float = 0.0
     attempts: int = 1
@@ -312,9 +315,8 @@ class WorkflowRun:
     def __repr__(self) -> str:
         against = f", contradicted by {self.contradiction}" if self.contradiction else ""
         verdict = f"ok{against}" if self.ok else f"failed: {brief(self.error)}"
-        return (
-            f"<WorkflowRun {self.workflow} ({self.api}, {self.run_id or 'no runId'}, {self.elapsed:.2f} s) {verdict}>"
-        )
+        run_id = printable(self.run_id) if self.run_id else "no runId"
+        return f"<WorkflowRun {printable(self.workflow)} ({self.api}, {run_id}, {self.elapsed:.2f} s) {verdict}>"
 
     def __bool__(self) -> NoReturn:
         """A run is neither true nor false: ``assert run`` would hold for one that failed.
@@ -334,8 +336,8 @@ class WorkflowRun:
         """
         __tracebackhide__ = True
         if not self.ok:
-            run_id = self.run_id or "none"
-            raise AssertionError(f"workflow {brief(self.workflow)} failed: {brief(self.error)}, runId {run_id}")
+            why = f"{brief(self.error)}, runId {run_id_text(self.run_id)}"
+            raise AssertionError(f"workflow {brief(self.workflow)} failed: {why}")
         # By name: this module is loaded where pydantic must not be.
         adapter = importlib.import_module("pydantic").TypeAdapter(kind)
         validated: T = adapter.validate_python(self.result)
@@ -352,7 +354,7 @@ class WorkflowRun:
         """The run of `to_dict`. Unknown keys are left out, missing ones take the default."""
         known = {item.name: data[item.name] for item in fields(cls) if item.name in data}
         if "started_at" in known:
-            known["started_at"] = datetime.fromisoformat(known["started_at"])
+            known["started_at"] = dates.read(known["started_at"])
         return cls(**{**known, "commands": tuple(known.get("commands", ()))})
 
     def to_event(self) -> dict[str, Any]:
@@ -372,6 +374,12 @@ class WorkflowRun:
         named = {_EVENT_NAMES.get(item.name, item.name): item.name for item in fields(cls)}
         data = {named[key]: value for key, value in event.items() if key in named}
         return cls.from_dict({**data, "has_result": "result" in event, "trial": max(1, event.get("trial", 1))})
+
+
+def logged_types() -> dict[str, Any]:
+    """The types of a run's values in the event log, by their names there."""
+    types = {**get_type_hints(Occurrence), **get_type_hints(WorkflowRun)}
+    return {_EVENT_NAMES.get(name, name): kind for name, kind in types.items() if name != "has_result"}
 
 
 class EngineError(WisebotError):

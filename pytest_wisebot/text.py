@@ -5,15 +5,20 @@ JSON numbers that a float does not hold exactly keep the digits that they were w
 
 from __future__ import annotations
 
-import json
+import argparse
 import re
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal, InvalidOperation, localcontext
 from typing import Any, Final, Self
 
+from .originals import json
+
 LONGEST_NAME: Final = 60
 """Characters of a name that a column shows."""
+
+LONGEST_PATH: Final = 120
+"""Characters of a path into JSON that a message shows."""
 
 _NOT_PLAIN: Final = re.compile(r"[^\x20-\x7e]")
 """All but printable ASCII, of which a text mostly consists."""
@@ -174,6 +179,19 @@ def truncate_middle(text: str, most: int) -> str:
     return f"{text[:head]}…{text[len(text) - (most - head - 1) :]}"
 
 
+def printable(text: str, most: int = 120) -> str:
+    """Any string of a server, as people see it: escaped, on one line, and no longer than ``most`` characters.
+
+    An answer may hold escape sequences that clear a terminal and write "1 passed", or a ``runId`` of a megabyte.
+    """
+    return truncate_middle(escape(truncate_middle(text, 2 * most)), most)
+
+
+def run_id_text(run_id: str | None) -> str:
+    """A ``runId`` as people see it."""
+    return printable(run_id) if run_id else "none"
+
+
 def column(name: str) -> str:
     """A name in a table: on one line, and no wider than `LONGEST_NAME`."""
     return truncate(escape(name), LONGEST_NAME)
@@ -203,3 +221,16 @@ def _step(step: str | int | None) -> str:
     if not isinstance(step, str):
         return "[*]" if step is None else f"[{step}]"
     return f".{step}" if _BARE_KEY.fullmatch(step) else f"[{escape_json(json.dumps(step, ensure_ascii=False))}]"
+
+
+def not_empty(text: str) -> str:
+    """The value of an option, which a shell leaves empty for a variable that is not set.
+
+    Raises:
+        argparse.ArgumentTypeError: it is empty, or blank.
+    """
+    if not text.strip():
+        raise argparse.ArgumentTypeError(
+            f"expected a value, got {text!r}: set the variable that it was to come from, or leave the option out"
+        )
+    return text

@@ -108,7 +108,6 @@ PRIVATE_NAMES = [
         users=(
             "plugin/mark_use",
             "plugin/markers",
-            "plugin/plan",
             "plugin/run_tracker",
         ),
         why="the fixtures behind a test's arguments, by which declared runs are planned and started ahead",
@@ -235,12 +234,19 @@ PRIVATE_NAMES = [
         loss="a gate with -c ends with an ImportError",
     ),
     PrivateName(
+        name="_pytest.config.findpaths.determine_setup",
+        owner="_pytest.config.findpaths",
+        users=("plugin/options",),
+        why="the rootdir that pytest would have found without the values of this plugin's options",
+        loss="a session with an option whose value is a word of its own and a path ends with an ImportError",
+    ),
+    PrivateName(
         name="_inicfg",
         owner="_pytest.config:Config",
         instead="inicfg",
-        users=("plugin/gate_extent",),
-        why="the configuration as it was read, to compare it with that of the other file",
-        loss="with -c the gate stays closed although both files collect the same tests",
+        users=("plugin/options",),
+        why="the configuration as it was read: its keys, and its values to compare with those of the other file",
+        loss="with -c the gate stays closed although both files collect the same tests; wisebot_... keys pass unseen",
     ),
     PrivateName(
         name="_pytest.outcomes.Failed",
@@ -295,6 +301,28 @@ PRIVATE_NAMES = [
         users=("snapshots/assertion",),
         why="forgets the name and options of a comparison that has raised",
         loss="after such a comparison the next one has its name",
+    ),
+    # httpx, httpcore and anyio: runs that no test's patch reaches
+    PrivateName(
+        name="_pool",
+        owner="httpx:AsyncHTTPTransport",
+        users=("client/proxies",),
+        why="the pool of connections, whose methods are exchanged for those that no mock has replaced",
+        loss="runs beside a test that uses respx: it answers or refuses them",
+    ),
+    PrivateName(
+        name="_network_backend",
+        owner="httpcore:AsyncConnectionPool",
+        users=("client/proxies",),
+        why="connects by functions that no mock has replaced; httpx hands none over",
+        loss="runs beside a test that patches anyio, or imports while the file system is a fake",
+    ),
+    PrivateName(
+        name="anyio._backends._asyncio",
+        owner="anyio._backends",
+        users=("client/proxies",),
+        why="loaded before the first test, and not with the first connection, within any test",
+        loss="the session ends with an ImportError",
     ),
     # Python
     PrivateName(
@@ -372,6 +400,8 @@ INTERNALS = [
     Internal("httpcore.proxy", "httpcore._async.http_proxy", 'getLogger("httpcore.proxy")', _QUIET),
     Internal("httpcore.socks", "httpcore._async.socks_proxy", 'getLogger("httpcore.socks")', _QUIET),
     Internal("httpx", "httpx._client", 'getLogger("httpx")', _QUIET),
+    Internal("re._parser", "re._parser", "class SubPattern", "patterns of a project: no public parser has the parts"),
+    Internal("re._compiler", "re._compiler", "def compile(p, flags=0)", "likewise: each part is compiled on its own"),
 ]
 
 Found = tuple[str, str]

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -18,7 +19,6 @@ from ..client.probe import Probe, UnreachableError
 from ..errors import AuthenticationFailed, ConfigurationError
 from ..plugin.runtime import LocalRuntime
 from ..settings import Credential, Settings
-from ..settings.checks import hostname
 from ..text import count, escape
 
 SETTINGS_WRONG: Final = 4
@@ -148,7 +148,7 @@ def _webhook(settings: Settings, probe: Probe) -> Iterator[Finding]:
         yield Finding(0, "webhook API", "has no origin: tests over this API cannot run")
         return
     yield _reached("webhook API", settings.origin, probe)
-    if hostname(settings.origin).endswith(".convex.cloud"):
+    if (urlsplit(settings.origin).hostname or "").rstrip(".").endswith(".convex.cloud"):
         right = settings.origin.replace(".convex.cloud", ".convex.site")
         yield Finding(SETTINGS_WRONG, "webhook API", f"{settings.origin} serves no webhooks: write {right}")
 
@@ -192,7 +192,7 @@ def _token(host: str, token: Credential, probe: Probe) -> Finding:
 
 
 def _secrets(settings: Settings) -> Iterator[Finding]:
-    """Which workflows have a webhook secret. A secret for all is named once."""
+    """Which workflows have a webhook secret, and which headers a value. A secret for all is named once."""
     for name, workflow in settings.workflows.items():
         if workflow.secret is not None:
             yield _credential(f"secret of {escape(name)}", workflow.secret)
@@ -200,6 +200,8 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
             yield Finding(0, f"secret of {escape(name)}", "there is none: only the dashboard API can start it")
     if settings.secret is not None:
         yield _credential("secret", settings.secret)
+    for header, credential in (*settings.headers.items(), *settings.dashboard_headers.items()):
+        yield _credential(f"header {header}", credential)
 
 
 def _credential(about: str, credential: Credential) -> Finding:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
+from asyncio import sleep
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Protocol
 
 from ..errors import Attempted, InfrastructureError, OutcomeUnknown
+from ..originals import dates, time
 from ..redaction import Secret
 from ..runs import Api
+from .reasons import Reached
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class AttemptGate(Protocol):
     """Decides when a run may make its attempts. The engine has one, since each run is one of many."""
 
     def begin(self, target: Target) -> None:
-        """The first attempt is about to be made. Raises `NotRun` when it must not be."""
+        """The first attempt is about to be made. Raises `NotRun` or `RateLimited` when it must not be."""
         ...
 
     def sent(self) -> None:
@@ -47,7 +48,12 @@ class AttemptGate(Protocol):
         ...
 
     async def again(self, seconds: float) -> None:
-        """Returns when the next attempt may be made, after that many seconds at least. Raises `NotRun`."""
+        """Returns when the next attempt may be made, after that many seconds at least.
+
+        Raises:
+            NotRun: it must not be made.
+            RateLimited: the pause that another run's answer imposes is longer than this run has time.
+        """
         ...
 
 
@@ -65,7 +71,7 @@ class NoGate:
 
     async def again(self, seconds: float) -> None:
         """Waits for that many seconds."""
-        await asyncio.sleep(seconds)
+        await sleep(seconds)
 
 
 @dataclass(slots=True)
@@ -74,10 +80,20 @@ class AttemptState:
 
     gate: AttemptGate = field(default_factory=NoGate)
     attempts: int = 0
+    held: float = 0.0
+    """Seconds of the run's timeout that a pause for other runs has used up before it began."""
+    ends_at: float | None = None
+    """When the run's time is over, on the loop's clock; None before it has begun."""
     sent_at: float | None = None
     started_at: datetime | None = None
     received: int = 0
     """Bytes of the answer."""
+    reached: Reached = Reached.NOTHING
+    """How far the connection of the attempt came, where there is a proxy."""
+    status: int | None = None
+    """The status of the answer to the attempt; None before it has come."""
+    answered: int | None = None
+    """Status of the attempt's answer once it is whole; None before."""
     trace: str = ""
     """The header ``traceparent`` of the attempt that is under way, or that was the last; empty without one."""
     attempted: Attempted | None = None
@@ -93,16 +109,19 @@ class AttemptState:
         """A new attempt."""
         self.attempts += 1
         self.sent_at = None
+        self.reached = Reached.NOTHING
+        self.status = None
+        self.answered = None
         self.trace = ""
 
     def keep(self, failure: InfrastructureError) -> None:
         """Keeps the error of an attempt. A later error does not replace one after which the run may have happened."""
-        self.sent_at = None
+        self.sent_at = self.answered = None
         if isinstance(failure, OutcomeUnknown) or not isinstance(self.failure, OutcomeUnknown):
             self.failure = failure
 
     def begin_to_send(self) -> None:
         """The first byte of the attempt is about to go out: from now on it may have happened."""
         self.sent_at = time.perf_counter()
-        self.started_at = datetime.now(UTC)
+        self.started_at = dates.now()
         self.gate.sent()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import email.utils
 import re
+from asyncio import to_thread
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Any, Final, TypeVar
+from urllib.parse import urljoin, urlsplit
 
 import httpx
 
@@ -17,6 +18,7 @@ from ..errors import (
     Answer,
     Attempted,
     AuthenticationFailed,
+    ConnectionFailed,
     GatewayFailed,
     InfrastructureError,
     RateLimited,
@@ -28,11 +30,15 @@ from ..errors import (
     UnexpectedResponse,
     WorkflowNotFound,
 )
+from ..originals import dates, threading
 from ..redaction import Redactor
+from ..redaction.linear import Stop, never
 from ..runs import is_no_error, says_unfinished
-from ..text import brief
+from ..text import brief, printable
 from .exchange import Received, excerpt
 from .unpacking import encodings_of, is_text, unpacked
+
+T = TypeVar("T")
 
 _A_YEAR: Final = 365 * 86_400.0
 """Seconds. A server that says more says "never", and what says so must stay a finite number."""
@@ -40,8 +46,12 @@ _A_YEAR: Final = 365 * 86_400.0
 LARGE: Final = 256 * 1024
 """Bytes of an answer from which on it is read in a thread of its own."""
 
-MOST_OF_A_RUN_ID: Final = 120
-"""Characters of a ``runId`` that an error shows."""
+LARGE_FOR_PATTERNS: Final = 8 * 1024
+"""The same where the project has patterns. One search is linear, but some patterns search the rest of the text again
+after each match, such as ``x(.*y)?``."""
+
+MOST_OF_A_HEADER: Final = 4096
+"""Characters of a header that are cleaned, of which far fewer are shown: more would hold up the other runs."""
 
 AGREEMENT: Final = 2.0
 """Seconds that two clocks which agree may seem to differ by."""
@@ -59,10 +69,12 @@ class AnswerReader:
     Args:
         redactor: cleans what a run holds of an answer, and what an error quotes of it.
         limit: bytes that a packed answer may unpack to.
+        certificate_help: what to do about a server that wants a client certificate.
     """
 
-    def __init__(self, redactor: Redactor, limit: int = 16 * 2**20) -> None:
+    def __init__(self, redactor: Redactor, limit: int = 16 * 2**20, certificate_help: str = "set client-cert") -> None:
         self._redactor = redactor
+        self._certificate_help = certificate_help
         self._limit = limit
 
     async def read(self, received: Received, credential: str, attempted: Attempted) -> Envelope | InfrastructureError:
@@ -78,15 +90,18 @@ class AnswerReader:
         status = received.status_code
         if envelope is not None and (_is_of_a_run(status, envelope) or status == 429):
             if unfinished := _unfinished(status, envelope):
-                return self._not_finished(unfinished, envelope.run_id, attempted, self.answer(received))
+                return self._not_finished(unfinished, envelope.run_id, attempted, await self.answer(received))
             if _is_of_a_run(status, envelope):
                 return envelope
-        answer = self.answer(received)
+        answer = await self.answer(received)
+        if status == 400 and (page := _certificate_page(received)):
+            reason = f"the server wants a client certificate ({page}); {self._certificate_help}"
+            return ConnectionFailed(reason, attempted, answer)
         if status == 202:
             return self._not_finished(f"status 202, and the answer {flaw}", None, attempted, answer)
         kind, reason = _refusal(received, answer, credential)
         if 300 <= status < 400:
-            reason = f"redirected to {self._redirect_host(received)}, which is not followed"
+            reason = self._redirected(received)
         elif 200 <= status < 300:
             reason = f"the answer {flaw or f'is a part of one alone (status {status})'}"
         return kind(reason, attempted, answer)
@@ -94,14 +109,14 @@ class AnswerReader:
     async def refused_token(self, received: Received, credential: str, attempted: Attempted) -> InfrastructureError:
         """What an answer with 401 or 403 to ``GET /api/v1/status`` means, before which no run is started."""
         received = await self._unpacked(received)
-        answer = self.answer(received)
+        answer = await self.answer(received)
         if before := _before_wisebot(received, answer):
             return Rejected(f"GET /api/v1/status was {before}; no run was started", attempted, answer)
         reason = f"{credential} was refused by GET /api/v1/status; no run was started"
         return AuthenticationFailed(reason, attempted, answer)
 
     def _not_finished(self, how: str, run_id: str | None, attempted: Attempted, answer: Answer) -> RunNotFinished:
-        run_id = excerpt(run_id, self._redactor)[:MOST_OF_A_RUN_ID] if run_id else None
+        run_id = printable(run_id) if run_id else None
         known = f"runId {run_id}" if run_id else "no runId"
         return RunNotFinished(
             f"accepted, and its end is unknown: {how}; {known}", attempted, replace(answer, run_id=run_id)
@@ -112,8 +127,8 @@ class AnswerReader:
         encodings = encodings_of(received.headers.get("content-encoding", ""))
         if not encodings or not received.body:
             return received
-        found = await asyncio.to_thread(unpacked, received.body, encodings, self._limit)
-        names = excerpt(", ".join(found.ignored), self._redactor)
+        found = await to_thread(unpacked, received.body, encodings, self._limit)
+        names = excerpt(", ".join(found.ignored)[:MOST_OF_A_HEADER], self._redactor)
         flaw, body = found.flaw, found.body
         if not flaw and names and not is_text(body):
             flaw, body = f"is packed ({names}), which cannot be unpacked", b""
@@ -125,14 +140,22 @@ class AnswerReader:
         if received.flaw is not None:
             return None, received.flaw
         try:
-            if len(received.body) < LARGE:
-                return self._parsed(received.body), ""
-            return await asyncio.to_thread(self._parsed, received.body), ""
+            return await self._done(self._parsed, received.body), ""
         except NoEnvelopeError as error:
             named = f" (Content-Encoding: {received.encodings})" if received.encodings else ""
             return None, f"{error}{named}"
 
-    def _parsed(self, body: bytes) -> Envelope:
+    async def _done(self, work: Callable[[bytes, Stop], T], body: bytes) -> T:
+        """Does what takes the longer, the larger the body is: in a thread, unless it is small."""
+        if len(body) < (LARGE_FOR_PATTERNS if self._redactor.has_patterns else LARGE):
+            return work(body, never)
+        stopped = threading.Event()
+        try:
+            return await to_thread(work, body, stopped.is_set)
+        finally:
+            stopped.set()  # after the run's deadline the thread gives up, too
+
+    def _parsed(self, body: bytes, stop: Stop) -> Envelope:
         """The envelope, clean: here, once, so that every test sees the same, from whatever source its run comes."""
         envelope = parse(body)
         if self._redactor.is_clean_json(body):
@@ -142,26 +165,37 @@ class AnswerReader:
             answer["result"] = envelope.result
         if envelope.error is not None:
             answer["error"] = envelope.error
-        clean = self._redactor.clean_answer(answer)
+        clean = self._redactor.clean_answer(answer, stop)
         changed: dict[str, Any] = {name: clean.pop(name) for name in ("result", "error") if name in clean}
-        run_id = self._redactor.clean(envelope.run_id) if envelope.run_id is not None else None
+        run_id = self._redactor.clean(envelope.run_id, stop) if envelope.run_id is not None else None
         return envelope.model_copy(update=changed | {"extra": clean, "run_id": run_id})
 
-    def answer(self, received: Received) -> Answer:
+    async def answer(self, received: Received) -> Answer:
         """As much of an answer as an error shows."""
-        content_type = excerpt(received.headers.get("content-type", ""), self._redactor)
-        # Blanks go first, and far more is cleaned than shown: where the text is cut, half a credential may stand.
-        text = re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", received.body[:LARGE].decode("utf-8", "replace"))
-        text = excerpt(text[:65536], self._redactor)
+        content_type = excerpt(received.headers.get("content-type", "")[:MOST_OF_A_HEADER], self._redactor)
+        text = await self._done(self._excerpt, received.body[: LARGE - 1])
         unread = received.unread or ("has no text" if received.body.strip() and not text else "")
         return Answer(received.status_code, content_type, text, retry_after(received.headers), unread)
 
-    def _redirect_host(self, received: Received) -> str:
+    def _excerpt(self, body: bytes, stop: Stop) -> str:
+        # Blanks go first, and far more is cleaned than shown: where the text is cut, half a credential may stand.
+        text = re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", body.decode("utf-8", "replace"))
+        return excerpt(text[:65536], self._redactor, stop)
+
+    def _redirected(self, received: Received) -> str:
+        """From where to where, each without its query, which may hold a credential; and what to set."""
+        location = received.headers.get("location", "")[:MOST_OF_A_HEADER]
         try:
-            host = urlsplit(received.headers.get("location", "")).hostname
+            target = urlsplit(urljoin(received.url, location))
+            host = f"{target.scheme}://{target.netloc.rpartition('@')[2]}" if target.hostname else ""
         except ValueError:
-            host = None
-        return excerpt(host, self._redactor) if host else "another place"
+            host = ""
+        if not host or host + target.path == received.url:
+            return f"redirected from {received.url} to another place, which is not followed"
+        to, asked = excerpt(host + target.path, self._redactor), urlsplit(received.url)
+        moved = target.path == asked.path and host != f"{asked.scheme}://{asked.netloc}"
+        advice = f"; if that is Wisebot, set the host to {excerpt(host, self._redactor)}" if moved else ""
+        return f"redirected from {received.url} to {to}, which is not followed{advice}"
 
 
 def _is_of_a_run(status: int, envelope: Envelope) -> bool:
@@ -191,7 +225,7 @@ def _refusal(received: Received, answer: Answer, credential: str) -> tuple[type[
         401: (AuthenticationFailed, f"{credential} was refused"),
         403: (AuthenticationFailed, f"{credential} may not start this run"),
         404: (WorkflowNotFound, f"{before}: is it Wisebot's host?" if before else "no such workflow at this host"),
-        407: (RequestRejected, "a proxy on the way asks for a credential of its own"),
+        407: (RequestRejected, received.of_proxy or "a proxy on the way asks for a credential of its own"),
         429: (RateLimited, "too many requests"),
         503: (ServiceUnavailable, "not available for now"),
         511: (GatewayFailed, "the network asks for a log-in"),
@@ -204,6 +238,12 @@ def _refusal(received: Received, answer: Answer, credential: str) -> tuple[type[
     if status >= 400:
         return RequestRejected, "the request was refused"
     return (Redirected, "redirected") if status >= 300 else (UnexpectedResponse, f"no final answer (status {status})")
+
+
+def _certificate_page(received: Received) -> str:
+    """The words of nginx, if its page refuses the client's certificate or the want of one; no run was passed on."""
+    found = re.search(rb"No required SSL certificate was sent|The SSL certificate error", received.body[:LARGE])
+    return found[0].decode() if found and received.body.lstrip().startswith(b"<") else ""
 
 
 def _before_wisebot(received: Received, answer: Answer) -> str:
@@ -246,4 +286,4 @@ def retry_after(headers: httpx.Headers) -> float | None:
     if re.fullmatch(r"\d+(\.\d+)?", text, re.ASCII):
         return min(float(text), _A_YEAR)
     moment = _date(text)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds()) if moment is not None else None
+    return max(0.0, (moment - dates.now()).total_seconds()) if moment is not None else None

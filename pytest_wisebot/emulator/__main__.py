@@ -25,6 +25,7 @@ from urllib.parse import quote
 
 from ..errors import ConfigurationError
 from ..exhaustion import raise_file_limit
+from ..text import not_empty
 from .functions import Workflow
 from .handle import Ready
 from .loading import load
@@ -59,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         prog=PROGRAM,
         description="Serve the workflows of a Python file as Wisebot would: both APIs, on two local ports.",
     )
-    parser.add_argument("target", help="flows.py, flows.py:attribute or package.module:attribute")
+    parser.add_argument("target", type=not_empty, help="flows.py, flows.py:attribute or package.module:attribute")
     parser.add_argument("--port", type=int, default=8787, help="port of the webhook API; 0 takes a free one (8787)")
     parser.add_argument("--dashboard-port", type=int, help="port of the dashboard API (the webhook API's, plus 1)")
     parser.add_argument("--session", metavar="FOLDER", help=argparse.SUPPRESS)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import dataclass, field
 
 from ..client import AttemptState, Target
+from ..originals import time
 from ..runs import Ended, Outcome, RunRequest
 from ..storage.sources import NOT_FOUND, Lookup
 from .admission import Ticket
@@ -45,6 +45,7 @@ class Job:
         reference: its name in the session's event log.
         queued: when it was asked for, in seconds since the epoch; likewise ``started``, when it was admitted.
         found: the answer of the source before it was started.
+        held_back: why it is not sent at all, where a pause is longer than its timeout.
         begun_at: when it was admitted, on the loop's clock; likewise ``sent_at``, when its attempt began to go out.
     """
 
@@ -64,5 +65,6 @@ class Job:
     queued: float = field(default_factory=time.time)
     started: float | None = None
     found: Lookup = NOT_FOUND
+    held_back: str = ""
     begun_at: float | None = None
     sent_at: float | None = None

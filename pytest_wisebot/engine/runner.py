@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import math
-import time
 import traceback
+from asyncio import sleep, wait
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -15,6 +16,7 @@ from typing import Final, Protocol
 
 from ..client import AttemptState, NoGate, Target
 from ..errors import (
+    NO_REQUEST,
     Attempted,
     BudgetExhausted,
     Cancelled,
@@ -25,12 +27,13 @@ from ..errors import (
     ServiceUnavailable,
     WisebotError,
 )
+from ..originals import time
 from ..redaction import Redactor
 from ..runs import Ended, EngineError, Outcome, RunRequest, WorkflowRun
 from ..storage.recorder import RunRecorder
 from ..storage.sources import Lookup
-from .admission import AdmissionQueue, Priority, Ticket, TicketState
-from .circuit_breaker import CircuitBreaker
+from .admission import LONGEST_PAUSE, AdmissionQueue, Priority, Ticket, TicketState
+from .circuit_breaker import HELD_BACK, CircuitBreaker
 from .jobs import Job
 from .loop import LagMeter
 from .stats import Stats, StatsSnapshot, Status
@@ -43,6 +46,13 @@ QUIET: Final = 0.005
 
 PATIENCE: Final = 1.0
 """Seconds after which ends are handed over in any case."""
+
+
+LOST: Final = (
+    "the event loop of all runs has ended: something closed file descriptors that were not its own, as a test does "
+    "with os.closerange or os.close; let that test do so in a process of its own"
+)
+"""Why no run ends any more, and none can begin."""
 
 
 class RunsOne(Protocol):
@@ -62,6 +72,7 @@ class Runner:
         redactor: cleans the message of a defect of this package.
         over_budget: the message for runs beyond the budget.
         recorder: looks runs up and stores them; None where nothing is kept.
+        timeout: seconds for a run that names no other limit.
     """
 
     def __init__(
@@ -71,6 +82,7 @@ class Runner:
         redactor: Redactor,
         over_budget: str = "",
         recorder: RunRecorder | None = None,
+        timeout: float = math.inf,
     ) -> None:
         self.stats = Stats()
         self._client = client
@@ -78,6 +90,7 @@ class Runner:
         self._redactor = redactor
         self._over_budget = over_budget
         self._recorder = recorder
+        self._timeout = timeout
         self._loop = asyncio.get_running_loop()
         self._circuit = CircuitBreaker()
         self._lag = LagMeter(lambda: bool(self._window.flying))
@@ -102,6 +115,7 @@ class Runner:
         self._awaited: set[Job] = set()
         self._alarm: asyncio.TimerHandle | None = None
         self._closed = False
+        self._lost = False
 
     def take(self, jobs: Iterable[Job]) -> None:
         """Starts these as soon as there is room for them."""
@@ -178,14 +192,28 @@ class Runner:
         if self._alarm is not None:
             self._alarm.cancel()
 
+    def lose(self) -> None:
+        """The event loop has ended by itself. For another thread, since there is none here any more."""
+        self._closed = self._lost = True
+        lost = [*self._looking_up, *self._queued.values(), *self._begun]
+        self._looking_up.clear()
+        while self._calls:
+            self._calls.popleft()()
+        for job in lost:
+            ended = self._ended_now(job, _cancelled(job, LOST))
+            if self._recorder is not None:
+                ended = self._recorder.store(job.request, ended, job.found)
+            self._publish(job, ended, cancelled=False)
+        self._hand_over()
+
     async def ended(self) -> None:
         """Returns when no run is under way any more."""
         while self._begun:
-            await asyncio.wait([job.task for job in self._begun if job.task is not None])
-            await asyncio.sleep(0)  # the last ones' `_done` comes after this waiter's own call
+            await wait([job.task for job in self._begun if job.task is not None])
+            await sleep(0)  # the last ones' `_done` comes after this waiter's own call
         while self._storing:
-            await asyncio.wait(list(self._storing.values()))
-            await asyncio.sleep(0)
+            await wait(list(self._storing.values()))
+            await sleep(0)
         self._hand_over()
 
     def numbers(self) -> StatsSnapshot:
@@ -208,7 +236,28 @@ class Runner:
             oldest=oldest.request.workflow if oldest else None,
             age=now - oldest.begun_at if oldest and oldest.begun_at is not None else 0.0,
             awaited=len(self._awaited),
+            held=self._held(),
+            left=self._left(now),
         )
+
+    def _left(self, now: float) -> float | None:
+        """Seconds until all runs have ended: those of the longest, or all of them over the places under the cap."""
+        expected = [self.stats.expected(job) for job in (*self._begun, *self._queued.values(), *self._looking_up)]
+        began = [now - job.begun_at if job.begun_at is not None else 0.0 for job in self._begun]
+        took = itertools.chain(began, itertools.repeat(0.0))
+        seconds = [max(0.0, one - gone) for one, gone in zip(expected, took, strict=False) if one is not None]
+        if not seconds or len(seconds) < len(expected):
+            return None
+        return max(self._window.resumes_at - now, 0.0) + max(max(seconds), sum(seconds) / self._window.cap)
+
+    def _held(self) -> dict[str, int]:
+        """By workflow, the runs that wait only because as many of it are under way as may be."""
+        held = self._window.held_by_lanes()
+        return {job.request.workflow: held[job.ticket.lane] for job in self._begun if job.ticket.lane in held}
+
+    def take_back_refusals(self, references: Collection[str]) -> None:
+        """See `CircuitBreaker.take_back`."""
+        self._circuit.take_back(references)
 
     def yield_to_loop(self) -> None:
         """For the thread of a test: see `LagMeter.yield_to_loop`."""
@@ -218,6 +267,9 @@ class Runner:
 
     def _soon(self, function: Callable[[], object]) -> None:
         """For the recorder's thread. The loop is woken once for all calls that it has not made yet."""
+        if self._lost:
+            function()
+            return
         self._calls.append(function)
         if not self._woken:
             self._woken = True
@@ -244,7 +296,8 @@ class Runner:
 
     def _join(self, job: Job) -> None:
         self._queued[job.ticket] = job
-        self._window.join(job.ticket)
+        job.ticket.limit = job.request.timeout if job.request.timeout is not None else self._timeout
+        self._window.join(job.ticket, self._loop.time())
 
     def _pump(self) -> None:
         """Admits the jobs whose turn it is, and sets the alarm for when time alone admits the next."""
@@ -252,6 +305,8 @@ class Runner:
             return
         self._sweep()
         now = self._loop.time()
+        for ticket, seconds in self._window.held_back():
+            self._hold_back(ticket, seconds)
         admitted, rejected = self._window.admit(now)
         for ticket in rejected:
             self._reject(ticket)
@@ -278,12 +333,28 @@ class Runner:
         else:
             self._settle(self._queued.pop(ticket), error)
 
+    def _hold_back(self, ticket: Ticket, seconds: float) -> None:
+        """Ends a run that Wisebot's pause leaves no time for. It gets as far as the gate, for its error to name it."""
+        shown = f"{seconds:.0f}" if seconds >= 10 else f"{seconds:.1f}"
+        reason = f"{HELD_BACK} {shown} s by Wisebot's Retry-After, timeout {ticket.limit:g} s"
+        turn = self._retrying.pop(ticket, None)
+        if turn is not None:
+            turn.set_exception(RateLimited(reason))
+            return
+        job = self._queued.pop(ticket)
+        job.held_back = reason
+        self._start(job)
+
     def _begin(self, ticket: Ticket) -> None:
         turn = self._retrying.pop(ticket, None)
         if turn is not None:
             turn.set_result(None)
             return
         job = self._queued.pop(ticket)
+        job.flight.held = self._window.held(ticket, self._loop.time())
+        self._start(job)
+
+    def _start(self, job: Job) -> None:
         job.begun_at = self._loop.time()
         job.started = time.time()
         job.flight.gate = _JobGate(self, job)
@@ -294,11 +365,13 @@ class Runner:
     # --- the end of a run
 
     def _done(self, job: Job, task: asyncio.Task[Outcome]) -> None:
+        if self._lost:
+            return
         outcome = None if task.cancelled() else task.result()
         self._begun.pop(job)
         self._window.leave(job.ticket)
         if job.target is not None and outcome is not None:
-            outcome = self._circuit.judge(job.target, outcome)
+            outcome = self._circuit.judge(job.target, outcome, job.reference)
         self._settle(job, outcome if outcome is not None else _cancelled(job), cancelled=outcome is None)
         job.flight.gate, job.task = NoGate(), None  # no ring of references: the result goes with its test
         self._pump()
@@ -310,11 +383,18 @@ class Runner:
             return error
         except Exception as error:  # noqa: BLE001 - a defect of this package must reach the waiting test, not the loop
             frames = "".join(traceback.format_exception(error))  # text: the frames themselves hold headers
-            return EngineError(f"pytest-wisebot failed inside; please report this:\n{self._redactor.clean(frames)}")
+            return EngineError(
+                f"pytest-wisebot failed inside; please report this:\n{self._redactor.clean(frames)}\n"
+                "If a test has replaced a function of Python or of a library while this run was under way, "
+                "--wisebot-no-ahead keeps runs out of other tests."
+            )
 
     def _settle(self, job: Job, outcome: Outcome, *, cancelled: bool = False) -> None:
         lag = self._lag.since(job.sent_at) if job.sent_at is not None and isinstance(outcome, WorkflowRun) else 0.0
-        ended = Ended(
+        self._store(job, self._ended_now(job, outcome, lag), cancelled=cancelled)
+
+    def _ended_now(self, job: Job, outcome: Outcome, lag: float = 0.0) -> Ended:
+        return Ended(
             outcome,
             lag,
             job.reference,
@@ -324,7 +404,6 @@ class Runner:
             ended=time.time(),
             attempts=job.flight.attempts,
         )
-        self._store(job, ended, cancelled=cancelled)
 
     def _store(self, job: Job, ended: Ended, *, cancelled: bool = False) -> None:
         """Has the end written, before any test sees it."""
@@ -382,9 +461,11 @@ class Runner:
     # --- attempts (see `client.AttemptGate`)
 
     def begin(self, job: Job, target: Target) -> None:
-        """Raises `CircuitOpen` where runs like this one were refused too often."""
+        """Raises `CircuitOpen` where runs like this one were refused too often, `RateLimited` where it has no time."""
         job.target = target
         self._circuit.check(target)
+        if job.held_back:
+            raise RateLimited(job.held_back, job.flight.attempted or NO_REQUEST)
 
     def sent(self, job: Job) -> None:
         """The job's attempt has begun to go out."""
@@ -396,8 +477,13 @@ class Runner:
         """The job's attempt failed: the cap is halved where Wisebot asks for less."""
         asked = isinstance(error, ServiceUnavailable) and error.retry_after is not None
         job.slot_released = asked or isinstance(error, RateLimited)
-        if job.slot_released:
-            self._window.limited(job.ticket, error.retry_after, self._loop.time())
+        if not job.slot_released:
+            return
+        now = self._loop.time()
+        is_first = self._window.limited(job.ticket, error.retry_after, now)
+        pause = min(error.retry_after or 0.0, LONGEST_PAUSE)
+        if is_first and pause and job.target is not None and self._circuit.asked_to_wait(job.target, pause):
+            self._window.reopen(now)
 
     async def again(self, job: Job, seconds: float) -> None:
         """Returns when the job may make another attempt, before all jobs that have not begun.
@@ -407,6 +493,8 @@ class Runner:
         """
         if job.subscribers <= 0:
             raise Cancelled(f'no test needs the run of workflow "{job.request.workflow}" any more')
+        assert job.target is not None
+        self._circuit.check(job.target)
         begins = self._loop.time()
         job.sent_at = None
         job.backing_off = True
@@ -424,7 +512,7 @@ class Runner:
         """Waits until then; in the queue, and not before it, where the queue itself is shut that long."""
         shut_as_long = job.slot_released and self._window.resumes_at >= until - _GRAIN
         if not shut_as_long:
-            await asyncio.sleep(until - self._loop.time())
+            await sleep(until - self._loop.time())
 
     async def _turn(self, job: Job) -> None:
         """Waits in the queue for a slot, before all jobs that have not begun."""
@@ -433,7 +521,9 @@ class Runner:
         self._window.leave(job.ticket)
         turn = self._retrying[job.ticket] = self._loop.create_future()
         job.ticket.priority = Priority.AGAIN
-        self._window.join(job.ticket)
+        now = self._loop.time()
+        job.ticket.limit = job.flight.ends_at - now if job.flight.ends_at is not None else math.inf
+        self._window.join(job.ticket, now)
         self._pump()
         try:
             await turn
@@ -471,12 +561,12 @@ def _trace_of(job: Job, outcome: Outcome) -> str:
     return job.flight.trace if isinstance(outcome, WorkflowRun) else ""
 
 
-def _cancelled(job: Job) -> WisebotError:
+def _cancelled(job: Job, why: str = "") -> WisebotError:
     request, flight = job.request, job.flight
     if isinstance(flight.failure, OutcomeUnknown):
         return flight.failure
     if not flight.sent:
-        return Cancelled(f'the run of workflow "{request.workflow}" was given up before it was sent')
+        return Cancelled(why or f'the run of workflow "{request.workflow}" was given up before it was sent')
     asked = flight.attempted or Attempted(request.workflow, str(request.api), "its host")
     asked = replace(asked, attempts=flight.attempts, trace=flight.trace)
-    return ConnectionLost("the run was given up after it had been sent", asked)
+    return ConnectionLost(why or "the run was given up after it had been sent", asked)

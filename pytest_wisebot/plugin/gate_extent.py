@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import glob
 import importlib.util
-import os
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,14 +17,16 @@ from typing import Any, Final
 
 import pytest
 
+from ..originals import os
 from .collection import Collection
 from .gate_selection import stated_paths
-from .options import asks_for_report
+from .options import asks_for_report, ini_values
 from .session_state import state_of
 
 NARROWING: Final = (
     ("tests", "keyword", "-k"),
     ("tests", "markexpr", "-m"),
+    ("tests", "wisebot_workflow", "--wisebot-workflow"),
     ("tests", "deselect", "--deselect"),
     ("tests", "stepwise", "--stepwise --sw"),
     ("tests", "splits", "--splits"),
@@ -140,7 +141,7 @@ def _stated(config: pytest.Config, arguments: Sequence[_Argument]) -> tuple[str,
 
 
 def _absolute(path: Path) -> Path:
-    return Path(os.path.abspath(path))  # noqa: PTH100 - as pytest's own, which follows no symbolic link
+    return Path(os.path.abspath(path))
 
 
 def _is_in(path: Path, others: Iterable[Path]) -> bool:
@@ -205,13 +206,52 @@ def _narrowings(config: pytest.Config, arguments: Sequence[_Argument]) -> Iterat
     by_arguments = config.args_source is pytest.Config.ArgsSource.ARGS
     for override in config.getoption("override_ini", None) or ():
         key = override.partition("=")[0].strip()
-        if key in COLLECTING or (key == "testpaths" and not by_arguments and not stated_paths(config)):
+        narrows = key == "addopts" and ini_values(config).get("addopts")
+        if narrows or key in COLLECTING or (key == "testpaths" and not by_arguments and not stated_paths(config)):
             yield _narrowing(config, "unseen", "-o --override-ini", override)
-    for plugin in map(str.strip, config.getoption("plugins", None) or ()):
-        if plugin.startswith("no:") and plugin.removeprefix("no:") in COLLECTORS:
-            yield _narrowing(config, "unseen", "-p", plugin)
+    yield from _switched_off(config, [one.path for one in arguments])
+    yield from _weakened(config)
+    if not by_arguments and not stated_paths(config):
+        where = config.inipath.name if config.inipath is not None else "testpaths"
+        for pattern in _leading_nowhere(config):
+            yield {"kind": "unseen", "option": "testpaths", "value": pattern, "where": where}
     yield from _other_file(config, [one.path for one in arguments] if by_arguments else [])
     yield from _cut_conftests(config, arguments)
+
+
+def _switched_off(config: pytest.Config, paths: list[Path]) -> Iterator[dict[str, str]]:
+    """``-p no:NAME`` for a plugin that finds tests: one of pytest's own, or one that the project itself switches on."""
+    plugins = [str(plugin).strip() for plugin in config.getoption("plugins", None) or ()]
+    for plugin in plugins:
+        name = plugin.removeprefix("no:")
+        if plugin.startswith("no:") and (name in COLLECTORS or name in plugins):
+            found = _narrowing(config, "unseen", "-p", plugin)
+            if found["where"] != "addopts" or name in plugins or _finds_tests(name, paths):
+                yield found
+
+
+def _finds_tests(plugin: str, paths: Iterable[Path]) -> bool:
+    """Whether one of pytest's own plugins would find tests there, as far as names and words of files tell."""
+    files = [file for path in paths for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file()]
+    if plugin == "doctest":
+        return any(file.name.startswith("test") and file.suffix == ".txt" for file in files)
+    if plugin == "unittest":
+        return any(file.suffix == ".py" and b"TestCase" in file.read_bytes() for file in files)
+    return True
+
+
+def _weakened(config: pytest.Config) -> Iterator[dict[str, str]]:
+    """Options that run less of each test than ``addopts`` has it: over one API in place of two."""
+    given = [word.partition("=")[2] for word in config.getini("addopts") if word.startswith("--wisebot-api=")]
+    api = config.option.wisebot_api
+    if "both" in given and api != "both":
+        yield _narrowing(config, "unseen", "--wisebot-api", str(api))
+
+
+def _leading_nowhere(config: pytest.Config) -> list[str]:
+    """The entries of ``testpaths`` without a file or folder, which pytest drops without a word."""
+    root = config.rootpath
+    return [one for one in config.getini("testpaths") if not glob.glob(str(root / one), recursive=True)]  # noqa: PTH207
 
 
 def _narrowing(config: pytest.Config, kind: str, spellings: str, value: str = "") -> dict[str, str]:
@@ -257,10 +297,10 @@ def _other_file(config: pytest.Config, paths: list[Path]) -> Iterator[dict[str, 
     from _pytest.config.findpaths import locate_config
 
     _, found, other, *_ = locate_config(config.invocation_params.dir, paths)
-    own = vars(config).get("_inicfg") or vars(config).get("inicfg") or {}
+    own = ini_values(config)
     if found is None or found == config.inipath:
         return
-    if any(_ini_value(other.get(key)) != _ini_value(own.get(key)) for key in (*COLLECTING, "testpaths")):
+    if any(_ini_value(other.get(key)) != _ini_value(own.get(key)) for key in (*COLLECTING, "testpaths", "addopts")):
         yield _narrowing(config, "unseen", "-c --config-file", str(given))
 
 

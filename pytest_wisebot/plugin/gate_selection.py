@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from ..originals import os
+from .markers import name_workflows
 from .options import asks_for_report
 from .session_state import state_of
 
@@ -22,7 +23,7 @@ def in_gate(config: pytest.Config) -> Callable[[pytest.Item], bool]:
     Raises:
         pytest.UsageError: the selection is not valid.
     """
-    selects, paths = _selector(config), stated_paths(config)
+    selects, paths = in_select(config), stated_paths(config)
 
     def is_inside(item: pytest.Item) -> bool:
         return not paths or any(path == item.path or path in item.path.parents for path in paths)
@@ -36,7 +37,7 @@ def deselect_others(config: pytest.Config, items: list[pytest.Item]) -> None:
     Raises:
         pytest.UsageError: the selection is not valid.
     """
-    selects = _selector(config)
+    selects = in_select(config)
     rest = [item for item in items if not selects(item)]
     if rest:
         items[:] = [item for item in items if selects(item)]
@@ -47,7 +48,7 @@ def stated_paths(config: pytest.Config) -> list[Path]:
     """The folders and files of ``[gate] paths``."""
     gate, folder = _gate(config)
     paths = gate.paths if gate is not None else ()
-    return [Path(os.path.abspath(folder / path)) for path in paths]  # noqa: PTH100 - symbolic links stay, as in pytest
+    return [Path(os.path.abspath(folder / path)) for path in paths]
 
 
 def _gate(config: pytest.Config) -> tuple[Gate | None, Path]:
@@ -64,8 +65,12 @@ def _gate(config: pytest.Config) -> tuple[Gate | None, Path]:
     return settings.gate, settings.file.parent if settings.file is not None else config.rootpath
 
 
-def _selector(config: pytest.Config) -> Callable[[pytest.Item], bool]:
-    """Decides by ``[gate] select`` alone; compiled once in a session."""
+def in_select(config: pytest.Config) -> Callable[[pytest.Item], bool]:
+    """A function that decides by ``[gate] select`` alone; compiled once in a session.
+
+    Raises:
+        pytest.UsageError: the selection is not valid.
+    """
     state = state_of(config)
     if state.in_selection is None:
         gate, _ = _gate(config)
@@ -87,6 +92,7 @@ def _compiled(select: str) -> Callable[[pytest.Item], bool]:
             raise pytest.UsageError(f"[gate] select: -{option} {expression}: {error}") from None
 
     def selects(item: pytest.Item) -> bool:
+        name_workflows([item])
         marked = "m" not in compiled or compiled["m"](MarkMatcher.from_markers(item.iter_markers()))
         return marked and ("k" not in compiled or compiled["k"](KeywordMatcher.from_item(item)))
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from ..errors import ConfigurationError
+from ..runs import Api
 from ..settings import Credential, Settings
 from ..text import count
 from .options import is_offline
@@ -32,20 +33,28 @@ def header(config: pytest.Config, ids: Sequence[str]) -> list[str]:
     except ConfigurationError as error:
         raise pytest.UsageError(str(error)) from None
     refuse_ids(config, ids)
-    if config.get_verbosity() < 0:
-        return []
     both, offline = config.option.wisebot_api == "both", is_offline(config)
+    if config.get_verbosity() < 0:
+        return [f"wisebot: {_hosts(settings, offline=offline)}"] if config.get_verbosity() == -1 else []
     gate = _gate(settings) if config.option.wisebot_gate else ()
     return [f"wisebot: {line}" for line in [*_lines(settings, both=both, offline=offline), *kept, *gate]]
 
 
+def _hosts(settings: Settings, *, offline: bool) -> str:
+    """Where the runs will go, in one line."""
+    hosts = [host for host in (settings.origin, settings.base_url) if host is not None]
+    target = " and ".join(hosts) or (f"the emulator {settings.emulated_by}" if settings.emulated_by else "no host yet")
+    environment = f"environment {settings.environment}: " if settings.environment is not None else ""
+    return f"{environment}{'no host is asked' if offline else target}"
+
+
 def _gate(settings: Settings) -> Iterator[str]:
     if settings.gate == type(settings.gate)():
-        yield f"the gate opens if every test passes: there is no [gate] in {_file(settings)}"
+        yield f"the gate opens if every test passes: there is no {settings.table('gate')}"
         return
     about = f", for the tests of {settings.gate.select}" if settings.gate.select is not None else ""
     paths = f", for all of {', '.join(settings.gate.paths)}" if settings.gate.paths else ""
-    yield f"the gate opens by [gate] in {_file(settings)}{paths}{about}"
+    yield f"the gate opens by {settings.table('gate')}{paths}{about}"
 
 
 def _lines(settings: Settings, *, both: bool, offline: bool) -> Iterator[str]:
@@ -58,7 +67,8 @@ def _lines(settings: Settings, *, both: bool, offline: bool) -> Iterator[str]:
         yield for_others
         return
     if settings.emulated_by is not None:
-        yield f"both APIs at the emulator {settings.emulated_by}, started with the first run ({_file(settings)})"
+        source = settings.source("emulator")
+        yield f"both APIs at the emulator {settings.emulated_by}, started with the first run ({source})"
     else:
         yield from _webhook(settings)
         yield from _dashboard(settings)
@@ -66,6 +76,7 @@ def _lines(settings: Settings, *, both: bool, offline: bool) -> Iterator[str]:
             yield _no_host(settings)
     yield for_others
     yield f"{count(settings.concurrency, 'run')} at once ({settings.source('concurrency')})"
+    yield from _limits(settings)
     if settings.max_runs is not None:
         yield f"at most {count(settings.max_runs, 'request')} for runs in all ({settings.source('max-runs')})"
 
@@ -73,12 +84,18 @@ def _lines(settings: Settings, *, both: bool, offline: bool) -> Iterator[str]:
 def _no_host(settings: Settings) -> str:
     if settings.environments and settings.environment is None:
         known = ", ".join(settings.environments)
-        return f"no environment is chosen: --wisebot-env, or default-environment in {_file(settings)}; known: {known}"
+        where = f"default-environment in {settings.table()}"
+        return f"no environment is chosen: --wisebot-env, or {where}; known: {known}"
     return "no host yet: give --wisebot-origin or --wisebot-base-url, or an environment in wisebot.toml"
 
 
-def _file(settings: Settings) -> str:
-    return settings.file.name if settings.file else "wisebot.toml"
+def _limits(settings: Settings) -> Iterator[str]:
+    """The workflows that are held to fewer runs at once, or were until an option put that out of force."""
+    for workflow in settings.workflows.values():
+        if workflow.concurrency is not None:
+            off = settings.limit_of(workflow) is None
+            source = f"out of force by {settings.source('concurrency')}" if off else workflow.source("concurrency")
+            yield f"  {count(workflow.concurrency, 'run')} of {workflow.name} at once ({source})"
 
 
 def _webhook(settings: Settings) -> Iterator[str]:
@@ -90,6 +107,7 @@ def _webhook(settings: Settings) -> Iterator[str]:
     for workflow in settings.workflows.values():
         if workflow.secret is not None:
             yield f"  secret of {workflow.name}: {_given(workflow.secret)}"
+    yield from _guarded(settings, Api.WEBHOOK)
 
 
 def _dashboard(settings: Settings) -> Iterator[str]:
@@ -98,6 +116,15 @@ def _dashboard(settings: Settings) -> Iterator[str]:
     yield f"dashboard API at {settings.base_url} ({settings.source('base-url')})"
     if settings.token is not None:
         yield f"  token: {_given(settings.token)}"
+    yield from _guarded(settings, Api.DASHBOARD)
+
+
+def _guarded(settings: Settings, api: Api) -> Iterator[str]:
+    """What a host gets beside its credential."""
+    for name, credential in settings.header_references(api).items():
+        yield f"  header {name}: {_given(credential)}"
+    if (certificate := settings.certificate_for(settings.host(api))) is not None:
+        yield f"  client certificate: {certificate} ({settings.source('client-cert')})"
 
 
 def _given(credential: Credential) -> str:

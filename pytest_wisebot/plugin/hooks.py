@@ -9,8 +9,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from . import gate_selection, markers, session_end, xdist
-from .collection import Collection
-from .options import asks_for_report, hide_credentials, only_lists
+from .collection import Collection, keep_workflows
+from .options import (
+    asks_for_report,
+    check_root,
+    hide_credentials,
+    only_lists,
+    refuse_ini_keys,
+    refuse_without_parts,
+    wants_report,
+)
 from .report_facts import status_of
 from .session_state import state_of
 from .snapshot_retention import retain_snapshots, retention_of
@@ -43,10 +51,23 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Parser, args: list[str]) -> None:
+    """Before any file of a wrong rootdir is read. A ``conftest.py`` that ends pytest leaves no old verdict behind."""
+    check_root(early_config, parser, args)
+    options = early_config.known_args_namespace
+    if wants_report(options) and options.wisebot_report is not None and not xdist.starts_as_worker():
+        from .reporting import clear_early
+
+        clear_early(early_config, options.wisebot_report, options.wisebot_baseline)
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Declares the marker, hides credentials that were given as values, and follows collection and snapshots."""
     config.addinivalue_line("markers", markers.LINE)
     hide_credentials(config)
+    refuse_ini_keys(config)
+    refuse_without_parts(config)
     config.pluginmanager.register(state_of(config).one(Collection), "wisebot-collection")
     retain_snapshots(config)
     if config.option.wisebot_plan:
@@ -55,6 +76,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if is_controller:
         from .xdist_server import Controller
 
+        if config.option.wisebot_gate:
+            gate_selection.in_gate(config)  # a wrong selection would end the workers, which do not say why
         config.pluginmanager.register(Controller(config), "wisebot-controller")
     if reports:
         session_end.session_end_of(config).report()
@@ -86,9 +109,18 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, object, object]:
-    """After every other plugin: removes the tests that the gate does not judge, and checks the marks of the rest."""
+def pytest_collection_modifyitems(
+    session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None, object, object]:
+    """After every other plugin: removes tests of other workflows and those that the gate does not judge.
+
+    The marks of the rest are checked.
+    """
+    if "wisebot" in config.option.markexpr:
+        markers.name_workflows(items)
     result = yield
+    if config.option.wisebot_workflow:
+        keep_workflows(session, items)
     if config.option.wisebot_gate:
         gate_selection.deselect_others(config, items)
     if any(map(markers.mark_of, items)):
@@ -108,8 +140,14 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return
     if _concerns_us(config, session.items):
         from .item_lifecycle import wake
+        from .network_guard import is_guarded_from_the_start
 
+        state_of(config).is_guarded = is_guarded_from_the_start()
         wake(config, collected=True)
+        if not xdist.is_worker(config) and any(map(_uses_ours, session.items)):
+            from .runtime import load_engine
+
+            load_engine()
     elif retention is not None and retention.concerns(session.items):
         from .item_lifecycle import follow_items
 

@@ -18,7 +18,7 @@ from .item_events import ItemAttempts, ItemLedger
 from .item_session import WisebotSession
 from .mark_use import has_unused_mark, unused_declaration
 from .markers import says_trials
-from .redact_pytest import clean_report, clean_text, clean_value
+from .redact_pytest import WithoutInputs, clean_report, clean_text, clean_value
 from .report_facts import add_facts, facts_of
 from .run_tracker import RunTracker, references
 from .runs_section import SECTION, render
@@ -195,13 +195,17 @@ class ItemLifecycle:
         if report.failed and cause is not None:
             item_report.classify(report, cause, self._redactor)
         self._attempts.add_to(report)
+        if report.nodeid != item.nodeid:  # for reports that show docstrings, say
+            add_facts(report, nodeid=item.nodeid)
         add_facts(report, runs=references(used))
         if call.when == "call" and report.passed and not used and has_unused_mark(item):
             add_facts(report, unused_mark=True)
+        if call.when == "call" and report.passed and self.session is not None:
+            self.session.take_back_refusals(requested)
         item_report.add_notes(item, report, requested)
         self._add_section_of_runs(item, report)
         item_report.hide_entries_note(report, error)
-        clean_report(report, self._redactor)
+        clean_report(report, WithoutInputs(self._redactor, [one.pending.request.inputs for one in used]))
         if self._is_worker and (written := self._state.written.unsent()):
             add_facts(report, written=written)  # with each report: a worker may be killed before its end
         if self._trials is not None:
@@ -218,7 +222,9 @@ class ItemLifecycle:
     def _add_section_of_runs(self, item: pytest.Item, report: pytest.TestReport) -> None:
         if report.failed and self.session is not None:
             whole = item.config.get_verbosity() >= 2
-            if text := render(self.tracker.requested, self.session.traceback_of, whole=whole):
+            if text := render(
+                self.tracker.requested, self.session.traceback_of, self._redactor.clean_inputs, whole=whole
+            ):
                 report.sections.append((SECTION, text))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -10,7 +10,7 @@ from ..errors import InfrastructureError, NotRun, WisebotError
 from ..outcomes import INFRASTRUCTURE, NOT_RUN
 from ..redaction import Redactor
 from ..runs import WorkflowRun
-from ..text import brief
+from ..text import brief, run_id_text
 from .failure_category import Drifted, category_of, error_class_of, members, reason_of
 from .redact_pytest import clean_text
 from .report_facts import add_facts, add_note
@@ -52,7 +52,7 @@ def _limit_in_words(requested: RequestedRun) -> str:
     run = requested.pending.outcome
     assert isinstance(run, WorkflowRun)
     took = f"took {run.elapsed:.2f} s, more than max_seconds={requested.max_seconds:g}"
-    return f"{run.workflow} ({run.api}) {took}, runId {run.run_id or 'none'}"
+    return f"{run.workflow} ({run.api}) {took}, runId {run_id_text(run.run_id)}"
 
 
 def _drift_in_words(requested: RequestedRun) -> str:
@@ -60,7 +60,7 @@ def _drift_in_words(requested: RequestedRun) -> str:
     run, ended = requested.pending.outcome, requested.pending.ended
     if not isinstance(run, WorkflowRun) or ended is None or not ended.drift:
         return ""
-    about = f"{run.workflow} ({run.api}) drifted from its recording, runId {run.run_id or 'none'}"
+    about = f"{run.workflow} ({run.api}) drifted from its recording, runId {run_id_text(run.run_id)}"
     return "\n  ".join([about, *ended.drift])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ..errors import ConfigurationError
+from ..originals import os
 from ..text import count
 from .runtime import local_runtime
 from .session_state import state_of
@@ -38,10 +38,10 @@ class LeakScan:
         self._found = list(_found(self._files(), state_of(self._config).redactor))
         return bool(self._found)
 
-    def look_again(self, path: Path) -> bool:
-        """Whether a credential stands in what was written after the first look, in this file or folder; shows where."""
+    def look_again(self, paths: Iterable[Path]) -> bool:
+        """Whether a credential stands in these files and folders, written after the first look or not; shows where."""
         seen = set(map(str, self._found))
-        found = [one for one in _found([path], state_of(self._config).redactor) if str(one) not in seen]
+        found = [one for one in _found(paths, state_of(self._config).redactor) if str(one) not in seen]
         if found:
             self._found, self._is_told = found, False
             self.tell(self._config.pluginmanager.get_plugin("terminalreporter"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import inspect
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, TypeGuard
@@ -137,13 +138,41 @@ def declares_its_own_run(item: pytest.Item) -> bool:
 
 def names_workflow(mark: pytest.Mark) -> bool:
     """Whether a mark declares a run, rightly or wrongly."""
-    return (mark.args[0] if mark.args else mark.kwargs.get("workflow")) is not None
+    return workflow_named(mark) is not None
+
+
+def workflow_named(mark: pytest.Mark) -> object:
+    """The workflow that a mark names, by position or by keyword; None where it names none."""
+    return mark.args[0] if mark.args else mark.kwargs.get("workflow")
+
+
+class _Keywords(dict[str, Any]):
+    """The keyword arguments of a mark. Only `get` also answers with a workflow that was given by position."""
+
+    def __init__(self, mark: pytest.Mark) -> None:
+        super().__init__(mark.kwargs)
+        self._workflow = workflow_named(mark)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """As of a dict; `-m` asks so."""
+        return self._workflow if key == "workflow" and self._workflow is not None else super().get(key, default)
+
+
+def name_workflows(items: Iterable[pytest.Item]) -> None:
+    """Lets ``-m "wisebot(workflow='NAME')"`` find a workflow that a mark names by position.
+
+    pytest compares the keyword arguments of marks alone. The marks stay the same objects, with the same arguments.
+    """
+    for item in items:
+        for mark in item.iter_markers("wisebot"):
+            if mark.args and not isinstance(mark.kwargs, _Keywords):
+                object.__setattr__(mark, "kwargs", _Keywords(mark))
 
 
 def first_trial(item: pytest.Item) -> int:
     """The number of a test's first trial; 0 for a test without trials.
 
-    A single trial, as with ``--wisebot-trials 1``, uses the first of the runs that were kept of more.
+    A single trial, as with ``--wisebot-trials=1``, uses the first of the runs that were kept of more.
     """
     return 1 if says_trials(item) else 0
 
@@ -326,6 +355,13 @@ def uses_ours(item: pytest.Item, name: str) -> bool:
     """Whether a test uses this plugin's fixture of that name, and not one that a project put in its place."""
     definition = _definition(item, name)
     return definition is not None and definition.func.__module__ == f"{__package__}.fixtures"
+
+
+def functions_of(item: pytest.Item) -> Iterator[Any]:
+    """The function of a test, and those of the fixtures that it uses."""
+    definitions = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
+    functions = [getattr(item, "function", None), *(found[-1].func for found in definitions.values() if found)]
+    return (inspect.unwrap(function) for function in functions if function is not None)
 
 
 def _names_in(mark: pytest.Mark) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,9 +11,9 @@ import pytest
 
 from ..errors import ConfigurationError, WisebotError
 from ..runs import RunRequest
-from ..settings import Settings
+from ..settings import Settings, Workflow
 from ..text import column, count, listed
-from .markers import will_be_skipped
+from .markers import functions_of, will_be_skipped
 from .prefetch import Durations, known_request, needs_emulator, read_durations, runs_ahead
 from .runtime import local_runtime, refuses_ahead
 from .session_state import state_of
@@ -141,12 +140,14 @@ class Plan:
         held = f" ({self._held})" if self._held else ""
         yield f"{count(runs, 'run')} known, {ahead} of them ahead of their tests{held}"
         yield from self._row_lines()
+        yield from self._limit_lines()
         if self._workers > 1:
             yield f"each of {self._workers} workers runs every test (--dist each)"
         if seconds := [one for row in rows for one in row.seconds]:
-            # No schedule beats the longest run, nor the cap.
+            # No schedule beats the longest run, nor the cap, nor the limit of a workflow.
             cap = self._settings.concurrency if ahead else 1
-            wall = f"at least {max(max(seconds), sum(seconds) / cap):.1f} s with {count(cap, 'run')} at once"
+            least = max(max(seconds), sum(seconds) / cap, *self._lane_seconds())
+            wall = f"at least {least:.1f} s with {count(cap, 'run')} at once"
             yield f"together {_estimated(seconds, runs)}; {wall}"
         if self._tests_with_trials:
             tests, more = count(self._tests_with_trials, "test"), count(self._spare, "more run")
@@ -173,6 +174,27 @@ class Plan:
             counts = f"{row.runs:>5} known, {row.ahead:>5} ahead"
             yield f"  {column(workflow):<{width}}  {api:<9}  {counts}, {_estimated(row.seconds, row.runs)}"
 
+    def _limit_lines(self) -> Iterator[str]:
+        for workflow, limit, rows in self._lanes():
+            waiting = sum(row.ahead for row in rows) - limit
+            if waiting > 0:
+                source = workflow.source("concurrency")
+                yield f"{count(limit, 'run')} of {workflow.name} at once ({source}): {waiting} wait for their turn"
+
+    def _lane_seconds(self) -> Iterator[float]:
+        for _, limit, rows in self._lanes():
+            yield sum(one for row in rows for one in row.seconds) / limit
+
+    def _lanes(self) -> Iterator[tuple[Workflow, int, list[PlanRow]]]:
+        """The workflows with a limit of their own, the limit, and their rows."""
+        found: dict[str, tuple[Workflow, list[PlanRow]]] = {}
+        for (name, _), row in sorted(self._rows.items()):
+            workflow = self._settings.workflow(name)
+            found.setdefault(workflow.id, (workflow, []))[1].append(row)
+        for workflow, rows in found.values():
+            if (limit := self._settings.limit_of(workflow)) is not None:
+                yield workflow, limit, rows
+
 
 def _starters(item: pytest.Item) -> set[str]:
     """The fixtures by which a test starts runs: its arguments, and those that it requests by name in its code."""
@@ -181,10 +203,8 @@ def _starters(item: pytest.Item) -> set[str]:
 
 def _by_name(item: pytest.Item) -> Iterator[object]:
     """The constants in the code of a test and its fixtures, where that requests fixtures by name: among them names."""
-    definitions = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
-    functions = [getattr(item, "function", None), *(found[-1].func for found in definitions.values() if found)]
-    for function in functions:
-        code = getattr(inspect.unwrap(function), "__code__", None) if function is not None else None
+    for function in functions_of(item):
+        code = getattr(function, "__code__", None)
         if code is not None and "getfixturevalue" in code.co_names:
             yield from code.co_consts
 

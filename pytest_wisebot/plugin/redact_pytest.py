@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import logging
-import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
+from ..originals import json, os
 from .session_state import state_of
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ _BREAK = re.compile(r"""Q(?:\\{1,16}n|[\s+?E-]|Q,\sQ){1,200}b?Q""".replace("Q", 
 _SHELL_QUOTE = re.compile(r"""'"'"'""".replace("'", r"\\{0,16}'").replace('"', r"\\{0,16}\""))
 _SIGNS_OF_A_BREAK = re.compile(r"""['"]\s*\n|['"](?:\\{1,16}n|, ['"])|b\\{0,16}['"]""")
 
+_SHORTEST_VALUE = 6
+"""Characters of a redacted input from which on it is removed wherever it stands as a word."""
+
 _PARAMETERS = re.compile(r"\[(.+)\]\Z", re.DOTALL)
 _APIS = re.compile(r"(?<![^-])(?:webhook|dashboard)(?![^-])")
 
@@ -34,19 +38,80 @@ _APIS = re.compile(r"(?<![^-])(?:webhook|dashboard)(?![^-])")
 # --- text and reports
 
 
-def clean_report(report: pytest.TestReport, redactor: Redactor) -> None:
+class Cleans(Protocol):
+    """Cleans text, as a `Redactor` does."""
+
+    def clean(self, text: str) -> str:
+        """The text without what must not be shown."""
+
+
+class WithoutInputs:
+    """A redactor for the reports of one test, which also removes what the project redacts in the test's inputs.
+
+    They stand in the test's own source, in its local variables, and in the messages of assertions. A short value is
+    removed as a string in quotes, a number beside its key, since it may be a part of anything else.
+    """
+
+    def __init__(self, redactor: Redactor, bags: Iterable[Mapping[str, Any]]) -> None:
+        self._redactor = redactor
+        hidden = {one for bag in bags for one in _hidden_scalars(bag, redactor.clean_inputs(bag))}
+        self._patterns = [re.compile(pattern) for pattern in _patterns_of(hidden)]
+
+    def clean(self, text: str) -> str:
+        """The text without credentials and redacted inputs."""
+        from ..redaction import REDACTED
+
+        cleaned = self._redactor.clean(text)
+        for pattern in self._patterns:
+            cleaned = pattern.sub(lambda found: f"{found[1]}{REDACTED}", cleaned)
+        return cleaned
+
+
+def _hidden_scalars(value: Any, shown: Any, key: object = "") -> Iterator[tuple[object, Any]]:
+    """The scalars of the inputs, each with its key, that stand below a redacted value."""
+    if isinstance(value, Mapping):
+        below = shown.values() if isinstance(shown, Mapping) else [shown] * len(value)
+        for (name, item), other in zip(value.items(), below, strict=True):
+            yield from _hidden_scalars(item, other, name)
+    elif isinstance(value, list):
+        for item, other in zip(value, shown if isinstance(shown, list) else [shown] * len(value), strict=True):
+            yield from _hidden_scalars(item, other, key)
+    elif value != shown and value not in ("", None):
+        yield key, value
+
+
+def _patterns_of(scalars: Iterable[tuple[object, Any]]) -> Iterator[str]:
+    """Patterns that find values in the text of a report; what their first group matches stays."""
+    quote = r"\\{0,8}['\"]"
+    words: set[str] = set()
+    strings: set[str] = set()
+    for key, value in scalars:
+        texts = (repr(value), json.dumps(value), json.dumps(value, ensure_ascii=False))
+        written = {re.escape(text[1:-1] if isinstance(value, str) else text) for text in texts}
+        if isinstance(value, str) and len(value) > 1:
+            (words if len(value) >= _SHORTEST_VALUE else strings).update(written)
+        else:
+            name = rf"{quote}{re.escape(str(key))}{quote}\s{{0,9}}[:,]\s{{0,9}}{quote}?"
+            yield rf"({name})(?:{'|'.join(written)})(?!\w)"
+    if words:
+        yield rf"()(?<!\w)(?:{'|'.join(sorted(words, key=len, reverse=True))})(?!\w)"
+    if strings:
+        yield rf"({quote})(?:{'|'.join(strings)})(?={quote})"
+
+
+def clean_report(report: pytest.TestReport, redactor: Cleans) -> None:
     """Removes every known credential from a report, before it is printed, written or sent to another process."""
     for name in ("longrepr", "sections", "wasxfail", "user_properties"):
         if value := getattr(report, name, None):
             setattr(report, name, clean_value(value, redactor))
 
 
-def clean_value(value: Any, redactor: Redactor) -> Any:
+def clean_value(value: Any, redactor: Cleans) -> Any:
     """A part of a report without credentials: pytest's own objects are changed in place, plain values are copied."""
     return _cleaned(value, redactor, set())
 
 
-def _cleaned(value: Any, redactor: Redactor, seen: set[int]) -> Any:
+def _cleaned(value: Any, redactor: Cleans, seen: set[int]) -> Any:
     if isinstance(value, str):
         return clean_text(value, redactor)
     if isinstance(value, tuple | list):
@@ -62,28 +127,28 @@ def _cleaned(value: Any, redactor: Redactor, seen: set[int]) -> Any:
     return value
 
 
-def _cleaned_lines(lines: list[str], redactor: Redactor) -> list[str]:
+def _cleaned_lines(lines: list[str], redactor: Cleans) -> list[str]:
     """The lines of a failure, cleaned together: a long value goes over several."""
     text = "\n".join(lines)
     cleaned = clean_text(text, redactor)
     return cleaned.split("\n") if cleaned != text else lines
 
 
-def clean_text(text: str, redactor: Redactor) -> str:
+def clean_text(text: str, redactor: Cleans) -> str:
     """Clean, and without lone surrogates: xdist's channel cannot carry one, and a worker that sends one is lost."""
     cleaned = clean_shown(text, redactor)
     return cleaned if cleaned.isascii() else cleaned.encode("utf-8", "backslashreplace").decode()
 
 
-def clean_shown(text: str, redactor: Redactor) -> str:
+def clean_shown(text: str, redactor: Cleans) -> str:
     """Text for people, clean, also of a credential that was cut by a truncation, or divided.
 
     Values are divided by the colours that pytest gives them, long ones by the ends of lines, and those of a command by
     the quotes of the shell. Text in which a credential was divided loses all of these.
     """
-    cleaned = redactor.clean_cut(text)
+    cleaned = redactor.clean(text)
     whole = _joined(cleaned)
-    if whole != cleaned and (found := redactor.clean_cut(whole)) != whole:
+    if whole != cleaned and (found := redactor.clean(whole)) != whole:
         return found
     return cleaned
 
@@ -198,6 +263,37 @@ def without_given(config: pytest.Config, args: list[str]) -> list[str]:
     """Arguments without the credentials that were given as values."""
     state = state_of(config)
     return [state.redactor.clean(arg) for arg in args] if state.hides_values else args
+
+
+# --- credentials that stand in the source of tests
+
+
+def secrets_in_sources(config: pytest.Config, paths: Iterable[Path]) -> list[Secret]:
+    """The strings that calls of these modules, and of each conftest.py, are given as ``secret=``.
+
+    Known from the start, they are masked where a failure shows a call that was never made, or that failed before the
+    plugin saw its arguments.
+    """
+    from ..redaction import Secret
+
+    files = (getattr(plugin, "__file__", None) or "" for plugin in config.pluginmanager.get_plugins())
+    conftests = {path for path in map(Path, files) if path.name == "conftest.py"}
+    return [Secret(text) for path in sorted({*paths, *conftests}) for text in _secret_arguments(path)]
+
+
+def _secret_arguments(path: Path) -> Iterator[str]:
+    """Literals, and strings that a name is bound to; a reference such as ``env:NAME`` is no credential."""
+    try:
+        source = path.read_bytes()
+        nodes = list(ast.walk(ast.parse(source))) if b"secret" in source else []
+    except (OSError, SyntaxError, ValueError, RecursionError):  # not Python, as a text file that a plugin collects
+        return
+    given = [one.value for node in nodes if isinstance(node, ast.Call) for one in node.keywords if one.arg == "secret"]
+    names = {one.id for one in given if isinstance(one, ast.Name)}
+    bound = (node for node in nodes if isinstance(node, ast.Assign))
+    given += [node.value for node in bound if any(isinstance(to, ast.Name) and to.id in names for to in node.targets)]
+    texts = (one.value for one in given if isinstance(one, ast.Constant))
+    yield from (text for text in texts if isinstance(text, str) and not text.startswith(("env:", "file:")))
 
 
 # --- the log of --debug

@@ -11,20 +11,22 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
 from ..errors import ConfigurationError
-from ..event_log import FORMAT, EventLog, cleaned_line, event_line, moment, read_events
+from ..event_log import FORMAT, EventLog, cleaned_line, event_line, moment
+from ..files import check_writable
+from ..originals import os, threading, time
+from ..report.baseline import NONE_YET
 from ..report.gate import Baseline, Conclusion, build
-from ..report.output import JSON, LOG, SUMMARY, clear, read_baseline, write_reports
-from ..report.terminal import COLOURS, beside, block
+from ..report.log_reader import read_log
+from ..report.output import COLOURS, JSON, LOG, SUMMARY, beside, block, clear, read_baseline, write_reports
 from ..report.verdict import NOT_RUN_CODE
+from ..text import count
 from . import session_metadata
 from .item_events import ItemLedger
 from .leak_scan import LeakScan
@@ -49,9 +51,12 @@ class Reporting:
         self._gated = bool(config.option.wisebot_gate)
         self._began_at = time.time()
         self._baseline = _baseline(config)
-        self.folder = _folder(config)
-        self._log = EventLog(self.folder / LOG, 0o666)
+        self.folder, self._log = _begun(config)
         self._lock = threading.Lock()
+        self._lost_events = 0
+        """How many changes of the log failed. One that is not whole gives no verdict."""
+        self._problem = ""
+        self._told: set[str] = set()
         self._has_tests = False
         self._credentials = 0
         self._session: pytest.Session | None = None
@@ -62,32 +67,39 @@ class Reporting:
     def begin(self, session: pytest.Session) -> None:
         """Begins the log: that of a process which ends without more, by ``os._exit(0)`` say, has no verdict."""
         self._session = session
-        self._log.write(self._first_line(session_metadata.beginning(self._config, self._began_at)))
+        line = self._first_line(session_metadata.beginning(self._config, self._began_at))
+        self._change_log(lambda: self._log.write(line))
         if self._gated and self._config.option.wisebot_report is not None:
-            self._try(lambda: write_reports(self.folder, build(read_events(self._log.path)), JSON))
+            self._try(lambda: write_reports(self.folder, build(read_log(self._log.path)), JSON))
 
     def _complete(self, metadata: Mapping[str, Any]) -> None:
         """Completes the first line, once the tests are known."""
-        with self._lock:
-            if not self._has_tests:
-                self._has_tests = True
-                self._credentials = self._redactor.count
-                self._log.replace_first(self._first_line(metadata))
+        if not self._has_tests:
+            self._has_tests = True
+            self._credentials = self._redactor.count
+            self._change_log(lambda: self._log.replace_first(self._first_line(metadata)))
 
     def _first_line(self, metadata: Mapping[str, Any]) -> bytes:
         return cleaned_line({"event": "session", "format": FORMAT, "session": "", **metadata}, self._redactor)
 
     def _take(self, line: bytes) -> None:
         """Adds a line, which is clean."""
+        self._change_log(lambda: self._log.write(line))
+
+    def _change_log(self, change: Callable[[], None]) -> None:
+        """A full disk, or a folder that a test removed, ends no session: the end tells of it."""
         with self._lock:
-            self._log.write(line)
+            try:
+                change()
+            except (ConfigurationError, OSError) as error:
+                self._lost_events += 1
+                self._problem = self._problem or _in_words(error, self._log.path)
 
     def clean_again(self) -> None:
         """Removes from the log the credentials that were named after a line was written."""
         if self._redactor.count != self._credentials:
             self._credentials = self._redactor.count
-            with self._lock:
-                self._log.clean_again(self._redactor)
+            self._change_log(lambda: self._log.clean_again(self._redactor))
 
     # --- the end
 
@@ -101,10 +113,8 @@ class Reporting:
             return self._never_began(code)
         try:
             return self._finish(self._session, code)
-        except OSError as error:
-            self._say(f"wisebot: {error.filename or self.folder} cannot be written: {error.strerror}")
-        except ConfigurationError as error:  # a test has removed the folder, or written into the log
-            self._say(f"wisebot: {error}")
+        except (ConfigurationError, OSError) as error:  # a test has removed the folder, or written into the log
+            self._say(f"wisebot: {_in_words(error, self.folder)}")
         finally:
             self._close()
         return NOT_RUN_CODE if self._gated and code % 256 in (0, 1) else code
@@ -112,8 +122,9 @@ class Reporting:
     def _never_began(self, code: int) -> int:
         """The exit code where a plugin has ended pytest before the session began, with whatever exit code."""
         if self._gated and code % 256 == 0:
-            self._log.write(self._first_line(session_metadata.beginning(self._config, self._began_at)))
-            self._try(lambda: self._write(build(read_events(self._log.path))))
+            line = self._first_line(session_metadata.beginning(self._config, self._began_at))
+            self._change_log(lambda: self._log.write(line))
+            self._try(lambda: self._write(build(read_log(self._log.path))))
             self._say("wisebot: NO VERDICT: pytest was ended before its session began")
             code = NOT_RUN_CODE
         self._close()
@@ -121,19 +132,33 @@ class Reporting:
 
     def _finish(self, session: pytest.Session, code: int) -> int:
         self.clean_again()
-        end = self._end(session, code)
-        last = self._written(end)
-        if self._state.one(LeakScan).look_again(self.folder):
+        self._log.check()
+        last, end = self._written(session, code)
+        if self._state.one(LeakScan).look_again(self._published()):
             self._state.exit_status.failed_by("a credential in a report")
-            end = self._end(session, code)
-            last = self._written(end)
-        if self._gated:
-            code = last.verdict.code
-        said = {"exitstatus": code, "verdict": str(last.verdict.word), "baseline": last.compared}
-        self._log.write(event_line({"event": "end", "ended": moment(time.time()), **end, **said}))
+            code = code or pytest.ExitCode.TESTS_FAILED
+            last, end = self._written(session, code)
+        self._change_log(lambda: self._log.write(event_line(self._last_event(end, last))))
+        if self._lost_events > end["lost_events"]:
+            last, end = self._written(session, code)
+        if self._problem:
+            lines = count(self._lost_events, "change")
+            self._say(f"wisebot: the event log is not whole, {lines} of it failed: {self._problem}")
         self._append_summary()
         self._tell(last)
-        return code
+        return last.verdict.code if self._gated else code
+
+    def _last_event(self, end: Mapping[str, Any], last: Conclusion) -> Mapping[str, Any]:
+        code = last.verdict.code if self._gated else end["without_gate"]
+        said = {"exitstatus": code, "verdict": str(last.verdict.word), "baseline": last.compared}
+        return {"event": "end", "ended": moment(time.time()), **end, **said}
+
+    def _published(self) -> Iterator[Path]:
+        """All that leaves with the reports: of the summary's file GitHub also shows what others wrote there."""
+        yield self.folder
+        named = (self._config.option.wisebot_summary, self._config.option.wisebot_baseline)
+        paths = (self._config.invocation_params.dir / name for name in named if name is not None)
+        yield from (path for path in paths if path.exists())
 
     def _end(self, session: pytest.Session, code: int) -> dict[str, Any]:
         """How the session ended, clean: the message of what ended it may hold a credential."""
@@ -141,6 +166,7 @@ class Reporting:
             **self._state.exit_status.ended_as(session, code),
             "failures_elsewhere": self._state.one(ItemLedger).failures_elsewhere,
             "snapshots_written": session_metadata.snapshots_written(self._config),
+            "lost_events": self._lost_events,
         }
         return {name: self._clean(value) for name, value in end.items()}
 
@@ -152,12 +178,13 @@ class Reporting:
         line = " ".join(clean_text(value, self._redactor).split())
         return clean_text(line, self._redactor)[:LONGEST_REASON]  # twice: one with blanks may be whole again
 
-    def _written(self, end: Mapping[str, Any]) -> Conclusion:
-        """The conclusion of the log with this end, and the reports of it."""
+    def _written(self, session: pytest.Session, code: int) -> tuple[Conclusion, dict[str, Any]]:
+        """The conclusion of the log, with the end that it has now, and the reports of it."""
+        end = self._end(session, code)
         event = {"event": "end", "ended": moment(time.time()), **end}
-        last = build([*read_events(self._log.path), event], self._baseline)
+        last = build([*read_log(self._log.path), event], self._baseline)
         self._try(lambda: self._write(last))
-        return last
+        return last, end
 
     def _close(self) -> None:
         self._log.close()
@@ -183,9 +210,9 @@ class Reporting:
 
     def _write(self, last: Conclusion) -> None:
         if self._config.option.wisebot_report is not None:
-            write_reports(self.folder, last)
+            write_reports(self.folder, last, clean=self._redactor.clean_credentials)
         elif self._config.option.wisebot_summary is not None:
-            write_reports(self.folder, last, SUMMARY)
+            write_reports(self.folder, last, SUMMARY, clean=self._redactor.clean_credentials)
 
     def _append_summary(self) -> None:
         given = self._config.option.wisebot_summary
@@ -196,20 +223,24 @@ class Reporting:
             with (self._config.invocation_params.dir / given).open("a", encoding="utf-8") as file:
                 file.write(text)
         except OSError as error:
-            self._say(f"wisebot: --wisebot-summary {given}: cannot be written: {error.strerror}")
+            self._say(f"wisebot: --wisebot-summary={given}: cannot be written: {error.strerror}")
 
     def _try(self, write: Callable[[], None]) -> None:
         """A report that cannot be written changes no verdict: the log is what counts."""
         try:
             write()
-        except OSError as error:
-            self._say(f"wisebot: {error.filename or self.folder} cannot be written: {error.strerror}")
+        except (ConfigurationError, OSError) as error:
+            self._say(f"wisebot: {_in_words(error, self.folder)}")
 
     @property
     def _reporter(self) -> Any:
         return self._config.pluginmanager.get_plugin("terminalreporter")
 
     def _say(self, line: str) -> None:
+        """Shows a line, once."""
+        if line in self._told:
+            return
+        self._told.add(line)
         if (reporter := self._reporter) is not None:
             reporter.write_line(line, red=True)
         else:  # switched off, or not there yet
@@ -226,13 +257,47 @@ def _baseline(config: pytest.Config) -> Baseline | Literal["none"] | None:
         raise pytest.UsageError(f"--wisebot-baseline: {error}") from None
 
 
-def _folder(config: pytest.Config) -> Path:
+def _begun(config: pytest.Config) -> tuple[Path, EventLog]:
+    """The folder of reports, and the log in it. A folder that cannot be written is an error before any run."""
     given = config.option.wisebot_report
-    if given is None:
-        return Path(tempfile.mkdtemp(prefix="pytest-wisebot-"))
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="pytest-wisebot-")) if given is None else clear_folder(config, given)
+        check_writable(folder)
+        return folder, EventLog(folder / LOG, 0o666, new=True)
+    except OSError as error:
+        what = f"--wisebot-report={given}: " if given is not None else "the folder of temporary files "
+        raise pytest.UsageError(f"{what}cannot be written: {error.strerror}") from None
+
+
+def clear_early(config: pytest.Config, given: str, baseline: str | None) -> None:
+    """Clears the folder of reports before any ``conftest.py`` is loaded, unless it is the session's baseline as well.
+
+    Raises:
+        pytest.UsageError: it cannot be written, or another session writes there.
+    """
+    folder = Path(os.path.abspath(config.invocation_params.dir / given))
+    path = Path(os.path.abspath(config.invocation_params.dir / (baseline or NONE_YET)))
+    if baseline in (None, NONE_YET) or folder not in (path, *path.parents):
+        clear_folder(config, given)
+
+
+def clear_folder(config: pytest.Config, given: str) -> Path:
+    """The folder of ``--wisebot-report``, without the reports of an earlier session.
+
+    Raises:
+        pytest.UsageError: it cannot be written, or another session writes there.
+    """
     folder: Path = config.invocation_params.dir / given
     try:
         clear(folder)
+    except ConfigurationError as error:
+        raise pytest.UsageError(f"--wisebot-report={given}: {error}") from None
     except OSError as error:
-        raise pytest.UsageError(f"--wisebot-report {given}: cannot be written: {error.strerror}") from None
+        raise pytest.UsageError(f"--wisebot-report={given}: cannot be written: {error.strerror}") from None
     return folder
+
+
+def _in_words(error: ConfigurationError | OSError, path: Path) -> str:
+    if isinstance(error, ConfigurationError):
+        return str(error)
+    return f"{error.filename or path} cannot be written: {error.strerror}"

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ..errors import ConfigurationError
+from ..files import check_writable, is_there
+from ..originals import dates, time
 from ..runs import Occurrence
 from ..settings import Settings
 from ..text import count
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from ..event_log import Events
     from ..redaction import Redactor
     from ..storage.recorder import RunRecorder
-    from ..storage.sessions import LoggedRuns, Sessions
+    from ..storage.sessions import LoggedRuns, Session, Sessions
     from ..storage.sources import Compare, Finder, Record, Source
     from ..storage.store import Store
 
@@ -109,6 +110,9 @@ class History:
         sessions = Sessions(config.rootpath)
         base = self._base(sessions)
         self._base_runs = LoggedRuns(base, keys) if base is not None else None
+        self._sessions = sessions
+        takes_runs = self.mode in ("last", "resume")
+        self._passed_over = sessions.unreadable(base) if takes_runs else []
         self.session = None
         if self.mode not in OFFLINE:  # a session that runs nothing leaves the last paid runs the last ones
             self.session = Session(sessions, redactor, keys, self.facts, self._base_runs)
@@ -207,9 +211,11 @@ class History:
         self._keeper.ask(self._clean_files)
 
     def _clean_files(self) -> None:
-        with suppress(OSError):  # the leak scan finds what cannot be cleaned
+        # The leak scan finds what cannot be cleaned.
+        with suppress(ConfigurationError, OSError):
             if self.session is not None:
                 self.session.clean_again()
+        with suppress(OSError):
             if self._record is not None:
                 self.recordings.clean_again({path for path, _ in self._record.made})
 
@@ -239,13 +245,25 @@ class History:
                 yield f"runs are those of session {self._base_in_words()}; the rest is made"
             case "resume":
                 yield "there is no session to resume: every run is made"
+        yield from (f"  {line}" for line in self._not_whole())
+
+    def _not_whole(self) -> Iterator[str]:
+        """What there is of earlier sessions and cannot be used, in words."""
+        if self._base_runs is not None:
+            yield from self._base_runs.not_whole()
+        if self._config.option.wisebot_session is None:
+            for folder in self._passed_over:
+                yield (
+                    f"session {folder.name} was passed over: its log does not tell its environment; "
+                    f"--wisebot-session={folder.name} takes the runs that it has"
+                )
 
     def _base_in_words(self) -> str:
         assert self._base_runs is not None
         return f"{self._base_runs.folder.name}: {self._dated(self._base_runs)}"
 
     def _dated(self, runs: Store | LoggedRuns) -> str:
-        (made, complete), now = runs.dates(), datetime.now(UTC)
+        (made, complete), now = runs.dates(), dates.now()
         if not made:
             return "none is there"
         newest, oldest = age(max(made), now), age(min(made), now)
@@ -266,12 +284,27 @@ class History:
             yield from self._recorded(self._record, complete=exitstatus in (0, 1))
         for problem, times in self._keeper.problems.items():
             yield f"{count(times, 'run')} could not be kept: {problem}"
-        if self.session is not None and self.session.problem:
-            yield f"the runs of this session are not kept: {self.session.problem}"
+        if self._config.get_verbosity() < 0:  # without a header
+            yield from self._not_whole()
+        if self.session is not None:
+            yield from self._not_kept(self.session)
+        if doubt := self._sessions.doubt():
+            yield doubt
+
+    def _not_kept(self, session: Session) -> Iterator[str]:
+        session.check()
+        if session.lost_runs:
+            yield f"{count(session.lost_runs, 'run')} of this session could not be kept: {session.problem}"
+        elif session.problem:
+            yield f"the runs of this session are not kept: {session.problem}"
 
     def _recorded(self, source: Record, *, complete: bool) -> Iterator[str]:
         folder = _relative(self.recordings.folder, self._config.rootpath)
-        yield f"{count(len(source.made), 'run')} recorded in {folder}"
+        there = sum(is_there(path) for path, _ in source.made)
+        yield f"{count(there, 'run')} recorded in {folder}"
+        if there < len(source.made):
+            gone = count(len(source.made) - there, "run")
+            yield f"{gone} recorded, and gone: something has removed files in {folder} since"
         unused = self._unused(source) if complete else []
         if not unused:
             return
@@ -308,7 +341,7 @@ def check_options(config: pytest.Config) -> None:
     mode = option.wisebot_runs
     if option.wisebot_session is not None and mode not in ("last", "resume"):
         raise ConfigurationError(
-            f"--wisebot-session {option.wisebot_session}: names the session that --wisebot-runs=last or resume takes "
+            f"--wisebot-session={option.wisebot_session}: names the session that --wisebot-runs=last or resume takes "
             f"runs from, and this is --wisebot-runs={mode}"
         )
     if option.wisebot_prune and mode != "record":
@@ -373,9 +406,7 @@ def _check_writable(folder: Path) -> None:
         ConfigurationError: they cannot.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / ".writable").touch()
-        (folder / ".writable").unlink()
+        check_writable(folder)
     except OSError as error:
         raise ConfigurationError(f"--wisebot-runs=record: {folder} cannot be written: {error.strerror}") from None
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ..originals import json, time
 from ..runs import Api, Occurrence, RunRequest, shared_occurrence
 from .markers import Declared, declared, first_trial, not_parametrised, parameters, says_share
 
@@ -104,6 +103,11 @@ class RunTracker:
     def test(self) -> pytest.Item | None:
         """The test that requests; None between tests and while a higher-scoped fixture is set up or torn down."""
         return None if self._setting_up else self._item
+
+    @property
+    def running(self) -> pytest.Item | None:
+        """The test that runs, also while a higher-scoped fixture is set up or torn down for it."""
+        return self._item
 
     @property
     def used(self) -> list[RequestedRun]:

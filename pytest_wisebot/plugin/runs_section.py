@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigurationError, InfrastructureError, WisebotError
+from ..originals import dates
 from ..runs import RunRequest, WorkflowRun
-from ..text import brief, readable_json
+from ..text import brief, readable_json, run_id_text
 from .run_storage import age
 
 if TYPE_CHECKING:
@@ -26,16 +26,19 @@ LONGEST_COMMAND = 10_000
 MOST_RUNS = 5
 """Runs of one test that the section shows in full, those that failed first; ``-vv`` shows all."""
 
+CleanInputs = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+"""Makes of an input bag what is published of it."""
+
 TracebackOf = Callable[[WorkflowRun], str]
 """What a workflow function of the emulator raised in a run; empty when it is not known."""
 
 
-def render(requested: list[RequestedRun], traceback_of: TracebackOf, *, whole: bool) -> str:
+def render(requested: list[RequestedRun], traceback_of: TracebackOf, clean_inputs: CleanInputs, *, whole: bool) -> str:
     """The section's text; empty when nothing was sent."""
     # The error of a run that could not be sent is complete in itself.
     sent = [one for one in requested if not isinstance(one.pending.outcome, ConfigurationError)]
     shown = sent if whole or len(sent) <= MOST_RUNS else sorted(sent, key=_succeeded)[:MOST_RUNS]
-    blocks = ["\n".join(_lines(one, traceback_of, None if whole else LONGEST)) for one in shown]
+    blocks = ["\n".join(_lines(one, traceback_of, clean_inputs, None if whole else LONGEST)) for one in shown]
     if len(shown) < len(sent):
         succeeded = sum(map(_succeeded, sent)) - sum(map(_succeeded, shown))
         blocks.append(f"and {len(sent) - len(shown)} more runs ({succeeded} succeeded), shown by -vv")
@@ -47,17 +50,20 @@ def _succeeded(requested: RequestedRun) -> bool:
     return isinstance(outcome, WorkflowRun) and outcome.ok and not outcome.contradiction
 
 
-def _lines(requested: RequestedRun, traceback_of: TracebackOf, limit: int | None) -> Iterator[str]:
-    outcome = requested.pending.outcome
+def _lines(
+    requested: RequestedRun, traceback_of: TracebackOf, clean_inputs: CleanInputs, limit: int | None
+) -> Iterator[str]:
+    outcome, request = requested.pending.outcome, requested.pending.request
+    inputs = _json(clean_inputs(request.inputs), limit)
     if not isinstance(outcome, WorkflowRun):
-        yield from _no_run_lines(requested.pending.request, outcome, limit)
+        yield from _no_run_lines(request, outcome, inputs, limit)
         return
-    yield from _run_lines(outcome, requested.pending.ended, limit)
+    yield from _run_lines(outcome, requested.pending.ended, inputs, limit)
     if raised := traceback_of(outcome):
         yield "  emulator: " + raised.replace("\n", "\n            ")
 
 
-def _no_run_lines(request: RunRequest, error: WisebotError | None, limit: int | None) -> Iterator[str]:
+def _no_run_lines(request: RunRequest, error: WisebotError | None, inputs: str, limit: int | None) -> Iterator[str]:
     """A run that has not ended, or that ended without a verdict; the error itself stands above."""
     attempted = error.attempted if isinstance(error, InfrastructureError) else None
     where = f", environment {attempted.environment}" if attempted and attempted.environment else ""
@@ -68,25 +74,25 @@ def _no_run_lines(request: RunRequest, error: WisebotError | None, limit: int | 
         yield from _trace_line(attempted.trace)
     if isinstance(error, InfrastructureError) and error.answer is not None:
         yield f"  response: {error.answer}"
-    yield f"  inputs:   {_json(request.inputs, limit)}"
+    yield f"  inputs:   {inputs}"
     yield from (f"  repeat:   {_shown(command, limit)}" for command in (attempted.commands if attempted else ()))
 
 
-def _run_lines(run: WorkflowRun, ended: Ended | None, limit: int | None) -> Iterator[str]:
+def _run_lines(run: WorkflowRun, ended: Ended | None, inputs: str, limit: int | None) -> Iterator[str]:
     where = f", environment {run.environment}" if run.environment else ""
     attempts = f", {run.attempts} attempts" if run.attempts > 1 else ""
     yield f"{run.workflow} over the {run.api} API{where}: {'ok' if run.ok else 'failed'} ({run.source})"
-    yield f"  runId:    {run.run_id or 'none'} ({run.elapsed:.2f} s{attempts}, status {run.status_code})"
+    yield f"  runId:    {run_id_text(run.run_id)} ({run.elapsed:.2f} s{attempts}, status {run.status_code})"
     yield from _trace_line(ended.trace if ended is not None else "")
     if run.contradiction:
         yield f"  but:      ok: true, beside {run.contradiction}"
     if run.is_kept:
         kept_in = f", kept in {ended.kept_in}" if ended is not None and ended.kept_in else ""
-        ago = age(run.started_at, datetime.now(UTC))
+        ago = age(run.started_at, dates.now())
         yield f"  made:     {run.started_at:%Y-%m-%d %H:%M:%S} UTC, {ago} ago ({run.first_source}){kept_in}"
     if ended is not None and ended.note:
         yield f"  note:     {ended.note}"
-    yield f"  inputs:   {_json(run.inputs, limit)}"
+    yield f"  inputs:   {inputs}"
     if run.has_result and (run.ok or run.result is not None):
         yield f"  result:   {_json(run.result, limit)}"
     if run.error is not None:

@@ -7,10 +7,8 @@ Without xdist there is one process, with a `LocalRuntime`. Under xdist the contr
 from __future__ import annotations
 
 import dataclasses
-import os
-import threading
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -18,6 +16,7 @@ import pytest
 
 from ..errors import ConfigurationError
 from ..event_log import Events
+from ..originals import os, threading
 from ..redaction import Redactor, Secret
 from ..runs import RunRequest, WorkflowRun
 from ..settings import Credential, Settings
@@ -57,6 +56,9 @@ class EngineApi(Protocol):
     def forget(self, key: str) -> None:
         """The test of this key is over."""
 
+    def take_back_refusals(self, references: Collection[str]) -> None:
+        """The refusals of these runs were what their test expected."""
+
 
 class Runtime(Protocol):
     """Settings, emulator and engine."""
@@ -84,6 +86,9 @@ class Runtime(Protocol):
     def no_ahead(self) -> str | None:
         """Why no run starts before its test requests it; None when runs may."""
 
+    def mask(self, secret: Secret) -> None:
+        """Masks a credential of one call from now on, in all processes."""
+
     def collect(self, tests: CollectedTests) -> None:
         """Takes the tests that were collected."""
 
@@ -100,6 +105,16 @@ def _started(config: pytest.Config) -> LocalRuntime:
     runtime = LocalRuntime(config)
     clean_output(config, runtime)
     return runtime
+
+
+def load_engine() -> None:
+    """Loads what runs need before the first test, which may have patched the names that these modules import."""
+    import encodings.idna  # noqa: F401  # else loaded with the first host that is looked up
+
+    from ..emulator import handle  # noqa: F401
+    from ..engine import engine  # noqa: F401
+    from ..storage import recorder  # noqa: F401
+    from . import run_storage  # noqa: F401
 
 
 def clean_output(config: pytest.Config, runtime: Runtime) -> None:
@@ -197,7 +212,8 @@ class LocalRuntime:
                 from ..engine.engine import Engine
 
                 settings, keeper = self.target, self.storage.keeper
-                self.begun = Engine(settings, self.redactor, self.on_wait, self._variables, keeper)
+                sockets = state_of(self._config).sockets
+                self.begun = Engine(settings, self.redactor, self.on_wait, self._variables, keeper, sockets)
             return self.begun
 
     @property
@@ -219,6 +235,10 @@ class LocalRuntime:
                     storage.collect(self._tests)
                 self.begun_storage = storage
             return self.begun_storage
+
+    def mask(self, secret: Secret) -> None:
+        """Masks a credential of one call from now on."""
+        self.redactor.add(secret)
 
     def collect(self, tests: CollectedTests) -> None:
         """Takes the tests that were collected."""
@@ -293,7 +313,7 @@ class LocalRuntime:
         if not isinstance(changed, Settings):
             got = type(changed).__name__
             raise ConfigurationError(f"pytest_wisebot_settings: expected Settings or None, got {got}")
-        return changed.changed_by_hook(settings)
+        return changed.returned_by_hook(settings)
 
     def _make_target(self) -> Settings:
         settings = self.settings

@@ -7,15 +7,15 @@ Other plugins see pytest's own exit status for as long as the session runs. The 
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Generator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ..originals import time
 from . import xdist
-from .options import asks_for_report
+from .options import asks_for_report, only_lists
 from .session_state import register_last, state_of
 from .snapshot_retention import retention_of
 
@@ -131,6 +131,7 @@ class SessionEnd:
             raise
         self._scan(session)
         self._fail_by_drift(session)
+        self._fail_by_snapshots(session)
         self._keep_durations()
         self._end_log(session)
         self._refuse_empty_gate(session)
@@ -175,7 +176,8 @@ class SessionEnd:
                 self._runtime.begun_storage.settle()
             self._reporting.clean_again()
         self._finish_storage()  # once more: a credential that was named meanwhile is removed from the files
-        clean_debug_log(self._config)
+        with suppress(OSError):  # what could not be cleaned is found
+            clean_debug_log(self._config)
         self._leaks = self._state.one(LeakScan)
         if self._leaks.look():
             self._state.exit_status.fail(session, "a credential in a file that the session wrote")
@@ -191,6 +193,16 @@ class SessionEnd:
             if drifted_alone(self._runtime.begun.numbers(), reporter):
                 self._state.exit_status.fail(session, "")  # the gate has a rule about drift that failed no test
 
+    def _fail_by_snapshots(self, session: pytest.Session) -> None:
+        """An unused snapshot that an update could not remove fails the session: no test can any more."""
+        extension = sys.modules.get("pytest_wisebot.snapshots.extension")
+        found: list[str] = getattr(extension, "NOT_REMOVED", [])
+        for line in found:
+            self._say(line)
+        if found:
+            found.clear()
+            self._state.exit_status.fail(session, "a snapshot that could not be removed")
+
     def _keep_durations(self) -> None:
         if self._runtime is not None and self._runtime.begun is not None:
             from .prefetch import write_durations
@@ -199,7 +211,14 @@ class SessionEnd:
             clean = self._runtime.redactor.clean
             took = self._runtime.begun.numbers().durations
             durations = {tag_in(key): (clean(name), seconds) for key, (name, seconds) in took.items()}
-            write_durations(self._config, durations)
+            try:
+                write_durations(self._config, durations)
+            except OSError as error:  # of pytest's cache
+                self._say(f"the durations of runs were not kept: {error.strerror}")
+
+    def _say(self, line: str) -> None:
+        if (reporter := self._config.pluginmanager.get_plugin("terminalreporter")) is not None:
+            reporter.write_line(f"wisebot: {line}", red=True)
 
     def _end_log(self, session: pytest.Session) -> None:
         storage = self._runtime.begun_storage if self._runtime is not None else None
@@ -279,11 +298,14 @@ class SessionEnd:
 
     def _without_reporting(self, code: Any) -> Any:
         """The exit code where a plugin has kept a gated session from being judged: 0 would open the gate."""
-        judged = self._config.option.wisebot_gate and asks_for_report(self._config)
+        lists = only_lists(self._config)  # what lists fixtures drops the exit code of its session
+        judged = self._config.option.wisebot_gate and (lists or asks_for_report(self._config))
         if not judged or xdist.is_worker(self._config) or int(code or 0) % 256:
             return code
         from ..report.verdict import NOT_RUN_CODE  # loaded only where there is a gate
 
+        if lists:
+            return NOT_RUN_CODE
         print("wisebot: NO VERDICT: pytest was ended before its session began", file=sys.stderr)
         return NOT_RUN_CODE
 

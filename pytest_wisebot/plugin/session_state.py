@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
+from ..originals import held_sockets, json, os, threading
 from .exit_status import ExitStatus
 
 if TYPE_CHECKING:
@@ -62,12 +61,16 @@ class SessionState:
         on_event: writes a line of the event log; None without a report.
         on_collected: completes the first line of the event log, once the tests are known.
         hide_status_line: keeps the status line away while something else is written.
+        is_guarded: something has forbidden sockets before the first test, for all of them.
+        sockets: the module ``socket`` of the session's beginning, by which runs are made.
     """
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._lock = threading.RLock()
         self._objects: dict[object, Any] = {}
+        self.sockets = held_sockets()
+        self.is_guarded = False
         self.exit_status = ExitStatus()
         self.written = WrittenFiles()
         self.earlier_snapshots = WrittenFiles()
@@ -82,10 +85,11 @@ class SessionState:
 
     @property
     def redactor(self) -> Redactor:
-        """The session's one redactor."""
+        """The session's one redactor. It has the passwords of proxies from the start: no setting names them."""
         from ..redaction import Redactor
+        from ..settings.credentials import proxy_credentials
 
-        return self.one(lambda _: Redactor(), Redactor)
+        return self.one(lambda _: Redactor(proxy_credentials(os.environ)), Redactor)
 
     def one(self, make: Callable[[pytest.Config], T], key: object = None) -> T:
         """The session's one object of a class, made on first use, in whichever thread that is."""

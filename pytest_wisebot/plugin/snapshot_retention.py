@@ -8,17 +8,17 @@ collected or that skip themselves. syrupy judges which files are unused, and tho
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ..originals import json
 from . import xdist
 from .collection import Collection
 from .session_state import state_of
@@ -90,9 +90,10 @@ class SnapshotRetention:
         option = self._config.option
         if option.update_snapshots or option.update_new_snapshots_only:
             if self._claims is None:
-                folder = self._claims = Path(tempfile.mkdtemp(prefix="pytest-wisebot-"))
-                self._config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
-            node.workerinput[xdist.CLAIMS] = str(self._claims)
+                with suppress(OSError):  # no room for temporary files: each worker sees its own claims alone
+                    folder = self._claims = Path(tempfile.mkdtemp(prefix="pytest-wisebot-"))
+                    self._config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+            node.workerinput[xdist.CLAIMS] = str(self._claims or "")
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ..originals import os
 from ..outcomes import DRIFT, FLAKY, INFRASTRUCTURE, NOT_RUN
 from ..report.format import percentile
 from ..text import column, count, listed

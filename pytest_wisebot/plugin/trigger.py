@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -92,6 +92,7 @@ class TriggerWorkflow:
             WisebotError: the first, in order, of the runs that have no verdict, once all have ended.
         """
         __tracebackhide__ = True
+        self._session.mask(secret)
         if isinstance(inputs, Mapping | str) or not isinstance(inputs, Iterable):
             raise ConfigurationError(f"map: expected a list of input bags, got one: {brief(inputs)}")
         return _all(self._start(workflow, list(inputs), api, timeout, secret))
@@ -107,6 +108,7 @@ class TriggerWorkflow:
         """Starts one run for each input bag; the test's marker gives what the call leaves out."""
         __tracebackhide__ = True
         session = self._session
+        session.mask(secret)
         try:
             declaration = session.tracker.declaration
             if declaration.workflow is not None:  # then it is about workflow_run, and not about the calls beside it
@@ -164,6 +166,21 @@ def run_declared(session: WisebotSession, request: pytest.FixtureRequest, api: A
     return pending.wait()
 
 
+class Runs(list[WorkflowRun]):
+    """The runs of `Trigger.map`: a list that is neither true nor false, as its runs are."""
+
+    def __bool__(self) -> NoReturn:
+        """``assert trigger_workflow.map(…)`` would hold for runs that failed.
+
+        Raises:
+            TypeError: always.
+        """
+        __tracebackhide__ = True
+        raise TypeError(
+            "a list of runs is neither true nor false: write all(run.ok for run in runs), or len(runs) for their number"
+        )
+
+
 def _all(pending: list[PendingRun]) -> list[WorkflowRun]:
     """Waits for every run before it raises, so that none is left in flight behind an error."""
     __tracebackhide__ = True
@@ -175,7 +192,7 @@ def _all(pending: list[PendingRun]) -> list[WorkflowRun]:
         except WisebotError as error:
             errors.append(error)
     if not errors:
-        return runs
+        return Runs(runs)
     if len(pending) > 1:
         errors[0].add_note(f"{len(errors)} of {len(pending)} runs have no verdict; this is the first of them.")
     raise errors[0].with_traceback(None) from None

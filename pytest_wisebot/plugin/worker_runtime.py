@@ -15,6 +15,7 @@ from .settings_source import settings_hooks
 if TYPE_CHECKING:
     from ..emulator.handle import Ready
     from ..engine.values import CollectedTests
+    from ..redaction import Secret
     from ..workers.remote_engine import RemoteEngine
 
 
@@ -103,6 +104,13 @@ class WorkerRuntime:
         """Why no run starts before its test asks; None when they may."""
         reason: str | None = self._described()["no_ahead"]
         return reason
+
+    def mask(self, secret: Secret) -> None:
+        """Masks a credential of one call from now on, here and in all other processes."""
+        known = self.redactor.count
+        self.redactor.add(secret)
+        if self.redactor.count != known and not isinstance(self._remote, ConfigurationError):
+            self._remote.mask(secret)
 
     def collect(self, census: CollectedTests) -> None:
         """Sends the collected tests to the controller."""

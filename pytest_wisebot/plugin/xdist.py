@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 
+from ..originals import json, os
 from .session_state import state_of
 
 KEY = "wisebot_door"
@@ -25,6 +25,11 @@ def is_controller(config: pytest.Config) -> bool:
 def is_worker(config: pytest.Config) -> bool:
     """Whether this process got its tests from a controller."""
     return hasattr(config, "workerinput")
+
+
+def starts_as_worker() -> bool:
+    """Whether this process was started by a controller, before pytest's configuration shows it."""
+    return "PYTEST_XDIST_WORKER" in os.environ
 
 
 def worker_name(config: Any) -> str:

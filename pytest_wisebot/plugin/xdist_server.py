@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Generator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ..errors import ConfigurationError, WisebotError
+from ..originals import threading
 from ..workers.server import HOST, Channel, SecretBroadcast, WorkerServer
 from . import xdist
 from .redact_pytest import without_given
@@ -115,6 +115,8 @@ class Controller:
 
         owner = self._owned()
         try:
+            for secret in owner.unguarded.credentials():  # also where nothing can run, as without the emulator
+                self.masks.add(secret)
             settings = settings_to_dict(owner.target)
         except (pytest.UsageError, pytest.exit.Exception) as error:  # the project's hook ends the session
             self._ends_session = error

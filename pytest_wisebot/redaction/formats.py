@@ -26,8 +26,8 @@ _BETWEEN: Final = re.compile(
 _SCHEME: Final = re.compile(r"(?i:bearer|basic)(?:[ \t+]|%(?:25){0,8}20){1,8}")
 _QUOTE_BEFORE: Final = re.compile(r"""\\{0,16}["']\Z""")
 _LINE_BEFORE: Final = re.compile(r"(?:\A|[\r\n])[>E \t]{0,12}\Z")
-_WORD: Final = re.compile(r"""[^\s"'\\]+""")
-_WORD_OF_A_LINE: Final = re.compile(r"\S+")
+_END_OF_WORD: Final = re.compile(r"""[\s"'\\]|\Z""")
+_END_OF_WORD_OF_A_LINE: Final = re.compile(r"\s|\Z")
 _HARMLESS: Final = re.compile(  # a reference, a line of source, a name of a header, a mask
     rf"\$\w+\Z|\$[({{]|\{{[\w.\[\]()'\"!]+\}}\Z|\[masked\]|{MASK}|(?i:authorization|x-workflow-secret)\Z", re.ASCII
 )
@@ -70,14 +70,15 @@ def key_spans(text: str) -> Iterator[Span]:
 
 def header_spans(text: str) -> Iterator[Span]:
     """Where the value of a header that carries a credential stands, whatever it is."""
+    ends = _Ends(text)
     for name in _header_names(text):
         between = _BETWEEN.match(text, name.end())
         scheme = _SCHEME.match(text, between.end()) if between and name[1] else between
         if between is None or scheme is None:
             continue
         start = scheme.end()
-        end = _end_of_value(text, start, name.start(), between["item"] or between["value"])
-        if end > start and not _HARMLESS.match(text[start:end]):
+        end = ends.of_value(start, name.start(), between["item"] or between["value"])
+        if end > start and not _HARMLESS.match(text, start, end):
             yield start, end
 
 
@@ -105,16 +106,34 @@ def _found(text: str, part: str) -> Iterator[int]:
         at = text.find(part, at + len(part))
 
 
-def _end_of_value(text: str, start: int, name: int, quote: str | None) -> int:
-    """Where the value ends: at the quote that was opened for it or for the header, else with the word."""
-    before = text[max(0, name - 32) : name]
-    if quote is None and (outer := _QUOTE_BEFORE.search(before)):
-        quote = outer[0]
-    if quote is not None:
-        closing = re.compile(rf"(?<!\\){re.escape(quote)}|[\r\n]|\Z").search(text, start)
-        return closing.start() if closing else len(text)
-    word = (_WORD_OF_A_LINE if _LINE_BEFORE.search(before) else _WORD).match(text, start)
-    return word.end() if word else start
+class _Ends:
+    """Where the values in one text end. Each stretch is read once, however many names of headers stand in it.
+
+    In ``x-workflow-secret:x-workflow-secret:…`` all values have the same end: to look for it from each name anew would
+    take hours for an answer of the largest size.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._known: dict[re.Pattern[str], Span] = {}
+
+    def of_value(self, start: int, name: int, quote: str | None) -> int:
+        """The end of the value that starts there: at the quote opened for it or for the header, else with the word."""
+        before = self._text[max(0, name - 32) : name]
+        if quote is None and (outer := _QUOTE_BEFORE.search(before)):
+            quote = outer[0]
+        if quote is not None:
+            return self._next(re.compile(rf"(?<!\\){re.escape(quote)}|[\r\n]|\Z"), start)
+        return self._next(_END_OF_WORD_OF_A_LINE if _LINE_BEFORE.search(before) else _END_OF_WORD, start)
+
+    def _next(self, pattern: re.Pattern[str], start: int) -> int:
+        """Where the pattern is found next."""
+        first, last = self._known.get(pattern, (0, -1))
+        if not first <= start <= last:
+            found = pattern.search(self._text, start)
+            last = found.start() if found else len(self._text)
+            self._known[pattern] = start, last
+        return last
 
 
 def header_value(name: str, value: str) -> Span | None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import Any, Final
 
+from ..originals import threading
 from .formats import FORMATS, HEADERS, header_spans, header_value
-from .forms import SHORTEST_SECRET, Form, FormsByView, SearchText, Span, by_view, candidate_forms, forms_of
+from .forms import SHORTEST_SECRET, Form, FormsByView, SearchText, Span, by_view, candidate_forms, forms_of, is_in
+from .linear import Stop, StoppedError, never
 from .secret import MASK, REDACTED, Secret
 from .truncated import TruncatedSecrets
 from .user_rules import PARTS, Redact, UserRules
@@ -21,8 +22,8 @@ _Replacement = tuple[int, int, str]
 
 _HEADERS: Final = by_view(HEADERS)
 
-_TELLING_ESCAPES: Final = (b"\\u", b"\\t")
-"""By which JSON may write letters, and blanks, that are a part of a credential."""
+_TELLING_ESCAPES: Final = (b"\\u", b"\\t", b"\\nE ")
+"""By which JSON may write letters, and blanks, that are a part of a credential, or the lines of a failure."""
 
 _ESCAPED_LINES: Final = (b"\\n", b"\\r")
 
@@ -110,41 +111,47 @@ class Redactor:
         with self._lock:
             self._state = replace(self._state, rules=UserRules(redact), clean_texts=_CleanCache())
 
-    def clean(self, text: str) -> str:
-        """``text`` with `MASK` in the place of every credential, and `REDACTED` in that of the project's patterns."""
+    def clean(self, text: str, stop: Stop = never) -> str:
+        """``text`` with `MASK` in the place of every credential, and `REDACTED` in that of the project's patterns.
+
+        Where ``...``, ``…``, ``***`` or ``[+12 chars]`` stands, a `repr`, pytest or a workflow has cut something out:
+        the head and the tail of a credential beside it are masked as well.
+        """
         state = self._state
         if text in state.clean_texts:
             return text
         forms = _candidate_forms(state, SearchText.of(text), _HEADERS)
-        cleaned = _cleaned(text, forms, state.rules)
+        cleaned = _cleaned(text, forms, state, stop)
         if cleaned == text:
             state.clean_texts.add(text, names_header=_names_header(forms))
         return cleaned
 
-    def clean_cut(self, text: str) -> str:
-        """Like `clean`, and without the heads and tails of credentials that a truncation has left.
-
-        Where ``...``, ``…`` or ``[12 chars]`` stands, a `repr`, pytest or a shortener has cut something out.
-        """
-        cleaned = self.clean(text)
-        return _replaced(cleaned, ((start, end, MASK) for start, end in self._state.truncated.spans(cleaned)))
-
-    def clean_json(self, value: Any) -> Any:
+    def clean_json(self, value: Any, stop: Stop = never) -> Any:
         """A copy of a JSON value whose texts, keys included, are clean, and whose redacted keys hold `REDACTED`."""
-        return _Walk(self._state, value).copied(value)
+        return _Walk(self._state, value, stop).copied(value)
 
-    def clean_answer(self, answer: Mapping[str, Any]) -> dict[str, Any]:
+    def clean_answer(self, answer: Mapping[str, Any], stop: Stop = never) -> dict[str, Any]:
         """An answer, cleaned as a whole; the project's paths are looked for in it and in its parts.
 
         Args:
             answer: ``result`` and ``error``, and the keys beside them.
+            stop: whether to give up.
+
+        Raises:
+            StoppedError: ``stop`` asked for it.
         """
         redacted = self._state.rules.without_paths(answer)
         # The keys of the parts are Wisebot's: a project that redacts a key of such a name means its own, further in.
         ours = [part for part in PARTS if part in redacted]
         rest = {key: item for key, item in redacted.items() if key not in ours}
-        cleaned, parts = self.clean_json([rest, [redacted[part] for part in ours]])
+        cleaned, parts = self.clean_json([rest, [redacted[part] for part in ours]], stop)
         return {**cleaned, **dict(zip(ours, parts, strict=True))}
+
+    def clean_inputs(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """An input bag as it is published, cleaned; the project's paths are looked for in it."""
+        bag = self._state.rules.without_paths({"inputs": inputs}, ("inputs",))["inputs"]
+        (cleaned,) = self.clean_json([bag])
+        return cleaned if isinstance(cleaned, dict) else self.clean_json(dict.fromkeys(inputs, REDACTED))
 
     def is_clean_json(self, data: bytes) -> bool:
         """Whether JSON as a whole needs no cleaning; False where only its parts can show it.
@@ -152,15 +159,17 @@ class Redactor:
         For lines of a log and for answers: nearly all are clean, and to parse them would cost many times more.
         """
         state = self._state
-        if not state.rules.is_empty or any(escape in data for escape in _TELLING_ESCAPES):
+        if not state.rules.is_empty or any(is_in(data, escape) for escape in _TELLING_ESCAPES):
             return False
         searched = SearchText(data)
         if _candidate_forms(state, searched):
             return False
+        if state.truncated.may_be_in(data):
+            return False
         if not candidate_forms(_HEADERS, searched):
             return True
         # Between a header's name and its value lines may end, which JSON writes in another way.
-        return not any(escape in data for escape in _ESCAPED_LINES) and not any(header_spans(data.decode("utf-8")))
+        return not any(is_in(data, escape) for escape in _ESCAPED_LINES) and not any(header_spans(data.decode("utf-8")))
 
     def credential_spans(self, text: str) -> list[Span]:
         """Where credentials stand, by value or by their looks, in order; those that overlap are one."""
@@ -170,9 +179,18 @@ class Redactor:
         found = _found(text, _candidate_forms(state, SearchText.of(text)))
         return [(start, end) for start, end, _ in _merged(found)]
 
+    def clean_credentials(self, text: str, mask: str) -> str:
+        """Another mask in the place of every credential; what only the project redacts stays."""
+        return _replaced(text, ((start, end, mask) for start, end in self.credential_spans(text)))
+
     def may_hold_credential(self, searched: SearchText) -> bool:
         """Whether a text may hold a credential. A quick look: False is certain, True is not."""
         return bool(_candidate_forms(self._state, searched))
+
+    @property
+    def has_patterns(self) -> bool:
+        """Whether the project redacts by patterns, which take longer."""
+        return bool(self._state.rules.patterns)
 
     @property
     def longest(self) -> int:
@@ -189,11 +207,16 @@ def _names_header(forms: Iterable[Form]) -> bool:
     return any(form in HEADERS for form in forms)
 
 
-def _cleaned(text: str, forms: Iterable[Form], rules: UserRules) -> str:
+def _cleaned(text: str, forms: Iterable[Form], state: _State, stop: Stop = never) -> str:
+    if stop():
+        raise StoppedError
     found = _found(text, forms)
-    if rules.patterns:
-        found += [(start, end, REDACTED) for start, end in rules.spans(text)]
-    return _replaced(text, found) if found else text
+    if state.rules.patterns:
+        found += [(start, end, REDACTED) for start, end in state.rules.spans(text, stop)]
+    cleaned = _replaced(text, found) if found else text
+    # Of what is still there: a credential that stands whole beside a cut is not the head of one.
+    cut = [(start, end, MASK) for start, end in state.truncated.spans(cleaned)]
+    return _replaced(cleaned, cut) if cut else cleaned
 
 
 def _found(text: str, forms: Iterable[Form]) -> list[_Replacement]:
@@ -233,10 +256,10 @@ class _Walk:
     short texts would take seconds.
     """
 
-    def __init__(self, state: _State, value: Any) -> None:
+    def __init__(self, state: _State, value: Any, stop: Stop) -> None:
         texts: dict[str, None] = {}
         _collect(value, texts)
-        self._clean, self._headers = _cleaned_texts(texts, state)
+        self._clean, self._headers = _cleaned_texts(texts, state, stop)
         self._keys = state.rules.keys
         self._by_key = bool(self._keys) or self._headers
 
@@ -294,7 +317,7 @@ def _collect(value: Any, texts: dict[str, None]) -> None:
             _collect(item, texts)
 
 
-def _cleaned_texts(texts: Collection[str], state: _State) -> tuple[dict[str, str], bool]:
+def _cleaned_texts(texts: Collection[str], state: _State, stop: Stop) -> tuple[dict[str, str], bool]:
     """The texts that hold something, cleaned; and whether any of all names a header that carries a credential."""
     remembered = state.clean_texts.texts
     fresh = [text for text in texts if text not in remembered]
@@ -303,10 +326,11 @@ def _cleaned_texts(texts: Collection[str], state: _State) -> tuple[dict[str, str
         return {}, named
     joined = _BETWEEN_TEXTS.join(fresh)
     forms = _candidate_forms(state, SearchText.of(joined), _HEADERS)
-    hit = set(_hit(fresh, joined, forms)) if forms else set()
+    hit = set(_hit(fresh, (form.spans(joined) for form in forms)))
+    hit |= set(_hit(fresh, [state.truncated.spans(joined)]))
     if state.rules.patterns:
         hit.update(range(len(fresh)))  # "^" and "$" are the ends of each text
-    changed = {fresh[index]: _cleaned(fresh[index], forms, state.rules) for index in hit}
+    changed = {fresh[index]: _cleaned(fresh[index], forms, state, stop) for index in hit}
     changed = {text: clean for text, clean in changed.items() if clean != text}
     name_header = _names_header(forms)
     for text in fresh:
@@ -317,7 +341,10 @@ def _cleaned_texts(texts: Collection[str], state: _State) -> tuple[dict[str, str
     return changed, named or name_header
 
 
-def _hit(texts: Sequence[str], joined: str, forms: Iterable[Form]) -> Iterator[int]:
-    """Which of the texts, that are one here, a form stands in."""
-    starts = list(accumulate((len(text) + len(_BETWEEN_TEXTS) for text in texts), initial=0))
-    return (bisect_right(starts, start) - 1 for form in forms for start, _ in form.spans(joined))
+def _hit(texts: Sequence[str], found: Iterable[Iterable[Span]]) -> Iterator[int]:
+    """Which of the texts, that are one here, something was found in."""
+    starts: list[int] = []
+    for spans in found:
+        for start, _ in spans:
+            starts = starts or list(accumulate((len(text) + len(_BETWEEN_TEXTS) for text in texts), initial=0))
+            yield bisect_right(starts, start) - 1

@@ -9,13 +9,13 @@ opened, links to folders are not followed, and what is no regular file (a pipe, 
 from __future__ import annotations
 
 import codecs
-import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from ..originals import os
 from .forms import SearchText
 from .redactor import Redactor
 from .secret import MASK
@@ -203,5 +203,5 @@ def _width(text: str, encoding: str, errors: str) -> int:
 
 
 def _excerpt(before: str, after: str, redactor: Redactor) -> str:
-    text = redactor.clean_cut(f"{before}{MASK}{after}")
+    text = redactor.clean(f"{before}{MASK}{after}")
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())

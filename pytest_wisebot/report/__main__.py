@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import ConfigurationError
-from ..event_log import read_events
+from ..text import not_empty
 from .gate import Baseline, Conclusion, build
-from .output import LOG, SUMMARY, add_event, log_in, read_baseline, write_joined, write_reports
-from .terminal import block
+from .log_reader import read_log
+from .output import LOG, SUMMARY, add_event, block, log_in, read_baseline, write_joined, write_reports
 
 USAGE_ERROR = 2
 """The exit code if the arguments are wrong, or a log cannot be read."""
@@ -42,9 +42,9 @@ def main(args: Sequence[str] | None = None) -> int:
 def _rebuild(words: list[str]) -> int:
     parser = _parser("makes the reports of a session from its event log; see also: merge --help")
     parser.usage = "%(prog)s [-h] [--baseline FILE] DIR\n       %(prog)s merge [-h] SHARD [SHARD ...] -o DIR"
-    parser.add_argument("folder", metavar="DIR", type=Path, help=f"the folder that has the session's {LOG}")
+    parser.add_argument("folder", metavar="DIR", type=_path, help=f"the folder that has the session's {LOG}")
     options = parser.parse_args(words)
-    events = list(read_events(log_in(options.folder)))
+    events = list(read_log(log_in(options.folder)))
     if not events:
         raise ConfigurationError(f"{options.folder / LOG}: is empty: its session ended before it had begun")
     return _report(build(events, _baseline(options)), options.folder)
@@ -52,16 +52,16 @@ def _rebuild(words: list[str]) -> int:
 
 def _merge(words: list[str]) -> int:
     parser = _parser("joins the shards of a suite, and judges the union", prog="merge")
-    parser.add_argument("shards", metavar="SHARD", nargs="+", type=Path, help="the report folder of a shard")
-    parser.add_argument("-o", "--output", metavar="DIR", type=Path, required=True, help="where the reports go")
+    parser.add_argument("shards", metavar="SHARD", nargs="+", type=_path, help="the report folder of a shard")
+    parser.add_argument("-o", "--output", metavar="DIR", type=_path, required=True, help="where the reports go")
     parser.add_argument(
         "--max-missing-tests", metavar="N", type=_natural, help="in the place of max-missing-tests in [gate]"
     )
-    parser.add_argument("--summary", metavar="FILE", type=Path, help=f"append {SUMMARY} to this file")
+    parser.add_argument("--summary", metavar="FILE", type=_path, help=f"append {SUMMARY} to this file")
     options = parser.parse_args(words)
     baseline = _baseline(options)
     log = write_joined(options.shards, options.output, {"max_missing_tests": options.max_missing_tests})
-    conclusion = build(read_events(log), baseline)
+    conclusion = build(read_log(log), baseline)
     add_event(log, {"baseline": conclusion.compared})
     return _report(conclusion, options.output, options.summary)
 
@@ -69,8 +69,12 @@ def _merge(words: list[str]) -> int:
 def _parser(description: str, prog: str = "") -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"python -m pytest_wisebot.report {prog}".strip(), description=description)
     wanted = f"compare with an earlier session: its {LOG}; none: there is none yet"
-    parser.add_argument("--baseline", metavar="FILE", help=wanted)
+    parser.add_argument("--baseline", metavar="FILE", type=not_empty, help=wanted)
     return parser
+
+
+def _path(text: str) -> Path:
+    return Path(not_empty(text))
 
 
 def _natural(text: str) -> int:

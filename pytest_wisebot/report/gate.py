@@ -8,12 +8,13 @@ from typing import Any, Final, Literal
 
 from ..gate_config import Gate, Limits
 from ..outcomes import DRIFT, FAILED, FLAKY, INFRASTRUCTURE
+from ..shapes import read
 from ..text import count
 from .baseline import NONE_YET, ROUNDING, Beside, Comparison, compare
 from .format import count_named, named, percent, seconds_text
-from .log_reader import model_of, read
+from .log_reader import model_of
 from .model import Model, Run, Test, Workflow, counts_in_words, pass_rate
-from .preconditions import preconditions
+from .preconditions import lost_events, preconditions
 from .verdict import GateRule, GateStatus, Verdict, judged, no_verdict, not_judged, unreachable
 
 RELATIVE_LIMITS: Final = {"max_pass_rate_drop": "max-pass-rate-drop", "max_p95_growth": "max-p95-growth"}
@@ -85,9 +86,12 @@ def judge(model: Model, baseline: Comparison | None = None, *, none_yet: bool = 
     """
     if not model.is_joined and not any(one.gated for one in model.sessions):
         return Verdict(GateStatus.NOT_GATED, 0, tuple(_rules(model, baseline)))
-    rows = [*preconditions(model), *_baseline_rules(model, baseline, none_yet=none_yet), *_rules(model, baseline)]
     pytest_code = next((status for one in model.sessions if (status := one.exitstatus) not in (None, 0, 1)), None)
-    return Verdict.of(rows, pytest_code if not model.is_joined else None)
+    pytest_code = pytest_code if not model.is_joined else None
+    if lost := list(lost_events(model)):  # no rule can be applied to a part of what happened
+        return Verdict.of(lost, pytest_code)
+    rows = [*preconditions(model), *_baseline_rules(model, baseline, none_yet=none_yet), *_rules(model, baseline)]
+    return Verdict.of(rows, pytest_code)
 
 
 # --- rules about the session
@@ -159,7 +163,7 @@ def _pass_rate(tests: Sequence[Test], least: float, workflow: str = "", scope: s
 
 
 def _infrastructure(tests: Sequence[Test], most: int, workflow: str = "", scope: str = "") -> GateRule:
-    found = [test.id for test in tests if test.is_also(INFRASTRUCTURE)]
+    found = [test.id for test in tests if test.is_also(INFRASTRUCTURE) or test.met_outage]
     rule = f"infrastructure errors{scope}"
     return judged(len(found) <= most, rule, f"at most {most}", count_named(found), workflow, unreachable)
 

@@ -3,21 +3,61 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
-from functools import cache, partial, reduce
-from types import UnionType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from functools import cache, reduce
+from pathlib import Path
+from typing import Any, Final
 
+from ..event_log import read_events
 from ..outcomes import BAD, ERROR, FAILED, PASSED, REPORT_ORDER, XPASSED, rank
+from ..shapes import checker, read, types_of
+from .baseline import Comparison
 from .model import Model, Run, Session, Test
-
-T = TypeVar("T")
 
 Event = Mapping[str, Any]
 _Events = Mapping[str, Sequence[Event]]
 """The events of one session by kind, each kind in order."""
+
+
+_RENAMED: Final[Mapping[str, Mapping[str, str]]] = {
+    "run": {"run_id": "runId", "problem": "class", "reference": "run"},
+    "test": {"id": "test", "problem": "class"},
+    "session": {"name": "session"},
+}
+"""By kind of event, the fields of its dataclass that have another name in the log."""
+
+
+def read_log(path: Path) -> Iterator[dict[str, Any]]:
+    """The events of a log, each checked for its shape.
+
+    Raises:
+        ConfigurationError: the log cannot be read, or a line is wrong; the message names file and line.
+    """
+    return read_events(path, _mistake)
+
+
+def _mistake(event: Event) -> str:
+    return _checker(event["event"], isinstance(event.get("baseline"), str))(event)
+
+
+@cache
+def _checker(kind: str, names_baseline: bool) -> Callable[[Event], str]:
+    """Checks the types of an event's values: those that the model has, and those that it is made of."""
+    more: dict[str, Any] = {}
+    of: Any = None
+    if kind in ("session", "end"):
+        of, more = Session, {"shard": str, "session": str, "without_gate": int, "exitstatus": int}
+    elif kind == "run":
+        of = Run
+    elif kind == "test":
+        of, more = Test, {"runs": tuple[str, ...], "item": int}
+    elif kind == "merge":
+        more = {"max_missing_tests": int}
+    if kind in ("end", "merge") and not names_baseline:
+        more["baseline"] = Comparison
+    types = types_of(of) if of is not None else {}
+    return checker({_RENAMED.get(kind, {}).get(name, name): hint for name, hint in types.items()} | more)
 
 
 def model_of(events: Iterable[Event]) -> Model:
@@ -44,7 +84,34 @@ def model_of(events: Iterable[Event]) -> Model:
     compared = _last(sessions[0], "end").get("baseline") if len(sessions) == 1 else None
     compared, max_missing_tests = union.get("baseline", compared), union.get("max_missing_tests")
     known_sessions = tuple(map(_session, sessions)) or (Session(),)
+    if any(one.shard for one in known_sessions):
+        return _of_gate(Model(known_sessions, tuple(tests.values()), tuple(runs), compared, max_missing_tests))
     return Model(known_sessions, tuple(tests.values()), tuple(runs), compared, max_missing_tests)
+
+
+def _of_gate(union: Model) -> Model:
+    """The union without the tests that ``[gate] select`` leaves out, which its shards have run all the same."""
+    others = union.deselected_by_gate
+    if not others:
+        return union
+    tests = tuple(test for test in union.tests if _tag(test.worker, test.id) not in others)
+    used = {run.reference for test in tests for run in test.runs}
+    runs = tuple(run for run in union.runs if run.reference in used or run.fixture or run.test not in others)
+    return replace(union, sessions=tuple(map(_without_others, union.sessions)), tests=tests, runs=runs)
+
+
+def _without_others(session: Session) -> Session:
+    """A shard as if it had deselected the tests that are not of the gate."""
+    others = {*session.deselected_by_gate}
+    if session.selected is None or others.isdisjoint(session.selected):
+        return session
+    selected = tuple(test for test in session.selected if test not in others)
+    deselected = dict.fromkeys([*session.deselected, *(test for test in session.selected if test in others)])
+    return replace(session, selected=selected, deselected=tuple(deselected))
+
+
+def _tag(worker: str, nodeid: str) -> str:
+    return f"{worker}:{nodeid}" if worker else nodeid
 
 
 def _last(events: _Events, kind: str) -> Event:
@@ -76,7 +143,7 @@ def _tests(events: _Events, runs: Sequence[Run], prefix: str, session: int) -> I
         by_test[str(event.get("worker", "")) if each else "", str(event.get("test", ""))].append(event)
     for (worker, nodeid), several in by_test.items():
         used = [by_reference.get(f"{prefix}{one}") for event in several for one in event.get("runs", ())]
-        tag = f"{worker}:{nodeid}" if worker else nodeid
+        tag = _tag(worker, nodeid)
         own = {run.reference: run for run in [*requested.get(tag, ()), *filter(None, used)]}
         in_order = sorted(own.values(), key=lambda run: (run.trial, run.queued or 0.0, run.reference))
         items: dict[int, list[Event]] = defaultdict(list)
@@ -110,50 +177,3 @@ def _both(one: Test, other: Test) -> Test:
         unused_mark=one.unused_mark and other.unused_mark,
         also=tuple(word for word in also if word in BAD and word != worse.outcome),
     )
-
-
-# --- dataclasses from JSON
-
-
-def read(kind: Callable[..., T], data: Mapping[str, Any], **given: Any) -> T:
-    """Builds a dataclass from JSON by the types of its fields.
-
-    Args:
-        kind: the dataclass.
-        data: values by the names of the fields; other keys are ignored, and None is the same as a missing key.
-        given: values of fields as they are; they take precedence.
-    """
-    known = [(name, value) for name, value in data.items() if value is not None and name not in given]
-    readers = _readers(kind)
-    found = {name: readers[name](value) for name, value in known if name in readers}
-    return kind(**found | {name: value for name, value in given.items() if value is not None})
-
-
-@cache
-def _readers(kind: Hashable) -> dict[str, Callable[[Any], Any]]:
-    return {name: _reader(hint) for name, hint in get_type_hints(kind).items()}
-
-
-def _reader(kind: Any) -> Callable[[Any], Any]:
-    """What makes a value of a field's type from JSON."""
-    arms, origin = get_args(kind), get_origin(kind)
-    if float in arms:
-        return _moment_or_number
-    if isinstance(kind, UnionType):
-        return _reader(arms[0])
-    if origin is tuple:
-        item = _reader(arms[0])
-        return lambda values: tuple(map(item, values))
-    if isinstance(origin, type) and issubclass(origin, Mapping):
-        value = _reader(arms[1])
-        return lambda values: {name: value(one) for name, one in values.items()}
-    if isinstance(kind, type) and issubclass(kind, tuple):
-        return lambda values: kind(*values)
-    if hasattr(kind, "__dataclass_fields__"):
-        return partial(read, kind)
-    return kind if kind in (str, int, float, bool) else lambda value: value
-
-
-def _moment_or_number(value: str | float) -> float:
-    """Seconds: since the epoch for a moment, which is a string in the log."""
-    return datetime.fromisoformat(value).timestamp() if isinstance(value, str) else value

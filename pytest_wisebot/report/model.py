@@ -10,7 +10,19 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from ..gate_config import Gate
-from ..outcomes import GOOD, JUDGED, OUTCOMES, SKIPPED, WITHOUT_RUN, XFAILED
+from ..outcomes import (
+    DRIFT,
+    FAILED,
+    FLAKY,
+    GOOD,
+    INFRASTRUCTURE,
+    JUDGED,
+    OUTCOMES,
+    SKIPPED,
+    WITHOUT_RUN,
+    XFAILED,
+)
+from ..shapes import Moment
 from .format import percent, percentile
 
 
@@ -54,10 +66,10 @@ class Run:
     workflow_id: str = ""
     run_id: str | None = None
     status: int | None = None
-    queued: float | None = None
-    started: float | None = None
-    ended: float | None = None
-    made: float | None = None
+    queued: Moment | None = None
+    started: Moment | None = None
+    ended: Moment | None = None
+    made: Moment | None = None
     seconds: float | None = None
     attempts: int = 0
     lag: float = 0.0
@@ -145,6 +157,15 @@ class Test:
         return outcome == self.outcome or outcome in self.also
 
     @property
+    def met_outage(self) -> bool:
+        """Whether one of its runs had no verdict, and the test does not show it: it failed in another way, or skipped.
+
+        A test that passed expected the outage, or the run's error.
+        """
+        hides = self.outcome in (FAILED, FLAKY, DRIFT, SKIPPED) and INFRASTRUCTURE not in self.also
+        return hides and any(run.outcome == INFRASTRUCTURE for run in self.runs)
+
+    @property
     def workflows(self) -> tuple[str, ...]:
         """The workflows of its runs, each once."""
         return tuple(dict.fromkeys(run.workflow for run in self.runs))
@@ -221,7 +242,8 @@ class Session:
         ended: when; None if it was killed.
         selected: ids of the tests that were to run; None if unknown.
         deselected: ids of the tests that were left out, ``deselected_by_gate`` included.
-        deselected_by_gate: ids of the tests that the gate's own expression left out.
+        deselected_by_gate: ids of the tests that are not of the gate, by its own expression; of a shard also those that
+            it was to run.
         named: whether an option named its environment or host.
         updates_snapshots: whether ``--snapshot-update`` was given.
         exitstatus: pytest's exit code before any gate; None if it was killed.
@@ -230,6 +252,7 @@ class Session:
         failed_by: what failed it besides tests, such as another plugin, in words.
         other_failures: from a log of an earlier version: something other than tests that used runs failed it.
         snapshots_written: number of snapshot files that are new or changed.
+        lost_events: how many changes of its log failed, as on a full disk.
         split: group and number of groups of pytest-split.
         extent: the folders whose tests it collects; None before the tests were collected.
     """
@@ -238,8 +261,8 @@ class Session:
     shard: str = ""
     version: str = ""
     mode: str = "live"
-    started: float | None = None
-    ended: float | None = None
+    started: Moment | None = None
+    ended: Moment | None = None
     environment: str | None = None
     origin: str | None = None
     base_url: str | None = None
@@ -257,7 +280,8 @@ class Session:
     failed_by: tuple[str, ...] = ()
     other_failures: bool = False
     snapshots_written: int = 0
-    split: tuple[int, ...] | None = None
+    lost_events: int = 0
+    split: tuple[int, int] | None = None
     extent: Extent | None = None
 
     @property

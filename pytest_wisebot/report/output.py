@@ -1,4 +1,4 @@
-"""The folder of reports: reads and joins event logs, and writes what is made of them."""
+"""Reads and joins event logs, and shows what is made of them: the files of a folder, and lines for a terminal."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from ..errors import ConfigurationError
-from ..event_log import FORMAT, event_line, read_events
-from ..files import write_whole
-from .baseline import NONE_YET
+from ..event_log import FORMAT, event_line
+from ..files import is_locked, write_whole
+from .baseline import NONE_YET, Comparison
 from .document import json_report
+from .format import named
 from .gate import Baseline, Conclusion
 from .html import html_report
-from .log_reader import model_of
+from .log_reader import model_of, read_log
 from .markdown import markdown_report
+from .verdict import GateRule, GateStatus
 
 LOG: Final = "runs.jsonl"
 """The event log: every other file can be made of it alone."""
@@ -31,6 +33,9 @@ _WRITERS: Final[Mapping[str, Callable[[Conclusion], str]]] = {
     "report.html": lambda one: html_report(one.model, one.verdict, one.comparison),
 }
 
+_MASKS: Final = {SUMMARY: r"\<secret\>", "report.html": "&lt;secret&gt;"}
+"""How the reports for people write the mask."""
+
 
 def log_in(folder: Path) -> Path:
     """The event log of a folder: of reports, or of a kept session."""
@@ -42,21 +47,38 @@ def clear(folder: Path) -> None:
     """Makes the folder, and removes the reports of an earlier session from it.
 
     Raises:
+        ConfigurationError: another session writes there, which would read the verdict of this one as its own.
         OSError: the folder cannot be made, or written.
     """
+    if is_locked(folder / LOG):
+        raise ConfigurationError(
+            f"{folder}: another session, which has not ended, writes its reports there: each needs a folder of its own"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     for name in (LOG, *_WRITERS):
         (folder / name).unlink(missing_ok=True)
 
 
-def write_reports(folder: Path, conclusion: Conclusion, *names: str) -> None:
+def write_reports(
+    folder: Path, conclusion: Conclusion, *names: str, clean: Callable[[str, str], str] = lambda text, _: text
+) -> None:
     """Writes these reports; without a name, every report.
+
+    Args:
+        folder: where to.
+        conclusion: what they are about.
+        *names: their files.
+        clean: cleans a whole report, with a mask that is written as the report's format demands. JSON is not cleaned:
+            its values are those of the log, which is clean.
 
     Raises:
         OSError: a file cannot be written.
     """
     for name in names or _WRITERS:
-        write_whole(str(folder / name), _WRITERS[name](conclusion).encode())
+        text = _WRITERS[name](conclusion)
+        if name in _MASKS:  # last of all: what makes a page may have joined what had been apart
+            text = clean(text, _MASKS[name])
+        write_whole(str(folder / name), text.encode())
 
 
 def read_baseline(path: Path, name: str) -> Baseline | Literal["none"]:
@@ -72,7 +94,7 @@ def read_baseline(path: Path, name: str) -> Baseline | Literal["none"]:
     if name == NONE_YET:
         return NONE_YET
     log = log_in(path) if path.is_dir() else path
-    model = model_of(read_events(log))
+    model = model_of(read_log(log))
     if not model.tests:
         raise ConfigurationError(f"{log}: holds no test that has ended: a {LOG} of an earlier session is wanted")
     return Baseline(model, name)
@@ -127,9 +149,42 @@ def names(shards: Sequence[Path]) -> list[str]:
 def _events(shard: Path, name: str) -> Iterator[dict[str, Any]]:
     """The events of a shard. If it has no first line, it never began, or was killed before it had collected."""
     log = log_in(shard)
-    events = list(read_events(log)) if log.is_file() else []
+    events = list(read_log(log)) if log.is_file() else []
     if not events or events[0].get("event") != "session":
         yield {"event": "session", "format": FORMAT, "shard": name, "selected": None}
     for event in events:
         if event.get("event") != "merge":  # of a union that is a part of this one
             yield {**event, "shard": name} if event.get("event") == "session" else event
+
+
+# --- the terminal
+
+COLOURS: Final = {
+    GateStatus.OPEN: "green",
+    GateStatus.CLOSED: "red",
+    GateStatus.NO_VERDICT: "yellow",
+    GateStatus.NOT_GATED: "cyan",
+}
+
+
+def block(conclusion: Conclusion) -> list[str]:
+    """The lines below the verdict: the session, a table of the rules, and the changes since the baseline."""
+    return [conclusion.headline, *_table(conclusion.verdict.rows), *beside(conclusion.comparison)]
+
+
+def _table(rows: tuple[GateRule, ...]) -> Iterator[str]:
+    cells = [(str(row.state), row.title, f"wanted {row.wanted}", f"measured {row.measured}") for row in rows]
+    widths = [max(map(len, column)) for column in list(zip(*cells, strict=True))[:3]]
+    for state, title, wanted, measured in cells:
+        yield f"  {state:<{widths[0]}}  {title:<{widths[1]}}  {wanted:<{widths[2]}}  {measured}"
+
+
+def beside(comparison: Comparison | None) -> Iterator[str]:
+    """The changes since the baseline; no line without one."""
+    if comparison is None:
+        return
+    yield f"beside {comparison.name}:"
+    yield from (f"  {what}: {len(tests)} ({named(tests)})" for what, tests in comparison.lists.items() if tests)
+    if not comparison.newly_failing:
+        yield "  newly failing: none"
+    yield from (f"  {one.name}: pass rate {one.rates}; p95 {one.p95s}" for one in comparison.workflows)

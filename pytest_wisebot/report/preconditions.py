@@ -15,9 +15,14 @@ from ..outcomes import BAD, CRASHED, ERROR, FAILED, NOT_RUN, SKIPPED, XFAILED
 from ..text import count
 from .format import count_named, named
 from .model import Extent, Model, Session, Test, file_of, is_under
-from .verdict import GateRule, closed, no_verdict, not_judged
+from .verdict import GateRule, closed, no_verdict, not_judged, unreachable
 
-_EXIT_CODES: Final = {2: "interrupted", 3: "an internal error", 4: "used wrongly", 5: "no tests"}
+NO_TESTS: Final = 5
+_EXIT_CODES = {2: "interrupted", 3: "an internal error", 4: "used wrongly", NO_TESTS: "no tests"}
+_EXIT_CODES |= {6: "more warnings than --max-warnings allows"}
+
+MOST_APART: Final = 86_400.0
+"""Seconds between the beginnings of the shards of one suite at most: older ones were left behind by another job."""
 
 _STATED_BY: Final = {
     "paths": "[gate] paths",
@@ -30,7 +35,18 @@ _STATED_BY: Final = {
 _WORKER: Final = re.compile(r"^gw\d+:")
 """Prefix of the ids of a session in which each worker of xdist ran all tests."""
 
+MOST_GROUPS: Final = 1_000
+"""Groups of pytest-split that are looked for."""
+
 _WHOLE_FOLDERS: Final = 'whole folders, or paths = ["FOLDER"] under [gate] in wisebot.toml'
+
+
+def lost_events(model: Model) -> Iterator[GateRule]:
+    """A row for each session whose log is not whole."""
+    for one in model.begun:
+        if one.lost_events:
+            which = f" ({one.shard})" if one.shard else ""
+            yield no_verdict(f"event log{which}", "whole", f"{count(one.lost_events, 'change')} of it failed")
 
 
 def preconditions(model: Model) -> Iterator[GateRule]:
@@ -42,6 +58,8 @@ def preconditions(model: Model) -> Iterator[GateRule]:
     yield from _extent(model)
     yield from _other_failures(model)
     yield from _runs(model)
+    skipped = [test.id for test in model.tests if test.outcome == SKIPPED and test.met_outage]
+    yield from _none("infrastructure errors in skipped tests", skipped, broken=unreachable)
     yield from _none("tests whose process died", [test.id for test in model.tests if test.is_also(CRASHED)])
     if not_run := [test for test in model.counted if test.is_also(NOT_RUN)]:
         classes = Counter(test.problem or "NotRun" for test in not_run)
@@ -60,7 +78,7 @@ def _none(
 def _session(one: Session, which: str, model: Model) -> Iterator[GateRule]:
     if one.ended is None or one.exitstatus is None:
         yield no_verdict(f"session{which}", "an end", "it was ended before its end")
-    elif one.exitstatus not in (0, 1):
+    elif one.exitstatus not in (0, 1) and not (one.exitstatus == NO_TESTS and _is_empty_shard(one)):
         code = one.exitstatus
         words = f"{code} ({_EXIT_CODES[code]})" if code in _EXIT_CODES else str(code)
         yield no_verdict(f"session{which}", "pytest's exit code 0 or 1", words)
@@ -78,6 +96,11 @@ def _session(one: Session, which: str, model: Model) -> Iterator[GateRule]:
         yield no_verdict(f"snapshots{which}", "none written", f"{one.snapshots_written} written by this session")
 
 
+def _is_empty_shard(one: Session) -> bool:
+    """Whether a shard had nothing to run, because its part of the collected tests is empty."""
+    return bool(one.shard) and one.selected == () and bool(one.deselected)
+
+
 def _targets(model: Model) -> Iterator[GateRule]:
     emulated = sorted({one.emulator for one in model.begun if one.emulator})
     if not emulated and any(run.source == "emulator" for run in model.runs):
@@ -88,6 +111,13 @@ def _targets(model: Model) -> Iterator[GateRule]:
         yield no_verdict("target", "one for all shards", "; ".join(model.targets))
     if any(one.gate != model.begun[0].gate for one in model.begun):
         yield no_verdict("[gate]", "one for all shards", "they differ")
+    versions = sorted({one.version for one in model.begun})
+    if len(versions) > 1:
+        yield no_verdict("pytest-wisebot", "one version for all shards", ", ".join(versions))
+    began = {one.shard: one.started for one in model.begun if one.started is not None}
+    if began and max(began.values()) - min(began.values()) > MOST_APART:
+        oldest = min(began, key=lambda shard: began[shard])
+        yield no_verdict("shards", "begun within a day of each other", f"{oldest} is older")
 
 
 def _selection(model: Model) -> Iterator[GateRule]:
@@ -122,7 +152,11 @@ def _missing_shards(model: Model) -> list[str]:
     splits = {one.split for one in model.sessions if one.split is not None}
     groups = {group for group, _ in splits}
     of = max((number for _, number in splits), default=0)
-    return [*absent, *unknown, *(f"group {group} of {of}" for group in range(1, of + 1) if group not in groups)]
+    return [
+        *absent,
+        *unknown,
+        *(f"group {group} of {of}" for group in range(1, min(of, MOST_GROUPS) + 1) if group not in groups),
+    ]
 
 
 # --- the extent: whether all of the suite is there
@@ -152,10 +186,17 @@ def _extent(model: Model) -> Iterator[GateRule]:
     held = {path: sum(is_under(file_of(test), [path]) for test in tests) for path in paths}
     shown = {path: "the rootdir" if path == "." else path for path in paths}
     measured = ", ".join(f"{count(number, 'test')} in {shown[path]}" for path, number in held.items())
-    if all(one.by == "paths" for one in extents) and (empty := [path for path in paths if not held[path]]):
+    without_select = {_WORKER.sub("", test) for test in model.collected}
+    by_paths = all(one.by == "paths" for one in extents)
+    empty = [path for path in paths if not (held[path] if by_paths else _holds(path, without_select))]
+    if empty and not any(one.by == "rootdir" for one in extents):
         yield no_verdict("extent", by, f"no test in {named(empty)}; {measured}")
     elif paths:
         yield GateRule("extent", by, measured)
+
+
+def _holds(path: str, tests: Iterable[str]) -> bool:
+    return any(is_under(file_of(test), [path]) for test in tests)
 
 
 def _files_left_out(extents: Sequence[Extent]) -> list[str]:

@@ -9,7 +9,7 @@ from textwrap import dedent
 from typing import Final, NamedTuple
 
 from ..outcomes import BAD, ERROR, FLAKY, REPORT_ORDER, TABLE, Outcome
-from ..text import count, truncate_middle
+from ..text import count, run_id_text, truncate_middle
 from .baseline import Comparison
 from .format import seconds_text, time_of_day
 from .model import Run, Test, Trials
@@ -203,7 +203,7 @@ def run_facts(run: Run) -> Mapping[str, str]:
     source = "an earlier session" if run.source == "last" else run.source or "no answer"
     made = f", made {time_of_day(run.made)}" if run.is_kept and run.made is not None else ""
     facts = {
-        "runId": run.run_id or "none",
+        "runId": run_id_text(run.run_id),
         "trace": run.trace if not run.run_id else "",
         "contradicted by": run.contradiction,
         "source": f"{source}{made}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import json
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -98,9 +99,12 @@ def checked_origin(text: str) -> str:
     return origin
 
 
-def hostname(origin: str) -> str:
-    """The host of an origin, without its port, and without the final dot, which leads to the same host."""
-    return (urlsplit(origin).hostname or "").rstrip(".")
+def host_identity(origin: str) -> tuple[str, int | None]:
+    """Identifies the host of an origin, whatever its port; on this machine a host is one port, under any name."""
+    parts = urlsplit(origin)
+    if is_loopback(origin):
+        return "loopback", parts.port or (443 if parts.scheme == "https" else 80)
+    return (parts.hostname or "").rstrip("."), None  # a final dot leads to the same host
 
 
 def is_loopback(origin: str) -> bool:
@@ -119,12 +123,46 @@ def plain_http(origin: str) -> str | None:
     return f"{origin} would carry the credential unencrypted: write https, or set allow-http = true in the environment"
 
 
-def _checked_reference(text: str) -> str:
+def _checked_reference(text: object) -> str:
     """The message does not show the string: it may be a credential."""
+    if not isinstance(text, str):
+        raise ValueError(f'expected "env:NAME" or "file:PATH", got {_type(text)}')
     kind, _, name = text.partition(":")
     if kind not in ("env", "file") or not name.strip():
         raise ValueError('write a reference, "env:NAME" or "file:PATH": a credential is never written into this file')
     return text
+
+
+_RESERVED_HEADERS: Final = re.compile(
+    r"authorization|x-workflow-secret|host|content-.*|connection|transfer-encoding|te|trailer|upgrade|expect"
+    r"|accept-encoding|traceparent|user-agent",
+    re.IGNORECASE,
+)
+"""Headers that hold another credential, or that the client writes itself."""
+
+
+def checked_headers(value: object) -> dict[str, Any]:
+    """A table of headers whose names a project may choose; its values are not looked at.
+
+    Raises:
+        ValueError: it is not a table, or a name in it is not allowed.
+    """
+    if not isinstance(value, Mapping):
+        raise ValueError(f'expected a table of headers, as in {{x-gate = "env:NAME"}}, got {_type(value)}')
+    found: dict[str, Any] = {}
+    for name, item in value.items():
+        if not isinstance(name, str) or not re.fullmatch(r"[\w!#$%&'*+.^`|~-]+", name, re.ASCII):
+            raise ValueError(f"{brief(name)} is not a name of a header: write letters, digits and hyphens")
+        if _RESERVED_HEADERS.fullmatch(name):
+            raise ValueError(f"{name} is a header that each request has of its own, and that no setting replaces")
+        if name.lower() in map(str.lower, found):
+            raise ValueError(f"{name} stands there twice: names of headers differ by more than letter case")
+        found[name] = item
+    return found
+
+
+def _checked_header_references(value: object) -> dict[str, str]:
+    return _each(checked_headers(value), _checked_reference)
 
 
 def _checked_emulator(text: str) -> str:
@@ -214,11 +252,13 @@ def _checked_named_patterns(value: object) -> dict[str, str]:
 
 
 def _checked_placeholders(value: object) -> dict[str, str]:
-    """The keys of a table with the names of their placeholders, or those of a list, which name their own."""
-    if isinstance(value, Mapping):
-        return {_checked_key(key): name for key, name in _each(value, _checked_placeholder).items()}
-    keys = _list(_checked_key, "of names of keys, or a table of them and their placeholders")(value)
-    return {key: _placeholder_for(key) for key in keys}
+    """The keys of a table, with the names of their placeholders."""
+    if not isinstance(value, Mapping):
+        named = [key for key in value if isinstance(key, str) and key] if isinstance(value, list | tuple) else []
+        example = ", ".join(f"{json.dumps(key)} = {json.dumps(_placeholder_for(key))}" for key in named[:3])
+        write = f"write {{{example}}}" if named else 'as in {orderId = "order-id"}'
+        raise ValueError(f"expected a table of keys and the names of their placeholders, got {_type(value)}: {write}")
+    return {_checked_key(key): name for key, name in _each(value, _checked_placeholder).items()}
 
 
 def _placeholder_for(key: str) -> str:
@@ -258,7 +298,7 @@ def _checked_gate_paths(value: object) -> tuple[str, ...]:
         if "::" in item:
             raise ValueError(f'"{item}" names a test: write its file or folder, and choose tests by select')
         if PurePosixPath(item).is_absolute() or PureWindowsPath(item).is_absolute():
-            raise ValueError(f'"{item}" is absolute: write it relative to wisebot.toml')
+            raise ValueError(f'"{item}" is absolute: write it relative to this file')
     return tuple(value)
 
 
@@ -275,9 +315,12 @@ _EITHER: Final = {"anyOf": [_STRINGS, _NAMED_STRINGS]}
 KINDS: Final[Mapping[str, Kind]] = {
     "text": Kind(_STRING),
     "folder": Kind(_STRING),
+    "file": Kind(_STRING),
+    "certificates": Kind(_STRING),
     "choice": Kind(_STRING),
     "origin": Kind(_STRING, checked_origin),
     "reference": Kind(_STRING, _checked_reference),
+    "headers": Kind(_NAMED_STRINGS, _checked_header_references),
     "emulator": Kind(_STRING, _checked_emulator),
     "id": Kind(_STRING, checked_id),
     "select": Kind(_STRING, _checked_select),
@@ -292,7 +335,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "gate-paths": Kind({**_STRINGS, "minItems": 1}, _checked_gate_paths),
     "patterns": Kind(_EITHER, _checked_patterns),
     "named-patterns": Kind(_NAMED_STRINGS, _checked_named_patterns),
-    "placeholders": Kind(_EITHER, _checked_placeholders),
+    "placeholders": Kind(_NAMED_STRINGS, _checked_placeholders),
 }
 """The kinds of values. An option of kind ``count`` is checked at once, ``whole`` when the settings are made."""
 

@@ -7,11 +7,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+from urllib.parse import unquote
 
 from ..errors import ConfigurationError
+from ..files import read_bytes
 from ..redaction import SHORTEST_SECRET, Secret
 
 _KINDS = ("env", "file")
+
+PROXY_VARIABLES: Final = ("http_proxy", "https_proxy", "all_proxy")
+"""The environment variables that name proxies; in upper case as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +69,27 @@ def read_credential(
     return _checked(Secret(given), given_by)
 
 
+def proxy_credentials(variables: Mapping[str, str]) -> list[Secret]:
+    """The passwords in the proxies that the environment variables name, alone and with what stands beside them.
+
+    A password that is too short to be masked by itself is masked beside its user, as it stands in the address.
+    """
+    found: list[Secret] = []
+    for name in PROXY_VARIABLES:
+        for given in filter(None, (variables.get(name), variables.get(name.upper()))):
+            user, colon, password = given.rpartition("@")[0].rpartition("//")[2].partition(":")
+            if colon and password:
+                texts = {f"{user}:{password}", password, f"{user}:{password}@{given.rpartition('@')[2]}"}
+                found += [Secret(text) for one in texts for text in {one, unquote(one)}]
+    return found
+
+
 def _from_file(name: str, given_by: str, folder: Path) -> Credential:
     reference = f"file:{name}"
     try:
         path = folder / Path(name).expanduser()
         reference = f"file:{path.absolute()}"
-        text = path.read_bytes().decode()
+        text = read_bytes(path).decode()
     except RuntimeError:
         return Credential(given_by, reference, problem="no such home folder")
     except OSError as error:

@@ -1,8 +1,8 @@
 """The one table of settings: option, key in ``wisebot.toml``, environment variables, default, bounds and help.
 
 The options of pytest, the check of ``wisebot.toml``, its JSON Schema, the `Settings` and the tables of the README are
-made from it. pytest loads this module at every start: it imports the standard library only. What a kind of value looks
-like stands in `checks.KINDS`.
+made from it. ``[tool.wisebot]`` of a ``pyproject.toml`` has the same keys. pytest loads this module at every start: it
+imports the standard library only. What a kind of value looks like stands in `checks.KINDS`.
 """
 
 from __future__ import annotations
@@ -84,13 +84,18 @@ class Table:
         place: where it stands in the file.
         help: what it is for.
         fields: its keys.
+        part_of: the table that has these keys, and others that do not stand here; None where there is none.
     """
 
     name: str
     place: str
     help: str
     fields: tuple[Field, ...]
+    part_of: Table | None = None
 
+
+SHARED_KINDS: Final = ("certificates", "choice", "seconds", "switch", "whole")
+"""The kinds of settings that environments may share: a host has its own credentials, and they are no other host's."""
 
 _VALUE: Final = "env:NAME, file:PATH, or the value itself (which the process list and the shell's history then show)."
 
@@ -102,7 +107,15 @@ WORKFLOW: Final = Table(
         Field("id", "id", "The workflow's id in this environment.", default_text="its name"),
         Field("secret", "reference", 'The webhook secret, as "env:NAME" or "file:PATH".', unless=("origin",)),
         Field("idempotent", "switch", "A run may be repeated when the outcome of the first is unknown.", default=False),
+        Field("timeout", "seconds", "Seconds for a whole run of this workflow, retries included.",
+              default_text="the environment's"),
+        Field("concurrency", "whole", "How many runs of this workflow may be in flight at once.", least=1,
+              default_text="the environment's"),
     ),
+)
+WORKFLOW_ANYWHERE: Final = Table(
+    "WorkflowDefaultsTable", "[workflows.NAME]", "one workflow in all environments that do not differ.",
+    tuple(field for field in WORKFLOW.fields if field.name not in ("id", "secret")), part_of=WORKFLOW,
 )
 ENVIRONMENT: Final = Table(
     "EnvironmentTable", "[environments.NAME]", "one Wisebot to test against.", (
@@ -137,27 +150,38 @@ ENVIRONMENT: Final = Table(
         Field("trace", "switch", "Each request carries an id for servers' logs, the header traceparent.",
               default=True, default_text="true", flag=False, option="no-trace",
               option_help="Send no traceparent header, by which servers' logs name a run."),
+        Field("ca_file", "certificates", "PEM file of certificates to trust, beside the system's."),
+        Field("client_cert", "file", "The client certificate for the hosts of this environment, in PEM form."),
+        Field("client_key", "file", "Its key, in PEM form.", default_text="client-cert holds it, too"),
+        Field("client_key_password", "reference", 'The password of that key, as "env:NAME" or "file:PATH".'),
+        Field("headers", "headers", 'Headers for origin alone, each as "env:NAME" or "file:PATH".', default={},
+              unless=("origin",)),
+        Field("dashboard_headers", "headers", "The same for base-url alone.", default={}, unless=("base_url",)),
         Field("protected", "switch", "Refuses to run without --wisebot-allow-protected.", default=False),
         Field("workflows", "tables", "The workflows of this environment, by the name that tests use.",
               default={}, table=WORKFLOW),
     ),
+)
+DEFAULTS: Final = Table(
+    "DefaultsTable", "[defaults]", "what holds wherever the environment does not differ.",
+    tuple(field for field in ENVIRONMENT.fields if field.kind in SHARED_KINDS), part_of=ENVIRONMENT,
 )
 REDACT: Final = Table(
     "RedactTable", "[redact]",
     "what is redacted although it is no credential, such as customers' addresses in results.", (
         Field("keys", "keys", 'Names of keys, in any letter case: the value under them becomes "<redacted>".',
               default=[]),
-        Field("patterns", "patterns", 'Regular expressions, named or not: what they match becomes "<redacted>".',
-              default=[]),
-        Field("paths", "json-paths", 'JSON paths into result and error, such as "items[*].email".', default=[]),
+        Field("patterns", "patterns", 'Regular expressions, and the ready-made "email", "iban", "phone", "card", in a '
+              'list or a table: what they match becomes "<redacted>".', default=[]),
+        Field("paths", "json-paths", 'JSON paths into result, error and inputs, such as "items[*].email".', default=[]),
     ),
 )
 SNAPSHOTS: Final = Table(
     "SnapshotsTable", "[snapshots]", "what differs from run to run in this project, and what does not.", (
         Field("keys", "placeholders", "Names of keys, in any letter case, and the placeholder for the values under "
-              "them. As a list, the key's name is the placeholder's.", default={}),
-        Field("patterns", "named-patterns", "Placeholders, and the regular expression for what they stand for.",
-              default={}),
+              "them.", default={}),
+        Field("patterns", "named-patterns", "Placeholders, and the regular expression, or ready-made pattern, for "
+              "what they stand for.", default={}),
         Field("keep", "json-paths", "JSON paths, or names of keys, whose values stay as they are.", default=[]),
     ),
 )
@@ -200,7 +224,10 @@ FILE: Final = Table(
               default_text="recordings", metavar="DIR", option_help="The folder of recorded runs."),
         Field("max_age_days", "whole", "How old a recording may be that --wisebot-runs=replay gives.",
               default_text="no limit", least=1),
+        Field("defaults", "table", "What holds wherever the environment does not differ.", table=DEFAULTS),
         Field("environments", "tables", "The environments, by name.", default={}, table=ENVIRONMENT),
+        Field("workflows", "tables", "Workflows in all environments that do not differ, by the name that tests use.",
+              default={}, table=WORKFLOW_ANYWHERE),
         Field("redact", "table", "What is redacted in results, as tests see them, and in texts.", table=REDACT),
         Field("snapshots", "table", "What snapshots leave out or keep.", table=SNAPSHOTS),
         Field("gate", "table", "What --wisebot-gate opens at.", table=GATE),
@@ -209,7 +236,7 @@ FILE: Final = Table(
 TARGET: Final = (
     Field("env", "text", "The environment of wisebot.toml to run against.", metavar="NAME",
           default_text="default-environment"),
-    Field("config", "text", "The wisebot.toml to read.", metavar="FILE",
+    Field("config", "text", "The wisebot.toml to read, or a pyproject.toml with [tool.wisebot].", metavar="FILE",
           default_text="the nearest one, from the tests' common folder up to the rootdir"),
     Field("allow_protected", "switch", "Run against an environment that is protected.", flag=True),
 )
@@ -220,6 +247,8 @@ SESSION: Final = (
           "replay: from the recordings, without any network; last: from the last session, judged again; resume: from "
           "the last session, the rest from Wisebot; verify: from Wisebot, compared with the recordings.",
           default="live", default_text="live", option_choices=MODES),
+    Field("workflow", "texts", "Run only the tests of workflow NAME (repeatable), as far as markers and calls show.",
+          metavar="NAME"),
     Field("trials", "count", "The number of trials of every test whose marker has trials, at the same pass rate, "
           "rounded up.", default_text="the marker's", least=1, metavar="N"),
     Field("session", "text", "With last and resume: the session to take runs from.", metavar="ID",
@@ -243,7 +272,8 @@ SESSION: Final = (
 def settings_fields() -> list[Field]:
     """The fields of which each is one value of `Settings`."""
     fields = (*ENVIRONMENT.fields, *FILE.fields)
-    return [field for field in fields if field.kind != "tables" and field.name != "default_environment"]
+    others = ("default_environment", "defaults")
+    return [field for field in fields if field.kind != "tables" and field.name not in others]
 
 
 def option_fields() -> list[Field]:

@@ -1,4 +1,4 @@
-"""From options, ``wisebot.toml`` and variables to `Settings`, in the order of precedence.
+"""From options, ``wisebot.toml`` (or ``[tool.wisebot]``) and variables to `Settings`, in the order of precedence.
 
 A named environment is closed: a variable never fills its hosts or credentials, so that a shell prepared for production
 can neither redirect a staging run nor hand it a secret. And a host given as an option takes out of force the credential
@@ -7,41 +7,70 @@ that the environment has for its own host.
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from ..errors import ConfigurationError
 from ..gate_config import Gate, Limits
+from ..originals import json, os
 from ..redaction import Redact
 from ..runs import Api
-from .checks import check, describe, hostname, nearest, nearest_of_all, plain_http
+from .checks import check, checked_origin, describe, nearest, nearest_of_all, plain_http
 from .credentials import Credential, read_credential
-from .fields import ENVIRONMENT, FILE, LIMITS, WORKFLOW, Field, Table, settings_fields
-from .settings import Settings, Snapshots, Workflow
-
-FILE_NAME: Final = "wisebot.toml"
+from .fields import DEFAULTS, ENVIRONMENT, FILE, LIMITS, WORKFLOW, Field, Table, settings_fields
+from .settings import FILE_NAME, PROJECT_FILE_NAME, Settings, Snapshots, Workflow, key_place, table_place
 
 
 def find_file(start: Path, root: Path) -> Path | None:
-    """The nearest ``wisebot.toml`` from ``start`` up to ``root``; outside ``root`` only these two folders count."""
+    """The nearest ``wisebot.toml``, or ``pyproject.toml`` with ``[tool.wisebot]``, from ``start`` up to ``root``.
+
+    Outside ``root`` only these two folders count.
+
+    Raises:
+        ConfigurationError: both stand in one folder, or a ``pyproject.toml`` is not valid.
+    """
     between = [start, *start.parents]
     folders = between[: between.index(root) + 1] if root in between else [start, root]
-    return next((folder / FILE_NAME for folder in folders if (folder / FILE_NAME).is_file()), None)
+    return next(filter(None, map(_file_in, folders)), None)
+
+
+def _file_in(folder: Path) -> Path | None:
+    own, shared = folder / FILE_NAME, folder / PROJECT_FILE_NAME
+    has_table = shared.is_file() and _tool_wisebot(_parsed(shared)) is not None
+    if own.is_file() and has_table:
+        raise ConfigurationError(
+            f"{own} and [tool.wisebot] in {shared}: settings have one place: move all of them into one of the two"
+        )
+    return own if own.is_file() else shared if has_table else None
 
 
 def read_file(path: Path) -> dict[str, Any]:
-    """The values of ``wisebot.toml``, by the names of their fields; keys that the file leaves out are absent.
+    """The values of ``wisebot.toml``, or of ``[tool.wisebot]``, by the names of their fields.
+
+    Keys that the file leaves out are absent.
 
     Raises:
         ConfigurationError: the file cannot be read, is not valid TOML, or holds wrong values; every mistake is listed.
     """
+    data, place = _parsed(path), table_place(path)
+    if place:
+        data = _tool_wisebot(data)
+        if data is None:
+            raise ConfigurationError(f"--wisebot-config: there is no [tool.wisebot] in {path}")
+    mistakes: list[str] = []
+    values = _read_table(FILE, data, place, mistakes)
+    mistakes += (f"{_dotted(*place, *where)}: {mistake}" for where, mistake in _contradictions(values))
+    if mistakes:
+        raise ConfigurationError("\n".join(f"{path.name}: {mistake}" for mistake in mistakes))
+    return values
+
+
+def _parsed(path: Path) -> dict[str, Any]:
     try:
-        data = tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -50,12 +79,12 @@ def read_file(path: Path) -> dict[str, Any]:
         raise ConfigurationError(f"{path.name}: is not valid TOML: nested too deeply") from None
     except ValueError as error:  # TOMLDecodeError, and an integer of more digits than Python converts
         raise ConfigurationError(f"{path.name}: is not valid TOML: {error}") from None
-    mistakes: list[str] = []
-    values = _read_table(FILE, data, (), mistakes)
-    mistakes += _contradictions(values)
-    if mistakes:
-        raise ConfigurationError("\n".join(f"{path.name}: {mistake}" for mistake in mistakes))
-    return values
+
+
+def _tool_wisebot(data: Mapping[str, Any]) -> Any:
+    """What stands under ``tool.wisebot``, a table or not; None where nothing does."""
+    tool = data.get("tool")
+    return tool.get("wisebot") if isinstance(tool, dict) else None
 
 
 def _read_table(table: Table, data: Any, place: tuple[str, ...], mistakes: list[str]) -> dict[str, Any]:
@@ -66,8 +95,14 @@ def _read_table(table: Table, data: Any, place: tuple[str, ...], mistakes: list[
     for key, field in keys.items():
         if key in data:
             values[field.name] = _read_value(field, data[key], (*place, key), mistakes)
-    mistakes += [f"{_dotted(*place, key)}: unknown key, {nearest(key, keys)}" for key in data if key not in keys]
+    mistakes += [f"{_dotted(*place, key)}: {_unknown(key, table)}" for key in data if key not in keys]
     return values
+
+
+def _unknown(key: str, table: Table) -> str:
+    if table.part_of is not None and key in (field.key for field in table.part_of.fields):
+        return f"not in {table.place}: write it under {table.part_of.place}"
+    return f"unknown key, {nearest(key, (field.key for field in table.fields))}"
 
 
 def _read_value(field: Field, value: Any, place: tuple[str, ...], mistakes: list[str]) -> Any:
@@ -94,19 +129,21 @@ def _dotted(*place: str) -> str:
     return ".".join(step if re.fullmatch(r"[\w-]+", step) else json.dumps(step) for step in place)
 
 
-def _contradictions(values: Mapping[str, Any]) -> Iterator[str]:
-    """What is wrong between values that are right one by one. A value that is wrong itself is None."""
+def _contradictions(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What is wrong between values that are right one by one, and where. A value that is wrong itself is None."""
     environments: Mapping[str, Any] = values.get("environments", {})
-    default = values.get("default_environment")
+    default, shared = values.get("default_environment"), values.get("defaults", {})
     if default is not None and default not in environments:
-        yield f'default-environment: unknown environment "{default}", {nearest_of_all(default, environments)}'
+        known = nearest_of_all(default, environments)
+        yield ("default-environment",), f'unknown environment "{default}", {known}'
     for name, table in environments.items():
-        place = _dotted("environments", name)
+        of = ("environments", name)
         if "emulator" in table and ("origin" in table or "base_url" in table):
-            yield f"{place}: an environment has an emulator or hosts of its own, not both"
+            yield of, "an environment has an emulator or hosts of its own, not both"
         for key in ("origin", "base_url"):
-            if table.get(key) and not table.get("allow_http") and (problem := plain_http(table[key])):
-                yield f"{place}.{key.replace('_', '-')}: {problem}"
+            allowed = table.get("allow_http", shared.get("allow_http"))
+            if table.get(key) and not allowed and (problem := plain_http(table[key])):
+                yield (*of, key.replace("_", "-")), problem
 
 
 def resolve(given: Mapping[str, Any], *, start: Path, root: Path, cwd: Path, variables: Mapping[str, str]) -> Settings:
@@ -114,7 +151,7 @@ def resolve(given: Mapping[str, Any], *, start: Path, root: Path, cwd: Path, var
 
     Args:
         given: the values that options give, by the names of their fields.
-        start: the folder where the search for ``wisebot.toml`` begins: the one that the tests have in common.
+        start: the folder where the search for the file begins: the one that the tests have in common.
         root: the folder where it ends.
         cwd: what a path given as an option is relative to.
         variables: the environment variables.
@@ -127,7 +164,8 @@ def resolve(given: Mapping[str, Any], *, start: Path, root: Path, cwd: Path, var
     if path is not None and not path.is_file():
         raise ConfigurationError(f"--wisebot-config: there is no file {path}")
     if path is None and "env" in given:
-        raise ConfigurationError(f"--wisebot-env {given['env']}: no wisebot.toml was found from {start} up to {root}")
+        searched = f"no wisebot.toml, and no pyproject.toml with [tool.wisebot], was found from {start} up to {root}"
+        raise ConfigurationError(f"--wisebot-env={given['env']}: {searched}")
     return _Resolution(given, path, root, cwd, variables).settings()
 
 
@@ -149,6 +187,7 @@ class _Resolution:
             known = nearest_of_all(self.name, self.environments)
             raise ConfigurationError(f'--wisebot-env: unknown environment "{self.name}", {known}')
         self.table = self.environments.get(self.name or "", {})
+        self.shared: Mapping[str, Any] = self.file.get("defaults", {})
         self.sources: dict[str, str] = {}
         self.problems: list[str] = []
 
@@ -166,7 +205,7 @@ class _Resolution:
             file=self.path,
             protected_hosts=self._protected_hosts(),
             allow_protected=self.given.get("allow_protected", False),
-            workflows={name: self._workflow(name, entry) for name, entry in self.table.get("workflows", {}).items()},
+            workflows=self._workflows(),
             sources=self.sources,
             **values,
         )
@@ -193,19 +232,38 @@ class _Resolution:
         table, place = (self.table, f"environments.{self.name}.") if field in ENVIRONMENT.fields else (self.file, "")
         if field.name in table and not self._is_out_of_force(field):
             return table[field.name], self._place(place + field.key), self.folder
-        variable = next((name for name in field.variables if self.variables.get(name)), None)
+        if field in DEFAULTS.fields and field.name in self.shared:
+            return self.shared[field.name], self._place(f"defaults.{field.key}"), self.folder
+        variable = self._variable(field)
         if variable is None or self.name is not None:
             return None
+        if other := self._other_host(field):
+            self.sources[field.key] = f"{variable} is not used: the variables are for {other}"
+            return None
         return f"env:{variable}" if field.kind == "reference" else self.variables[variable], variable, self.cwd
+
+    def _variable(self, field: Field) -> str | None:
+        """The variable that gives a field: the first one that is set."""
+        return next((name for name in field.variables if self.variables.get(name)), None)
 
     def _is_out_of_force(self, field: Field) -> bool:
         return any(host in self.given for host in field.unless)
 
+    def _other_host(self, field: Field) -> str | None:
+        """The host that the variables name for their credential, where an option gives another one."""
+        for host in ENVIRONMENT.fields:
+            if host.name in field.unless and host.name in self.given and (name := self._variable(host)):
+                named = self.variables[name]
+                return named if _host(named) != _host(self.given[host.name]) else None
+        return None
+
     def _converted(self, field: Field, value: Any, source: str, folder: Path) -> Any:
         if field.kind == "reference":
             return self._credential(value, source, folder)
-        if field.kind == "folder":
-            return folder / value
+        if field.kind == "headers":
+            return {name: self._credential(one, f"{source}.{name}", folder) for name, one in value.items()}
+        if field.kind in ("folder", "file", "certificates"):
+            return folder / os.path.expanduser(value)
         kinds: Mapping[str, Any] = {"redact": Redact, "snapshots": Snapshots}
         return kinds[field.name](**value) if field.name in kinds else value
 
@@ -216,13 +274,24 @@ class _Resolution:
             self.problems.append(str(error))
             return Credential(source, problem=str(error))
 
-    def _workflow(self, name: str, entry: Mapping[str, Any]) -> Workflow:
-        place = self._place(f"environments.{self.name}.workflows.{name}.")
+    def _workflows(self) -> dict[str, Workflow]:
+        """Those of the environment; and of all environments, where this one does not list its own."""
+        own, shared = self.table.get("workflows", {}), self.file.get("workflows", {})
+        is_closed = any(not {"id", "secret"}.isdisjoint(entry) for entry in own.values())
+        names = own if is_closed else {**own, **shared}
+        return {name: self._workflow(name, own.get(name, {}), shared.get(name, {})) for name in names}
+
+    def _workflow(self, name: str, own: Mapping[str, Any], shared: Mapping[str, Any]) -> Workflow:
         values: dict[str, Any] = {"id": name}
+        sources: dict[str, str] = {}
         for field in WORKFLOW.fields:
-            if field.name in entry and not self._is_out_of_force(field):
-                values[field.name] = self._converted(field, entry[field.name], place + field.key, self.folder)
-        return Workflow(name, **values)
+            is_own = field.name in own
+            if (is_own or field.name in shared) and not self._is_out_of_force(field):
+                place = f"environments.{self.name}.workflows.{name}" if is_own else f"workflows.{name}"
+                sources[field.name] = self._place(f"{place}.{field.key}")
+                value = (own if is_own else shared)[field.name]
+                values[field.name] = self._converted(field, value, sources[field.name], self.folder)
+        return Workflow(name, **values, is_listed=not {"id", "secret"}.isdisjoint(own), sources=sources)
 
     def _gate(self, table: Mapping[str, Any]) -> Gate:
         """The gate of the file, for this one session with the missing tests that an option allows."""
@@ -238,14 +307,22 @@ class _Resolution:
 
     def _protected_hosts(self) -> dict[str, str]:
         return {
-            hostname(table[key]): name
+            table[key]: name
             for name, table in self.environments.items()
             for key in ("origin", "base_url")
-            if table.get("protected") and key in table
+            if table.get("protected", self.shared.get("protected")) and key in table
         }
 
     def _place(self, key: str) -> str:
-        return f"{self.path.name if self.path else FILE_NAME}: {key}"
+        return key_place(self.path, key)
+
+
+def _host(text: str) -> str:
+    """An origin in its one form; one that is not valid as it is, since it is refused elsewhere."""
+    try:
+        return checked_origin(text)
+    except ValueError:
+        return text
 
 
 def _beside(folder: Path, missing: str) -> list[str]:

@@ -13,11 +13,24 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .checks import KINDS
-from .fields import ENVIRONMENT, FILE, GATE, LIMITS, REDACT, SNAPSHOTS, WORKFLOW, Field, Table, option_fields
+from .fields import (
+    DEFAULTS,
+    ENVIRONMENT,
+    FILE,
+    GATE,
+    LIMITS,
+    REDACT,
+    SNAPSHOTS,
+    WORKFLOW,
+    WORKFLOW_ANYWHERE,
+    Field,
+    Table,
+    option_fields,
+)
 
 Row = tuple[str, ...]
 KEY_HEAD = ("key", "meaning", "default")
-TABLES = (ENVIRONMENT, GATE, LIMITS, REDACT, SNAPSHOTS, WORKFLOW)
+TABLES = (DEFAULTS, ENVIRONMENT, GATE, LIMITS, REDACT, SNAPSHOTS, WORKFLOW_ANYWHERE, WORKFLOW)
 
 
 def json_schema() -> dict[str, Any]:
@@ -73,7 +86,7 @@ def _option_row(field: Field) -> Row:
     choices = (*field.choices, *field.option_choices)
     value = f"{{{','.join(choices)}}}" if choices else field.metavar
     default = "" if field.flag is not None else field.shown_default
-    return f"`{f'{field.option_name} {value}'.rstrip()}`", _prose(field.option_help or field.help), _prose(default)
+    return f"`{f'{field.option_name}={value}'.rstrip('=')}`", _prose(field.option_help or field.help), _prose(default)
 
 
 def _key_row(field: Field) -> Row:

@@ -3,34 +3,63 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
 from ..errors import ConfigurationError
 from ..gate_config import Gate
+from ..originals import os
 from ..redaction import Redact, Secret
 from ..runs import Api
-from .checks import check, hostname, nearest, nearest_of_all, plain_http
+from .checks import check, checked_headers, host_identity, nearest, nearest_of_all, plain_http
 from .credentials import Credential, read_credential
-from .fields import ENVIRONMENT, Field, Table, settings_fields
+from .fields import ENVIRONMENT, WORKFLOW_ANYWHERE, Field, Table, settings_fields
 
 HOOK: Final = "the pytest_wisebot_settings hook"
 
+FILE_NAME: Final = "wisebot.toml"
+PROJECT_FILE_NAME: Final = "pyproject.toml"
+
 _DEFAULTS: Final[Mapping[str, Any]] = {item.name: item.default for item in ENVIRONMENT.fields}
+_CERTIFICATE: Final = ("client_cert", "client_key", "client_key_password")
+_CREDENTIALS: Final[Mapping[str, tuple[str, ...]]] = {
+    "origin": ("secret", "headers", *_CERTIFICATE, "workflows"),
+    "base-url": ("token", "dashboard_headers", *_CERTIFICATE),
+}
+"""The settings that hold the credentials of each host."""
+
 _VARIABLE: Final = {item.key: item.variables[0] for item in ENVIRONMENT.fields if item.variables}
 
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
-    """One workflow: its name in tests, its id at Wisebot, its own secret."""
+    """One workflow, as the environment and the project's file describe it.
+
+    Attributes:
+        name: its name in tests.
+        id: its id at Wisebot.
+        secret: its own webhook secret.
+        idempotent: a run may be repeated when the outcome of the first is unknown.
+        timeout: seconds for a whole run of it; None: as for every workflow.
+        concurrency: how many of its runs may be in flight at once; None: as many as of all workflows together.
+        is_listed: the environment lists it, by an id or a secret; then it has no other workflows than those it names.
+        sources: where each value came from, by its attribute.
+    """
 
     name: str
     id: str
     secret: Credential | None = None
     idempotent: bool = False
+    timeout: float | None = None
+    concurrency: int | None = None
+    is_listed: bool = True
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    def source(self, name: str) -> str:
+        """Where a value came from, in the user's words."""
+        return self.sources.get(name, HOOK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +86,7 @@ class Settings:
     Attributes:
         environment: the chosen environment's name; None when none was chosen.
         environments: the names of those that ``wisebot.toml`` has.
-        file: the ``wisebot.toml`` that was read.
+        file: the ``wisebot.toml`` that was read, or the ``pyproject.toml``.
         emulator: ``module:attribute`` of the emulator beside ``file``, when this environment has one.
         origin: trigger origin of the webhook API: scheme and host.
         base_url: base URL of the dashboard API: scheme and host.
@@ -75,10 +104,16 @@ class Settings:
         secret_header: the header that carries the webhook secret: ``authorization`` or ``x-workflow-secret``.
         allow_http: credentials may travel over plain HTTP to a host that is not loopback.
         trace: each request carries an id of its own for servers' logs, the header ``traceparent``.
+        ca_file: certificates to trust beside the system's.
+        client_cert: the client certificate for the environment's hosts.
+        client_key: its key; None where ``client_cert`` holds it, too.
+        client_key_password: the password of that key.
+        headers: headers for ``origin`` alone.
+        dashboard_headers: headers for ``base_url`` alone.
         protected: the environment refuses to run without ``--wisebot-allow-protected``.
-        protected_hosts: the hosts that any protected environment names, with that environment.
+        protected_hosts: the origins that any protected environment names, with that environment.
         allow_protected: ``--wisebot-allow-protected`` was given.
-        workflows: the workflows that the environment lists, by name. Where it lists none, a name is an id.
+        workflows: the workflows that the file names, by name. Where the environment lists none, a name is an id.
         emulated: the secrets of the running emulator's workflows, by id.
         emulated_fallback: what is sent to the emulator for a workflow that it does not have.
         redact: what is redacted in results and texts although it is no credential.
@@ -107,6 +142,12 @@ class Settings:
     secret_header: str = _DEFAULTS["secret_header"]
     allow_http: bool = _DEFAULTS["allow_http"]
     trace: bool = _DEFAULTS["trace"]
+    ca_file: Path | None = None
+    client_cert: Path | None = None
+    client_key: Path | None = None
+    client_key_password: Credential | None = None
+    headers: Mapping[str, Credential] = field(default_factory=dict)
+    dashboard_headers: Mapping[str, Credential] = field(default_factory=dict)
     protected: bool = _DEFAULTS["protected"]
     protected_hosts: Mapping[str, str] = field(default_factory=dict)
     allow_protected: bool = False
@@ -118,11 +159,16 @@ class Settings:
     gate: Gate = field(default_factory=Gate)
     sources: Mapping[str, str] = field(default_factory=dict)
 
-    def replace(self, **changes: Any) -> Self:
+    def replace(self, *, keep_credentials: bool = False, **changes: Any) -> Self:
         """A copy with these values changed, checked like those of ``wisebot.toml``.
 
-        ``secret`` and ``token`` may be strings: the credential itself, ``env:NAME`` or ``file:PATH``. Every other value
-        stays, a credential for a host that is changed included: the hook decides which host its credentials are for.
+        ``secret`` and ``token`` may be strings: the credential itself, ``env:NAME`` or ``file:PATH``. The credentials
+        of a host that another one replaces are dropped, those of single workflows, headers and client certificates as
+        well, unless the same call gives them.
+
+        Args:
+            keep_credentials: the credentials of a replaced host are for the new host, too.
+            **changes: values by the names of their settings.
 
         Raises:
             ConfigurationError: a value is wrong.
@@ -130,7 +176,34 @@ class Settings:
         known = [item.name for item in dataclasses.fields(self)]
         if unknown := [f'unknown setting "{name}", {nearest(name, known)}' for name in changes if name not in known]:
             raise ConfigurationError("\n".join(f"{HOOK}: {problem}" for problem in unknown))
-        return dataclasses.replace(self, **changes).changed_by_hook(self)
+        changed = dataclasses.replace(self, **changes).changed_by_hook(self)
+        return changed if keep_credentials else changed.without_credentials_of(self, changes)
+
+    def returned_by_hook(self, before: Self) -> Self:
+        """These settings as a hook returned them, checked.
+
+        `replace` has dropped the credentials of a replaced host; where `dataclasses.replace` was used, this does.
+
+        Raises:
+            ConfigurationError: a value is wrong.
+        """
+        given = [name for host, names in _CREDENTIALS.items() if self.source(host) == HOOK for name in names]
+        alone = {name for names in _CREDENTIALS.values() for name in names if name != "workflows"}
+        given += [name for name in alone if getattr(self, name) != getattr(before, name)]
+        return self.changed_by_hook(before).without_credentials_of(before, given)
+
+    def without_credentials_of(self, before: Self, given: Iterable[str]) -> Self:
+        """A copy without the credentials of hosts that were replaced since; those that were given for new ones stay."""
+        dropped: dict[str, Any] = {}
+        for host, names in _CREDENTIALS.items():
+            old = getattr(before, host.replace("-", "_"))
+            if old is None or getattr(self, host.replace("-", "_")) == old:
+                continue
+            dropped |= {name: _DEFAULTS[name] for name in names if name != "workflows" and name not in given}
+            if "workflows" in names and "workflows" not in given:
+                bare = {name: dataclasses.replace(one, secret=None) for name, one in self.workflows.items()}
+                dropped["workflows"] = bare
+        return dataclasses.replace(self, **dropped)
 
     def changed_by_hook(self, before: Self) -> Self:
         """These settings, checked, with the hook as the source of all that differs from those before it.
@@ -155,6 +228,10 @@ class Settings:
                 values[item.name] = self._checked_value(item, getattr(self, item.name))
             except ValueError as error:
                 problems.append(f"{self.source(item.name, given_by)}: {error}")
+        if values.get("client_cert") is None:
+            alone = [name for name in _CERTIFICATE if values.get(name) is not None]
+            problems += [f"{self.source(name, given_by)}: there is no client-cert that it belongs to" for name in alone]
+        problems += _wrong_limits(self.workflows)
         if problems:
             raise ConfigurationError("\n".join(problems))
         return dataclasses.replace(self, **values)
@@ -164,7 +241,10 @@ class Settings:
             return None
         if item.table is not None:
             return _checked_table(item.name, item.table, value)
-        if item.kind == "folder":
+        if item.kind == "headers":
+            folder = self.file.parent if self.file else Path.cwd()
+            return {name: _checked_credential(one, folder) for name, one in checked_headers(value).items()}
+        if item.kind in ("folder", "file", "certificates"):
             if not isinstance(value, str | Path):
                 raise ValueError(f"expected a path, got {type(value).__name__}")
             return Path(value).absolute()
@@ -191,9 +271,11 @@ class Settings:
         if self.protected:
             return f'environment "{self.environment}" is protected: add --wisebot-allow-protected to run against it'
         for host in filter(None, (self.origin, self.base_url)):
-            if name := self.protected_hosts.get(hostname(host)):
-                owner = f'belongs to the protected environment "{name}"'
-                return f"{host} {owner}: add --wisebot-allow-protected to run there"
+            for protected, name in self.protected_hosts.items():
+                if host_identity(protected) == host_identity(host):
+                    names = f", which names {protected}" if protected != host else ""
+                    owner = f'belongs to the protected environment "{name}"{names}'
+                    return f"{host} {owner}: add --wisebot-allow-protected to run there"
         return None
 
     def workflow(self, name: str) -> Workflow:
@@ -203,15 +285,36 @@ class Settings:
             ConfigurationError: the environment lists its workflows, and not this one.
         """
         if name.startswith("id:"):
-            return Workflow(name, name.removeprefix("id:"))
+            return self._by_id(name, name.removeprefix("id:"))
         if name in self.workflows:
             return self.workflows[name]
-        if not self.workflows:
+        if not any(one.is_listed for one in self.workflows.values()):
             return Workflow(name, name)
         raise ConfigurationError(
             f'unknown workflow "{name}" in environment "{self.environment}", {nearest_of_all(name, self.workflows)} '
             f'(write "id:{name}" for an id that is not listed)'
         )
+
+    def _by_id(self, name: str, workflow_id: str) -> Workflow:
+        """A workflow that only its id names, with the limits of the same one under another name, and no secret."""
+        same = next((one for one in self.workflows.values() if one.id == workflow_id), None)
+        if same is None:
+            return Workflow(name, workflow_id)
+        return Workflow(name, workflow_id, timeout=same.timeout, concurrency=same.concurrency, sources=same.sources)
+
+    def timeout_of(self, workflow: Workflow) -> float:
+        """Seconds for a whole run of a workflow, where neither call nor marker gives them."""
+        own = workflow.timeout
+        return self.timeout if own is None or self._is_for_all("timeout") else own
+
+    def limit_of(self, workflow: Workflow) -> int | None:
+        """How many runs of a workflow may be in flight at once; None: as many as of all workflows together."""
+        return None if self._is_for_all("concurrency") else workflow.concurrency
+
+    def _is_for_all(self, name: str) -> bool:
+        """Whether the value comes from an option or the hook, which are closer than the file's table of a workflow."""
+        source = self.source(name)
+        return source.startswith("--") or source == HOOK
 
     def host(self, api: Api) -> str:
         """The origin that requests of an API go to.
@@ -242,23 +345,57 @@ class Settings:
         return found
 
     def _secret_of(self, workflow: Workflow) -> Credential | None:
-        for_all = self.source("secret").startswith("--") or self.source("secret") == HOOK
-        own = (self.secret, workflow.secret) if for_all else (workflow.secret, self.secret)
+        own = (self.secret, workflow.secret) if self._is_for_all("secret") else (workflow.secret, self.secret)
         return own[0] or own[1] or self.emulated.get(workflow.id) or self.emulated_fallback
 
     def _missing(self, what: str, key: str, value: str) -> str:
         given = f"there is no {what}: give it by --wisebot-{key} {value}"
         options = [f"--wisebot-{name}" for name in ("origin", "base-url") if self.source(name).startswith("--")]
+        if self.source(host := {"secret": "origin", "token": "base-url"}.get(key, "")) == HOOK:
+            name = host.replace("-", "_")
+            return (
+                f'{given}, or in {HOOK} by settings.replace({name}=..., {key}="{value}"): it gave the {host}, and '
+                "the credentials of another one are not sent there (keep_credentials=True keeps them)"
+            )
+        if self.environment is None and (unused := self.source(key, "")):
+            return f"{given} or the variable {_VARIABLE[key]} ({unused})"
         if self.environment is not None and options:
             return f'{given} (with {options[0]}, environment "{self.environment}" lends its hosts no credential)'
         if self.environment is not None:
-            name = self.file.name if self.file else "wisebot.toml"
-            return f'{given} or {key} = "{value}" under [environments.{self.environment}] in {name}'
+            where = self.table("environments", self.environment)
+            return f'{given} or {key} = "{value}" under {where}'
         given = f"{given} or the variable {_VARIABLE[key]}"
         if self.file is None:
-            return f"{given} (no wisebot.toml was found beside the tests)"
+            return f"{given} (no wisebot.toml, and no pyproject.toml with [tool.wisebot], was found beside the tests)"
         known = ", ".join(self.environments)
         return f"{given}, or choose an environment by --wisebot-env: {known}" if known else given
+
+    def headers_of(self, api: Api) -> Mapping[str, Secret]:
+        """The headers of its own that the host of an API gets.
+
+        Raises:
+            ConfigurationError: a reference leads nowhere.
+        """
+        found: dict[str, Secret] = {}
+        for name, credential in self.header_references(api).items():
+            if credential.secret is None:
+                raise ConfigurationError(f"{credential.given_by}: {credential.reference}: {credential.problem}")
+            found[name] = credential.secret
+        return found
+
+    def header_references(self, api: Api) -> Mapping[str, Credential]:
+        """The same, each by its reference."""
+        return self.headers if api is Api.WEBHOOK else self.dashboard_headers
+
+    def certificate_for(self, host: str) -> Path | None:
+        """The client certificate that a host gets; None for a host that an option gave, which is not this one's."""
+        own = [getattr(self, name) for name in ("origin", "base_url") if not self.source(name).startswith("--")]
+        return self.client_cert if host in own or self.source("client_cert") == HOOK else None
+
+    def table(self, *names: str) -> str:
+        """A table of the file, for messages: ``[gate] in wisebot.toml``, ``[tool.wisebot.gate] in pyproject.toml``."""
+        place, file = ".".join([*table_place(self.file), *names]), self.file.name if self.file else FILE_NAME
+        return f"[{place}] in {file}" if place else file
 
     def environment_of(self, api: Api) -> str | None:
         """The environment that a run over this API goes to: none where an option gave the host."""
@@ -276,7 +413,29 @@ class Settings:
     def _named(self) -> list[Credential]:
         found = [self.secret, self.token, self.emulated_fallback, *self.emulated.values()]
         found += [workflow.secret for workflow in self.workflows.values()]
+        found += [self.client_key_password, *self.headers.values(), *self.dashboard_headers.values()]
         return [credential for credential in found if credential is not None]
+
+
+def _wrong_limits(workflows: Mapping[str, Workflow]) -> Iterator[str]:
+    """What is wrong with the limits of workflows that a hook has made: those of a file were checked as it was read."""
+    for name, workflow in workflows.items():
+        for item in WORKFLOW_ANYWHERE.fields:
+            value = getattr(workflow, item.name)
+            try:
+                _ = value if value is None else check(item, value)
+            except ValueError as error:
+                yield f"{workflow.source(item.name)}: workflows: {name}: {item.name}: {error}"
+
+
+def table_place(path: Path | None) -> tuple[str, ...]:
+    """Where the settings stand in their file: nothing, or ``tool.wisebot`` in a ``pyproject.toml``."""
+    return ("tool", "wisebot") if path is not None and path.name == PROJECT_FILE_NAME else ()
+
+
+def key_place(path: Path | None, key: str) -> str:
+    """A key of the file, for messages: ``wisebot.toml: gate.paths``, ``pyproject.toml: tool.wisebot.gate.paths``."""
+    return f"{path.name if path is not None else FILE_NAME}: {'.'.join([*table_place(path), key])}"
 
 
 _TABLES: Final[Mapping[str, type[Any]]] = {"redact": Redact, "snapshots": Snapshots, "gate": Gate}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from syrupy.assertion import DiffMode, SnapshotAssertion
 from syrupy.location import PyTestLocation
 from syrupy.session import SnapshotSession
 
+from ..originals import os
 from .extension import WorkflowSnapshotExtension, read
 from .serialize import ASKABLE, ComparisonContext, ComparisonOptions, SerializedValue, receive
 from .write_conflicts import Claim, Claims
@@ -163,9 +163,10 @@ class WorkflowSnapshot(SnapshotAssertion):
             self.update_snapshots, self.update_new_snapshots_only = updates
             received.received = None  # syrupy keeps what was compared until the session's end
             if (last := self.executions.get(self.num_executions - 1)) is not None:
-                self._desk.touched(Path(last.snapshot_location))
+                location = self._desk.root / last.snapshot_location  # absolute; a `Path` may be pyfakefs'
+                self._desk.touched(location)
                 if received.is_earlier:
-                    self._desk.earlier(Path(last.snapshot_location))
+                    self._desk.earlier(location)
 
     # --- what is not recorded
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from syrupy.terminal import received_style, snapshot_style
 from syrupy.types import SerializedData
 
-from ..text import show_path
+from ..text import LONGEST_PATH, show_path, truncate_middle
 from .acceptance import without_numbers
 from .diff import diff_lines
 from .json_codec import loads
@@ -35,7 +35,10 @@ def of_the_file(expected: SerializedData | None, received: SerializedValue, wher
         refused: it was said already why the value is not recorded.
     """
     if expected is None and received.broken:
-        breaks = [f"{show_path(path)} breaks {rule}" for path, rule in sorted(received.broken.items(), key=str)]
+        breaks = [
+            f"{truncate_middle(show_path(path), LONGEST_PATH)} breaks {rule}"
+            for path, rule in sorted(received.broken.items(), key=str)
+        ]
         return [f"there is no {where}, and nothing is recorded that breaks its rule", *breaks[:MOST_BROKEN]]
     if expected is None:
         return [f"there is no {where}" if refused else f"there is no {where}: --snapshot-update writes it"]

@@ -7,7 +7,6 @@ JSON. A snapshot that lost a value would agree with a run that lost it too, so h
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import re
 from collections import Counter
@@ -15,6 +14,7 @@ from collections.abc import Callable, Mapping
 from json.encoder import encode_basestring
 from typing import Any
 
+from ..originals import json
 from ..redaction.jsonpath import Path
 from ..text import WrittenNumber, json_number, show_path
 

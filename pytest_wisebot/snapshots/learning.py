@@ -5,12 +5,12 @@ What differs is learned and not guessed. Nothing is masked by learning alone: a 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
+from ..originals import json
 from ..redaction.jsonpath import Path, Pattern, Wild
 from ..text import show_path
 from .json_codec import MAX_DEPTH

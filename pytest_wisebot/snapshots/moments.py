@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import math
 import re
-import time
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import cached_property, lru_cache
 
+from ..originals import dates, time
 from ..runs import WorkflowRun
 
 NEAR = 120.0
@@ -165,12 +165,11 @@ class Span:
 
     @classmethod
     def until_now(cls, start: float) -> Iterator[Span]:
-        """The span of what began at this time and goes on; two where the clock has been set back, or far ahead."""
-        now = time.time()
-        if start <= now <= start + DAY:
-            yield cls(start, now)
-        else:
-            yield from (cls(start, start), cls(now, now))
+        """The span of what began at this time and goes on; a second one where a test has set the clock."""
+        now, shown = time.time(), datetime.now(UTC).timestamp()
+        yield cls(start, now)
+        if abs(shown - now) > 1:
+            yield cls(shown, shown)
 
     def ranges(self) -> Iterator[tuple[float, float]]:
         """From when to when the run lasted, by this machine's clock and by the server's."""
@@ -287,7 +286,7 @@ def _is_odd(instant: float) -> bool:
 
 def _local_offset() -> float:
     """Seconds by which this machine's local time is ahead of UTC."""
-    return (datetime.now().astimezone().utcoffset() or timedelta()).total_seconds()
+    return (dates.now().astimezone().utcoffset() or timedelta()).total_seconds()
 
 
 def moment_of(text: str, today: float | None = None) -> Moment | None:
@@ -315,7 +314,7 @@ def moment_found(group: str, text: str) -> Moment | None:
 def _of_iso(text: str) -> Moment | None:
     """The moment of most texts of ISO 8601, several times faster than by parts."""
     try:
-        moment = datetime.fromisoformat(text)
+        moment = dates.read(text)
     except ValueError:
         return None
     has_zone = moment.tzinfo is not None
@@ -357,7 +356,7 @@ def _days(parts: dict[str, str | None]) -> Iterator[tuple[int, int, int]]:
 def _days_around(today: float | None) -> Iterator[tuple[int, int, int]]:
     """The day of a run, the one before and the one after it."""
     for days in (-1, 0, 1) if today is not None else ():
-        moment = datetime.fromtimestamp(today or 0.0, UTC) + timedelta(days=days)
+        moment = dates.at(today or 0.0) + timedelta(days=days)
         yield moment.year, moment.month, moment.day
 
 

@@ -7,13 +7,13 @@ is recognised is in `patterns` and `moments`; everything else stays as it is.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
+from ..originals import json
 from ..redaction.jsonpath import Path
 from .json_codec import MAX_DEPTH
 from .moments import Nearness

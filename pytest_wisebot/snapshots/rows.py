@@ -9,7 +9,6 @@ Every step has a bounded cost: a failing comparison of 5 MB takes seconds, whate
 
 from __future__ import annotations
 
-import json
 import re
 from bisect import bisect_left
 from collections import Counter, defaultdict
@@ -20,6 +19,7 @@ from enum import IntEnum
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
+from ..originals import json
 from ..text import WrittenNumber, to_json
 
 CONTAINERS: Final = (dict, list)

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 from ..redaction.jsonpath import Path, Pattern, all_paths
-from ..text import show_path
+from ..text import LONGEST_PATH, show_path, truncate_middle
 
 MOST_PATHS = 20
 """How many paths an error lists."""
@@ -158,7 +158,7 @@ def value_at(value: Any, path: Path) -> Any:
 def _nothing_found(value: Any, text: str, what: str) -> str:
     there = list(dict.fromkeys(map(_without_indices, all_paths(value))))
     near = get_close_matches(text, there[:1000], n=1)
-    listed = "".join(f"\n  {path}" for path in there[:MOST_PATHS])
+    listed = "".join(f"\n  {truncate_middle(path, LONGEST_PATH)}" for path in there[:MOST_PATHS])
     more = f"\n  … and {len(there) - MOST_PATHS} more" if len(there) > MOST_PATHS else ""
     asked = f"; did you mean {near[0]!r}?" if near else "."
     return f"{what}: {text!r} matches nothing{asked} The paths there are:{listed}{more}"

@@ -6,13 +6,13 @@ does not print is written as a JSON escape, so that a value can neither change a
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
+from ..originals import json
 from ..text import escape_json, to_json, truncate
 from .rows import IDENTITIES, LONG_TEXT, Budget, Fate, common_head, common_tail, equal_pairs, match_rows, unmatched
 

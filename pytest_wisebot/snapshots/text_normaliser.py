@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
 
+from ..redaction.forms import Span
 from ..redaction.jsonpath import Pattern, Wild
+from ..redaction.user_rules import Matcher, matcher
 from .moments import UNITS, Moment, Nearness, moment_found, moment_of
 from .patterns import (
     BUILT_IN,
@@ -50,7 +52,8 @@ class NormaliserConfig:
     Attributes:
         keys: names of keys, in any case, with the name of the placeholder for the values under them. Null and the empty
             text stay: that nothing is there is no noise.
-        patterns: names of placeholders, with a regular expression for the texts, or parts of texts, that they replace.
+        patterns: names of placeholders, with a regular expression, or the name of a ready-made one, for the texts, or
+            parts of texts, that they replace.
         keep: JSON paths, or names of keys at any depth, whose values stay as they are with all they hold.
     """
 
@@ -79,7 +82,7 @@ class Compiled:
     """What `NormaliserConfig` say, as `normalise` asks for it."""
 
     keys: Mapping[str, str]
-    patterns: tuple[tuple[str, re.Pattern[str]], ...]
+    patterns: tuple[tuple[str, Matcher], ...]
     kept_keys: frozenset[str]
     kept_paths: tuple[Pattern, ...]
     placeholder: re.Pattern[str]
@@ -95,11 +98,11 @@ def _is_name(pattern: Pattern) -> bool:
     return isinstance(last, str) and before in ([], [Wild.DEPTH])
 
 
-def _expression(name: str, text: str) -> re.Pattern[str]:
+def _expression(name: str, text: str) -> Matcher:
     try:
-        return re.compile(text)
-    except re.error as error:
-        raise ValueError(f"the pattern {name!r} is not a valid regular expression: {text!r} ({error})") from None
+        return matcher(text)
+    except ValueError as error:
+        raise ValueError(f"the pattern {name!r}: {error}") from None
 
 
 # --- the ids of the runs of a test
@@ -194,7 +197,8 @@ class Texts:
 
     def _once(self, text: str, give: Give) -> str:
         if self.runs.any_long and self.runs.may_be_in(text):
-            text = self._outside_placeholders(self.runs.pattern, text, partial(self.runs.placeholder, give))
+            spans = (found.span() for found in self.runs.pattern.finditer(text))
+            text = self._outside_placeholders(spans, text, partial(self.runs.placeholder, give))
         if self.compiled.patterns:
             text = self._by_patterns(text, give)
         if self._may_hold(text):
@@ -204,21 +208,20 @@ class Texts:
 
     def _by_patterns(self, text: str, give: Give) -> str:
         for name, pattern in self.compiled.patterns:
-            text = self._outside_placeholders(pattern, text, partial(self._found, give, name))
+            text = self._outside_placeholders(pattern.spans(text), text, partial(self._found, give, name))
         return text
 
-    def _outside_placeholders(self, pattern: re.Pattern[str], text: str, replace: Callable[[str], str]) -> str:
-        """Replaces what a pattern finds, except for the empty text and where a placeholder stands already."""
+    def _outside_placeholders(self, spans: Iterable[Span], text: str, replace: Callable[[str], str]) -> str:
+        """Replaces what stands there, except for the empty text and where a placeholder stands already."""
         taken = [found.span() for found in self.compiled.placeholder.finditer(text)] if "<" in text else []
-
-        def replaced(found: re.Match[str]) -> str:
-            start, end = found.span()
+        pieces: list[str] = []
+        at = 0
+        for start, end in spans:
             before = bisect_left(taken, (end, 0))  # how many begin before the end of what was found
-            if start == end or (before and taken[before - 1][1] > start):
-                return found[0]
-            return replace(found[0])
-
-        return pattern.sub(replaced, text)
+            if start < end and not (before and taken[before - 1][1] > start):
+                pieces += (text[at:start], replace(text[start:end]))
+                at = end
+        return "".join((*pieces, text[at:])) if pieces else text
 
     def _shape(self, give: Give, found: re.Match[str]) -> str:
         kind, text = found.lastgroup or "", found[0]

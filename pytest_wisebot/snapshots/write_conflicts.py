@@ -9,13 +9,13 @@ different processes: they meet in a folder that the session made for this.
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 import secrets
 import shutil
 from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
+
+from ..originals import json, os
 
 
 @dataclass(frozen=True)
@@ -74,13 +74,16 @@ class Claims:
         if instead:
             shutil.rmtree(self._folder / key, ignore_errors=True)
         mine = self._folder / f"{os.getpid()}-{secrets.token_hex(8)}"
-        mine.mkdir()
-        (mine / "claim").write_text(json.dumps([claim.location, claim.test, claim.text]), "utf-8")
         try:
+            mine.mkdir()
+            (mine / "claim").write_text(json.dumps([claim.location, claim.test, claim.text]), "utf-8")
             mine.rename(self._folder / key)  # a folder with something in it is never replaced, on any system
         except OSError:
             shutil.rmtree(mine, ignore_errors=True)
-            return Claim(*json.loads((self._folder / key / "claim").read_text("utf-8")))
+            try:
+                return Claim(*json.loads((self._folder / key / "claim").read_text("utf-8")))
+            except OSError:  # no room in the folder of temporary files: this process sees its own claims alone
+                return claim
         return claim
 
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import re
 import secrets
-import shutil
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,13 +24,26 @@ from ..event_log import (
     cleaned_line,
     event_at,
     first_event,
-    indexed_events,
+    log_lines,
     moment,
-    read_events,
 )
-from ..files import is_locked, write_whole
+from ..files import (
+    entries_of,
+    foreign_owner,
+    is_folder,
+    is_locked,
+    is_there,
+    make_folder,
+    open_to_read,
+    remove_folder,
+    write_new,
+    write_whole,
+)
+from ..originals import dates, os, threading
 from ..redaction import Redactor
-from ..runs import KEPT, Occurrence, RunRequest, WorkflowRun
+from ..runs import KEPT, Occurrence, RunRequest, WorkflowRun, logged_types
+from ..shapes import checker
+from ..text import count
 from .store import Found, Key, RequestKeys, in_order
 
 FOLDER: Final = ".wisebot"
@@ -45,7 +57,18 @@ STORAGE: Final = 2
 MOST_KEPT: Final = 10
 """Sessions that are kept: so many of the newest, and so many of the newest that have runs."""
 
+MOST_NAMED: Final = 10
+"""Lines of a log that are named one by one."""
+
 _NAME: Final = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{6}")
+
+_NUMBER: Final = re.compile(rb'"number":(\d{1,15})[,}]')
+
+_HEAD: Final = 256
+"""Bytes of a log in which its session's number stands."""
+
+_BEGINS: Final = float("inf")
+"""The number of a session that has no log yet."""
 
 IDENTITY: Final = ("environment", "origin", "base_url", "emulator")
 """Equal in two sessions when the runs of one may be judged in the other."""
@@ -72,26 +95,30 @@ class Sessions:
             OSError: it cannot be made.
         """
         for folder in (self._top, self.folder):
-            folder.mkdir(mode=0o700, exist_ok=True)
-        ignore = self._top / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text("*\n", "utf-8")
-        now = datetime.now(UTC)
+            make_folder(folder, 0o700)
+        with suppress(FileExistsError):
+            write_new(str(self._top / ".gitignore"), b"*\n")
+        now = dates.now()
         made = self.folder / f"{now:%Y%m%dT%H%M%S.%f}Z-{secrets.token_hex(3)}"
-        made.mkdir(mode=0o700)
+        os.mkdir(made, 0o700)
         there = self.all()
         stay = {made, keep, *there[:MOST_KEPT], *list(filter(_has_runs, there))[:MOST_KEPT]}
         for old in there:
             if old not in stay and not is_locked(old / FILE_NAME):
-                shutil.rmtree(old, ignore_errors=True)
+                remove_folder(old)
         return made
 
     def all(self) -> list[Path]:
         """The folders of the sessions, the newest first."""
-        with suppress(OSError):
-            found = [path for path in self.folder.iterdir() if _NAME.fullmatch(path.name) and path.is_dir()]
-            return sorted((path for path in found if not path.is_symlink()), reverse=True)
-        return []
+        return [path for _, path in reversed(self._numbered())]
+
+    def next_number(self) -> int:
+        """The number of a new session, by which sessions are ordered: a clock may have been moved."""
+        return 1 + int(max((number for number, _ in self._numbered() if number != _BEGINS), default=0))
+
+    def _numbered(self) -> list[tuple[float, Path]]:
+        found = (path for path in entries_of(self.folder) if _NAME.fullmatch(path.name) and is_folder(path))
+        return sorted((_number(path), path) for path in found)
 
     def named(self, name: str) -> Path:
         """The session of this id.
@@ -120,6 +147,29 @@ class Sessions:
         best = best or next(iter(found), None)
         return best and _checked(best)
 
+    def unreadable(self, last: Path | None) -> list[Path]:
+        """The sessions after this one whose logs do not tell what they ran against."""
+        newer = takewhile(lambda path: path != last, self.all())
+        return [path for path in newer if not _identity(path) and is_there(path / FILE_NAME)]
+
+    def doubt(self) -> str:
+        """Why another user may read or change the kept runs, in words; empty if none can."""
+        for folder in (self._top, self.folder):
+            with suppress(OSError):
+                if owner := foreign_owner(folder):
+                    return f"{folder} {owner}: what is kept there may be read and changed by others"
+        return ""
+
+
+def _number(folder: Path) -> float:
+    """A session's number; 0 where an earlier version kept it."""
+    try:
+        with open_to_read(folder / FILE_NAME) as file:
+            found = _NUMBER.search(file.read(_HEAD))
+    except OSError:
+        return _BEGINS
+    return int(found[1]) if found else 0
+
 
 def _checked(folder: Path) -> Path:
     """Refuses the session of another version.
@@ -138,13 +188,23 @@ def _checked(folder: Path) -> Path:
 
 
 def _is_of(folder: Path, identity: Mapping[str, Any]) -> bool:
-    session = first_event(folder / FILE_NAME)
+    session = _identity(folder)
     return bool(session) and all(session.get(name) == identity.get(name) for name in IDENTITY)
+
+
+def _identity(folder: Path) -> Mapping[str, Any]:
+    """The first line of a session's log; the last one has the environment and the hosts, too."""
+    path = folder / FILE_NAME
+    if (first := first_event(path)).get("event") == "session":
+        return first
+    with suppress(ConfigurationError):
+        return next((line.event for line in log_lines(path) if line.event and line.event["event"] == "end"), {})
+    return {}
 
 
 def _has_runs(folder: Path) -> bool:
     with suppress(ConfigurationError):
-        return any(map(_is_kept_run, read_events(folder / FILE_NAME)))
+        return any(line.event is not None and _is_kept_run(line.event) for line in log_lines(folder / FILE_NAME))
     return False
 
 
@@ -152,6 +212,20 @@ def _is_kept_run(event: Mapping[str, Any]) -> bool:
     """Whether an event holds a run that the session made, or took over."""
     made_here = event.get("event") == "run" and event.get("source") not in KEPT
     return (made_here or event.get("event") == "carried") and "ok" in event
+
+
+_NEEDED: Final = ("key", "workflow", "ok", "made")
+"""Values without which a run cannot be taken from a log."""
+
+
+def _mistake(event: Mapping[str, Any]) -> str:
+    """Why a run cannot be taken from this event, in words that go on after "line 3 has "."""
+    missing = next((name for name in _NEEDED if name not in event), None)
+    return f'no "{missing}"' if missing else _wrong_type(event)
+
+
+_wrong_type: Final = checker({**logged_types(), "key": str}, allows_null=False)
+"""Made now: freezegun replaces the classes of dates that the types name."""
 
 
 class LoggedRuns:
@@ -167,14 +241,42 @@ class LoggedRuns:
         self._path = folder / FILE_NAME
         self._keys = keys
 
+        self._wrong: dict[int, str] = {}
+        """By its number, why a line cannot be used."""
+        self._lost = 0
+
     @cached_property
     def _index(self) -> dict[Key, dict[Occurrence, int]]:
-        """By request and occurrence, the offset of the run's last line."""
+        """By request and occurrence, the offset of the run's last line. A line that is not whole hides no other."""
         index: dict[Key, dict[Occurrence, int]] = {}
-        for offset, event in indexed_events(self._path):
-            if _is_kept_run(event):
-                index.setdefault(_key_of(event), {})[Occurrence.from_dict(event)] = offset
+        for line in log_lines(self._path):
+            event, problem = line.event, line.problem
+            if event is not None and _is_kept_run(event):
+                problem = f"has {wrong}" if (wrong := _mistake(event)) else ""
+            if problem:
+                self._wrong[line.number] = problem
+            elif event is not None and _is_kept_run(event):
+                index.setdefault(_key_of(event), {})[Occurrence.from_dict(event)] = line.offset
+            elif event is not None and event["event"] == "end":
+                self._lost = lost if isinstance(lost := event.get("lost_runs"), int) else 0
         return index
+
+    def not_whole(self) -> Iterator[str]:
+        """What of the log cannot be used, in words: how many lines, and which.
+
+        Raises:
+            ConfigurationError: the log cannot be read.
+        """
+        runs = sum(map(len, self._index.values()))
+        if self._wrong:
+            (first, why), *_ = self._wrong.items()
+            numbers = [*map(str, list(self._wrong)[:MOST_NAMED]), *(["…"] if len(self._wrong) > MOST_NAMED else [])]
+            yield (
+                f"{count(len(self._wrong), 'line')} of {self._path} cannot be used: {', '.join(numbers)}; line {first} "
+                f"{why}; the other lines hold {count(runs, 'run')}"
+            )
+        if self._lost:
+            yield f"{count(self._lost, 'run')} of session {self.folder.name} could not be written when they ended"
 
     def key(self, request: RunRequest) -> Key:
         """Identifies the canonical request."""
@@ -191,7 +293,7 @@ class LoggedRuns:
         if offset is None:
             return None
         event = event_at(self._path, offset)
-        if _key_of(event) != key:
+        if _key_of(event) != key or _mistake(event):
             raise ConfigurationError(f"{self._path}: has changed while it was read")
         run = WorkflowRun.from_event({**event, "inputs": {}})
         return Found(self._keys.answer(run, request), self._path, wanted, key)
@@ -211,7 +313,7 @@ class LoggedRuns:
             ConfigurationError: the log cannot be read.
         """
         offsets = {offset for by_occurrence in self._index.values() for offset in by_occurrence.values()}
-        yield from (event for offset, event in indexed_events(self._path) if offset in offsets)
+        yield from (line.event for line in log_lines(self._path) if line.offset in offsets and line.event is not None)
 
     def dates(self) -> tuple[list[datetime], bool]:
         """When the runs were made, and that these are all.
@@ -219,12 +321,16 @@ class LoggedRuns:
         Raises:
             ConfigurationError: the log cannot be read.
         """
-        return [datetime.fromisoformat(event["made"]) for event in self.events()], True
+        return [dates.read(event["made"]) for event in self.events()], True
 
 
 def _key_of(event: Mapping[str, Any]) -> Key:
     workflow, _, digest = str(event.get("key", "")).partition("/")
     return workflow, digest
+
+
+def _not_written(path: Path, error: OSError) -> str:
+    return f"{path} cannot be written: {error.strerror or type(error).__name__}"
 
 
 class Session:
@@ -259,7 +365,9 @@ class Session:
         self._closed = False
         self.folder: Path | None = None
         self.problem = ""
-        """Why nothing is kept; empty while runs are."""
+        """The first reason why an event was not kept; empty while all are."""
+        self.lost_runs = 0
+        """How many runs could not be written into the log."""
 
     @property
     def id(self) -> str:
@@ -283,16 +391,17 @@ class Session:
             try:
                 self._log = self._begun()
             except OSError as error:
-                self.problem = f"{self._sessions.folder} cannot be written: {error.strerror or type(error).__name__}"
+                self.problem = _not_written(self._sessions.folder, error)
             self._waiting.clear()
 
     def _begun(self) -> EventLog:
         carry = self._carry
         events = carry.events() if carry is not None else ()
         carried = [cleaned_line({**event, "event": "carried"}, self._redactor) for event in events]
+        number = self._sessions.next_number()
         self.folder = self._sessions.begin(carry.folder if carry is not None else None)
         facts = {"storage": STORAGE, **self._facts(), "carried_from": carry.folder.name if carry is not None else None}
-        first = {"event": "session", "format": FORMAT, "session": self.id, **facts}
+        first = {"event": "session", "format": FORMAT, "session": self.id, "number": number, **facts}
         lines = [cleaned_line(first, self._redactor), *carried, *self._waiting]
         path = self.folder / FILE_NAME
         write_whole(str(path), b"".join(lines), 0o600)  # never without the runs that it takes over
@@ -305,21 +414,31 @@ class Session:
     def write_line(self, line: bytes) -> None:
         """Adds a clean line to the log, or keeps it until there is a log."""
         with self._lock:
-            if self._closed or self.problem:
+            if self._closed or (self._log is None and self.problem):
                 return
             if self._log is None:
                 self._waiting.append(line)
                 return
             try:
                 self._log.write(line)
-            except OSError as error:
-                self.problem = f"{self._log.path} cannot be written: {error.strerror or type(error).__name__}"
+            except OSError as error:  # there may be room again for the next one
+                self.lost_runs += line.startswith(b'{"event":"run"')
+                self.problem = self.problem or _not_written(self._log.path, error)
+
+    def check(self) -> None:
+        """Notices whether the log was removed, as by a test."""
+        with self._lock:
+            if self._log is not None:
+                try:
+                    self._log.check()
+                except (ConfigurationError, OSError) as error:
+                    self.problem = self.problem or str(error)
 
     def clean_again(self) -> None:
         """Masks credentials that became known after they had been written.
 
         Raises:
-            OSError: the log cannot be read, or written.
+            ConfigurationError, OSError: the log was removed, or cannot be read, or written.
         """
         with self._lock:
             if self._log is not None:
@@ -328,7 +447,9 @@ class Session:
     def end(self, now: float, **facts: Any) -> None:
         """Adds the last event, if the session has a log."""
         if self._log is not None:
-            self.write({"event": "end", "ended": moment(now), **facts})
+            known = self._facts()
+            identity = {name: known.get(name) for name in IDENTITY}
+            self.write({"event": "end", "ended": moment(now), **identity, "lost_runs": self.lost_runs, **facts})
 
     def close(self) -> None:
         """Ends the log."""

@@ -6,7 +6,6 @@ No worker waits for an answer, apart from the description of the session at its 
 from __future__ import annotations
 
 import queue
-import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -16,6 +15,7 @@ from ..engine.engine import Engine
 from ..engine.pending import PendingRun, Promise
 from ..engine.values import Ahead, CollectedTests
 from ..errors import WisebotError
+from ..originals import threading
 from ..redaction import Secret
 from ..runs import Ended
 from .protocol import request_from_dict
@@ -77,6 +77,7 @@ class _Worker:
         threading.Thread(target=self._send, name="wisebot-outbox", daemon=True).start()
         self._calls: dict[str, Callable[..., None]] = {
             "describe": self._describe,
+            "mask": self._mask,
             "collect": lambda **census: host.collect(CollectedTests(**census)),
             "ahead": self._start_ahead,
             "submit": self._submit,
@@ -84,6 +85,7 @@ class _Worker:
             "wait_abandoned": self._abandon_wait,
             "cancel": self._cancel,
             "forget": self._forget,
+            "take_back_refusals": self._take_back_refusals,
         }
 
     def do(self, call: str, **arguments: Any) -> None:
@@ -100,6 +102,10 @@ class _Worker:
         for pending in list(self._pending.values()):
             pending.release()
 
+    def _mask(self, secret: str) -> None:
+        self._host.mask(Secret(secret))
+        self._host.masks.add(Secret(secret))
+
     def _describe(self) -> None:
         try:
             answer = {"session": self._host.described()}
@@ -113,9 +119,8 @@ class _Worker:
 
     def _submit(self, number: int, request: Mapping[str, Any], key: str) -> None:
         asked = request_from_dict(request)
-        if isinstance(asked.secret, Secret):
-            self._host.mask(asked.secret)
-            self._host.masks.add(asked.secret)
+        if asked.secret is not None:
+            self._mask(asked.secret.reveal())
         try:
             pending = self._host.engine.submit(asked, key)
         except WisebotError as error:
@@ -127,6 +132,10 @@ class _Worker:
     def _forget(self, key: str) -> None:
         with suppress(WisebotError):  # without an engine nothing was started
             self._host.engine.forget(key)
+
+    def _take_back_refusals(self, references: list[str]) -> None:
+        with suppress(WisebotError):
+            self._host.engine.take_back_refusals(references)
 
     def _await(self, number: int) -> None:
         if (pending := self._pending.get(number)) is not None:

@@ -9,16 +9,16 @@ MD5, which some machines refuse.
 
 from __future__ import annotations
 
+import errno
 import hmac
-import json
 import secrets
 import socket
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from ..files import file_of
+from ..originals import json, threading, time
 from ..text import json_number, to_json
 
 if TYPE_CHECKING:
@@ -54,12 +54,15 @@ class Channel:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.settimeout(timeout)
         self._connection = connection
+        self._file = file_of(connection.fileno())
         self._lines = connection.makefile("rb")
         self._lock = threading.Lock()
 
     def send(self, message: Mapping[str, Any]) -> None:
         """Sends a message. Raises `OSError` when the other side has gone."""
         with self._lock:
+            if file_of(self._connection.fileno()) != self._file:
+                raise OSError(errno.EBADF, "the descriptor was closed, and may be another file's by now")
             self._connection.sendall(encoded(message))
 
     def receive(self, longest: int) -> dict[str, Any]:
@@ -84,8 +87,9 @@ class Channel:
 
     def close(self) -> None:
         """Releases the socket. For the thread that reads."""
-        self._lines.close()  # while it is open the socket is, too
-        self._connection.close()
+        with suppress(OSError):  # closed by a test, with its descriptor
+            self._lines.close()  # while it is open the socket is, too
+            self._connection.close()
 
 
 class WorkerServer:

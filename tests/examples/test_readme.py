@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from harness import ByHand, Project
 
+from pytest_wisebot.settings.fields import option_fields
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
 BLOCKS: list[tuple[str, str]] = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
@@ -213,7 +215,7 @@ def test_an_origin_and_a_secret_are_enough(
     """With another host and secret the command runs a test without any file."""
     command = block("console", "test_an_origin_and_a_secret_are_enough")
     monkeypatch.setenv(re.findall(r"export (\w+)=", command)[0], "FAKE-secret-of-echo")
-    given = [emulator_by_hand.origin if item.startswith("https:") else item for item in options(command)]
+    given = [re.sub(r"https:.*", emulator_by_hand.origin, item) for item in options(command)]
     empty_project.test("def test_it(trigger_workflow): assert trigger_workflow('echo').source == 'live'")
     empty_project.run(*given).assert_outcomes(passed=1)
 
@@ -300,3 +302,14 @@ def test_the_gate_over_shards(staged: Any) -> None:
     merged = subprocess.run([sys.executable, *command[1:]], cwd=staged.path, capture_output=True, text=True)
     assert merged.returncode == 0, merged.stdout
     assert merged.stdout.splitlines()[1].startswith("GATE OPEN: 5 passed; ")
+
+
+def test_the_manual_writes_each_value_with_its_option() -> None:
+    """All documents, examples and help texts show ``--option=value``, the one form that moves no rootdir."""
+    files = [path for name in ("README.md", "CHANGELOG.md", "ARCHITECTURE.md", "examples", "pytest_wisebot", ".github")
+             for path in ([ROOT / name] if (ROOT / name).is_file() else sorted((ROOT / name).rglob("*")))]  # fmt: skip
+    texts = [path for path in files if path.suffix in (".md", ".py", ".toml", ".yml", ".txt", ".html")]
+    names = "|".join(field.option_name for field in option_fields() if field.flag is None)
+    apart = re.compile(rf"(?:{names}) +(?:[A-Z]{{1,}}\b|\d|[\"'${{<]|[\w./-]+[:/.]\w|staging|both|out\b)")
+    found = [f"{path.name}: {one[0]}" for path in texts for one in apart.finditer(path.read_text("utf-8"))]
+    assert not found

@@ -175,7 +175,7 @@ def test_a_run_that_is_not_finished_shows_its_id(gateway: Any, ask: Any) -> None
     assert error.answer is not None
     assert error.answer.run_id == "exec_77"
     gateway.answers(200, {"ok": True, "runId": "\x1b[31m" + "x" * 500, "status": "waiting for approval"})
-    with pytest.raises(RunNotFinished, match=r'its status is "waiting for approval"; runId \[31mx{116} \('):
+    with pytest.raises(RunNotFinished, match=r'its status is "waiting for approval"; runId \\x1b\[31mx{52}…x{59} \('):
         ask(origin=gateway.origin, secret="FAKE-secret")
 
 

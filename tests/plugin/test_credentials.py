@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pytest
 from harness import ByHand, Project
@@ -82,12 +82,14 @@ def test_the_named_error_and_the_credential_nowhere(
         (
             ["--wisebot-api=webhook"],
             'there is no webhook secret for workflow "echo": give it by --wisebot-secret env:NAME '
-            "or the variable WISEBOT_WORKFLOW_SECRET (no wisebot.toml was found beside the tests)",
+            "or the variable WISEBOT_WORKFLOW_SECRET "
+            "(no wisebot.toml, and no pyproject.toml with [tool.wisebot], was found beside the tests)",
         ),
         (
             ["--wisebot-api=dashboard"],
             "there is no token for the dashboard API: give it by --wisebot-token env:NAME "
-            "or the variable WISEBOT_ACCESS_TOKEN (no wisebot.toml was found beside the tests)",
+            "or the variable WISEBOT_ACCESS_TOKEN "
+            "(no wisebot.toml, and no pyproject.toml with [tool.wisebot], was found beside the tests)",
         ),
         (
             ["--wisebot-api=webhook", "--wisebot-secret=env:NOT_SET"],
@@ -209,3 +211,41 @@ def test_what_one_worker_was_given_for_one_call_no_worker_shows(
     written = [path.read_text("utf-8") for path in project.path.rglob("__snapshots__/**/*.json")]
     assert_nowhere("CANARY-of-one-call", "\n".join([everything(result, project.path), *written]))
     assert len(written) == (1 if when == "told" else 0)
+
+
+@pytest.mark.parametrize("flags", [[], ["-n", "1"]], ids=["one process", "xdist"])
+@pytest.mark.parametrize(
+    ("variable", "user", "password"),
+    [
+        ("HTTPS_PROXY", "bob", "CANARY-of%2Fthe+proxy"),
+        ("all_proxy", "bob", "CANARY-of-all"),
+        ("http_proxy", "robert", "CANAR"),
+    ],
+)
+def test_the_password_of_a_proxy_is_masked(
+    project: Project, monkeypatch: pytest.MonkeyPatch, variable: str, user: str, password: str, flags: list[str]
+) -> None:
+    """It is a credential that this plugin reads, whichever variable names it; a short one is masked beside its user."""
+    monkeypatch.setenv(variable, f"http://{user}:{password}@proxy.example:3128")
+    project.test(f"""
+        import base64, logging, os
+        from urllib.parse import unquote
+
+        def test_it(trigger_workflow):
+            given = os.environ["{variable}"]
+            pair = unquote(given.split("//")[1].split("@")[0])
+            header = "Proxy-Authorization: Basic " + base64.b64encode(pair.encode()).decode()
+            run = trigger_workflow("echo", {{"given": given, "pair": pair, "sent": pair.encode().hex()}})
+            print(header, given)
+            logging.getLogger("mine").warning("%s", run.result)
+            assert run.result == {{"pair": pair, "header": header}}, given
+    """)
+    result = project.run(*NOISY, "--wisebot-report=report", *flags)
+    result.assert_outcomes(failed=1)
+    written = [path.read_text("utf-8") for path in project.path.glob("report/*")]
+    said = "\n".join([everything(result, project.path), *written])
+    pair = unquote(f"{user}:{password}")
+    assert "CANAR" not in said
+    assert base64.b64encode(pair.encode()).decode() not in said
+    assert pair.encode().hex() not in said
+    assert "http://<secret>" in said

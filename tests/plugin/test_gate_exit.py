@@ -213,6 +213,7 @@ def test_without_a_gate_nothing_changes(outside: Outside) -> None:
     [
         ("-m 'smoke and'", "[gate] select: -m smoke and: "),
         ("-k '('", "[gate] select: -k (: "),
+        ("smoke", "wisebot.toml: gate.select: expected "),
     ],
 )
 def test_a_selection_that_is_none_is_told(outside: Outside, select: str, message: str) -> None:
@@ -220,9 +221,10 @@ def test_a_selection_that_is_none_is_told(outside: Outside, select: str, message
     outside.test(PASSES)
     toml = outside.project.path / "wisebot.toml"
     toml.write_text(f'{toml.read_text("utf-8")}\n[gate]\nselect = "{select}"\n', "utf-8")
-    result = outside.run("--wisebot-env", "outside", "--wisebot-gate")
-    assert result.ret == 4
-    assert any(line.startswith(f"ERROR: {message}") for line in result.errlines)
+    for workers in ((), ("-n", "2")):
+        result = outside.run("--wisebot-env", "outside", "--wisebot-gate", *workers)
+        assert result.ret == 4
+        assert any(line.startswith(f"ERROR: {message}") for line in result.errlines)
 
 
 def test_the_selection_is_what_a_gated_session_runs(outside: Outside, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,3 +238,25 @@ def test_the_selection_is_what_a_gated_session_runs(outside: Outside, monkeypatc
         assert (word(result), result.ret) == ("GATE OPEN", 0)
         assert result.parseoutcomes()["passed"] == 1
     assert outside.run("--wisebot-env", "outside").parseoutcomes() == {"passed": 1, "failed": 1}
+
+
+RENAMES = """
+    import pytest
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(item, call):
+        report = yield
+        report.nodeid = f"a test with words: {item.name}"
+        return report
+"""
+
+
+def test_reports_under_other_names_are_those_of_their_tests(outside: Outside) -> None:
+    """As a ``conftest.py`` gives them for a page of its own: no test is without a report. xdist refuses it."""
+    toml = outside.project.path / "wisebot.toml"
+    toml.write_text(f"{toml.read_text('utf-8')}\n{FORGIVES}", "utf-8")
+    outside.project.write("conftest.py", RENAMES)
+    outside.test(PASSES, FAILS)
+    result = outside.run("--wisebot-env=outside", "--wisebot-gate")
+    assert result.ret == 0  # forgiven by number, and by its own name
+    assert any("test_it.py::test_fails" in line for line in result.outlines if line.startswith("  ok "))

@@ -193,6 +193,55 @@ def test_options_that_leave_out_nothing_open_it(suite: Any) -> None:
     assert shut(suite, "--confcutdir=e2e", "e2e", "-k", "test", "-o", "testpaths=unit") == {}
 
 
+def test_what_takes_a_part_of_addopts_back_is_named(suite: Any) -> None:
+    """``addopts`` finds more tests, or runs them over both APIs, and the command line does not."""
+    suite.project.write("finds.py", "")
+    addopts = "--doctest-modules -p finds --wisebot-api=both"
+    suite.project.write("pytest.ini", f"[pytest]\npythonpath = .\naddopts = {addopts}\n")
+    suite.project.write("other.ini", "[pytest]\npythonpath = .\n")
+    for args, rule, value in (
+        (["-o", "addopts="], "-o", "-o addopts="),
+        (["-c", "other.ini"], "-c", "-c other.ini"),
+        (["-p", "no:finds", "e2e"], "-p", "-p no:finds"),
+        (["--wisebot-api=webhook", "e2e"], "--wisebot-api", "--wisebot-api webhook"),
+    ):
+        assert rows(gated(suite, *args))[f"narrowed by {rule}"] == f"{value} (command line)"
+
+
+def test_a_plugin_that_finds_nothing_here_may_be_switched_off_for_good(suite: Any) -> None:
+    """In ``addopts``; where there is something for it to find, it has a row there as well."""
+    suite.project.write("pytest.ini", "[pytest]\naddopts = -p no:doctest -p no:unittest\n")
+    assert shut(suite) == {}
+    suite.project.write("unit/test_words.txt", ">>> 1\n1\n")
+    assert shut(suite) == {"narrowed by -p": "-p no:doctest (addopts)"}
+
+
+def test_a_folder_without_a_test_is_none_of_the_suite(suite: Any) -> None:
+    """Renamed, emptied, or misspelt in ``testpaths``, which pytest drops without a word."""
+    suite.project.write("api/check_x.py", TEST)
+    assert shut(suite, "e2e", "api")["extent"].startswith("no test in api; ")
+    suite.project.write("pytest.ini", "[pytest]\ntestpaths = e2e api unti\n")
+    assert shut(suite) == {
+        "narrowed by testpaths": "testpaths unti (pytest.ini)",
+        "extent": "no test in api; 6 tests in e2e, 0 tests in api",
+    }
+
+
+@pytest.mark.parametrize("part", ["collection", "session-end", "item-lifecycle"])
+def test_no_part_of_the_plugin_can_be_switched_off_alone(suite: Any, part: str) -> None:
+    """A gate without it would not be one: exit code 4, and what switches off all of it."""
+    result = gated(suite, "-p", f"no:wisebot-{part}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    expected = f"ERROR: -p no:wisebot-{part}: is a part of pytest-wisebot; -p no:wisebot switches off all of it"
+    assert expected in result.errlines
+
+
+@pytest.mark.parametrize("option", ["--collect-only", "--fixtures", "--fixtures-per-test", "--setup-plan"])
+def test_what_only_lists_opens_no_gate(suite: Any, option: str) -> None:
+    """Whichever exit code pytest has for it."""
+    assert gated(suite, option).ret == 11
+
+
 @pytest.mark.usefixtures("every_plugin")
 def test_plugins_that_choose_tests_are_named(suite: Any) -> None:
     """Of those that are popular: testmon and picked leave out what they like without a word; shards are parts."""
@@ -437,7 +486,7 @@ def test_shards_by_expression_cover_the_suite_together(suite: Any) -> None:
         ("paths = []", 'gate.paths: expected at least one folder or file, as in ["tests/e2e"]'),
         ("paths = [1]", 'gate.paths: expected folders and files, as in ["tests/e2e"], got 1 among them'),
         ('paths = ["e2e/deap"]', 'gate.paths: there is no "e2e/deap" beside the file, did you mean "e2e/deep"?'),
-        ('paths = ["/e2e"]', 'gate.paths: "/e2e" is absolute: write it relative to wisebot.toml'),
+        ('paths = ["/e2e"]', 'gate.paths: "/e2e" is absolute: write it relative to this file'),
         ('paths = ["e2e/test_a.py::test_one"]', 'gate.paths: "e2e/test_a.py::test_one" names a test: write its file'),
         ("max-missing-tests = -1", "gate.max-missing-tests: expected a whole number, at least 0, got -1"),
     ],

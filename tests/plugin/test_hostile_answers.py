@@ -266,3 +266,72 @@ def test_a_secret_of_another_type_is_refused_and_not_shown(project: Project, val
                 pytest.fail("was taken")
     """)
     project.run().assert_outcomes(passed=1)
+
+
+def test_a_call_behind_anothers_retry_after_ends_at_once_where_it_has_no_time(
+    empty_project: Project, server: Server
+) -> None:
+    """A healthy call with ``timeout=2`` does not wait the minute that the answer to another one asks for."""
+
+    def reply(request: bytes) -> bytes:
+        return answer(b"{}", 429, "Retry-After: 99999") if b"workflowId=limited" in request else envelope("well")
+
+    server.answer = reply
+    empty_project.test("""
+        import time
+
+        def test_it(trigger_workflow):
+            begins = time.monotonic()
+            with pytest.raises(RateLimited, match="asks to wait 99999 s"):
+                trigger_workflow("limited", timeout=5)
+            with pytest.raises(RateLimited, match="held back 60 s by Wisebot's Retry-After, timeout 2 s") as caught:
+                trigger_workflow("well", timeout=2)
+            assert caught.value.attempts == 0 and caught.value.answer is None
+            assert time.monotonic() - begins < 30
+    """)
+    given = ["--wisebot-origin", server.origin, "--wisebot-secret", "FAKE-secret"]
+    empty_project.run(*given).assert_outcomes(passed=1)
+
+
+NAMES_OF_HEADERS = {
+    "header": "x-workflow-secret:",
+    "bearer": "authorization:bearer+",
+}
+
+
+def test_an_answer_full_of_headers_is_cleaned_before_its_deadline(empty_project: Project, server: Server) -> None:
+    """A megabyte of names of headers takes a moment, where each value reaches to the answer's end."""
+    text = {name: (unit * 2**20)[: 2**20] for name, unit in NAMES_OF_HEADERS.items()}
+
+    def reply(request: bytes) -> bytes:
+        return envelope(next(text[name] for name in text if f"workflowId={name}".encode() in request))
+
+    server.answer = reply
+    empty_project.test(f"""
+        @pytest.mark.parametrize("name", {list(text)})
+        def test_it(trigger_workflow, name):
+            result = trigger_workflow(name, timeout=30).result
+            assert "<secret>" in result and len(result) < 50
+    """)
+    given = ["--wisebot-origin", server.origin, "--wisebot-secret", "FAKE-secret"]
+    empty_project.run(*given).assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize("status", [200, 400])
+def test_an_answer_that_cannot_be_cleaned_in_time_is_unexpected(
+    empty_project: Project, server: Server, status: int
+) -> None:
+    """A pattern that searches the rest of the text again after each match costs the run its deadline, and no more."""
+    server.answer = lambda _: answer(json.dumps({"ok": True, "result": "x" * 250_000}).encode(), status)
+    empty_project.write("wisebot.toml", """[redact]\npatterns = ['x(?:.*y)?']\n""")
+    empty_project.test("""
+        import time
+
+        def test_it(trigger_workflow):
+            begins = time.monotonic()
+            with pytest.raises(UnexpectedResponse, match="was not read and cleaned of credentials within 1 s"):
+                trigger_workflow("w", timeout=1)
+            assert time.monotonic() - begins < 30
+    """)
+    given = ["--wisebot-origin", server.origin, "--wisebot-secret", "FAKE-secret"]
+    empty_project.run(*given).assert_outcomes(passed=1)

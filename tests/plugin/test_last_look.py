@@ -54,6 +54,9 @@ WRITES_INTO = f"""
         (["-o", "log_file=by-ini.txt"], "by-ini.txt", "by-ini.txt"),
         (["--log-file=log.txt"], "log.txt", "log.txt"),
         (["--wisebot-runs=record"], "recordings/**/*.json", "recordings/*.json"),
+        (["--wisebot-summary=summary.md"], "summary.md", "summary.md"),
+        (["--wisebot-baseline=old.jsonl"], "old.jsonl", "old.jsonl"),
+        (["--wisebot-report=report"], "report/runs.jsonl", "report/runs.jsonl"),
         ([], ".wisebot/sessions/*/events.jsonl", ".wisebot/sessions/*/events.jsonl"),
     ],
     ids=str,
@@ -66,6 +69,8 @@ def test_all_that_a_session_writes_is_looked_through(
     monkeypatch.setenv("INTO", into)
     outside.project.write("secret.txt", CANARY)
     outside.project.write("conftest.py", WRITES_INTO)
+    outside.project.write("summary.md", "of an earlier step\n")
+    outside.project.write("old.jsonl", '{"event": "test", "test": "a", "outcome": "passed", "runs": []}')
     outside.test(RUNNING)
     result = outside.run(*args)
     assert result.ret == pytest.ExitCode.TESTS_FAILED

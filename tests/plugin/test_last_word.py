@@ -304,7 +304,7 @@ def test_a_report_that_a_test_removes_leaves_no_verdict(outside: Outside) -> Non
     )
     result = outside.run(*GATED, "--wisebot-report=out")
     assert result.ret == 11
-    assert any("out/runs.jsonl: cannot be read" in line for line in result.outlines)
+    assert any("out/runs.jsonl: was removed or replaced during the session" in line for line in result.outlines)
     assert outside.run("--wisebot-report=out").ret == 0
 
 

@@ -149,6 +149,12 @@ def test_the_last_session_gives_the_durations(suite: Any) -> None:
     assert (suite.project.path / DURATIONS).read_text("utf-8") == before
     roomy = suite.run_with_cache("--wisebot-plan", "-k", "test_naps")
     assert plan(roomy)[-1] == "together about 6.0 s; at least 1.5 s with 8 runs at once"
+    suite.setting("workflows.nap.concurrency = 2")
+    limited = suite.run_with_cache("--wisebot-plan", "-k", "test_naps")
+    assert plan(limited)[-2:] == [
+        "2 runs of nap at once (wisebot.toml: environments.outside.workflows.nap.concurrency): 2 wait for their turn",
+        "together about 6.0 s; at least 3.0 s with 8 runs at once",
+    ]
 
 
 @pytest.mark.parametrize("damaged", ["[1, 2]", '{"x": 1}', '{"x": ["nap", "long"]}', "no JSON"])
@@ -322,7 +328,7 @@ def test_wrong_settings_are_told_as_before_any_session(suite: Any) -> None:
 
 def test_a_test_that_cannot_run_is_told_before(outside: Outside) -> None:
     """A wrong marker, a workflow that the environment does not list, inputs that are no JSON."""
-    outside.setting("workflows = { echo = {} }")
+    outside.setting('workflows = { echo = { id = "echo" } }')
     outside.test("""
         @pytest.mark.wisebot("ecko")
         def test_misspelt(workflow_run):

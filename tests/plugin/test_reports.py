@@ -125,7 +125,7 @@ def test_where_nothing_runs_nothing_is_reported(outside: Outside, option: str) -
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["--wisebot-report", "a-file"], "--wisebot-report a-file: cannot be written: File exists"),
+        (["--wisebot-report", "a-file"], "--wisebot-report=a-file: cannot be written: File exists"),
         (["--wisebot-baseline", "nowhere"], "--wisebot-baseline: {path}/nowhere: cannot be read: No such file or"),
         (["--wisebot-baseline", "a-file"], "--wisebot-baseline: {path}/a-file: holds no test that has ended: a runs"),
     ],
@@ -155,7 +155,7 @@ def test_a_summary_that_cannot_be_written_is_told(outside: Outside) -> None:
     outside.test(SUITE)
     result = outside.run("--wisebot-summary", "nowhere/page.md", "-k", "test_passes")
     assert result.ret == 0
-    result.stdout.fnmatch_lines(["wisebot: --wisebot-summary nowhere/page.md: cannot be written: No such file or*"])
+    result.stdout.fnmatch_lines(["wisebot: --wisebot-summary=nowhere/page.md: cannot be written: No such file or*"])
 
 
 def test_a_session_beside_an_earlier_one(outside: Outside) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 from harness import Outside
 
@@ -85,24 +88,87 @@ def test_an_interrupted_session_is_judged_again(outside: Outside) -> None:
     assert outside.arrived == [0, 1]
 
 
-def test_a_broken_log_is_named_and_stays(outside: Outside) -> None:
-    """Before any test; it is left as it is."""
-    outside.test("""
-        @pytest.mark.wisebot("echo", {"n": 1})
-        def test_it(workflow_run):
-            assert workflow_run.ok
-    """)
-    outside.run().assert_outcomes(passed=1)
-    path = sessions(outside)[0] / "events.jsonl"
-    first, _, others = path.read_bytes().partition(b"\n")
-    broken = first + b"\n{\n" + others
+THREE = """
+    @pytest.mark.wisebot("echo")
+    @pytest.mark.parametrize("inputs", [{"n": n} for n in range(3)])
+    def test_it(workflow_run, inputs):
+        assert workflow_run.result == inputs
+"""
+
+
+def runs_in(path: Path) -> list[int]:
+    """The indexes of the lines of a log that hold runs."""
+    return [at for at, line in enumerate(path.read_bytes().splitlines()) if b'"event":"run"' in line]
+
+
+@pytest.mark.parametrize(
+    ("harm", "why"),
+    [
+        (lambda line: line[:40], "is not valid JSON"),
+        (lambda line: b"\xff\x00{garbage", "is not valid JSON"),
+        (lambda line: b"[1, 2]", 'is not an event: expected an object with "event"'),
+        (lambda line: line.replace(b'"ok":true', b'"ok":[]'), 'has a wrong "ok": expected true or false, got []'),
+        (lambda line: line.replace(b'"status":200', b'"status":NaN'), "is not valid JSON"),
+        (lambda line: line.replace(b'"inputs":{', b'"extra":[],"inputs":{'), 'has a wrong "extra": expected an object'),
+        (lambda line: line.replace(b'"made":', b'"mode":'), 'has no "made"'),
+    ],
+    ids=["torn", "garbage", "a list", "a list for true", "NaN", "a list for an object", "a key less"],
+)
+def test_each_whole_line_of_a_log_is_used(outside: Outside, harm: Any, why: str) -> None:
+    """A line that is not whole is told by its number and costs its own run alone, also with a name and with ``-q``."""
+    outside.test(THREE)
+    outside.run().assert_outcomes(passed=3)
+    (folder,) = sessions(outside)
+    path = folder / "events.jsonl"
+    lines = path.read_bytes().splitlines()
+    at = runs_in(path)[1]
+    lines[at] = harm(lines[at])
+    broken = b"\n".join(lines) + b"\n"
     path.write_bytes(broken)
-    for mode in ("last", "resume"):
-        result = outside.run(f"--wisebot-runs={mode}")
-        assert result.ret == pytest.ExitCode.USAGE_ERROR
-        assert f"{path}: line 2 is not valid JSON" in result.stderr.str()
+    told = f"1 line of {path} cannot be used: {at + 1}; line {at + 1} {why}"
+    for args in (["last"], ["last", f"--wisebot-session={folder.name}"], ["last", "-q"]):
+        result = outside.run(f"--wisebot-runs={args[0]}", *args[1:])
+        assert result.parseoutcomes() == {"passed": 2, "not": 1}
+        (line,) = [line for line in result.outlines if told in line]
+        assert line.endswith("; the other lines hold 2 runs")
     assert path.read_bytes() == broken
-    assert len(outside.calls) == 1
+    assert len(outside.calls) == 3
+    outside.run("--wisebot-runs=resume").assert_outcomes(passed=3)
+    assert len(outside.calls) == 4
+    outside.run("--wisebot-runs=resume").assert_outcomes(passed=3)
+    assert len(outside.calls) == 4
+
+
+def test_a_log_without_its_first_line_is_used(outside: Outside) -> None:
+    """Its last line has the environment and the hosts, too; without both it is passed over, and that is told."""
+    outside.test(THREE)
+    outside.run().assert_outcomes(passed=3)
+    (folder,) = sessions(outside)
+    path = folder / "events.jsonl"
+    _, *others = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([b'{"event":"sess\n', *others]))
+    outside.run("--wisebot-runs=last").assert_outcomes(passed=3)
+    path.write_bytes(b"".join([b'{"event":"sess\n', *others[:-1]]))
+    result = outside.run("--wisebot-runs=last", f"--wisebot-session={folder.name}")
+    result.assert_outcomes(passed=3)
+    assert len(outside.calls) == 3
+    result = outside.run("--wisebot-runs=resume")
+    assert len(outside.calls) == 6
+    told = f"session {folder.name} was passed over: its log does not tell its environment; --wisebot-session="
+    assert any(told in line for line in result.outlines)
+
+
+def test_a_log_of_garbage_is_told(outside: Outside) -> None:
+    """Nothing of it can be used: its session is named before the runs are made again."""
+    outside.test(THREE)
+    outside.run().assert_outcomes(passed=3)
+    (folder,) = sessions(outside)
+    (folder / "events.jsonl").write_bytes(bytes(range(256)) * 40)
+    for options in ([], ["-q"]):
+        lines = outside.run("--wisebot-runs=resume", *options).outlines
+        assert any(f"session {folder.name} was passed over" in line for line in lines) is (options == [])
+        named = outside.run("--wisebot-runs=last", f"--wisebot-session={folder.name}", *options)
+        assert any("cannot be used: 1, 2, 3" in line for line in named.outlines)
 
 
 def test_a_session_of_the_format_before_is_refused(outside: Outside) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from harness import ByHand, Project
+from harness import ByHand, Outside, Project
 
 SEEN = """
     def test_it(wisebot_settings, trigger_workflow):
@@ -31,6 +31,26 @@ def test_it_changes_where_runs_go(empty_project: Project, emulator_by_hand: ByHa
     hook = "the pytest_wisebot_settings hook"
     assert f"wisebot: webhook API at {emulator_by_hand.origin} ({hook})" in result.outlines
     assert f"wisebot:   secret: a value, set ({hook})" in result.outlines
+
+
+@pytest.mark.parametrize("how", ["settings.replace", "dataclasses.replace(settings, "], ids=["replace", "dataclasses"])
+def test_a_replaced_host_gets_no_credential_of_the_old_one(outside: Outside, how: str) -> None:
+    """Nothing is sent there; the error says how the hook gives a credential for the new host, or keeps the old one."""
+    call = how if how.endswith(" ") else f"{how}("
+    outside.project.write(
+        "conftest.py",
+        f"""
+        import dataclasses
+
+        def pytest_wisebot_settings(settings):
+            return {call}origin="{outside.handle.base_url}")
+        """,
+    )
+    outside.test('def test_it(trigger_workflow): trigger_workflow("echo", {"n": 1})')
+    result = outside.run()
+    assert result.parseoutcomes() == {"not": 1}
+    assert outside.calls == []
+    result.stdout.fnmatch_lines(["*settings.replace(origin=..., secret=*keep_credentials=True keeps them*"])
 
 
 def test_it_may_use_dataclasses_replace(empty_project: Project, emulator_by_hand: ByHand) -> None:

@@ -72,16 +72,21 @@ def test_an_emulator_is_named(project: Project) -> None:
     project.test(USES)
     assert lines_of(project.run("--wisebot-api", "both")) == [
         "environment local (wisebot.toml: default-environment)",
-        "both APIs at the emulator flows:emulator, started with the first run (wisebot.toml)",
+        "both APIs at the emulator flows:emulator, started with the first run "
+        "(wisebot.toml: environments.local.emulator)",
         "both APIs for tests that name none (--wisebot-api)",
         "8 runs at once (default)",
     ]
 
 
-def test_quiet_is_quiet(project: Project) -> None:
-    """``-q`` leaves the lines out."""
+def test_quiet_names_the_hosts_alone(project: Project) -> None:
+    """``-q`` has one line, ``-qq`` none."""
     project.test(USES)
-    assert lines_of(project.run("-q")) == []
+    assert lines_of(project.run("-q")) == ["environment local: the emulator flows:emulator"]
+    assert lines_of(project.run("-qq")) == []
+    hosts = ("--wisebot-origin=http://127.0.0.1:1", "--wisebot-base-url=http://127.0.0.1:2")
+    assert lines_of(project.run("-q", *hosts)) == ["environment local: http://127.0.0.1:1 and http://127.0.0.1:2"]
+    assert lines_of(project.run("-q", "--wisebot-runs=replay")) == ["environment local: no host is asked"]
 
 
 @pytest.mark.parametrize("args", [[], ["--collect-only"]])
@@ -217,3 +222,75 @@ def test_help_names_every_option(project: Project) -> None:
     for name in [*options, "allow-protected", "timeout", "concurrency", "retries"]:
         assert f"--wisebot-{name}" in group
     assert " ".join(group.split()).count("env:NAME, file:PATH, or the value itself") == 2
+
+
+def test_lines_and_mistakes_name_the_table_of_pyproject_toml(empty_project: Project) -> None:
+    """Where it is pytest's own file, too: the header, what to write, and the gate."""
+    empty_project.write(
+        "pyproject.toml",
+        """
+        [tool.pytest.ini_options]
+        testpaths = ["e2e"]
+
+        [tool.wisebot.environments.staging]
+        origin = "https://staging.convex.example"
+
+        [tool.wisebot.gate]
+        max-flaky = 1
+        """,
+    )
+    empty_project.test(USES, "e2e/test_it.py")
+    gated = empty_project.run("--wisebot-env", "staging", "--wisebot-gate")
+    assert lines_of(gated)[1] == (
+        "webhook API at https://staging.convex.example (pyproject.toml: tool.wisebot.environments.staging.origin)"
+    )
+    assert "the gate opens by [tool.wisebot.gate] in pyproject.toml" in lines_of(gated)
+    none = "no environment is chosen: --wisebot-env, or default-environment in [tool.wisebot] in pyproject.toml"
+    assert f"{none}; known: staging" in lines_of(empty_project.run("--wisebot-config", "pyproject.toml"))
+    empty_project.write("wisebot.toml", "")
+    both = empty_project.run()
+    assert both.ret == pytest.ExitCode.USAGE_ERROR
+    assert any("wisebot.toml and [tool.wisebot] in " in line for line in both.errlines)
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        ("wisebot_timeout", "write timeout under [defaults] or under [environments.NAME] in wisebot.toml, or in "),
+        ("wisebot-max-runs", "write max-runs under [defaults] or under [environments.NAME] in wisebot.toml, or in "),
+        ("wisebot_token", "write token under [environments.NAME] in wisebot.toml, or in [tool.wisebot] of "),
+        ("wisebot_env", "write default-environment at the top in wisebot.toml, or in "),
+        ("wisebot_recordings", "write recordings at the top in wisebot.toml, or in "),
+        ("wisebot_max_missing_tests", "write max-missing-tests under [gate] in wisebot.toml, or in "),
+        ("wisebot_report", "write --wisebot-report into addopts"),
+    ],
+)
+def test_a_setting_in_pytests_own_configuration_is_an_error(empty_project: Project, key: str, message: str) -> None:
+    """It would have no effect: the message has the place where it belongs, and not the value, which may be a secret."""
+    empty_project.write("pytest.ini", f"[pytest]\n{key} = CANARY-value")
+    empty_project.test("def test_it():\n    pass")
+    result = empty_project.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    expected = f"ERROR: pytest.ini: {key}: pytest's configuration has no settings of Wisebot: {message}"
+    assert any(line.startswith(expected) for line in result.errlines)
+    assert "CANARY" not in result.stdout.str() + result.stderr.str()
+
+
+def test_every_wrong_key_of_pytests_configuration_is_told_at_once(empty_project: Project) -> None:
+    """With the likely name for one that is misspelt, for ``-o``, and under xdist; a plugin's own key is left alone."""
+    empty_project.write(
+        "conftest.py", "def pytest_addoption(parser):\n    parser.addini('wisebot_flows', 'a key of this project')"
+    )
+    empty_project.write("pyproject.toml", '[tool.pytest.ini_options]\nwisebot_tmeout = "3"\nwisebot_flows = "x"')
+    empty_project.test("def test_it():\n    pass")
+    for args in ((), ("-n", "2")):
+        result = empty_project.run("-o", "wisebot_retries=3", *args)
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        told = [
+            line.removeprefix("ERROR: ").split(":")[:2] for line in result.errlines if "configuration has no" in line
+        ]
+        assert sorted(told) == [["-o", " wisebot_retries"], ["pyproject.toml", " wisebot_tmeout"]]
+        assert any('wisebot.toml has no tmeout, did you mean "timeout"?' in line for line in result.errlines)
+    assert empty_project.run("-o", "wisebot_retries=3", "--help").ret == 0
+    empty_project.write("pyproject.toml", '[tool.pytest.ini_options]\nwisebot_flows = "x"')
+    empty_project.run().assert_outcomes(passed=1)

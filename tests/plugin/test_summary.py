@@ -216,3 +216,28 @@ def test_a_run_that_a_test_cancelled_is_counted_once(outside: Outside, numbers: 
         "1 run not run: given up before being sent",
         "  test_it.py::test_it",
     ]
+
+
+def test_a_credential_with_blanks_is_not_put_together_in_a_summary(outside: Outside) -> None:
+    """What stood in several lines stands in one, in Markdown and in a browser: it is masked before and after."""
+    outside.project.write("secret.txt", "FAKE CANARY of many words")
+    outside.test("""
+        def test_it(trigger_workflow):
+            run = trigger_workflow("refund", secret="file:nowhere")
+
+        def test_that(trigger_workflow):
+            raise ValueError("FAKE CANARY\\\\n   of many\\\\twords")
+
+        @pytest.mark.skip(reason="FAKE  CANARY\\\\nof many words")
+        def test_skipped(trigger_workflow):
+            pass
+
+        @pytest.mark.parametrize("n", [1], ids=["FAKE"])
+        def test_exit(n):
+            pytest.exit("FAKE CANARY\\\\nof many words")
+    """)
+    outside.run("--wisebot-gate", "--wisebot-report=report", "--wisebot-summary=summary.md")
+    written = [outside.project.path / "summary.md", *outside.project.path.glob("report/*")]
+    assert len(written) == 5
+    assert [path.name for path in written if "CANARY" in " ".join(path.read_text("utf-8").split())] == []
+    assert "<secret>" in written[0].read_text("utf-8")

@@ -232,3 +232,18 @@ def test_a_call_that_can_send_nothing_says_what_is_wrong(project: Project) -> No
             assert wisebot_emulator.calls() == []
     """)
     project.run().assert_outcomes(passed=16)
+
+
+def test_a_list_of_runs_is_neither_true_nor_false(project: Project) -> None:
+    """``assert trigger_workflow.map(…)`` would hold for runs that failed; it is a list in every other way."""
+    project.test("""
+        def test_it(trigger_workflow):
+            runs = trigger_workflow.map("refund", [{}, {}])
+            assert isinstance(runs, list)
+            assert len(runs) == 2
+            assert [run.ok for run in runs] == [False, False]
+            assert runs == list(runs)
+            with pytest.raises(TypeError, match="neither true nor false: write all"):
+                assert runs
+    """)
+    project.run().assert_outcomes(passed=1)

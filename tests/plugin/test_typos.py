@@ -123,3 +123,21 @@ def test_a_marker_that_shares_calls(outside: Outside) -> None:
     result.assert_outcomes(errors=1)
     message = f"share: expected True or False, got 'yes'; {SIGNATURE}"
     assert f"test_it.py::test_it: the wisebot marker: {message}" in result.outlines
+
+
+TEXT_OPTIONS = ["env", "config", "origin", "base-url", "secret", "token", "recordings", "session"]
+TEXT_OPTIONS += ["baseline", "report", "summary", "scan"]
+
+
+@pytest.mark.parametrize("option", TEXT_OPTIONS)
+def test_an_option_without_a_value(outside: Outside, option: str) -> None:
+    """An option that a variable leaves empty ends the session before any run, and never means the current folder."""
+    outside.test(TEST)
+    for args in ([f"--wisebot-{option}="], [f"--wisebot-{option}", ""], [f"--wisebot-{option}= "]):
+        result = outside.run(*args)
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        (line,) = [line for line in result.errlines if "error:" in line]
+        assert f"error: argument --wisebot-{option}: expected a value, got '" in line
+        assert line.endswith("set the variable that it was to come from, or leave the option out")
+    assert outside.calls == []
+    assert not (outside.project.path / "runs.jsonl").exists()

@@ -67,7 +67,7 @@ def test_a_large_answer_is_cleaned_beside_the_other_runs(monkeypatch: pytest.Mon
         seen.append(threading.current_thread())
         return envelope.parse(body)
 
-    def clean(answer: dict[str, Any]) -> dict[str, Any]:
+    def clean(answer: dict[str, Any], _: object) -> dict[str, Any]:
         seen.append(threading.current_thread())
         return answer
 

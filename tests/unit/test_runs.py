@@ -399,7 +399,8 @@ def test_an_error_beside_ok_contradicts_it_unless_it_is_empty(error: Any) -> Non
 FAILED = (
     "failed FAILURE error errored partial Partial-Success partially_completed CompletedWithErrors cancelled canceled"
 )
-FAILED += " aborted timed_out timeout TimedOut crashed killed rejected expired incomplete"
+FAILED += " step_failed has-failed payment_error aborted timed_out timeout TimedOut crashed killed rejected expired"
+FAILED += " incomplete"
 UNFINISHED = (
     "queued Pending RUNNING accepted in_progress in-progress inprogress InProgress processing started scheduled"
 )
@@ -414,6 +415,9 @@ NEITHER: list[Any] = [
     "200",
     "unfailing",
     "errorless",
+    "not failed",
+    "completed without error",
+    "0 failed",
     None,
     500,
     ["failed"],

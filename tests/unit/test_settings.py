@@ -160,7 +160,8 @@ def test_an_unknown_default_environment_is_told_whatever_is_chosen(suite: Suite)
 def test_an_environment_without_a_file(suite: Suite) -> None:
     """An environment is asked for where no file was found: the message says where it was looked for."""
     assert suite.told(env="staging") == (
-        f"--wisebot-env staging: no wisebot.toml was found from {suite.folder} up to {suite.folder}"
+        "--wisebot-env=staging: no wisebot.toml, and no pyproject.toml with [tool.wisebot], was found "
+        f"from {suite.folder} up to {suite.folder}"
     )
 
 
@@ -177,8 +178,8 @@ def test_a_file_of_another_name_is_told_by_its_name(suite: Suite) -> None:
     suite.write("zzz = 1", "other.toml").write(STAGING)
 
     assert suite.told(config=suite.folder / "other.toml") == (
-        "other.toml: zzz: unknown key, known: default-environment, recordings, max-age-days, environments, redact, "
-        "snapshots, gate"
+        "other.toml: zzz: unknown key, known: default-environment, recordings, max-age-days, defaults, environments, "
+        "workflows, redact, snapshots, gate"
     )
 
 
@@ -206,6 +207,138 @@ def test_an_option_wins_over_the_environment_and_its_variables(staging: Suite) -
     assert {key: settings.source(key) for key in OPTIONS} == {
         key: f"--wisebot-{key.replace('_', '-')}" for key in OPTIONS
     }
+
+
+LAYERS = {
+    "defaults": "timeout = 10\nconcurrency = 10",
+    "environments.e": "timeout = 11\nconcurrency = 11",
+    "workflows.triage": "timeout = 12\nconcurrency = 2",
+    "environments.e.workflows.triage": "timeout = 13\nconcurrency = 3",
+}
+
+
+@pytest.mark.parametrize(
+    ("layers", "options", "timeout", "limit", "cap", "source"),
+    [
+        (0, {}, 300.0, None, 8, "default"),
+        (1, {}, 10.0, None, 10, "wisebot.toml: defaults.{}"),
+        (2, {}, 11.0, None, 11, "wisebot.toml: environments.e.{}"),
+        (3, {}, 12.0, 2, 11, "wisebot.toml: workflows.triage.{}"),
+        (4, {}, 13.0, 3, 11, "wisebot.toml: environments.e.workflows.triage.{}"),
+        (4, {"timeout": 14.0, "concurrency": 14}, 14.0, None, 14, "--wisebot-{}"),
+    ],
+    ids=["default", "[defaults]", "environment", "[workflows.NAME]", "the environment's workflow", "option"],
+)
+def test_the_closest_timeout_and_concurrency_hold(
+    suite: Suite, layers: int, options: dict[str, Any], timeout: float, limit: int | None, cap: int, source: str
+) -> None:
+    """Option, environment's workflow, ``[workflows.NAME]``, environment, ``[defaults]``: the first that gives one."""
+    tables = [f"[{place}]\n{lines}" for place, lines in list(LAYERS.items())[:layers]]
+    suite.write("\n".join(['default-environment = "e"', "[environments.e]\n" if layers < 2 else "", *tables]))
+    settings = suite.settings(**options)
+    triage, other = settings.workflow("triage"), settings.workflow("other")
+    assert (settings.timeout_of(triage), settings.limit_of(triage), settings.concurrency) == (timeout, limit, cap)
+    assert settings.limit_of(other) is None
+    assert settings.timeout_of(other) == (timeout if layers < 3 or options else 11.0)
+    for name in ("timeout", "concurrency"):
+        of_all = limit is None
+        assert (settings.source(name) if of_all else triage.source(name)) == source.format(name)
+    by_hook = settings.replace(timeout=15.0, concurrency=15)
+    assert (by_hook.timeout_of(triage), by_hook.limit_of(triage)) == (15.0, None)
+
+
+def test_defaults_hold_for_every_environment_and_for_none(suite: Suite) -> None:
+    """What an environment gives itself goes before; a variable has no part in them."""
+    suite.write("""
+        [defaults]
+        api = "dashboard"
+        retries = 5
+        trace = false
+        max-runs = 7
+        [environments.a]
+        retries = 1
+        [environments.b]
+    """)
+    a, b, none = suite.settings(env="a"), suite.settings(env="b"), suite.settings()
+    assert [(one.retries, one.api, one.trace, one.max_runs) for one in (a, b, none)] == [
+        (1, Api.DASHBOARD, False, 7),
+        (5, Api.DASHBOARD, False, 7),
+        (5, Api.DASHBOARD, False, 7),
+    ]
+    assert none.source("max_runs") == "wisebot.toml: defaults.max-runs"
+
+
+def test_defaults_protect_and_allow_as_an_environment_does(suite: Suite) -> None:
+    """A host of an environment that only ``[defaults]`` protects is protected, however it is given."""
+    suite.write("""
+        [defaults]
+        protected = true
+        allow-http = true
+        [environments.a]
+        origin = "http://hook.test"
+        [environments.b]
+        origin = "https://open.test"
+        protected = false
+    """)
+    assert suite.settings(env="a").refusal() is not None
+    assert suite.settings(env="b").refusal() is None
+    given = suite.settings(env="b", origin="https://hook.test").refusal()
+    assert given == (
+        'https://hook.test belongs to the protected environment "a", which names http://hook.test: '
+        "add --wisebot-allow-protected to run there"
+    )
+
+
+def test_a_table_without_id_and_secret_closes_no_environment(suite: Suite) -> None:
+    """It is a setting: other names are ids still, until the environment lists a workflow by its id or secret."""
+    suite.write("""
+        [workflows.triage]
+        concurrency = 1
+        [environments.open.workflows.refund]
+        idempotent = true
+        [environments.closed.workflows.refund]
+        idempotent = true
+        [environments.closed.workflows.sort]
+        id = "k57"
+    """)
+    settings = suite.settings(env="open")
+    assert [settings.workflow(name).id for name in ("refund", "triage", "other")] == ["refund", "triage", "other"]
+    assert (settings.workflow("refund").idempotent, settings.workflow("triage").concurrency) == (True, 1)
+    closed = suite.settings(env="closed")
+    assert (closed.workflow("refund").idempotent, closed.workflow("sort").id) == (True, "k57")
+    with pytest.raises(
+        ConfigurationError, match=r'^unknown workflow "triage" in environment "closed", known: refund, sort'
+    ):
+        closed.workflow("triage")
+
+
+def test_a_workflow_has_its_limits_under_its_id_too(suite: Suite) -> None:
+    """``id:…`` is the same workflow; its secret is the environment's, as ever."""
+    suite.write("""
+        [workflows.triage]
+        concurrency = 1
+        timeout = 5
+        [environments.e.workflows.triage]
+        id = "k57"
+    """)
+    settings = suite.settings(env="e")
+    by_id = settings.workflow("id:k57")
+    assert (by_id.id, settings.limit_of(by_id), settings.timeout_of(by_id)) == ("k57", 1, 5.0)
+    assert settings.limit_of(settings.workflow("id:other")) is None
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        ({"concurrency": 0}, "workflows: triage: concurrency: expected a whole number, at least 1, got 0"),
+        ({"timeout": "5"}, 'workflows: triage: timeout: expected a number, got "5"'),
+    ],
+)
+def test_a_limit_that_the_hook_gives_a_workflow_is_checked(limits: dict[str, Any], message: str) -> None:
+    """A limit of 0 would let no run begin, for ever."""
+    with pytest.raises(ConfigurationError) as caught:
+        Settings().replace(workflows={"triage": Workflow("triage", "k57", **limits)})
+    assert str(caught.value) == f"{HOOK}: {message}"
 
 
 def test_an_option_wins_over_a_workflows_own_secret(staging: Suite) -> None:
@@ -300,6 +433,37 @@ def test_a_base_url_option_discards_the_environments_token(staging: Suite) -> No
     )
 
 
+@pytest.mark.parametrize(
+    ("given", "variables", "found"),
+    [
+        ({"origin": "https://other.test"}, SHELL, (None, "CANARY-shell-token")),
+        ({"base_url": "https://other.test"}, SHELL, ("CANARY-shell-secret", None)),
+        ({"origin": "https://HOOK.shell.test/"}, SHELL, ("CANARY-shell-secret", "CANARY-shell-token")),
+        ({"origin": "https://o.test", "secret": Secret("CANARY-given")}, SHELL, ("CANARY-given", "CANARY-shell-token")),
+        ({"origin": "https://other.test"}, {"WISEBOT_WORKFLOW_SECRET": "CANARY-alone"}, ("CANARY-alone", None)),
+    ],
+    ids=["another origin", "another base URL", "the same", "a secret of its own", "no host in variables"],
+)  # fmt: skip
+def test_a_variables_credential_does_not_go_to_another_host_than_theirs(
+    suite: Suite, given: dict[str, Any], variables: dict[str, str], found: tuple[str | None, str | None]
+) -> None:
+    """A shell that names a host and its credential has not given it to the host of an option."""
+    settings = suite.settings(variables, **given)
+
+    assert (settings.secret and text_of(settings.secret), settings.token and text_of(settings.token)) == found
+
+
+def test_a_variable_that_is_not_used_is_named_where_it_is_missed(suite: Suite) -> None:
+    """The error says for which host the variables are."""
+    settings = suite.settings(SHELL, origin="https://other.test")
+    with pytest.raises(ConfigurationError) as caught:
+        settings.credential(Api.WEBHOOK, settings.workflow("triage"))
+    assert str(caught.value) == (
+        'there is no webhook secret for workflow "triage": give it by --wisebot-secret env:NAME or the variable '
+        "WISEBOT_WORKFLOW_SECRET (WISEBOT_WORKFLOW_SECRET is not used: the variables are for https://hook.shell.test)"
+    )
+
+
 @pytest.mark.parametrize("given", [{"origin": "https://o.test"}, {"base_url": "https://b.test"}])
 def test_a_host_option_takes_the_emulators_place(staging: Suite, given: dict[str, Any]) -> None:
     """A host given as an option is asked instead of the emulator."""
@@ -344,23 +508,48 @@ def test_a_protected_environment_is_refused(staging: Suite) -> None:
     assert staging.settings().refusal() is None
 
 
+HOOK_HOST = ", which names https://hook.prod.test:8443"
+
+
 @pytest.mark.parametrize(
-    ("given", "host"),
+    ("given", "host", "named"),
     [
-        ({"origin": "https://hook.prod.test:8443"}, "https://hook.prod.test:8443"),
-        ({"origin": "https://hook.prod.test"}, "https://hook.prod.test"),
-        ({"origin": "https://HOOK.Prod.Test:99/"}, "https://hook.prod.test:99"),
-        ({"base_url": "https://hook.prod.test"}, "https://hook.prod.test"),
-        ({"origin": "https://app.prod.test"}, "https://app.prod.test"),
-        ({"base_url": "https://App.prod.test:1"}, "https://app.prod.test:1"),
+        ({"origin": "https://hook.prod.test:8443"}, "https://hook.prod.test:8443", ""),
+        ({"origin": "https://hook.prod.test"}, "https://hook.prod.test", HOOK_HOST),
+        ({"origin": "https://HOOK.Prod.Test:99/"}, "https://hook.prod.test:99", HOOK_HOST),
+        ({"base_url": "https://hook.prod.test"}, "https://hook.prod.test", HOOK_HOST),
+        ({"origin": "https://app.prod.test"}, "https://app.prod.test", ""),
+        ({"base_url": "https://App.prod.test:1"}, "https://app.prod.test:1", ", which names https://app.prod.test"),
     ],
 )
-def test_a_protected_host_is_protected_however_it_was_given(staging: Suite, given: dict[str, Any], host: str) -> None:
+def test_a_protected_host_is_protected_however_it_was_given(
+    staging: Suite, given: dict[str, Any], host: str, named: str
+) -> None:
     """A host that a protected environment names is refused as an option too, in any case, form and with any port."""
     assert staging.settings(**given).refusal() == (
-        f'{host} belongs to the protected environment "production": add --wisebot-allow-protected to run there'
+        f'{host} belongs to the protected environment "production"{named}: add --wisebot-allow-protected to run there'
     )
     assert staging.settings(**given, allow_protected=True).refusal() is None
+
+
+@pytest.mark.parametrize(
+    ("origin", "is_refused"),
+    [
+        ("http://127.0.0.1:8787", True),
+        ("http://localhost:8787", True),
+        ("http://[::1]:8787", True),
+        ("http://127.0.0.1:8797", False),
+        ("http://localhost", False),
+    ],
+)
+def test_on_this_machine_the_port_belongs_to_a_protected_host(suite: Suite, origin: str, is_refused: bool) -> None:
+    """Another port of the own machine is another server; the machine's other names lead to the same one."""
+    suite.write('[environments.production]\norigin = "http://127.0.0.1:8787"\nprotected = true\n')
+    refusal = suite.settings(origin=origin).refusal()
+
+    assert (refusal is not None) is is_refused
+    names = ", which names http://127.0.0.1:8787" if origin != "http://127.0.0.1:8787" else ""
+    assert refusal is None or refusal.startswith(f'{origin} belongs to the protected environment "production"{names}: ')
 
 
 @pytest.mark.parametrize("key", ["origin", "base_url"])
@@ -385,7 +574,8 @@ def test_a_protected_host_is_protected_in_a_variable(suite: Suite) -> None:
 
 def test_a_protected_host_is_protected_from_the_hook(staging: Suite) -> None:
     """A host that a protected environment names is refused when the project's hook gives it."""
-    for change in ({"origin": "https://hook.prod.test"}, {"base_url": "https://APP.prod.test"}):
+    changes: list[dict[str, Any]] = [{"origin": "https://hook.prod.test"}, {"base_url": "https://APP.prod.test"}]
+    for change in changes:
         refusal = staging.settings().replace(**change).refusal()
         assert refusal is not None
         assert 'belongs to the protected environment "production"' in refusal
@@ -457,12 +647,14 @@ def test_a_missing_host_in_an_environment(staging: Suite, api: Api, message: str
         (
             Api.WEBHOOK,
             "there is no trigger origin for the webhook API: give it by --wisebot-origin URL or the variable "
-            "WISEBOT_WORKFLOW_TRIGGER_ORIGIN (no wisebot.toml was found beside the tests)",
+            "WISEBOT_WORKFLOW_TRIGGER_ORIGIN "
+            "(no wisebot.toml, and no pyproject.toml with [tool.wisebot], was found beside the tests)",
         ),
         (
             Api.DASHBOARD,
             "there is no base URL for the dashboard API: give it by --wisebot-base-url URL or the variable "
-            "WISEBOTAI_BASE_URL (no wisebot.toml was found beside the tests)",
+            "WISEBOTAI_BASE_URL "
+            "(no wisebot.toml, and no pyproject.toml with [tool.wisebot], was found beside the tests)",
         ),
     ],
 )
@@ -762,17 +954,59 @@ def test_replace_gives_a_changed_copy(staging: Suite) -> None:
     assert (before.timeout, text_of(before.token)) == (60.0, "CANARY-staging-token")
 
 
-def test_another_host_from_the_hook_keeps_what_it_does_not_change(staging: Suite) -> None:
-    """The project's own code knows where its preview leads to: credentials stay, unless they are changed too."""
-    after = staging.settings().replace(origin="https://Preview.test/", base_url="https://p.test")
+HOSTS: dict[str, Any] = {"origin": "https://Preview.test/", "base_url": "https://p.test"}
+
+
+@pytest.mark.parametrize("keep", [False, True], ids=["dropped", "kept"])
+def test_the_credentials_of_a_replaced_host_do_not_go_to_the_new_one(staging: Suite, keep: bool) -> None:
+    """Those of the environment and of each workflow are dropped, unless the hook states that they are for it, too."""
+    after = staging.settings().replace(**HOSTS, keep_credentials=keep)
 
     assert (after.origin, after.base_url) == ("https://preview.test", "https://p.test")
-    assert secret_of(after, "triage") == "CANARY-triage-secret"
-    assert text_of(after.token) == "CANARY-staging-token"
-    assert (after.source("origin"), after.source("base_url"), after.source("token")) == (
-        "the pytest_wisebot_settings hook",
-        "the pytest_wisebot_settings hook",
-        "wisebot.toml: environments.staging.token",
+    assert after.source("origin") == after.source("base_url") == HOOK
+    known = sorted(secret.reveal() for secret in after.credentials())
+    assert known == (["CANARY-staging-secret", "CANARY-staging-token", "CANARY-triage-secret"] if keep else [])
+    assert after.returned_by_hook(staging.settings()).credentials() == after.credentials()
+
+
+def test_a_host_that_stays_keeps_its_credentials(staging: Suite) -> None:
+    """One host replaced drops its own credentials alone, and the same host written otherwise is the same one."""
+    settings = staging.settings()
+    assert text_of(settings.replace(origin="https://preview.test").token) == "CANARY-staging-token"
+    assert secret_of(settings.replace(base_url="https://p.test"), "triage") == "CANARY-triage-secret"
+    assert secret_of(settings.replace(origin=f"{settings.origin}/", timeout=3.0), "triage") == "CANARY-triage-secret"
+    assert secret_of(settings.replace(origin="https://x.test", secret=settings.secret), "triage") == text_of(
+        settings.secret
+    )
+
+
+def test_a_host_from_the_hook_where_there_was_none_takes_the_credentials(suite: Suite) -> None:
+    """An environment that names a credential and leaves the host to the hook has named it for that host."""
+    text = 'default-environment = "e"\n[environments.e]\nsecret = "env:MINE"\n'
+    settings = suite.write(text).settings({"MINE": "CANARY-mine"})
+
+    assert text_of(settings.replace(origin="https://preview.test").secret) == "CANARY-mine"
+
+
+def test_dataclasses_replace_in_the_hook_drops_them_likewise(staging: Suite) -> None:
+    """Whatever made the copy: a credential stays if it was changed together with the host."""
+    before = staging.settings()
+    bare = dataclasses.replace(before, **HOSTS).returned_by_hook(before)
+    given: dict[str, Any] = {**HOSTS, "token": "CANARY-p-token"}
+
+    assert bare.credentials() == []
+    assert text_of(dataclasses.replace(before, **given).returned_by_hook(before).token) == "CANARY-p-token"
+
+
+def test_what_was_dropped_is_told_where_it_is_missed(staging: Suite) -> None:
+    """The error of a run without its credential names the call that gives one, and the argument that keeps the old."""
+    settings = staging.settings().replace(**HOSTS)
+    with pytest.raises(ConfigurationError) as caught:
+        settings.credential(Api.WEBHOOK, settings.workflow("triage"))
+    assert str(caught.value) == (
+        'there is no webhook secret for workflow "triage": give it by --wisebot-secret env:NAME, or in '
+        'the pytest_wisebot_settings hook by settings.replace(origin=..., secret="env:NAME"): it gave the origin, and '
+        "the credentials of another one are not sent there (keep_credentials=True keeps them)"
     )
 
 

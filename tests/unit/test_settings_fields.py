@@ -17,6 +17,7 @@ from pytest_wisebot.redaction import Redact
 from pytest_wisebot.settings import Settings, Snapshots, Workflow, json_schema, load, reference_tables
 from pytest_wisebot.settings.checks import KINDS
 from pytest_wisebot.settings.fields import (
+    DEFAULTS,
     ENVIRONMENT,
     FILE,
     GATE,
@@ -24,6 +25,7 @@ from pytest_wisebot.settings.fields import (
     REDACT,
     SNAPSHOTS,
     WORKFLOW,
+    WORKFLOW_ANYWHERE,
     Field,
     Table,
     given_options,
@@ -107,7 +109,7 @@ def test_a_setting_of_the_table_is_in_schema_and_reference(made_up: Field) -> No
         "title": "Most-Tries",
     }
     tables = reference_tables()
-    assert "| `--wisebot-most-tries N` | How often to try. | 7 |" in tables["options"].splitlines()
+    assert "| `--wisebot-most-tries=N` | How often to try. | 7 |" in tables["options"].splitlines()
     assert "| `most-tries` | How often to try. | 7 |" in tables["[environments.NAME]"].splitlines()
     assert "| `MOST_TRIES` | `most-tries` |" in tables["variables"].splitlines()
 
@@ -121,7 +123,15 @@ def test_the_default_of_a_setting_is_that_of_the_table(field: Field) -> None:
 
 @pytest.mark.parametrize(
     ("table", "kind"),
-    [(WORKFLOW, Workflow), (REDACT, Redact), (SNAPSHOTS, Snapshots), (LIMITS, Limits), (GATE, Gate)],
+    [
+        (WORKFLOW, Workflow),
+        (WORKFLOW_ANYWHERE, Workflow),
+        (DEFAULTS, Settings),
+        (REDACT, Redact),
+        (SNAPSHOTS, Snapshots),
+        (LIMITS, Limits),
+        (GATE, Gate),
+    ],
     ids=lambda item: getattr(item, "name", ""),
 )
 def test_the_values_of_a_table_have_its_names(table: Table, kind: type[Any]) -> None:
@@ -129,6 +139,13 @@ def test_the_values_of_a_table_have_its_names(table: Table, kind: type[Any]) -> 
     names = {item.name for item in dataclasses.fields(kind)}
     own = [field for field in table.fields if kind is not Gate or field not in LIMITS.fields]
     assert {field.name for field in own} <= names
+
+
+def test_no_environment_shares_a_host_or_a_credential() -> None:
+    """A credential of one host never reaches another one by ``[defaults]`` or ``[workflows.NAME]``."""
+    shared = {field.name for table in (DEFAULTS, WORKFLOW_ANYWHERE) for field in table.fields}
+    assert shared.isdisjoint({"emulator", "origin", "base_url", "id", "workflows"})
+    assert not [name for name in shared if re.search("secret$|token|password|headers", name)]
 
 
 def test_every_field_has_a_check() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from pytest_wisebot.errors import ConfigurationError
 from pytest_wisebot.gate_config import Gate, Limits, selected
+from pytest_wisebot.runs import Api
 from pytest_wisebot.settings.checks import checked_origin, is_loopback
 from pytest_wisebot.settings.fields import ENVIRONMENT, FILE, WORKFLOW, Table
 from pytest_wisebot.settings.load import find_file, read_file, resolve
@@ -58,14 +59,28 @@ max-response-mib = 1
 secret-header = "x-workflow-secret"
 allow-http = false
 trace = false
+ca-file = "company.pem"
+client-cert = "client.pem"
+client-key = "client.key"
+client-key-password = "env:KEY_PASSWORD"
+headers.x-gate = "env:GATE"
+dashboard-headers = { x-other = "file:other.txt" }
 protected = true
 
 [environments.staging.workflows.triage]
 id = "k57c2m"
 secret = "env:TRIAGE_SECRET"
 idempotent = true
+timeout = 5
+concurrency = 2
 
 [environments.staging.workflows."with space"]
+
+[defaults]
+timeout = 30
+
+[workflows.triage]
+concurrency = 1
 """
 
 
@@ -92,13 +107,27 @@ def test_a_file_with_every_key_is_read(tmp_path: Path) -> None:
                 "secret_header": "x-workflow-secret",
                 "allow_http": False,
                 "trace": False,
+                "ca_file": "company.pem",
+                "client_cert": "client.pem",
+                "client_key": "client.key",
+                "client_key_password": "env:KEY_PASSWORD",
+                "headers": {"x-gate": "env:GATE"},
+                "dashboard_headers": {"x-other": "file:other.txt"},
                 "protected": True,
                 "workflows": {
-                    "triage": {"id": "k57c2m", "secret": "env:TRIAGE_SECRET", "idempotent": True},
+                    "triage": {
+                        "id": "k57c2m",
+                        "secret": "env:TRIAGE_SECRET",
+                        "idempotent": True,
+                        "timeout": 5.0,
+                        "concurrency": 2,
+                    },
                     "with space": {},
                 },
             },
         },
+        "defaults": {"timeout": 30.0},
+        "workflows": {"triage": {"concurrency": 1}},
     }
 
 
@@ -125,7 +154,9 @@ def test_the_schema_describes_every_key() -> None:
         "default-environment",
         "recordings",
         "max-age-days",
+        "defaults",
         "environments",
+        "workflows",
         "redact",
         "snapshots",
         "gate",
@@ -138,7 +169,7 @@ def test_the_schema_describes_every_key() -> None:
 
 
 def test_what_is_redacted_and_what_snapshots_leave_out(tmp_path: Path) -> None:
-    """Lists and tables say the same: names of patterns are for people, a key in a list names its own placeholder."""
+    """Names of patterns are for people: a list of them means the same."""
     text = """
         [redact]
         keys = ["email"]
@@ -151,9 +182,7 @@ def test_what_is_redacted_and_what_snapshots_leave_out(tmp_path: Path) -> None:
         keep = ["result.createdAt", "price"]
     """
     table = read_file(written(tmp_path, text))
-    listed = read_file(
-        written(tmp_path, 'redact.patterns = ["ACC-[0-9]+", "[0-9]{16}"]\nsnapshots.keys = ["traceId", "2nd key", "_"]')
-    )
+    listed = read_file(written(tmp_path, 'redact.patterns = ["ACC-[0-9]+", "[0-9]{16}"]'))
 
     assert table["redact"] == {
         "keys": ("email",),
@@ -166,7 +195,6 @@ def test_what_is_redacted_and_what_snapshots_leave_out(tmp_path: Path) -> None:
         "keep": ("result.createdAt", "price"),
     }
     assert listed["redact"]["patterns"] == table["redact"]["patterns"]
-    assert listed["snapshots"]["keys"] == {"traceId": "traceId", "2nd key": "nd-key", "_": "value"}
 
 
 # --- one mistake at a time ----------------------------------------------------------------------------------------
@@ -174,7 +202,7 @@ def test_what_is_redacted_and_what_snapshots_leave_out(tmp_path: Path) -> None:
 REFERENCE = 'write a reference, "env:NAME" or "file:PATH": a credential is never written into this file'
 NOT_AN_ORIGIN = 'is not an origin: write scheme and host, as in "https://example.com"'
 USER_INFO = "a user name or password has no place in it: write scheme and host only"
-KNOWN = "default-environment, recordings, max-age-days, environments, redact, snapshots, gate"
+KNOWN = "default-environment, recordings, max-age-days, defaults, environments, workflows, redact, snapshots, gate"
 CHARACTERS = "a host has no spaces, control or non-ASCII characters"
 
 
@@ -186,18 +214,25 @@ CHARACTERS = "a host has no spaces, control or non-ASCII characters"
         (
             "zzz = 1",
             "zzz: unknown key, known: emulator, origin, base-url, secret, token, api, timeout, connect-timeout, "
-            "concurrency, retries, max-runs, max-response-mib, secret-header, allow-http, trace, protected, "
+            "concurrency, retries, max-runs, max-response-mib, secret-header, allow-http, trace, "
+            "ca-file, client-cert, client-key, client-key-password, headers, dashboard-headers, protected, "
             "workflows",
         ),
         (
             '"a b" = 1',
             '"a b": unknown key, known: emulator, origin, base-url, secret, token, api, timeout, '
             "connect-timeout, concurrency, retries, max-runs, max-response-mib, secret-header, allow-http, trace, "
-            "protected, workflows",
+            "ca-file, client-cert, client-key, client-key-password, headers, dashboard-headers, protected, workflows",
         ),
         ('workflows.triage.ids = "x"', 'workflows.triage.ids: unknown key, did you mean "id"?'),
-        ("workflows.triage.zzz = 1", "workflows.triage.zzz: unknown key, known: id, secret, idempotent"),
-        ('workflows."a.b".zzz = 1', 'workflows."a.b".zzz: unknown key, known: id, secret, idempotent'),
+        (
+            "workflows.triage.zzz = 1",
+            "workflows.triage.zzz: unknown key, known: id, secret, idempotent, timeout, concurrency",
+        ),
+        (
+            'workflows."a.b".zzz = 1',
+            'workflows."a.b".zzz: unknown key, known: id, secret, idempotent, timeout, concurrency',
+        ),
         ("origin = 1", "origin: expected a string, got 1"),
         ("origin = true", "origin: expected a string, got true"),
         ("workflows.triage.id = 5", "workflows.triage.id: expected a string, got 5"),
@@ -339,9 +374,9 @@ def test_a_mistake_in_an_environment_is_told_with_its_place(tmp_path: Path, line
             "position 0",
         ),
         (
-            'redact.patterns = ["(a+)+b"]',
-            "redact.patterns: [0]: '(a+)+b' takes time beyond reason: a repetition inside "
-            "of a repetition matches in many ways",
+            'redact.patterns = ["a++b"]',
+            "redact.patterns: [0]: 'a++b' has a possessive repetition, which RE2 does not have: leave out the \"+\" "
+            "behind it",
         ),
         (
             'redact.paths = ["a..b"]',
@@ -349,6 +384,42 @@ def test_a_mistake_in_an_environment_is_told_with_its_place(tmp_path: Path, line
             'keys and indices as in items[0].score, odd keys as in a["odd key"], [*], * and ** for any of them',
         ),
         ("redact.paths = [1]", "redact.paths: [0]: expected a JSON path, got a number"),
+        (
+            'snapshots.keys = ["traceId", "2nd key", "_"]',
+            "snapshots.keys: expected a table of keys and the names of their placeholders, got a list: "
+            'write {"traceId" = "traceId", "2nd key" = "nd-key", "_" = "value"}',
+        ),
+        (
+            'snapshots.keys = "traceId"',
+            "snapshots.keys: expected a table of keys and the names of their placeholders, got a string: "
+            'as in {orderId = "order-id"}',
+        ),
+        (
+            "snapshots.keys = [1]",
+            "snapshots.keys: expected a table of keys and the names of their placeholders, got a "
+            'list: as in {orderId = "order-id"}',
+        ),
+        (
+            'defaults.origin = "https://x.test"',
+            "defaults.origin: not in [defaults]: write it under [environments.NAME]",
+        ),
+        (
+            'defaults.token = "env:TOKEN"',
+            "defaults.token: not in [defaults]: write it under [environments.NAME]",
+        ),
+        ("defaults.workflows = {}", "defaults.workflows: not in [defaults]: write it under [environments.NAME]"),
+        ("defaults.timout = 5", 'defaults.timout: unknown key, did you mean "timeout"?'),
+        ("defaults = 5", "defaults: expected a table, got 5"),
+        (
+            'workflows.triage.id = "k57"',
+            "workflows.triage.id: not in [workflows.NAME]: write it under [environments.NAME.workflows.NAME]",
+        ),
+        (
+            "workflows.triage.concurrency = 0",
+            "workflows.triage.concurrency: expected a whole number, at least 1, got 0",
+        ),
+        ("workflows.triage.timeout = 0", "workflows.triage.timeout: expected a number of seconds above 0, got 0"),
+        ("workflows.triage = 1", "workflows.triage: expected a table, got 1"),
         (
             'snapshots.keys = { a = "order id" }',
             "snapshots.keys: a: 'order id' is not a valid name of a placeholder: write "
@@ -432,7 +503,8 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
         'wisebot.toml: environments.staging.concurrency: expected a whole number, got "8"',
         f"wisebot.toml: environments.staging.workflows.triage.secret: {REFERENCE}",
         'wisebot.toml: environments.staging.workflows.triage.idempotent: expected true or false, got "yes"',
-        "wisebot.toml: environments.staging.workflows.triage.nmae: unknown key, known: id, secret, idempotent",
+        "wisebot.toml: environments.staging.workflows.triage.nmae: unknown key, known: id, "
+        "secret, idempotent, timeout, concurrency",
         'wisebot.toml: environments.staging.orgin: unknown key, did you mean "origin"?',
         'wisebot.toml: default-environment: unknown environment "stagign", did you mean "staging"? known: staging, '
         "local",
@@ -640,6 +712,11 @@ def test_what_opens_the_gate(tmp_path: Path) -> None:
         ("max-p95-growth = -0.1", "gate.max-p95-growth: expected a share of at least 0, as in 0.25 for 25%, got -0.1"),
         ("max-flacky = 1", 'gate.max-flacky: unknown key, did you mean "max-flaky"?'),
         ('select = ""', 'gate.select: expected "-m EXPRESSION" or "-k EXPRESSION", got ""'),
+        (
+            'select = "smoke"',
+            'gate.select: expected "-m EXPRESSION" or "-k EXPRESSION", got "smoke": write "-m smoke" '
+            "for tests of these marks",
+        ),
         ('select = "-m"', 'gate.select: expected "-m EXPRESSION" or "-k EXPRESSION", got "-m"'),
         ('select = "-x smoke"', 'gate.select: expected "-m EXPRESSION" or "-k EXPRESSION", got "-x smoke"'),
         ('select = "-m \'a"', 'gate.select: expected "-m EXPRESSION" or "-k EXPRESSION", got "-m \'a"'),
@@ -662,10 +739,117 @@ def test_a_mistake_about_the_gate_is_told(tmp_path: Path, line: str, message: st
         ("-m 'smoke and not slow'", {"m": "smoke and not slow"}),
         ("-m smoke and not slow", {"m": "smoke and not slow"}),
         ("-k 'triage or refund' -m smoke", {"k": "triage or refund", "m": "smoke"}),
-        ("smoke", {"m": "smoke"}),
-        ("not slow", {"m": "not slow"}),
+        ("-m \"wisebot(workflow='triage')\"", {"m": "wisebot(workflow='triage')"}),
     ],
 )
 def test_a_selection_is_an_option_of_pytest(text: str, expressions: dict[str, str]) -> None:
-    """As one would write it on the command line, with or without quotes; an expression alone is one for -m."""
+    """As one would write it on the command line, with or without quotes."""
     assert selected(text) == expressions
+
+
+# --- [tool.wisebot] of pyproject.toml -----------------------------------------------------------------------------
+
+
+def project_file(folder: Path, text: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    path = folder / "pyproject.toml"
+    path.write_text(text, "utf-8")
+    return path
+
+
+TABLES_OF_A_PROJECT = """
+[project]
+name = "shop"
+
+[tool.wisebot]
+default-environment = "staging"
+recordings = "kept"
+gate.paths = ["e2e"]
+
+[tool.wisebot.environments.staging]
+origin = "https://hook.test"
+secret = "file:secret.txt"
+"""
+
+
+def test_settings_may_stand_in_pyproject_toml(tmp_path: Path) -> None:
+    """The keys are those of ``wisebot.toml``, paths are relative to the file, and messages carry its name and table."""
+    (tmp_path / "secret.txt").write_text("FAKE-secret-of-a-file")
+    (tmp_path / "e2e").mkdir()
+    path = project_file(tmp_path, TABLES_OF_A_PROJECT)
+    for given in ({}, {"config": path}):
+        settings = resolve(given, start=tmp_path / "e2e", root=tmp_path, cwd=Path("/"), variables={})
+        assert (settings.file, settings.environment) == (path, "staging")
+        assert (settings.recordings, settings.gate.paths) == (tmp_path / "kept", ("e2e",))
+        assert settings.secret is not None
+        assert str(settings.secret) == (
+            f"file:{tmp_path / 'secret.txt'} (set) from pyproject.toml: tool.wisebot.environments.staging.secret"
+        )
+        assert settings.source("origin") == "pyproject.toml: tool.wisebot.environments.staging.origin"
+        with pytest.raises(
+            ConfigurationError, match=r"under \[tool\.wisebot\.environments\.staging\] in pyproject\.toml$"
+        ):
+            settings.host(Api.DASHBOARD)
+
+
+def test_the_nearest_file_holds_alone(tmp_path: Path) -> None:
+    """Whichever of the two it is; a ``pyproject.toml`` without the table is none."""
+    inner, inmost = tmp_path / "inner", tmp_path / "inner" / "inmost"
+    project_file(tmp_path, TABLES_OF_A_PROJECT)
+    project_file(inner, "[project]\nname = 'inner'\n[tool]\nother = 1\n")
+    project_file(inmost, "tool = 1")
+    assert find_file(inmost, tmp_path) == tmp_path / "pyproject.toml"
+    assert find_file(inmost, tmp_path) == find_file(inner, inner.parent)
+    near = written(inner, "")
+    assert find_file(inmost, tmp_path) == near
+    nearer = project_file(inmost, "[tool.wisebot]")
+    assert find_file(inmost, tmp_path) == nearer
+
+
+def test_two_files_in_one_folder_are_an_error_that_names_both(tmp_path: Path) -> None:
+    """Neither wins in silence, unless ``--wisebot-config`` names one."""
+    own, shared = written(tmp_path, ""), project_file(tmp_path, "[tool.wisebot]")
+    with pytest.raises(ConfigurationError) as caught:
+        find_file(tmp_path, tmp_path)
+    assert str(caught.value) == (
+        f"{own} and [tool.wisebot] in {shared}: settings have one place: move all of them into one of the two"
+    )
+    for path in (own, shared):
+        assert resolve({"config": path}, start=tmp_path, root=tmp_path, cwd=tmp_path, variables={}).file == path
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("tool.wisebot.zzz = 1", f"tool.wisebot.zzz: unknown key, known: {KNOWN}"),
+        ("tool.wisebot = 1", "tool.wisebot: expected a table, got 1"),
+        (
+            "tool.wisebot.gate.max-flaky = -1",
+            "tool.wisebot.gate.max-flaky: expected a whole number, at least 0, got -1",
+        ),
+        (
+            'tool.wisebot.default-environment = "x"',
+            'tool.wisebot.default-environment: unknown environment "x", known: none',
+        ),
+        (
+            'tool.wisebot.environments.e.origin = "http://x.test"',
+            "tool.wisebot.environments.e.origin: http://x.test would carry the credential unencrypted: write https, or "
+            "set allow-http = true in the environment",
+        ),
+        ("[tool.wisebot", "is not valid TOML: "),
+    ],
+)
+def test_a_mistake_in_pyproject_toml_is_told_with_its_place(tmp_path: Path, text: str, message: str) -> None:
+    """With the file's name and the whole path of the key."""
+    project_file(tmp_path, text)
+    with pytest.raises(ConfigurationError) as caught:
+        resolve({}, start=tmp_path, root=tmp_path, cwd=tmp_path, variables={})
+    assert str(caught.value).startswith(f"pyproject.toml: {message}")
+
+
+def test_a_pyproject_toml_without_the_table_cannot_be_chosen(tmp_path: Path) -> None:
+    """``--wisebot-config`` never means nothing."""
+    path = project_file(tmp_path, "[project]")
+    with pytest.raises(ConfigurationError) as caught:
+        resolve({"config": path}, start=tmp_path, root=tmp_path, cwd=tmp_path, variables={})
+    assert str(caught.value) == f"--wisebot-config: there is no [tool.wisebot] in {path}"

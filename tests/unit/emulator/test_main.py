@@ -80,7 +80,7 @@ export EMULATOR_TOKEN=wb_live_CANARY_token
 export EMULATOR_INTERNAL_SECRET=whsec_CANARY_internal
 export EMULATOR_IT_S_A_B_SECRET='whsec_CANARY_$(secret)'
 export EMULATOR_A_B_SECRET=whsec_CANARY_line
-pytest --wisebot-env by-hand
+pytest --wisebot-env=by-hand
 
 Ctrl-C ends it.
 """

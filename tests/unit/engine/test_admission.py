@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from pytest_wisebot.engine.admission import LONGEST_PAUSE, QUIET, AdmissionQueue, Priority, Ticket, TicketState
@@ -17,12 +19,15 @@ class Line:
     def __getitem__(self, name: str) -> Ticket:
         return self.tickets[name]
 
-    def join(self, names: str, urgency: Priority = Priority.ASKED, seconds: float | None = None) -> None:
+    def join(
+        self, names: str, urgency: Priority = Priority.ASKED, seconds: float | None = None, *, now: float = 0.0,
+        limit: float = math.inf, lane: str = "", lane_limit: int | None = None,
+    ) -> None:  # fmt: skip
         """These stand in the queue, one after the other; those who have been here before, again."""
         for name in names:
-            ticket = self.tickets.setdefault(name, Ticket())
-            ticket.priority, ticket.seconds = urgency, seconds
-            self.window.join(ticket)
+            ticket = self.tickets.setdefault(name, Ticket(lane=lane, lane_limit=lane_limit))
+            ticket.priority, ticket.seconds, ticket.limit = urgency, seconds, limit
+            self.window.join(ticket, now)
 
     def admit(self, now: float = 0.0) -> str:
         """Who is let in. Nobody is refused."""
@@ -50,6 +55,11 @@ class Line:
             self.window.sent(self[name])
             self.window.limited(self[name], retry_after, now)
             self.window.leave(self[name])
+
+    def held_back(self) -> dict[str, float]:
+        """The tickets that a pause leaves no time for, with the seconds of it."""
+        called = {ticket: name for name, ticket in self.tickets.items()}
+        return {called[ticket]: seconds for ticket, seconds in self.window.held_back()}
 
     def _asked(self, now: float) -> tuple[str, str]:
         called = {ticket: name for name, ticket in self.tickets.items()}
@@ -128,7 +138,7 @@ def test_hurrying_is_remembered_until_it_stands_in_the_queue() -> None:
     line.join("a", Priority.AHEAD)
     late = line.tickets["b"] = Ticket(Priority.AHEAD)
     line.window.prioritise(late)
-    line.window.join(late)
+    line.window.join(late, 0.0)
     assert line.admit() == "b"
 
 
@@ -266,6 +276,41 @@ def test_the_window_is_not_shut_for_more_than_a_minute(retry_after: float, resum
     line.limit("a", retry_after, now=100.0)
     assert line.window.resumes_at == resumes_at
     assert LONGEST_PAUSE == 60.0
+
+
+def test_a_pause_counts_towards_the_limit_of_those_that_wait_and_the_wait_for_a_slot_does_not() -> None:
+    """A ticket leaves as soon as it is certain that the pauses are longer than its limit; others keep their turn."""
+    line = Line(cap=1)
+    line.join("a")
+    line.join("bc", limit=10.0)
+    line.join("d", limit=30.0)
+    assert line.admit() == "a"
+    assert line.held_back() == {}
+    line.limit("a", retry_after=6.0, now=100.0)
+    assert line.held_back() == {}
+    line.join("e", now=104.0, limit=3.0)
+    line.join("f", now=104.0, limit=2.0)
+    assert line.held_back() == {"f": 2.0}
+    assert line.admit(now=106.0) == "b"
+    assert line.window.held(line["b"], 106.0) == 6.0
+    line.limit("b", retry_after=5.0, now=200.0)
+    assert line.held_back() == {"c": 11.0, "e": 7.0}
+    assert line.window.waiting == 1
+    assert line.admit(now=205.0) == "d"
+
+
+def test_a_pause_that_is_called_off_holds_nothing_back() -> None:
+    """What it would have taken counts no more."""
+    line = Line(cap=2)
+    line.join("ab", limit=50.0)
+    assert line.admit() == "ab"
+    line.limit("a", retry_after=60.0, now=10.0)
+    line.join("c", now=10.0, limit=50.0)
+    line.window.reopen(now=12.0)
+    assert line.held_back() == {}
+    assert line.window.held(line["c"], 13.0) == 2.0
+    line.leave("b")
+    assert line.admit(now=12.0) == "c"
 
 
 def test_the_longest_of_several_pauses_holds() -> None:
@@ -443,3 +488,79 @@ def test_a_budget_of_nothing_refuses_everybody() -> None:
     line.join("a", Priority.AHEAD)
     line.join("b", Priority.ASKED)
     assert line.refused() == "ba"
+
+
+# --- lanes
+
+
+def test_a_full_lane_lets_pass_who_stands_behind_it() -> None:
+    """Tickets of a limited lane go one after the other, and hold up no others."""
+    line = Line(cap=4)
+    line.join("abc", lane="triage", lane_limit=1)
+    line.join("xyz")
+    assert line.admit() == "axyz"
+    assert line.window.held_by_lanes() == {"triage": 2}
+    line.leave("x")
+    assert line.admit() == ""
+    line.leave("a")
+    assert line.admit() == "b"
+    line.leave("b")
+    assert line.admit() == "c"
+    assert line.window.held_by_lanes() == {}
+
+
+def test_within_a_lane_the_order_is_that_of_the_queue() -> None:
+    """What a test asks for goes before what is ahead, and the longest of those goes first."""
+    line = Line(cap=9)
+    line.join("a", Priority.AHEAD, 1.0, lane="triage", lane_limit=1)
+    line.join("b", Priority.AHEAD, 9.0, lane="triage", lane_limit=1)
+    line.join("c", Priority.AHEAD, lane="triage", lane_limit=1)
+    line.window.prioritise(line["c"])
+    line.join("d", Priority.AGAIN, lane="triage", lane_limit=1)
+    order = ""
+    for _ in range(4):
+        order += line.admit()
+        line.leave(order[-1])
+    assert order == "dcba"
+
+
+def test_two_lanes_do_not_wait_for_each_other() -> None:
+    """Each has its own limit."""
+    line = Line(cap=9)
+    line.join("abc", lane="triage", lane_limit=1)
+    line.join("xyz", lane="refund", lane_limit=2)
+    assert line.admit() == "axy"
+    assert line.window.held_by_lanes() == {"triage": 2, "refund": 1}
+    line.leave("y")
+    assert line.admit() == "z"
+
+
+def test_the_cap_holds_for_all_lanes_together() -> None:
+    """A lane with room does not go beyond it."""
+    line = Line(cap=2)
+    line.join("abc", lane="triage", lane_limit=5)
+    line.join("x")
+    assert line.admit() == "ab"
+    assert line.window.held_by_lanes() == {}
+
+
+def test_who_waits_in_a_full_lane_is_refused_with_all_others() -> None:
+    """Once the budget is spent no one waits for a slot that would be of no use."""
+    line = Line(cap=9, budget=1)
+    line.join("abx", lane="triage", lane_limit=1)
+    assert line.admit() == "a"
+    line.send("a")
+    assert line.refused() == "bx"
+
+
+def test_who_leaves_the_queue_of_a_lane_leaves_its_count() -> None:
+    """Nothing that was given up is held, or holds up others."""
+    line = Line(cap=9)
+    line.join("abc", lane="triage", lane_limit=1)
+    assert line.admit() == "a"
+    line.leave("b")
+    assert line.window.held_by_lanes() == {"triage": 1}
+    line.leave("ca")
+    assert line.window.held_by_lanes() == {}
+    line.join("b", lane="triage", lane_limit=1)
+    assert line.admit() == "b"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -12,6 +13,9 @@ from pytest_wisebot.engine.admission import LONGEST_PAUSE, AdmissionQueue, Prior
 
 QUIET = 5.0
 PICKS = st.integers(0, 1000)
+HELD = st.sampled_from([math.inf, 2.0, 30.0, 100.0])
+LIMITS = {"one at a time": 1, "three at a time": 3}
+LANES = st.sampled_from([("", None), *LIMITS.items()])
 PAUSES = st.none() | st.sampled_from([0.0, 0.5, 3.0, 10.0, 60.0, 90.0])
 
 
@@ -23,6 +27,7 @@ class Known:
         self.state = TicketState.WAITING
         self.joined_as = joined_as
         self.joins = 1
+        self.held = 0.0
         self.answered = 0
         """How often it was let in, refused or cancelled: once for each time that it joined, in the end."""
 
@@ -53,17 +58,42 @@ class WindowMachine(RuleBasedStateMachine):
     def flying(self) -> list[Known]:
         return self.at(TicketState.ADMITTED, TicketState.SENT)
 
+    def is_held(self, known: Known) -> bool:
+        """Whether its lane is full."""
+        ticket = known.ticket
+        return (
+            ticket.lane_limit is not None
+            and sum(one.ticket.lane == ticket.lane for one in self.flying) >= ticket.lane_limit
+        )
+
+    def in_order(self, waiting: list[Known], *, spent: bool) -> list[Known]:
+        """Those who may be let in, or refused once the budget is spent: each in its turn, if all before it were."""
+        room = Counter(LIMITS)
+        room.subtract(known.ticket.lane for known in self.flying)
+        found = []
+        for known in sorted(waiting, key=lambda one: one.rank):
+            lane = known.ticket.lane
+            if spent or not lane or room[lane] > 0:
+                found.append(known)
+                room[lane] -= 1
+        return found
+
     def stood(self) -> int:
         self.order += 1
         return self.order
 
     # --- what happens
 
-    @rule(priority=st.sampled_from(Priority), seconds=st.none() | st.sampled_from([1.0, 2.0, 30.0]))
-    def arrives(self, priority: Priority, seconds: float | None) -> None:
-        ticket = Ticket(priority, seconds)
+    @rule(
+        priority=st.sampled_from(Priority),
+        seconds=st.none() | st.sampled_from([1.0, 2.0, 30.0]),
+        limit=HELD,
+        lane=LANES,
+    )
+    def arrives(self, priority: Priority, seconds: float | None, limit: float, lane: tuple[str, int | None]) -> None:
+        ticket = Ticket(priority, seconds, limit, lane=lane[0], lane_limit=lane[1])
         self.known[ticket] = Known(ticket, self.stood())
-        self.window.join(ticket)
+        self.window.join(ticket, self.now)
 
     @precondition(lambda self: self.at(TicketState.OUTSIDE))
     @rule(pick=PICKS)
@@ -72,15 +102,16 @@ class WindowMachine(RuleBasedStateMachine):
         known.ticket.priority = Priority.AGAIN
         known.state = TicketState.WAITING
         known.joins += 1
+        known.held = 0.0
         known.joined_as = self.stood()
-        self.window.join(known.ticket)
+        self.window.join(known.ticket, self.now)
 
     @precondition(lambda self: self.known)
     @rule(pick=PICKS)
     def joins_though_it_has(self, pick: int) -> None:
         known = picked(list(self.known.values()), pick)
         if known.state is not TicketState.OUTSIDE:
-            self.window.join(known.ticket)
+            self.window.join(known.ticket, self.now)
 
     @precondition(lambda self: self.known)
     @rule(pick=PICKS)
@@ -92,10 +123,18 @@ class WindowMachine(RuleBasedStateMachine):
 
     @rule()
     def asks_whose_turn_it_is(self) -> None:
-        waiting = self.at(TicketState.WAITING)
+        pause = max(0.0, self.resumes_at - self.now)
+        late = [known for known in self.at(TicketState.WAITING) if known.held + pause >= known.ticket.limit]
+        found = dict(self.window.held_back())
+        assert found == {known.ticket: known.held + pause for known in late}, "held back for longer than its limit"
+        for known in late:
+            self.answers(known.ticket, TicketState.OUTSIDE)
+        spent = self.budget is not None and self.sent >= self.budget
+        expected = [known.rank for known in self.in_order(self.at(TicketState.WAITING), spent=spent)]
         admitted, refused = self.window.admit(self.now)
         ranks = [self.known[ticket].rank for ticket in [*refused, *admitted]]
         for ticket in admitted:
+            assert self.window.held(ticket, self.now) == self.known[ticket].held
             self.answers(ticket, TicketState.ADMITTED)
         for ticket in refused:
             self.answers(ticket, TicketState.OUTSIDE)
@@ -105,9 +144,11 @@ class WindowMachine(RuleBasedStateMachine):
         if refused:
             assert self.sent == self.budget, "refused before the budget was spent"
             self.refused += len(refused)
-        # The first of the queue have gone, in their order, and nobody waits without a reason.
-        assert ranks == sorted(known.rank for known in waiting)[: len(ranks)]
-        assert not self.at(TicketState.WAITING) or not self.has_room()
+        # The first of the queue have gone, in their order, past those whose lane is full; none waits in vain.
+        assert ranks == expected[: len(ranks)]
+        assert (
+            not [one for one in self.at(TicketState.WAITING) if spent or not self.is_held(one)] or not self.has_room()
+        )
 
     def answers(self, ticket: Ticket, place: TicketState) -> None:
         known = self.known[ticket]
@@ -158,13 +199,23 @@ class WindowMachine(RuleBasedStateMachine):
 
     @rule(quarters=st.integers(0, 300))
     def time_passes(self, quarters: int) -> None:
-        self.now += quarters / 4
+        self.goes_on_to(self.now + quarters / 4)
+
+    def goes_on_to(self, now: float) -> None:
+        for known in self.at(TicketState.WAITING):
+            known.held += max(0.0, min(now, self.resumes_at) - self.now)
+        self.now = now
+
+    @rule()
+    def the_pause_is_called_off(self) -> None:
+        self.window.reopen(self.now)
+        self.resumes_at = min(self.resumes_at, self.now)
 
     @rule()
     def time_passes_to_the_alarm(self) -> None:
         wakes_at = self.window.wakes_at(self.now)
         if wakes_at is not None:
-            self.now = max(self.now, wakes_at)
+            self.goes_on_to(max(self.now, wakes_at))
             self.asks_whose_turn_it_is()
 
     # --- what always holds
@@ -174,6 +225,14 @@ class WindowMachine(RuleBasedStateMachine):
         assert all(ticket.state is known.state for ticket, known in self.known.items())
         assert self.window.flying == len(self.flying)
         assert self.window.waiting == len(self.at(TicketState.WAITING))
+
+    @invariant()
+    def no_lane_holds_more_than_its_limit(self) -> None:
+        for lane, limit in LIMITS.items():
+            flying = sum(known.ticket.lane == lane for known in self.flying)
+            waiting = sum(known.ticket.lane == lane for known in self.at(TicketState.WAITING))
+            assert flying <= limit
+            assert self.window.held_by_lanes().get(lane) == (waiting if waiting and flying == limit else None)
 
     @invariant()
     def the_cap_stays_between_one_and_what_it_was(self) -> None:
@@ -198,7 +257,7 @@ class WindowMachine(RuleBasedStateMachine):
                 wakes_at = self.window.wakes_at(self.now)
                 assert wakes_at is not None, "waits for nothing"
                 assert wakes_at > self.now
-                self.now = wakes_at
+                self.goes_on_to(wakes_at)
         assert not self.at(TicketState.WAITING), "waits for ever"
         assert all(known.answered == known.joins for known in self.known.values())
         if self.refused:

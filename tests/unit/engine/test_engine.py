@@ -19,7 +19,7 @@ from pytest_wisebot.engine.stats import StatsSnapshot, Status
 from pytest_wisebot.engine.values import Ahead
 from pytest_wisebot.redaction import Redactor, Secret
 from pytest_wisebot.runs import EngineError, RunRequest
-from pytest_wisebot.settings import Settings
+from pytest_wisebot.settings import Settings, Workflow
 
 if TYPE_CHECKING:
     from tests.unit.conftest import FakeClient
@@ -48,6 +48,24 @@ def test_no_more_run_at_once_than_there_is_room_for(made: tuple[Engine, FakeClie
     assert [run.wait(10).workflow for run in pending] == ["a", "b", "c", "d"]
     assert client.order == ["a", "b", "c", "d"]
     assert client.peak == 2
+
+
+@pytest.mark.parametrize(
+    ("sources", "running", "held"),
+    [({}, ["triage"], {"triage": 2}), ({"concurrency": "--wisebot-concurrency"}, ["triage", "triage", "id:k57"], {})],
+    ids=["limit", "option"],
+)
+def test_a_workflow_with_a_limit_has_one_lane_under_all_its_names(
+    client: FakeClient, sources: dict[str, str], running: list[str], held: dict[str, int]
+) -> None:
+    """Over both APIs, by its name or its id, ahead or not; an option for all workflows puts the limit out of force."""
+    limited = {"triage": Workflow("triage", "k57", concurrency=1)}
+    one = Engine(Settings(workflows=limited, sources=sources), Redactor())
+    one.ahead([Ahead("key", RunRequest("triage"))])
+    one.submit_all([RunRequest("triage", api=Api.DASHBOARD), RunRequest("id:k57"), RunRequest("unknown")])
+    client.wait_for(*running, "unknown")
+    assert one.status().held == held
+    one.close()
 
 
 def test_what_waits_is_given_up_without_being_sent(made: tuple[Engine, FakeClient]) -> None:

@@ -93,6 +93,9 @@ class Scripted(Client):
         self.may_have_run: Counter[str] = Counter()
         self.flying = 0
         self.peak = 0
+        self.lanes: dict[str, str] = {}
+        self.flying_in: Counter[str] = Counter()
+        self.peaks: Counter[str] = Counter()
         self._clock = clock
         self._script = {name: [said] * 1000 if isinstance(said, Step) else list(said) for name, said in script.items()}
 
@@ -104,12 +107,16 @@ class Scripted(Client):
         if step.error is not ConnectionFailed:
             self._send(name, flight)
             self.may_have_run[name] += step.error is None or not issubclass(step.error, NotStarted | Rejected)
+        lane = self.lanes.get(name, name)
         self.flying += 1
+        self.flying_in[lane] += 1
         self.peak = max(self.peak, self.flying)
+        self.peaks[lane] = max(self.peaks[lane], self.flying_in[lane])
         try:
             await asyncio.sleep(step.seconds)
         finally:
             self.flying -= 1
+            self.flying_in[lane] -= 1
         if step.error is not None:
             raise step.error(step.reason, self._attempted(prepared, flight), step.answer)
         if name == "broken":
@@ -137,18 +144,22 @@ class House:
         cap: int = 8,
         budget: int | None = None,
         quiet: float = 1000.0,
+        limits: Mapping[str, int] | None = None,
         **settings: Any,
     ) -> None:
+        self._limits = limits or {}
         names = settings.pop("idempotent", ())
         workflows = {name: Workflow(name, name, idempotent=True) for name in names}
-        credentials = {"secret": "FAKE-secret", "token": "wb_live_FAKE_token"}
+        credentials: dict[str, Any] = {"secret": "FAKE-secret", "token": "wb_live_FAKE_token"}
         made = Settings(workflows=workflows, **settings).replace(origin=ORIGIN, base_url=ORIGIN, **credentials)
         self._clock = clock
+        self.timeout = made.timeout
         self.client = Scripted(clock, script or {}, made)
         self.window = AdmissionQueue(cap, budget, quiet)
 
     async def __aenter__(self) -> Self:
-        self.runner = Runner(self.client, self.window, Redactor([Secret("FAKE-credential")]), OVER_BUDGET)
+        redactor = Redactor([Secret("FAKE-credential")])
+        self.runner = Runner(self.client, self.window, redactor, OVER_BUDGET, timeout=self.timeout)
         return self
 
     async def __aexit__(self, kind: object, *_: object) -> None:
@@ -162,7 +173,8 @@ class House:
         self, *names: str, priority: Priority = Priority.ASKED, seconds: float | None = None, **request: Any
     ) -> list[Job]:
         """Hands requests for these workflows over at once."""
-        jobs = [Job(RunRequest(name, **request), ticket=Ticket(priority, seconds)) for name in names]
+        tickets = [Ticket(priority, seconds, lane=name, lane_limit=self._limits.get(name)) for name in names]
+        jobs = [Job(RunRequest(name, **request), ticket=ticket) for name, ticket in zip(names, tickets, strict=True)]
         self.runner.take(jobs)
         return jobs
 
@@ -240,6 +252,24 @@ def test_what_is_ahead_starts_the_longest_first_and_makes_way_for_what_is_asked(
     clock.run(main())
 
 
+def test_a_workflow_with_a_limit_is_started_one_at_a_time_and_holds_up_no_other(clock: Clock) -> None:
+    """Ahead or not, after a refusal or not: the others pass it, and the status counts what waits for it."""
+
+    async def main() -> None:
+        script: Script = {"triage": [Step(2.0), limited(1.0), Step(2.0), Step(2.0), Step(2.0)], "other": Step(1.0)}
+        async with House(clock, script, cap=3, limits={"triage": 1}) as house:
+            ahead = house.take("triage", "triage", "triage", priority=Priority.AHEAD, seconds=9.0)
+            asked = house.take("triage", "other", "other", "other")
+            await house.until(0.5)
+            assert house.status().held == {"triage": 3}
+            assert await told(*ahead, *asked) == ["ok"] * 7
+            assert house.client.peaks["triage"] == 1
+            assert [name for _, name in house.client.sent[:3]] == ["triage", "other", "other"]
+            assert house.status().held == {}
+
+    clock.run(main())
+
+
 def test_a_defect_inside_becomes_the_outcome_of_its_run(clock: Clock) -> None:
     """It is told as a defect, with its frames as text and without credentials; the others go on."""
 
@@ -248,9 +278,10 @@ def test_a_defect_inside_becomes_the_outcome_of_its_run(clock: Clock) -> None:
             broken, good = house.take("broken", "good")
             error = await outcome(broken)
             assert isinstance(error, EngineError)
-            first, *_, last, end = str(error).split("\n")
+            first, *_, last, _, advice = str(error).split("\n")
             assert first == "pytest-wisebot failed inside; please report this:"
-            assert (last, end) == ("ZeroDivisionError: a defect with <secret> in it", "")
+            assert last == "ZeroDivisionError: a defect with <secret> in it"
+            assert advice.endswith("--wisebot-no-ahead keeps runs out of other tests.")
             assert await told(good) == ["ok"]
             assert house.runner.numbers().without_verdict == 1
 
@@ -484,6 +515,81 @@ def test_retry_after_holds_back_everybody(clock: Clock, refusal: Step) -> None:
             assert [moment for moment, _ in house.client.sent] == [0, 0, 20, 21, 22]
             assert house.runner.numbers().back_off == 20.0
             assert house.runner.numbers().retries == 1
+
+    clock.run(main())
+
+
+def test_a_pause_longer_than_a_calls_timeout_ends_it_at_once_unsent(clock: Clock) -> None:
+    """It says who held it back, and for how long; whoever has the time waits, and a call that comes later as well."""
+
+    async def main() -> None:
+        async with House(clock, {"a": limited(99_999.0)}, retries=0) as house:
+            (first,) = house.take("a")
+            await house.until(1.0)
+            late = [*house.take("b", timeout=2.0), *house.take("c", timeout=59.0)]
+            (patient,) = house.take("d", timeout=61.0)
+            assert [await words(job) for job in late] == [
+                f"RateLimited: held back 59 s by Wisebot's Retry-After, timeout {limit} s "
+                f'(workflow "{name}" over the webhook API at {ORIGIN})\n  The run did not start.'
+                for name, limit in (("b", 2), ("c", 59))
+            ]
+            assert clock.now == 1.0
+            assert await told(first, patient) == ["RateLimited", "ok"]
+            assert house.client.sent == [(0.0, "a"), (60.0, "d")]
+
+    clock.run(main())
+
+
+def test_a_pause_counts_towards_the_timeout_and_the_wait_for_a_slot_does_not(clock: Clock) -> None:
+    """A call behind a pause of 20 s has 20 s less for its run; one behind another's long run has all of its time."""
+
+    async def main() -> None:
+        script: Script = {"a": [limited(20.0)], "slow": Step(9.0), "b": Step(6.0), "c": Step(6.0)}
+        async with House(clock, script, cap=1, retries=0) as house:
+            house.take("a")
+            jobs = [*house.take("slow"), *house.take("b", timeout=25.0), *house.take("c", timeout=27.0)]
+            assert await told(*jobs) == ["ok", "RunTimedOut", "ok"]
+            assert house.client.sent == [(0.0, "a"), (20.0, "slow"), (29.0, "b"), (34.0, "c")]
+            assert "within 25 s, of which Wisebot's Retry-After held it back for 20.0 s" in await words(jobs[1])
+
+    clock.run(main())
+
+
+def test_a_retry_that_another_ones_pause_leaves_no_time_for_ends_with_its_own_error(clock: Clock) -> None:
+    """Its first attempt was refused, and it learns of the longer pause at once."""
+
+    async def main() -> None:
+        async with House(clock, {"a": limited(3.0), "b": limited(50.0, seconds=1.0)}, cap=2) as house:
+            (short,) = house.take("a", timeout=10.0)
+            house.take("b")
+            assert (await words(short)).startswith("RateLimited: too many requests")
+            assert clock.now == 1.0
+
+    clock.run(main())
+
+
+@pytest.mark.parametrize(("names", "cap"), [("abcdefghijkl", 8), ("abc", 1)])
+def test_an_exhausted_quota_opens_the_circuit(clock: Clock, names: str, cap: int) -> None:
+    """After the fifth pause in a row without an answer between them, nothing more is sent and nothing more waits."""
+
+    async def main() -> None:
+        async with House(clock, dict.fromkeys(names, limited(60.0)), cap=cap, retries=9, timeout=3600.0) as house:
+            jobs = house.take(*names)
+            message = f"CircuitOpen: Wisebot asked to wait 60 s five times in a row, at {ORIGIN}"
+            assert {await words(job) for job in jobs} == {message}
+            assert clock.now == 240.0
+            assert {moment for moment, _ in house.client.sent} == {0.0, 60.0, 120.0, 180.0, 240.0}
+
+    clock.run(main())
+
+
+def test_a_quota_that_lets_a_run_pass_now_and_then_is_not_exhausted(clock: Clock) -> None:
+    """An answer in between begins the count anew; so do short pauses count for little."""
+
+    async def main() -> None:
+        script = {"a": [*[limited(60.0)] * 3, Step()], "b": [*[limited(60.0)] * 3, Step()], "c": [limited(2.0)] * 9}
+        async with House(clock, script, cap=1, retries=9, timeout=3600.0) as house:
+            assert await told(*house.take("a", "b", "c")) == ["ok"] * 3
 
     clock.run(main())
 
@@ -796,6 +902,26 @@ def test_the_status_says_how_far_the_runs_are(clock: Clock) -> None:
     clock.run(main())
 
 
+def test_what_is_left_is_known_from_runs_that_have_ended(clock: Clock) -> None:
+    """By workflow: the rest of those under way, and those that wait, over the places under the cap."""
+
+    async def main() -> None:
+        async with House(clock, {"a": Step(10.0), "b": Step(4.0)}, cap=2) as house:
+            first = house.take("a", "b")
+            await house.until(1.0)
+            assert house.status().left is None
+            await told(*first)
+            jobs = house.take("a", "a", "b", "b")
+            await house.until(12.0)
+            assert house.status().left == pytest.approx((8.0 + 8.0 + 4.0 + 4.0) / 2)
+            (unknown,) = house.take("c")
+            assert house.status().left is None
+            await told(*jobs, unknown)
+            assert house.status().left is None
+
+    clock.run(main())
+
+
 def test_a_run_says_how_much_of_its_time_may_be_the_engine_s(clock: Clock) -> None:
     """What the loop was late while it flew; what it was late before is not its business."""
 
@@ -872,6 +998,8 @@ class Case:
     priority: Priority
     timeout: float
     stopped: tuple[str, float] | None
+    lane: int | None
+    """How many of those with the same number may be under way at once."""
 
 
 CASES = st.builds(
@@ -881,6 +1009,7 @@ CASES = st.builds(
     priority=st.sampled_from([Priority.AHEAD, Priority.ASKED]),
     timeout=st.sampled_from([1.5, 4.0, 300.0]),
     stopped=st.none() | st.tuples(st.sampled_from(["cancel", "discard", "prioritise"]), MOMENTS),
+    lane=st.sampled_from([None, 1, 2]),
 )
 
 
@@ -896,9 +1025,13 @@ def test_whatever_happens_every_run_ends_and_no_limit_is_passed(
         script: Script = {f"w{number}": case.script for number, case in enumerate(cases)}
         async with House(clock, script, cap=cap, budget=budget, quiet=2.0) as house:
             jobs = [
-                Job(RunRequest(name, timeout=case.timeout), ticket=Ticket(case.priority))
+                Job(
+                    RunRequest(name, timeout=case.timeout),
+                    ticket=Ticket(case.priority, lane=str(case.lane), lane_limit=case.lane),
+                )
                 for name, case in zip(script, cases, strict=True)
             ]
+            house.client.lanes |= {job.request.workflow: job.ticket.lane for job in jobs}
             for job, case in zip(jobs, cases, strict=True):
                 loop.call_at(case.comes, house.runner.take, [job])
                 if case.stopped is not None:
@@ -908,6 +1041,7 @@ def test_whatever_happens_every_run_ends_and_no_limit_is_passed(
             assert len(await told(*jobs)) == len(cases)
             client = house.client
             assert client.peak <= cap
+            assert all(client.peaks[str(limit)] <= limit for limit in (1, 2))
             assert budget is None or len(client.sent) <= budget
             assert all(may_have_run <= 1 for may_have_run in client.may_have_run.values())
 

@@ -179,6 +179,14 @@ def test_a_text_without_the_marks_has_no_form(credential: str, form: str) -> Non
         "Q0FO\n" * 10_000,
         "fj5+Pg" + " \n" * 40_000,
         "+" * 20_000 + "\\n" * 20_000,
+        "\\x5cu0043" * 10_000,
+        "%2541" * 20_000,
+        "&amp;" * 10_000 + "&#65;" * 10_000,
+        "0x43,\n  " * 10_000,
+        "00000010: 4341 4e41 5259 2061 6220 4341 4e41 5259  CANARY ab CANARY\n" * 2_000,
+        "\nE   " * 20_000,
+        "CANA... " * 10_000,
+        "[+8 chars]***…" * 10_000,
     ],
     ids=[
         "backslashes",
@@ -192,11 +200,20 @@ def test_a_text_without_the_marks_has_no_form(credential: str, form: str) -> Non
         "broken-lines",
         "blank-lines",
         "escaped-lines",
+        "escaped-letters",
+        "percent-letters",
+        "numbered-letters",
+        "prefixed-digits",
+        "dumps",
+        "lines-of-a-failure",
+        "heads",
+        "cuts",
     ],
 )
 def test_no_text_makes_cleaning_slow(text: str) -> None:
     """What almost matches, over and over, is cleaned in a time that grows with the text and not with its square."""
-    redactor = Redactor([Secret("CANARY\\\\'\"%<&+ a"), Secret("\\\\\\\\'a\\\\\\\\b"), Secret("~>~>~>~>~>~>")])
+    dumped = Secret("CANARY ab CANARY")
+    redactor = Redactor([dumped, Secret("CANARY\\\\'\"%<&+ a"), Secret("\\\\\\\\'a\\\\\\\\b"), Secret("~>~>~>~>~>~>")])
     begins = time.perf_counter()
 
     redactor.clean("CANARY ab " + text)

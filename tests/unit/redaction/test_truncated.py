@@ -53,7 +53,7 @@ JWT = f"eyJ{'hbGciOiJIUzI1NiJ9' * 9}.eyJ{'zdWIiOiJGQUtFIn0' * 9}.FAKE-signature_
 def test_heads_and_tails_go(cut: object, credential: str) -> None:
     """Whoever cut it out, and however the cut is written, neither the head nor the tail of a credential stays."""
     assert callable(cut)
-    cleaned = Redactor([Secret(credential)]).clean_cut(cut(credential))
+    cleaned = Redactor([Secret(credential)]).clean(cut(credential))
 
     assert "CANA" not in cleaned
     assert "FAKE" not in cleaned
@@ -67,23 +67,23 @@ def test_what_is_cut_in_another_form_goes() -> None:
 
     for shown in (quote(credential, safe=""), json.dumps(credential)[1:-1], repr(credential.encode())[2:-1],
                   credential.encode().hex(), credential[::-1]):  # fmt: skip
-        assert redactor.clean_cut(f"a {shown[:18]}... b") == "a <secret>... b"
-        assert redactor.clean_cut(f"a ...{shown[-18:]} b") == "a ...<secret> b"
+        assert redactor.clean(f"a {shown[:18]}... b") == "a <secret>... b"
+        assert redactor.clean(f"a ...{shown[-18:]} b") == "a ...<secret> b"
 
 
 def test_what_looks_like_a_credential_goes_in_parts_too() -> None:
     """The head of an unknown token, and what follows directly behind the cut, are masked."""
     redactor = Redactor()
 
-    assert redactor.clean_cut(f"'{JWT[:60]}...{JWT[-60:]}' and so on") == "'<secret>...<secret>' and so on"
-    assert redactor.clean_cut("wb_live_FAKE... rest") == "<secret>... rest"
+    assert redactor.clean(f"'{JWT[:60]}...{JWT[-60:]}' and so on") == "'<secret>...<secret>' and so on"
+    assert redactor.clean("wb_live_FAKE... rest") == "<secret>... rest"
 
 
 def test_other_words_beside_dots_stay() -> None:
     """Dots are ordinary: what stands beside them stays, unless it is a part of a credential that is long enough."""
     text = "Loading... done. CAN... a ...KE 'x' [...] and so on … (12 chars) [truncated]... wait.... ...."
 
-    assert Redactor([Secret(CANARY)]).clean_cut(text) == text
+    assert Redactor([Secret(CANARY)]).clean(text) == text
 
 
 @given(
@@ -101,6 +101,6 @@ def test_of_any_credential_no_part_is_left_beside_a_cut(credential: str, head: i
     first = credential[: min(head, len(credential) - SHORTEST_FRAGMENT)]
     last = credential[-min(tail, len(credential) - len(first)) :]
 
-    cleaned = Redactor([Secret(credential)]).clean_cut(f"a {first}{sign}{last} b")
+    cleaned = Redactor([Secret(credential)]).clean(f"a {first}{sign}{last} b")
 
     assert cleaned == f"a <secret>{sign}<secret> b"

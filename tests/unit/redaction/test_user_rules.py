@@ -103,7 +103,7 @@ def test_the_whole_result_may_be_redacted() -> None:
 
 def test_texts_are_redacted_by_pattern_alone() -> None:
     """A log line or a traceback has no keys: what patterns match goes, and credentials as ever."""
-    redactor = Redactor([Secret("CANARY-0123")], Redact(keys=("email",), patterns=("ACC-[0-9]+", "(?=x)", "^a")))
+    redactor = Redactor([Secret("CANARY-0123")], Redact(keys=("email",), patterns=("ACC-[0-9]+", "^a")))
 
     assert redactor.clean("a: email=ACC-12 x CANARY-0123") == "<redacted>: email=<redacted> x <secret>"
     assert redactor.clean_json(["a", "ba", "CANARY-0123"]) == ["<redacted>", "ba", "<secret>"]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from pytest_wisebot.gate_config import Gate, Limits
 from pytest_wisebot.report.baseline import Beside, Comparison
-from pytest_wisebot.report.log_reader import read
 from pytest_wisebot.report.model import Extent, Narrowing, PassRate
+from pytest_wisebot.shapes import Moment, read
 
 
 @dataclass(frozen=True)
@@ -18,13 +18,13 @@ class Example:
     word: str = "none"
     number: int = 0
     names: tuple[str, ...] = ()
-    moment: float | None = None
+    moment: Moment | None = None
     seconds: float | None = None
 
 
 def test_values_have_the_types_of_their_fields() -> None:
     """A moment is a string in the log, and seconds since the epoch in the model."""
-    data = {"word": "a", "number": "3", "names": ["b", "c"], "moment": "1970-01-01T00:00:05+00:00", "seconds": 2}
+    data = {"word": "a", "number": 3, "names": ["b", "c"], "moment": "1970-01-01T00:00:05+00:00", "seconds": 2}
     assert read(Example, data) == Example("a", 3, ("b", "c"), 5.0, 2)
 
 

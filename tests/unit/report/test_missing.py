@@ -13,7 +13,7 @@ from pytest_wisebot.report.__main__ import main
 from pytest_wisebot.report.baseline import Comparison, compare
 from pytest_wisebot.report.gate import build
 from pytest_wisebot.report.markdown import markdown_report
-from pytest_wisebot.report.terminal import beside
+from pytest_wisebot.report.output import beside
 
 PATHS = {"by": "paths", "paths": ["test_it.py"], "narrowed": []}
 

@@ -28,7 +28,7 @@ def test_the_moment_of_an_id_is_read(kind: str, text: str, moment: float) -> Non
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
-    "text", ["", "1", "no id", "01ARZ3NDEKTSV4RRFFQ69G5FAU ", "6f1c2d3e-1111-4222-8333-444455556666"]
+    "text", ["", "1", "no id", "01ARZ3NDEKTSV4RRFFQ69G5FAU ", "9b2f7c1e-4d3a-4f6b-8c5d-1e2f3a4b5c6d"]
 )
 def test_what_is_no_such_id_has_no_moment(kind: str, text: str) -> None:
     """Random UUIDs among them."""

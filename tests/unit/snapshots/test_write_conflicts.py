@@ -78,3 +78,15 @@ def test_of_many_at_once_one_comes_first(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         won = pool.map(wins, [tmp_path] * 8, range(8))
     assert sorted(name for names in won for name in names) == list(range(50))
+
+
+def test_claims_without_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk below the temporary files fails no comparison: a process sees its own claims."""
+    claims = Claims(tmp_path)
+
+    def full(*_: object, **__: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    assert claims.made(SAME, 1) is None
+    assert list(tmp_path.iterdir()) == []
