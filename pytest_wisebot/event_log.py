@@ -25,6 +25,7 @@ from .errors import ConfigurationError, InfrastructureError, NotRun, RecordingNo
 from .files import NOT_FOLLOWED, WINDOWS, file_of, lock, open_to_read, read_bytes, write_all, write_whole
 from .originals import dates, json, os
 from .runs import Ended, Outcome, RunRequest, WorkflowRun
+from .text import json_number, to_json
 
 if TYPE_CHECKING:
     from .redaction import Redactor
@@ -39,7 +40,7 @@ MOST_DEEP: Final = 250
 
 def event_line(event: Mapping[str, Any]) -> bytes:
     """An event as a line of ASCII: what a workflow answers may hold line separators and lone surrogates."""
-    return json.dumps(event, separators=(",", ":"), allow_nan=False).encode("ascii") + b"\n"
+    return to_json(event, separators=(",", ":"), allow_nan=False).encode("ascii") + b"\n"
 
 
 def run_event(request: RunRequest, ended: Ended) -> dict[str, Any]:
@@ -196,7 +197,7 @@ class EventLog:
 
 def _line_cleaned_again(line: bytes, redactor: Redactor) -> bytes:
     try:
-        event = json.loads(line)
+        event = json.loads(line, parse_float=json_number)
     except ValueError:  # written by another program
         return redactor.clean(line.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
     return cleaned_line(event, redactor)
@@ -238,6 +239,7 @@ _OWN_FACTS: Final = frozenset(
             "made",
         ),
         *("seconds", "attempts", "status", "source", "first_source", "lag", "call", "trial", "timeout", "shared"),
+        "clock_ahead",
     }
 )
 """Values that this package makes: no part of them comes from outside."""
@@ -338,7 +340,7 @@ def _refuse(constant: str) -> float:
 
 
 def _finite(text: str) -> float:
-    return number if math.isfinite(number := float(text)) else _refuse(text)
+    return number if math.isfinite(number := json_number(text)) else _refuse(text)
 
 
 def _depth(value: object) -> int:

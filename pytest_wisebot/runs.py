@@ -252,6 +252,8 @@ class WorkflowRun:
         started_at: when the last attempt's first byte was sent, UTC.
         elapsed: seconds from the first byte sent to the last received, of the last attempt alone: without
             queueing and back-off.
+        clock_ahead: seconds that the server's clock was ahead of this machine's, by the answer's ``Date``; 0 where both
+            agree to two seconds, or the answer had none. Negative where it was behind.
         attempts: how many attempts it took, the last one included.
         source: where the run comes from: ``live`` or ``emulator``; ``recording`` or ``last`` for one that was made
             earlier and kept, whose ``started_at`` is still when it was made.
@@ -275,6 +277,7 @@ class WorkflowRun:
     status_code: int = 200
     started_at: datetime = field(default_factory=dates.now)
     elapsed: float = 0.0
+    clock_ahead: float = 0.0
     attempts: int = 1
     source: str = "live"
     first_source: str | None = None
@@ -358,7 +361,8 @@ class WorkflowRun:
         """This run in the event log, beside `RunRequest.to_event`: times are rounded, what is not there is left out."""
         made = self.started_at.astimezone(UTC).isoformat(timespec="milliseconds")
         data = self.to_dict() | {"started_at": made, "elapsed": round(self.elapsed, 6)}
-        left_out = {*_OF_REQUEST, "has_result", *(name for name in ("first_source", "extra") if not data[name])}
+        odd = ("first_source", "extra", "clock_ahead")
+        left_out = {*_OF_REQUEST, "has_result", *(name for name in odd if not data[name])}
         if not self.has_result:
             left_out.add("result")
         event = {_EVENT_NAMES.get(name, name): value for name, value in data.items() if name not in left_out}

@@ -40,7 +40,7 @@ from ..text import brief, count
 from .attempt import AttemptState, Target
 from .exchange import Exchanger, MockedError, Received, Trace, is_of_the_network
 from .reasons import certificate_help
-from .response import AnswerReader
+from .response import AnswerReader, clock_ahead
 
 LONGEST_PAUSE: Final = 60.0
 """Seconds that a ``Retry-After`` makes one wait at most."""
@@ -226,6 +226,7 @@ class Client:
             status_code=received.status_code,
             started_at=state.started_at or dates.now(),
             elapsed=elapsed,
+            clock_ahead=clock_ahead(received),
             attempts=state.attempts,
             source="emulator" if settings.emulated_fallback is not None else "live",
             trial=prepared.request.trial,

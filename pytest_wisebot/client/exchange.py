@@ -23,6 +23,7 @@ from typing import Any, Final
 import httpx
 
 from ..apis import Outgoing
+from ..originals import dates
 from ..redaction import Redactor
 from ..redaction.linear import Stop, never
 from ..settings import Settings
@@ -40,6 +41,7 @@ class Received:
         flaw: why the body cannot be an envelope, if that is known already.
         unread: why the body, or the rest of it, could not be unpacked; empty where it could.
         encodings: those that the answer names and that were not undone.
+        at: when its head came, in seconds since the epoch.
         url: what was asked, without its query.
         of_proxy: what a proxy that forwards the request itself says in it; empty where none does.
     """
@@ -50,6 +52,7 @@ class Received:
     flaw: str | None = None
     unread: str = ""
     encodings: str = ""
+    at: float = 0.0
     url: str = ""
     of_proxy: str = ""
 
@@ -134,6 +137,7 @@ class Exchanger:
                 raise
             if not state.sent:
                 raise MockedError
+            at = dates.now().timestamp()
             # Only the stream of httpx's response is needed.
             state.status = response.status_code
             stream = response.stream
@@ -147,7 +151,7 @@ class Exchanger:
             url = outgoing.host + outgoing.path.partition("?")[0]
             proxy = self._proxies.proxy(outgoing.host) if url.startswith("http:") else None
             asked = password_wanted(proxy) if proxy and response.status_code == 407 else ""
-            return Received(response.status_code, response.headers, body, flaw, url=url, of_proxy=asked)
+            return Received(response.status_code, response.headers, body, flaw, url=url, of_proxy=asked, at=at)
 
     def _request(self, outgoing: Outgoing, connection: _Connection, trace: str) -> httpx.Request:
         return httpx.Request(

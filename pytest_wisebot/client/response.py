@@ -7,7 +7,7 @@ import re
 from asyncio import to_thread
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 from urllib.parse import urljoin, urlsplit
 
@@ -52,6 +52,9 @@ after each match, such as ``x(.*y)?``."""
 
 MOST_OF_A_HEADER: Final = 4096
 """Characters of a header that are cleaned, of which far fewer are shown: more would hold up the other runs."""
+
+AGREEMENT: Final = 2.0
+"""Seconds that two clocks which agree may seem to differ by."""
 
 PARTS: Final = (206, 226)
 """Statuses of answers that hold a part, or a difference, and not the whole."""
@@ -256,14 +259,31 @@ def _before_wisebot(received: Received, answer: Answer) -> str:
     return "refused before Wisebot answered (with Retry-After)" if "retry-after" in received.headers else ""
 
 
+def clock_ahead(received: Received) -> float:
+    """Seconds that the server's clock is ahead of this machine's, by ``Date``; 0 where they agree, or it has none.
+
+    ``Date`` has whole seconds, and an answer takes a moment: less than two seconds are no difference.
+    """
+    moment = _date(received.headers.get("date", ""))
+    if moment is None:
+        return 0.0
+    ahead = moment.timestamp() - received.at
+    return float(round(ahead)) if abs(ahead) > AGREEMENT else 0.0
+
+
+def _date(text: str) -> datetime | None:
+    """The moment of a header; None where it cannot be read. Of one without a zone, that of UTC is meant."""
+    try:
+        moment = email.utils.parsedate_to_datetime(text.strip())
+    except (ValueError, OverflowError):  # of a year or an offset that no date can hold, the latter
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 def retry_after(headers: httpx.Headers) -> float | None:
     """Seconds that ``Retry-After`` asks for, in seconds or as a date; None when it asks nothing that can be read."""
     text = headers.get("retry-after", "").strip()
     if re.fullmatch(r"\d+(\.\d+)?", text, re.ASCII):
         return min(float(text), _A_YEAR)
-    try:
-        moment = email.utils.parsedate_to_datetime(text)
-    except (ValueError, OverflowError):  # of a year or an offset that no date can hold, the latter
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - dates.now()).total_seconds())
+    moment = _date(text)
+    return max(0.0, (moment - dates.now()).total_seconds()) if moment is not None else None

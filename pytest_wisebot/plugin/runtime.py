@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ..engine.pending import PendingRun
     from ..engine.stats import Status
     from ..engine.values import Ahead, CollectedTests
+    from ..snapshots.acceptance import Received
     from .run_storage import History
 
 
@@ -227,7 +228,7 @@ class LocalRuntime:
             if self.begun_storage is None:
                 from .run_storage import History
 
-                compare = _Comparison(self.settings, self.redactor)
+                compare = Comparison(self.settings, self.redactor)
                 on_collected = state_of(self._config).on_collected
                 storage = History(self._config, self.settings, self.redactor, compare, self.events, on_collected)
                 if self._tests is not None:
@@ -345,7 +346,7 @@ def _emulated(settings: Settings, ready: Ready) -> Settings:
     )
 
 
-class _Comparison:
+class Comparison:
     """Compares runs with recordings, for ``--wisebot-runs=verify``, as snapshots are compared."""
 
     def __init__(self, settings: Settings, redactor: Redactor) -> None:
@@ -353,13 +354,19 @@ class _Comparison:
         self._redactor = redactor
 
     def __call__(self, recorded: WorkflowRun, run: WorkflowRun) -> list[str]:
-        """The differences, line by line; empty if equal."""
+        """The differences, line by line; empty if equal. Each run is held against its own time."""
+        from ..snapshots.acceptance import reconciled
         from ..snapshots.diff import diff_lines
 
-        return diff_lines(self._normal(recorded), self._normal(run))
+        one, other = self._normal(recorded), self._normal(run)
+        if not diff_lines(one.value, other.value):
+            return []
+        return diff_lines(*reconciled(one, other))
 
-    def _normal(self, run: WorkflowRun) -> Any:
+    def _normal(self, run: WorkflowRun) -> Received:
         """The compared part of a run, clean: a recording was written clean."""
+        from ..snapshots.acceptance import Received
+        from ..snapshots.moments import Nearness, Span
         from ..snapshots.normalise import NormaliserConfig, normalise
 
         compared: dict[str, Any] = {"ok": run.ok}
@@ -368,4 +375,6 @@ class _Comparison:
         compared |= {"extra": rest} if (rest := {key: run.extra[key] for key in run.extra if key != "runId"}) else {}
         habits = NormaliserConfig(self._rules.keys, self._rules.patterns, self._rules.keep)
         clean = dict(zip(compared, self._redactor.clean_json(list(compared.values())), strict=True))
-        return normalise(clean, inputs=run.inputs, run_id=run.run_id, habits=habits)
+        near = Nearness([Span.of(run)])
+        normal = normalise(clean, inputs=run.inputs, run_id=run.run_id, habits=habits, near=near)
+        return Received(normal, clean, near)

@@ -52,6 +52,7 @@ class SessionState:
     Attributes:
         exit_status: pytest's exit status, and what plugins made of it.
         written: what the session has written.
+        earlier_snapshots: those with placeholders of an earlier version.
         snapshot_sections: titles and lines that a failed comparison adds to the test's report.
         debug_log: the file of ``--debug``.
         hides_values: credentials were given as values, and are hidden from the session's start.
@@ -72,6 +73,7 @@ class SessionState:
         self.is_guarded = False
         self.exit_status = ExitStatus()
         self.written = WrittenFiles()
+        self.earlier_snapshots = WrittenFiles()
         self.snapshot_sections: list[tuple[str, list[str]]] = []
         self.debug_log: Any = None
         self.hides_values = False

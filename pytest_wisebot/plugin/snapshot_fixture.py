@@ -68,6 +68,7 @@ class Shared:
             root=config.rootpath,
             sections=state_of(config).snapshot_sections,
             touched=state_of(config).written.add,
+            earlier=state_of(config).earlier_snapshots.add,
         )
 
     def around(self, session: WisebotSession) -> ComparisonContext:
@@ -75,7 +76,8 @@ class Shared:
         if self._habits is None:
             self._habits = _habits(session)
         redactor = session.redactor
-        return ComparisonContext(redactor.clean_json, redactor.clean, self._habits, lambda: _runs(session))
+        began = session.tracker.began
+        return ComparisonContext(redactor.clean_json, redactor.clean, self._habits, lambda: _runs(session), began)
 
 
 def _habits(session: WisebotSession) -> NormaliserConfig:

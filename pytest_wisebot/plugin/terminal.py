@@ -140,6 +140,14 @@ def unused_marks(reporter: Any) -> Iterator[str]:
         yield from _named(reporter, tests)
 
 
+def earlier_snapshots(number: int) -> Iterator[str]:
+    """A line on snapshots whose placeholders of an earlier version accepted what was compared."""
+    if number:
+        have = "has" if number == 1 else "have"
+        found = f"{count(number, 'snapshot')} {have} placeholders of an earlier version"
+        yield f"{found}: --snapshot-update writes those of this one"
+
+
 # --- the numbers of the runs
 
 

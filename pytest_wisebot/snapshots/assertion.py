@@ -27,6 +27,7 @@ class SnapshotContext:
         root: what the paths of files are shown relative to.
         sections: differences that were too long for the line of the assertion: a title and lines.
         touched: told each file that is compared with, or written.
+        earlier: told each file whose placeholders of an earlier version accepted a value.
     """
 
     claims: Claims = field(default_factory=Claims)
@@ -34,6 +35,7 @@ class SnapshotContext:
     root: Path = field(default_factory=Path.cwd)
     sections: list[tuple[str, list[str]]] = field(default_factory=list)
     touched: Callable[[Path], object] = str
+    earlier: Callable[[Path], object] = str
 
 
 class WorkflowSnapshot(SnapshotAssertion):
@@ -151,6 +153,7 @@ class WorkflowSnapshot(SnapshotAssertion):
                 raise error.with_traceback(None) from None
             raise
         updates = self.update_snapshots, self.update_new_snapshots_only
+        received.takes_earlier = not self.update_snapshots
         self._refusal = self._why_not_recorded(received, asked)
         if self._refusal or received.broken:
             self.update_snapshots = self.update_new_snapshots_only = False
@@ -158,8 +161,12 @@ class WorkflowSnapshot(SnapshotAssertion):
             return super().__eq__(received)
         finally:
             self.update_snapshots, self.update_new_snapshots_only = updates
+            received.received = None  # syrupy keeps what was compared until the session's end
             if (last := self.executions.get(self.num_executions - 1)) is not None:
-                self._desk.touched(self._desk.root / last.snapshot_location)  # absolute; a `Path` may be pyfakefs'
+                location = self._desk.root / last.snapshot_location  # absolute; a `Path` may be pyfakefs'
+                self._desk.touched(location)
+                if received.is_earlier:
+                    self._desk.earlier(location)
 
     # --- what is not recorded
 
@@ -215,3 +222,8 @@ def _of_a_shared_one(earlier: Claim, location: str) -> str:
     if earlier.location != location:
         return f"{earlier.test} has a snapshot whose name differs by case alone: on Windows and macOS they are one file"
     return f"{earlier.test} has given this snapshot another value in this session, and one file holds one value"
+
+
+def is_same(received: SerializedValue, stored: str) -> bool:
+    """Whether a snapshot file's text accepts a value."""
+    return WorkflowSnapshotExtension().matches(serialized_data=received, snapshot_data=stored)

@@ -20,6 +20,7 @@ from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from ..originals import json
+from ..text import WrittenNumber, to_json
 
 CONTAINERS: Final = (dict, list)
 """Types that hold other values. A tuple, since `isinstance` is three times slower with a union."""
@@ -40,7 +41,10 @@ _TEXT_WITH_WORDS: Final = 20
 _MOST_PARTS: Final = 64
 _DEEPEST: Final = 3
 
-_encode = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+_COMPACT: Final[dict[str, Any]] = {
+    "sort_keys": True, "ensure_ascii": False, "separators": (",", ":"), "check_circular": False,
+}  # fmt: skip
+_encode = json.JSONEncoder(**_COMPACT).encode
 
 
 @dataclass
@@ -105,7 +109,9 @@ def canonical(value: Any) -> str:
     """A string that equal values share, and different values do not."""
     if isinstance(value, str):
         return f'"{value}'
-    return _encode(value) if isinstance(value, CONTAINERS) else repr(value)
+    if not isinstance(value, CONTAINERS):
+        return repr(value)
+    return to_json(value, **_COMPACT) if WrittenNumber.exist else _encode(value)
 
 
 def without_numbers(text: str) -> str:

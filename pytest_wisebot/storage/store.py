@@ -38,7 +38,7 @@ from ..files import (
 from ..originals import dates, json, os
 from ..redaction import Redactor
 from ..runs import Occurrence, RunRequest, WorkflowRun
-from ..text import readable_json
+from ..text import json_number, readable_json
 from .input_diff import differences, input_diff
 
 FORMAT: Final = 1
@@ -71,7 +71,7 @@ _EVENT_NAMES: Final = {name: event_name for event_name, name in _ABOUT_NAMES.ite
 _NOT_ABOUT: Final = (*_ENVELOPE, "extra", "workflow_id", "first_source", "contradiction", "commands")
 """Parts of a run that stand elsewhere in a file, or are not recorded: commands name hosts and files of one machine."""
 
-_OWN_FACTS: Final = ("started_at", "elapsed", "attempts", "status", "source", "session")
+_OWN_FACTS: Final = ("started_at", "elapsed", "clock_ahead", "attempts", "status", "source", "session")
 """Facts of which no part comes from outside."""
 
 _OCCURRENCE_TYPES: Final[dict[str, tuple[type, ...]]] = {
@@ -449,7 +449,7 @@ def _read_file(path: Path, name: str) -> tuple[dict[str, Any], list[_Entry]]:
         ConfigurationError: it cannot be read; the message names it, and it stays as it is.
     """
     try:
-        data = json.loads(read_bytes(path), parse_constant=_refuse)
+        data = json.loads(read_bytes(path), parse_constant=_refuse, parse_float=json_number)
     except OSError as error:
         raise ConfigurationError(f"{name}: cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
@@ -504,7 +504,7 @@ def _checked_entry(number: int, said: Any, about: Any, path: Path) -> _Entry:
 
 def _run_of(envelope: Mapping[str, Any], about: Mapping[str, Any], request: RunRequest) -> WorkflowRun:
     """The recorded run. Numbers that were edited into something else take their default."""
-    numbers = {name: about.get(name) for name in ("elapsed", "attempts", "status")}
+    numbers = {name: about.get(name) for name in ("elapsed", "clock_ahead", "attempts", "status")}
     wrong = {name for name, value in numbers.items() if isinstance(value, bool) or not isinstance(value, int | float)}
     facts = {_EVENT_NAMES.get(name, name): value for name, value in about.items() if name not in wrong}
     extra = {name: value for name, value in envelope.items() if name not in _ENVELOPE}

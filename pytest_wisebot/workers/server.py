@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..files import file_of
 from ..originals import json, threading, time
+from ..text import json_number, to_json
 
 if TYPE_CHECKING:
     from ..redaction import Secret
@@ -40,7 +41,7 @@ FAREWELL_SECONDS: Final = 1.0
 
 def encoded(message: Mapping[str, Any]) -> bytes:
     """A message as one line of ASCII: inputs and answers may hold lone surrogates."""
-    return json.dumps(message, separators=(",", ":")).encode("ascii") + b"\n"
+    return to_json(message, separators=(",", ":")).encode("ascii") + b"\n"
 
 
 class Channel:
@@ -67,7 +68,7 @@ class Channel:
     def receive(self, longest: int) -> dict[str, Any]:
         """The next message. Raises `OSError`, or `ValueError` where it is not JSON or too long."""
         with suppress(RecursionError):
-            message = json.loads(self._lines.readline(longest))
+            message = json.loads(self._lines.readline(longest), parse_float=json_number)
             if isinstance(message, dict):
                 return message
         raise ValueError("not a message")
@@ -77,7 +78,7 @@ class Channel:
         self._connection.settimeout(None)
         with suppress(OSError, ValueError):  # gone, in the middle of a line perhaps
             for line in self._lines:
-                yield json.loads(line)
+                yield json.loads(line, parse_float=json_number)
 
     def hang_up(self) -> None:
         """Ends the connection, and wakes the threads that use it: closing alone does not."""
