@@ -217,7 +217,7 @@ class History:
                 self.session.clean_again()
         with suppress(OSError):
             if self._record is not None:
-                self.recordings.clean_again({path for path, _ in self._record.made})
+                self.recordings.clean_again({path for path, _ in self._record.written()})
 
     def settle(self) -> None:
         """Waits until the runs that have ended by now are written."""
@@ -316,8 +316,8 @@ class History:
 
     def _unused(self, source: Record) -> list[Kept]:
         root = self._config.rootpath
-        kept = self.keeper.ask(lambda: list(self.recordings.everything()))
-        return list(unused(kept, source.made, self.collected, lambda file: (root / file).exists()))
+        kept, made = self.keeper.ask(lambda: (list(self.recordings.everything()), source.written()))
+        return list(unused(kept, made, self.collected, lambda file: (root / file).exists()))
 
     def _remove(self, unused: Iterable[Kept]) -> None:
         by_file: dict[Path, set[Occurrence]] = {}

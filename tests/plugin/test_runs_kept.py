@@ -310,8 +310,8 @@ def test_drift_is_an_outcome_of_its_own(outside: Outside, numbers: Numbers) -> N
     shown = result.outlines[at + 1 : at + 8]
     assert "test_other" in shown[0]
     assert re.sub(r"run_\w+", "RUN", shown[1]) == "echo (webhook) drifted from its recording, runId RUN"
-    assert re.sub(r"[0-9a-f]{20}|\d{4}-\S+ \S+ UTC", "X", shown[2]) == (
-        "  recording: recordings/echo/webhook-X.json, of X"
+    assert re.sub(r"[0-9a-f]{8}(?=\.)|\d{4}-\S+ \S+ UTC", "X", shown[2]) == (
+        "  recording: recordings/echo/webhook-test_other-X.json, of X"
     )
     assert [line.strip() for line in shown[3:6]] == ["result.n", "- 20", "+ 2"]
     assert numbers(result)[-2:] == ["1 test with drift:", "  test_it.py::test_other"]
@@ -401,7 +401,7 @@ def test_a_kept_run_says_so_and_has_no_latency(outside: Outside, numbers: Number
     outside.run("--wisebot-runs=record")
     outside.project.edit("test_it.py", "max_seconds=60", "max_seconds=0.001")
     for mode, source, where in (
-        ("replay", "recording", r"recordings/nap/webhook-\w+\.json"),
+        ("replay", "recording", r"recordings/nap/webhook-test_slow-\w{8}\.json"),
         ("last", "last", rf"session {sessions(outside)[0].name}"),
     ):
         result = outside.run(f"--wisebot-runs={mode}")
