@@ -166,7 +166,7 @@ class History:
         if self.mode not in ("last", "resume"):
             return None
         if named is not None:
-            return sessions.named(named)
+            return self._of_this_environment(sessions, sessions.named(named))
         # A run without a verdict is run again by "resume", and never taken from an older session; "last" needs runs.
         found = sessions.last_of(session_metadata.identity(self._settings), with_runs=self.mode == "last")
         if found is None and self.mode == "last":
@@ -176,6 +176,21 @@ class History:
             others = f"; others are, for --wisebot-session: {known}" if known else ""
             raise ConfigurationError(f"--wisebot-runs=last: no session of {of} is kept in {where}{others}")
         return found
+
+    def _of_this_environment(self, sessions: Sessions, base: Path) -> Path:
+        """Refuses to resume in one environment what another one did: their workflows have the same names.
+
+        Raises:
+            ConfigurationError: the session that is named is another environment's.
+        """
+        other, here = sessions.environment(base), self._settings.environment
+        if self.mode == "resume" and other is not None and other != here:
+            this = f'environment "{here}"' if here else "no environment"
+            raise ConfigurationError(
+                f'--wisebot-session={base.name}: its runs are those of environment "{other}", and this session has '
+                f"{this}: resume it with --wisebot-env={other}, or judge its runs alone with --wisebot-runs=last"
+            )
+        return base
 
     def _source(self, compare: Compare) -> Source:
         from ..storage import sources

@@ -109,6 +109,10 @@ class Sessions:
             raise ConfigurationError(f'--wisebot-session: there is no session "{name}"; kept: {known}')
         return _checked(found)
 
+    def environment(self, folder: Path) -> Any:
+        """The name of the environment of a session, None without one, or where its log does not tell."""
+        return _identity(folder).get("environment")
+
     def last_of(self, identity: Mapping[str, Any], *, with_runs: bool = False) -> Path | None:
         """The newest session of the same environment and hosts.
 
