@@ -133,7 +133,7 @@ def _received(value: object, data: Any, asked: ComparisonOptions, around: Compar
     if asked.exclude:
         data = exclude(data, [_address(path, data, value) for path in asked.exclude])
     if asked.shape:  # keys may be as volatile as values
-        shape = normalise(shape_of(data), **_known(value, around), habits=around.habits)
+        shape = normalise(_shape(value, data), **_known(value, around), habits=around.habits)
         return SerializedValue.of(dumps(shape), failed=failed)
     broken: Mapping[Path, str] = {}
     kept: frozenset[Path] = frozenset()
@@ -144,6 +144,16 @@ def _received(value: object, data: Any, asked: ComparisonOptions, around: Compar
     text = dumps(normalise(data, **_known(value, around), habits=around.habits, skip=kept))
     # A rule's text was not there to be cleaned before.
     return SerializedValue.of(around.clean_text(text) if kept else text, broken, failed)
+
+
+def _shape(value: object, data: Any) -> Any:
+    """The shape of what is compared, in which ``ok`` of a run is its value: a shape of a failed run is another one."""
+    shape, runs = shape_of(data), _runs_in(value)
+    of_runs = isinstance(value, WorkflowRun) or (isinstance(value, list | tuple) and len(runs) == len(value))
+    if runs and of_runs and len({run.ok for run in runs}) == 1:
+        held = shape if isinstance(value, WorkflowRun) else shape[0]
+        held.update({name: runs[0].ok for name in ("ok",) if name in held})
+    return shape
 
 
 def _plain(value: object) -> Any:
