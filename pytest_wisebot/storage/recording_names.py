@@ -80,34 +80,55 @@ class Listing:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.seen = seen(folder)
-        """The state of the folder that is listed."""
-        self._new: dict[tuple[str, str], list[Path]] = {}
-        self._old: dict[str, list[Path]] = {}
+        self._folder = folder
+        self._seen = seen(folder)
+        self._names: dict[tuple[str, str], list[str]] = {}
+        self._old: dict[str, list[str]] = {}
         names: list[str] = []
         with suppress(OSError):
             names = sorted((path.name for path in folder.iterdir()), key=lambda name: (len(name), name))
         for name in names:
             if found := _OLD_NAME.fullmatch(name):
-                self._old.setdefault(found[1], []).append(folder / name)
+                self._old.setdefault(found[1], []).append(name)
             elif found := _NAME.fullmatch(name):
-                self._new.setdefault((found[1], found[2]), []).append(folder / name)
+                self._names.setdefault((found[1], found[2]), []).append(name)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the folder is as it was listed."""
+        return self._seen == seen(self._folder)
+
+    def replace(self, digest: str, path: Path, others: Iterable[Path]) -> None:
+        """Takes over that a request has this file, and no other one. For the process that has changed the folder."""
+        api, _, number = digest.partition("-")
+        gone = {one.name for one in others}
+        for digits in (number, number[:SHORT]):
+            names = self._names.setdefault((api, digits), [])
+            names[:] = [name for name in names if name not in gone and name != path.name]
+            if path.name.endswith(f"-{digits}.json"):
+                names.append(path.name)
+        if self._old:
+            self._old = {key: left for key, names in self._old.items() if (left := [n for n in names if n not in gone])}
+        self._seen = seen(self._folder)
 
     def files(self, digest: str) -> list[Path]:
         """The files of a request; and of another one whose digest begins with the same digits."""
         api, _, number = digest.partition("-")
-        return sorted(path for digits in (number, number[:SHORT]) for path in self._new.get((api, digits), ()))
+        names = {name for digits in (number, number[:SHORT]) for name in self._names.get((api, digits), ())}
+        return [self._folder / name for name in sorted(names)]
 
     def old_files(self, digests: Iterable[str]) -> list[Path]:
         """The files that an earlier version has named by one of these digests, in their order."""
-        return [path for digest in digests for path in self._old.get(digest, ())]
+        return [self._folder / name for digest in digests for name in self._old.get(digest, ())]
 
     @cached_property
+    def _ids(self) -> set[str]:
+        return {found for names in self._old.values() for name in names if (found := _id_in(self._folder / name))}
+
+    @property
     def old_ids(self) -> set[str] | None:
         """The ids of the workflow in the files of earlier versions; None without such files."""
-        return (
-            {found for paths in self._old.values() for path in paths if (found := _id_in(path))} if self._old else None
-        )
+        return self._ids if self._old else None
 
 
 def _id_in(path: Path) -> str:

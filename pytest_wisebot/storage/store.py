@@ -271,15 +271,13 @@ class Store:
         """
         key, occurrence = self._keys.key(request), self._keys.occurrence(request)
         with folder_lock(self.folder / key[0]):
-            self._listings.pop(key[0], None)  # another session may have made the file, or named it
             group = self._group(request, key)
             if "digest" not in (group.request or {}):
                 group.request = self._described(request, key)
             path = self._place(key, group, occurrence)
             group.entries[occurrence] = _Entry(occurrence, *self._written(run, session), path)
             self._write(path, group)
-            self._move(group, path)
-            self._listings.pop(key[0], None)
+            self._move(key, group, path)
             group.seen = self._state(request, key)
         return path, occurrence
 
@@ -295,15 +293,16 @@ class Store:
             return path.with_name(file_name(key[1], first, whole=True))
         return path
 
-    def _move(self, group: _Group, path: Path) -> None:
+    def _move(self, key: Key, group: _Group, path: Path) -> None:
         """Removes the other files of a request, once all that they hold is in one."""
+        others = [other for other in group.paths if other != path]
+        for other in others:
+            other.unlink(missing_ok=True)
         if group.paths != [path]:
-            for other in group.paths:
-                if other != path:
-                    other.unlink(missing_ok=True)
             for entry in group.entries.values():
                 entry.path = path
         group.paths = [path]
+        self._listings[key[0]].replace(key[1], path, others)
 
     def check(self, request: RunRequest) -> None:
         """Checks, before a run is paid for, that its file can be read.
@@ -427,9 +426,9 @@ class Store:
     # --- files
 
     def _listing(self, name: str) -> Listing:
-        listing, folder = self._listings.get(name), self.folder / name
-        if listing is None or listing.seen != seen(folder):
-            listing = self._listings[name] = Listing(folder)
+        listing = self._listings.get(name)
+        if listing is None or not listing.is_current:
+            listing = self._listings[name] = Listing(self.folder / name)
         return listing
 
     def _state(self, request: RunRequest, key: Key) -> dict[Path, Seen | None]:
