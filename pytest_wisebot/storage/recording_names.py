@@ -50,6 +50,11 @@ def is_old(name: str) -> bool:
     return _OLD_NAME.fullmatch(name) is not None
 
 
+def is_digest(value: object) -> bool:
+    """Whether a file has its whole digest, which an edit or a pattern of ``[redact]`` may have taken away."""
+    return isinstance(value, str) and re.fullmatch(rf"[0-9a-f]{{{DIGITS}}}", value) is not None
+
+
 def file_name(digest: str, first: Occurrence, *, whole: bool = False) -> str:
     """The name of a new file.
 

@@ -31,7 +31,7 @@ from ..redaction import Redactor
 from ..runs import Occurrence, RunRequest, WorkflowRun
 from ..text import readable_json
 from .input_diff import differences, input_diff
-from .recording_names import DIGITS, Listing, file_name, is_old, is_recording
+from .recording_names import DIGITS, Listing, file_name, is_digest, is_old, is_recording
 
 FORMAT: Final = 1
 
@@ -272,7 +272,7 @@ class Store:
         key, occurrence = self._keys.key(request), self._keys.occurrence(request)
         with folder_lock(self.folder / key[0]):
             group = self._group(request, key)
-            if "digest" not in (group.request or {}):
+            if not is_digest((group.request or {}).get("digest")):
                 group.request = self._described(request, key)
             path = self._place(key, group, occurrence)
             group.entries[occurrence] = _Entry(occurrence, *self._written(run, session), path)
@@ -457,7 +457,7 @@ class Store:
         group = _Group()
         for path in filter(Path.exists, paths):
             request, entries = _read_file(path, self.shown(path))
-            if digest and request.get("digest", digest) != digest:
+            if digest and is_digest(other := request.get("digest")) and other != digest:
                 continue
             group.request = group.request or request
             group.paths.append(path)

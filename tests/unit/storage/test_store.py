@@ -458,6 +458,20 @@ def test_a_file_that_is_there_keeps_its_name(store: Store, folder: Path) -> None
     assert len(list(folder.glob("*/*"))) == 1
 
 
+@pytest.mark.parametrize(
+    "change", [lambda request: request.pop("digest"), lambda request: request.update(digest="***")]
+)
+def test_a_file_without_its_digest_is_found_by_its_name(store: Store, folder: Path, change: Any) -> None:
+    """As it may be after an edit, or where a pattern of the project hits it; the next run restores it."""
+    asked = request()
+    store.put(asked, run(asked), "s-1")
+    before = text(folder)
+    broken(folder, lambda data: change(data["request"]))
+    assert anew(store).find(asked)
+    anew(store).put(asked, run(asked), "s-1")
+    assert text(folder) == before
+
+
 def test_requests_of_one_test_whose_digests_begin_alike_have_two_files(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -490,6 +504,20 @@ def test_the_nearest_recording_is_named_with_what_differs(store: Store) -> None:
     assert nearest.occurrences == (Occurrence("test_it.py::test[0]", call=1),)
     assert nearest.differences == ('message: recorded "hello", asked "hallo"',)
     assert store.nearest(request(workflow="another")) is None
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_the_nearest_recording_may_be_another_environment_s(folder: Path, earlier: bool) -> None:
+    """The id of its workflow is no difference: the API and the inputs are."""
+    asked = request()
+    path, _ = of(folder, "production").put(asked, run(asked))
+    path = by_an_earlier_version(path, "k-production") if earlier else path
+    nearest = of(folder, "staging").nearest(request(inputs={"n": 2}, api=Api.DASHBOARD))
+    assert nearest is not None
+    assert (nearest.path, nearest.differences) == (
+        path,
+        ("api: recorded webhook, asked dashboard", "n: recorded 1, asked 2"),
+    )
 
 
 def broken(folder: Path, change: Any) -> Path:
