@@ -129,6 +129,7 @@ class Engine:
         """The test of this key is over and has not asked: its run is not begun any more."""
         with self._lock:
             if (job := self._ahead.pop(key, None)) is not None:
+                job.delivery.not_needed = job.request.occurrence.trial > 0
                 self._discard(job)
 
     def take_back_refusals(self, references: Collection[str]) -> None:

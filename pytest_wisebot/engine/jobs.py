@@ -21,11 +21,13 @@ class Delivery:
         sent: a request has begun to go out, and a run may have come of it.
         ended: the run ended by itself, and was not cancelled.
         awaited: a test waits for it, or has waited to its end.
+        not_needed: it is of a trial that started ahead, and its test ended without it.
     """
 
     sent: bool = False
     ended: bool = False
     awaited: bool = False
+    not_needed: bool = False
 
 
 @dataclass(slots=True, eq=False)

@@ -26,6 +26,8 @@ class StatsSnapshot:
         not_run: runs that were stopped before they were sent, by the reason.
         kept: runs that were made earlier and kept, by their source.
         not_awaited: runs that were sent and that no test waited for to their end. They may have happened.
+        not_needed: runs of trials that were sent ahead, and without which their tests ended.
+        unfinished: how many of these had not ended.
         drifted: the tests whose runs differ from their recordings, by the runs' references.
         contradictory: likewise the tests of answers that contradict their own ``ok: true``.
     """
@@ -39,6 +41,8 @@ class StatsSnapshot:
     not_run: Counter[str] = field(default_factory=Counter)
     kept: Counter[str] = field(default_factory=Counter)
     not_awaited: int = 0
+    not_needed: int = 0
+    unfinished: int = 0
     drifted: dict[str, str] = field(default_factory=dict)
     contradictory: dict[str, str] = field(default_factory=dict)
 
@@ -149,9 +153,13 @@ class Stats:
 
     def numbers(self, now: float) -> StatsSnapshot:
         """A copy of all numbers at this moment."""
+        missed = [one for one in self._deliveries if one.sent and not (one.awaited and one.ended)]
+        not_needed = [one for one in missed if one.not_needed]
         return replace(
             copy.deepcopy(self._numbers),
             wall=self._numbers.wall + (now - self._since if self._open else 0.0),
             back_off=self.back_off,
-            not_awaited=sum(one.sent and not (one.awaited and one.ended) for one in self._deliveries),
+            not_awaited=len(missed) - len(not_needed),
+            not_needed=len(not_needed),
+            unfinished=sum(not one.ended for one in not_needed),
         )

@@ -18,6 +18,7 @@ from .prefetch import Durations, known_request, needs_emulator, read_durations, 
 from .runtime import local_runtime, refuses_ahead
 from .session_state import state_of
 from .trial_policy import policy_of
+from .trials_report import doubt_about
 
 MOST_NAMED = 20
 """Tests that are named one by one; ``-v`` names all."""
@@ -88,6 +89,7 @@ class Plan:
         self._skipped = 0
         self._tests_with_trials = 0
         self._spare = 0  # runs that their trials take beyond those that are counted, where some of them fail
+        self._doubtful: list[str] = []  # tests whose trials cannot show the rate that they demand
         self._repeated = 0  # tests with trials whose runs are not known
         self._emulated = 0  # declared runs that wait for their tests because these use wisebot_emulator
         for item in items:
@@ -103,6 +105,8 @@ class Plan:
         except WisebotError as error:
             self._wrong.append(f"{item.nodeid}: {str(error).removeprefix(f'{item.nodeid}: ')}")
             return
+        if policy is not None and (doubt := doubt_about(policy)):
+            self._doubtful.append(f"{item.nodeid}: {doubt}")
         if request is None or "trigger_workflow" in _starters(item):
             self._unknown.append(item.nodeid)
             self._repeated += policy is not None
@@ -149,11 +153,7 @@ class Plan:
             least = max(max(seconds), sum(seconds) / cap, *self._lane_seconds())
             wall = f"at least {least:.1f} s with {count(cap, 'run')} at once"
             yield f"together {_estimated(seconds, runs)}; {wall}"
-        if self._tests_with_trials:
-            tests, more = count(self._tests_with_trials, "test"), count(self._spare, "more run")
-            yield f"trials of {tests}: counted as if all passed; where some fail, up to {more}"
-        if self._repeated:
-            yield f"trials of {count(self._repeated, 'test')} below: each trial starts those runs anew"
+        yield from self._trial_lines()
         if self._emulated and not self._held:
             yield f"{count(self._emulated, 'run')} not ahead because of wisebot_emulator"
         if limit is not None and runs > limit:
@@ -173,6 +173,17 @@ class Plan:
         for (workflow, api), row in sorted(self._rows.items()):
             counts = f"{row.runs:>5} known, {row.ahead:>5} ahead"
             yield f"  {column(workflow):<{width}}  {api:<9}  {counts}, {_estimated(row.seconds, row.runs)}"
+
+    def _trial_lines(self) -> Iterator[str]:
+        if self._tests_with_trials:
+            tests, more = count(self._tests_with_trials, "test"), count(self._spare, "more run")
+            yield f"trials of {tests}: counted as if all passed; where some fail, up to {more}"
+        if self._doubtful:
+            first, *others = self._doubtful
+            likewise = f" (and {count(len(others), 'more test')} likewise)" if others else ""
+            yield f"warning: a pass rate that its trials cannot show{likewise}: {first}"
+        if self._repeated:
+            yield f"trials of {count(self._repeated, 'test')} below: each trial starts those runs anew"
 
     def _limit_lines(self) -> Iterator[str]:
         for workflow, limit, rows in self._lanes():

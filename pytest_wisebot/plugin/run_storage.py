@@ -166,7 +166,7 @@ class History:
         if self.mode not in ("last", "resume"):
             return None
         if named is not None:
-            return sessions.named(named)
+            return self._of_this_environment(sessions, sessions.named(named))
         # A run without a verdict is run again by "resume", and never taken from an older session; "last" needs runs.
         found = sessions.last_of(session_metadata.identity(self._settings), with_runs=self.mode == "last")
         if found is None and self.mode == "last":
@@ -176,6 +176,21 @@ class History:
             others = f"; others are, for --wisebot-session: {known}" if known else ""
             raise ConfigurationError(f"--wisebot-runs=last: no session of {of} is kept in {where}{others}")
         return found
+
+    def _of_this_environment(self, sessions: Sessions, base: Path) -> Path:
+        """Refuses to resume in one environment what another one did: their workflows have the same names.
+
+        Raises:
+            ConfigurationError: the session that is named is another environment's.
+        """
+        other, here = sessions.environment(base), self._settings.environment
+        if self.mode == "resume" and other is not None and other != here:
+            this = f'environment "{here}"' if here else "no environment"
+            raise ConfigurationError(
+                f'--wisebot-session={base.name}: its runs are those of environment "{other}", and this session has '
+                f"{this}: resume it with --wisebot-env={other}, or judge its runs alone with --wisebot-runs=last"
+            )
+        return base
 
     def _source(self, compare: Compare) -> Source:
         from ..storage import sources
@@ -217,7 +232,7 @@ class History:
                 self.session.clean_again()
         with suppress(OSError):
             if self._record is not None:
-                self.recordings.clean_again({path for path, _ in self._record.made})
+                self.recordings.clean_again({path for path, _ in self._record.written()})
 
     def settle(self) -> None:
         """Waits until the runs that have ended by now are written."""
@@ -300,7 +315,7 @@ class History:
 
     def _recorded(self, source: Record, *, complete: bool) -> Iterator[str]:
         folder = _relative(self.recordings.folder, self._config.rootpath)
-        there = sum(is_there(path) for path, _ in source.made)
+        there = self.keeper.ask(lambda: sum(bool(self.recordings.files(key)) for key, _ in source.made))
         yield f"{count(there, 'run')} recorded in {folder}"
         if there < len(source.made):
             gone = count(len(source.made) - there, "run")
@@ -320,8 +335,8 @@ class History:
 
     def _unused(self, source: Record) -> list[Kept]:
         root = self._config.rootpath
-        kept = self.keeper.ask(lambda: list(self.recordings.everything()))
-        return list(unused(kept, source.made, self.collected, lambda file: (root / file).exists()))
+        kept, made = self.keeper.ask(lambda: (list(self.recordings.everything()), source.written()))
+        return list(unused(kept, made, self.collected, lambda file: (root / file).exists()))
 
     def _remove(self, unused: Iterable[Kept]) -> None:
         by_file: dict[Path, set[Occurrence]] = {}

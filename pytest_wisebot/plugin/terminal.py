@@ -168,7 +168,7 @@ class Summary:
     def lines(self) -> list[str]:
         """The lines; with ``-q`` only those that name what is missing."""
         lines = [*self._durations(), *self._trials()] if self._reporter.verbosity >= 0 else []
-        return [*lines, *self._doubtful(), *self._missing(), *self._odd()]
+        return [*lines, *self._missing(), *self._odd()]
 
     def _durations(self) -> Iterator[str]:
         stats = self._stats
@@ -198,12 +198,6 @@ class Summary:
         told = {nodeid: one for nodeid, one in counts.items() if one.word not in ("passed", "skipped")}
         yield from self._named([f"{nodeid}: {_count_and_reason(one)}" for nodeid, one in told.items()])
 
-    def _doubtful(self) -> Iterator[str]:
-        doubtful = sorted(f"{nodeid}: {one.doubt}" for nodeid, one in self._trial_counts.items() if one.doubt)
-        if doubtful:
-            more = f" (and {count(len(doubtful) - 1, 'more test')} likewise)" if len(doubtful) > 1 else ""
-            yield f"warning: a pass rate that its trials cannot show{more}: {doubtful[0]}"
-
     def _missing(self) -> Iterator[str]:
         stats = self._stats
         if stats.without_verdict:
@@ -220,6 +214,15 @@ class Summary:
             yield "1 run was sent and not awaited: it may have happened"
         elif stats.not_awaited:
             yield f"{stats.not_awaited} runs were sent and not awaited: they may have happened"
+        yield from self._not_needed()
+
+    def _not_needed(self) -> Iterator[str]:
+        runs, unfinished = self._stats.not_needed, self._stats.unfinished
+        ended = f", and {unfinished} had not ended" if unfinished else ""
+        if runs == 1:
+            yield f"1 run of a trial was sent ahead and not needed: its test ended without it{ended}"
+        elif runs:
+            yield f"{runs} runs of trials were sent ahead and not needed: their tests ended without them{ended}"
 
     def _odd(self) -> Iterator[str]:
         if tests := sum(facts.unlimited for _, facts in self._reports):

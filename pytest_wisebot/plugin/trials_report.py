@@ -53,6 +53,8 @@ def table(count: TrialCount, rows: Sequence[TrialRow], shown: int | None, *, who
     if judged:
         low, high = interval(count.passes, judged)
         yield f"pass rate {_percent(count.passes / judged)}, 95% interval {_percent(low)} to {_percent(high)} (Wilson)"
+    if count.doubt:
+        yield f"warning: {count.doubt}"
     listed = rows if whole or len(rows) <= MOST_ROWS else _most_telling(rows)
     cells = [(str(row.number), row.word, _runs(row), f"{row.seconds:.2f} s") for row in listed]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]

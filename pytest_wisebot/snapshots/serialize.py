@@ -169,7 +169,7 @@ def _received(value: object, data: Any, asked: ComparisonOptions, around: Compar
     known = _known(value, around)
     near = known["near"]
     if asked.shape:  # keys may be as volatile as values
-        raw = shape_of(data)
+        raw = _shape(value, data)
         shape = normalise(raw, **known, habits=around.habits)
         return SerializedValue.of(dumps(shape), failed=failed, received=Received(shape, raw, near))
     broken: Mapping[Path, str] = {}
@@ -183,6 +183,16 @@ def _received(value: object, data: Any, asked: ComparisonOptions, around: Compar
     if kept and (clean := around.clean_text(text)) != text:  # a rule's text was not there to be cleaned before
         return SerializedValue.of(clean, broken, failed)
     return SerializedValue.of(text, broken, failed, Received(normal, data, near))
+
+
+def _shape(value: object, data: Any) -> Any:
+    """The shape of what is compared, in which ``ok`` of a run is its value: a shape of a failed run is another one."""
+    shape, runs = shape_of(data), _runs_in(value)
+    of_runs = isinstance(value, WorkflowRun) or (isinstance(value, list | tuple) and len(runs) == len(value))
+    if runs and of_runs and len({run.ok for run in runs}) == 1:
+        held = shape if isinstance(value, WorkflowRun) else shape[0]
+        held.update({name: runs[0].ok for name in ("ok",) if name in held})
+    return shape
 
 
 def _plain(value: object) -> Any:

@@ -132,6 +132,10 @@ class Sessions:
             raise ConfigurationError(f'--wisebot-session: there is no session "{name}"; kept: {known}')
         return _checked(found)
 
+    def environment(self, folder: Path) -> Any:
+        """The name of the environment of a session, None without one, or where its log does not tell."""
+        return _identity(folder).get("environment")
+
     def last_of(self, identity: Mapping[str, Any], *, with_runs: bool = False) -> Path | None:
         """The newest session of the same environment and hosts.
 
@@ -244,6 +248,8 @@ class LoggedRuns:
         self._wrong: dict[int, str] = {}
         """By its number, why a line cannot be used."""
         self._lost = 0
+        self._ids: dict[str, set[str]] = {}
+        """By the names of the workflows' folders, the ids that were sent."""
 
     @cached_property
     def _index(self) -> dict[Key, dict[Occurrence, int]]:
@@ -256,7 +262,9 @@ class LoggedRuns:
             if problem:
                 self._wrong[line.number] = problem
             elif event is not None and _is_kept_run(event):
-                index.setdefault(_key_of(event), {})[Occurrence.from_dict(event)] = line.offset
+                key = _key_of(event)
+                index.setdefault(key, {})[Occurrence.from_dict(event)] = line.offset
+                self._ids.setdefault(key[0], set()).add(event.get("workflow_id", ""))
             elif event is not None and event["event"] == "end":
                 self._lost = lost if isinstance(lost := event.get("lost_runs"), int) else 0
         return index
@@ -288,15 +296,23 @@ class LoggedRuns:
         Raises:
             ConfigurationError: the log cannot be read, or has changed since it was indexed.
         """
-        key, wanted = self._keys.key(request), occurrence or self._keys.occurrence(request)
-        offset = self._index.get(key, {}).get(wanted)
+        wanted, there = occurrence or self._keys.occurrence(request), self._there(request)
+        key, offset = next(((key, there[key][wanted]) for key in there if wanted in there[key]), ("", None))
         if offset is None:
             return None
         event = event_at(self._path, offset)
         if _key_of(event) != key or _mistake(event):
             raise ConfigurationError(f"{self._path}: has changed while it was read")
         run = WorkflowRun.from_event({**event, "inputs": {}})
-        return Found(self._keys.answer(run, request), self._path, wanted, key)
+        return Found(self._keys.answer(run, request), self._path, wanted, self._keys.key(request))
+
+    def _there(self, request: RunRequest) -> dict[Key, dict[Occurrence, int]]:
+        """The runs of a request, by its key; and by those of earlier versions, which had the workflow's id in them."""
+        key = self._keys.key(request)
+        index = self._index  # with which the ids are read
+        older = self._keys.older(request, self._ids.get(key[0], ()))
+        keys = dict.fromkeys((key, *((key[0], digest) for digest in older)))
+        return {one: index[one] for one in keys if one in index}
 
     def occurrences(self, request: RunRequest) -> list[Occurrence]:
         """All occurrences of a request, in their order.
@@ -304,7 +320,7 @@ class LoggedRuns:
         Raises:
             ConfigurationError: the log cannot be read.
         """
-        return in_order(self._index.get(self._keys.key(request), {}))
+        return in_order({one for there in self._there(request).values() for one in there})
 
     def events(self) -> Iterator[dict[str, Any]]:
         """The event of each run.

@@ -212,7 +212,7 @@ class Record(Live):
     def __init__(self, recordings: Store, session: Session | None = None) -> None:
         self._recordings = recordings
         self._session = session
-        self.made: set[tuple[Path, Occurrence]] = set()
+        self.made: set[tuple[Key, Occurrence]] = set()
         """The recordings of this session."""
 
     def lookup(self, request: RunRequest, /) -> Lookup:
@@ -224,8 +224,13 @@ class Record(Live):
         """Writes the recording at once."""
         if self._session is not None:
             self._session.open()
-        self.made.add(self._recordings.put(request, run, self._session.id if self._session is not None else ""))
+        _, occurrence = self._recordings.put(request, run, self._session.id if self._session is not None else "")
+        self.made.add((self._recordings.key(request), occurrence))
         return []
+
+    def written(self) -> set[tuple[Path, Occurrence]]:
+        """The recordings of this session, in the files that hold them by now."""
+        return {(path, occurrence) for key, occurrence in self.made for path in self._recordings.files(key)}
 
 
 class Replay(Live):
@@ -338,6 +343,8 @@ class Verify(Live):
         assert expected is not None
         lines = self._compare(expected.run, run)
         made = f"{expected.run.started_at:%Y-%m-%d %H:%M:%S} UTC"
+        if expected.run.environment != run.environment:
+            made += f", environment {expected.run.environment or 'none'}"
         return [f"recording: {self._store.shown(expected.path)}, of {made}", *lines] if lines else []
 
 

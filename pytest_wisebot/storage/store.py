@@ -1,5 +1,8 @@
 """The folder of recordings: one readable file for each workflow and canonical request.
 
+A request is the workflow's name, the API and the inputs. The id of the workflow is not a part of it: it differs from
+environment to environment, and stands beside each run.
+
 A file holds the occurrences of its request in their own order, and never in the order of arrival: a run that is
 recorded anew changes its own lines alone. The facts that differ from run to run stand at the end, in one line for each
 run.
@@ -40,6 +43,7 @@ from ..redaction import Redactor
 from ..runs import Occurrence, RunRequest, WorkflowRun
 from ..text import json_number, readable_json
 from .input_diff import differences, input_diff
+from .recording_names import DIGITS, Listing, file_name, is_digest, is_old, is_recording
 
 FORMAT: Final = 1
 
@@ -52,15 +56,12 @@ MOST_COMPARED: Final = 500
 MOST_DATED: Final = 2_000
 """Files of recordings that are looked at for their age."""
 
-_NAME: Final = re.compile(r"((?:webhook|dashboard)-[0-9a-f]{20})(\.\d+)?\.json")
-"""Names of files. Earlier versions began a numbered file when a file had become large."""
-
 _UNTOUCHED: Final = "it was not touched: mend it, or remove it and make its runs anew"
 
 _ENVELOPE: Final = ("ok", "result", "error")
 """Keys of an envelope that are fields of a run; the others are in its ``extra``."""
 
-_ABOUT: Final = ("runId", "started_at", "elapsed", "attempts", "status", "source", "environment")
+_ABOUT: Final = ("runId", "started_at", "elapsed", "attempts", "status", "source", "environment", "workflow_id")
 """The first facts about a run, in their order."""
 
 _ABOUT_NAMES: Final = {"made": "started_at", "seconds": "elapsed"}
@@ -68,7 +69,7 @@ _ABOUT_NAMES: Final = {"made": "started_at", "seconds": "elapsed"}
 
 _EVENT_NAMES: Final = {name: event_name for event_name, name in _ABOUT_NAMES.items()}
 
-_NOT_ABOUT: Final = (*_ENVELOPE, "extra", "workflow_id", "first_source", "contradiction", "commands")
+_NOT_ABOUT: Final = (*_ENVELOPE, "extra", "first_source", "contradiction", "commands")
 """Parts of a run that stand elsewhere in a file, or are not recorded: commands name hosts and files of one machine."""
 
 _OWN_FACTS: Final = ("started_at", "elapsed", "clock_ahead", "attempts", "status", "source", "session")
@@ -79,7 +80,7 @@ _OCCURRENCE_TYPES: Final[dict[str, tuple[type, ...]]] = {
 }  # fmt: skip
 
 Key = tuple[str, str]
-"""Identifies a canonical request: the name of its workflow's folder, and a digest of what is sent."""
+"""Identifies a canonical request: the name of its workflow's folder, and its API with a digest of name and inputs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +144,29 @@ class RequestKeys:
         self.workflow_id = workflow_id
 
     def key(self, request: RunRequest) -> Key:
-        """A digest of what is sent. Values that only a project redacts are in it: they tell two requests apart."""
-        sent = [str(request.api), self.workflow_id(request.workflow), request.inputs]
-        text = self._without_credentials(json.dumps(sent, sort_keys=True, ensure_ascii=False))
-        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:20]
-        return safe_name(self.redactor.clean_json(request.workflow)), f"{request.api}-{digest}"
+        """A digest of what is asked. Values that only a project redacts are in it: they tell two requests apart.
+
+        Raises:
+            ConfigurationError: the environment lists its workflows, and not this one.
+        """
+        self.workflow_id(request.workflow)
+        return safe_name(self.redactor.clean_json(request.workflow)), self._digest(request, request.workflow)
+
+    def older(self, request: RunRequest, ids: Iterable[str]) -> list[str]:
+        """The digests of earlier versions, which had the workflow's id in place of its name.
+
+        Args:
+            request: the request.
+            ids: ids of the workflow in other environments.
+        """
+        current = self.workflow_id(request.workflow)
+        return [self._digest(request, one) for one in dict.fromkeys((current, *sorted(ids)))]
+
+    def _digest(self, request: RunRequest, workflow: str) -> str:
+        asked = [str(request.api), workflow, request.inputs]
+        text = self._without_credentials(json.dumps(asked, sort_keys=True, ensure_ascii=False))
+        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:DIGITS]
+        return f"{request.api}-{digest}"
 
     def occurrence(self, request: RunRequest) -> Occurrence:
         """The request's occurrence, as it is written down."""
@@ -156,11 +175,14 @@ class RequestKeys:
         return asks if (test, fixture) == (asks.test, asks.fixture) else replace(asks, test=test, fixture=fixture)
 
     def answer(self, run: WorkflowRun, request: RunRequest) -> WorkflowRun:
-        """A kept run as the answer to a request. Cleaned again: credentials may have become known since."""
+        """A kept run as the answer to a request. Cleaned again: credentials may have become known since.
+
+        It keeps the id that was sent when it was made, which may be that of another environment.
+        """
         return replace(
             self.cleaned(run),
             workflow=request.workflow,
-            workflow_id=self.workflow_id(request.workflow),
+            workflow_id=run.workflow_id or self.workflow_id(request.workflow),
             inputs=request.inputs,
             trial=request.trial,
             first_source=run.first_source or run.source,
@@ -196,11 +218,20 @@ class _Entry:
 
 @dataclass(slots=True)
 class _Group:
-    """The content of the files of one canonical request."""
+    """The content of the files of one canonical request.
+
+    Attributes:
+        request: as it is written down.
+        entries: its occurrences.
+        paths: its files.
+        seen: the state of all files that may be its own, by their names.
+        size: bytes of its files.
+    """
 
     request: Mapping[str, Any] | None = None
     entries: dict[Occurrence, _Entry] = field(default_factory=dict)
-    seen: Seen | None = None
+    paths: list[Path] = field(default_factory=list)
+    seen: dict[Path, Seen | None] | None = None
     size: int = 0
 
     def text(self) -> str:
@@ -228,8 +259,10 @@ class Store:
         self._keys = RequestKeys(redactor, workflow_id)
         self._groups: OrderedDict[Key, _Group] = OrderedDict()
         self._cached = 0
-        self._listed: dict[str, dict[str, list[Path]]] = {}
-        """By a workflow's folder and a request's digest, the numbered files of an earlier version."""
+        self._listings: dict[str, Listing] = {}
+        """By the names of the workflows' folders."""
+        self._named: set[Key] = set()
+        """The requests whose files this session names: by the first of their tests, in whatever order they ask."""
 
     # --- writing
 
@@ -249,16 +282,39 @@ class Store:
             OSError: the folder cannot be written.
         """
         key, occurrence = self._keys.key(request), self._keys.occurrence(request)
-        path = self._path(key)
-        entry = _Entry(occurrence, *self._written(run, session), path)
-        with folder_lock(path.parent):
-            group = self._group(key)
-            group.request = group.request or self._described(request)
-            group.entries[occurrence] = entry
+        with folder_lock(self.folder / key[0]):
+            group = self._group(request, key)
+            if not is_digest((group.request or {}).get("digest")):
+                group.request = self._described(request, key)
+            path = self._place(key, group, occurrence)
+            group.entries[occurrence] = _Entry(occurrence, *self._written(run, session), path)
             self._write(path, group)
-            for numbered in self._numbered(key).pop(key[1], ()):
-                remove_file(numbered)
+            self._move(key, group, path)
+            group.seen = self._state(request, key)
         return path, occurrence
+
+    def _place(self, key: Key, group: _Group, occurrence: Occurrence) -> Path:
+        """The file of a request: the one that it has; else one that is named by the first test that asks."""
+        named = [path for path in group.paths if not is_old(path.name)]
+        if named and key not in self._named:
+            return named[0]
+        self._named.add(key)
+        first = min((*group.entries, occurrence), key=lambda one: (one.is_shared, one.fixture != "", _order(one)))
+        path = self.folder / key[0] / file_name(key[1], first)
+        if is_there(path) and path not in group.paths:
+            return path.with_name(file_name(key[1], first, whole=True))
+        return path
+
+    def _move(self, key: Key, group: _Group, path: Path) -> None:
+        """Removes the other files of a request, once all that they hold is in one."""
+        others = [other for other in group.paths if other != path]
+        for other in others:
+            remove_file(other)
+        if group.paths != [path]:
+            for entry in group.entries.values():
+                entry.path = path
+        group.paths = [path]
+        self._listings[key[0]].replace(key[1], path, others)
 
     def check(self, request: RunRequest) -> None:
         """Checks, before a run is paid for, that its file can be read.
@@ -266,7 +322,7 @@ class Store:
         Raises:
             ConfigurationError: it cannot.
         """
-        self._group(self._keys.key(request))
+        self._group(request, self._keys.key(request))
 
     def remove(self, path: Path, occurrences: set[Occurrence]) -> None:
         """Removes occurrences from a file, and the file with its last occurrence.
@@ -278,6 +334,7 @@ class Store:
             group = self._read([path])
             group.entries = {one: entry for one, entry in group.entries.items() if one not in occurrences}
             self._groups.clear()
+            self._listings.clear()
             self._cached = 0
             if group.entries:
                 self._write(path, group)
@@ -303,7 +360,6 @@ class Store:
             make_folder(path.parent)
             sweep([path.parent])
         write_whole(str(path), group.text().encode())
-        group.seen = seen(path)
 
     # --- reading
 
@@ -318,7 +374,7 @@ class Store:
             ConfigurationError: the file cannot be read.
         """
         key = self._keys.key(request)
-        entry = self._group(key).entries.get(occurrence or self._keys.occurrence(request))
+        entry = self._group(request, key).entries.get(occurrence or self._keys.occurrence(request))
         if entry is None:
             return None
         run = _run_of(entry.envelope, entry.about, request)
@@ -330,13 +386,18 @@ class Store:
         Raises:
             ConfigurationError: the file cannot be read.
         """
-        return in_order(self._group(self._keys.key(request)).entries)
+        return in_order(self._group(request, self._keys.key(request)).entries)
+
+    def files(self, key: Key) -> list[Path]:
+        """The files of a request that was recorded."""
+        return self._listing(key[0]).files(key[1])
 
     def nearest(self, request: RunRequest) -> Nearest | None:
         """The recording nearest to a request without one: the same request of others, or one with similar inputs."""
         inputs, test = self._redactor.clean_inputs(request.inputs), self._keys.occurrence(request).test
         best: tuple[tuple[float, ...], Path, _Group] | None = None
-        folder = self._path(self._keys.key(request)).parent
+        key = self._keys.key(request)
+        folder = self.folder / key[0]
         for path in [path for path in self.paths() if path.parent == folder][:MOST_COMPARED]:
             with suppress(ConfigurationError):
                 group = self._read([path])
@@ -349,13 +410,10 @@ class Store:
         if best is None:
             return None
         _, path, group = best
-        recorded, asked = group.request or {}, self._described(request)
-        names = [("api", "api"), ("workflow_id", "workflow id")]
-        lines = [
-            f"{shown}: recorded {recorded.get(name)}, asked {asked[name]}"
-            for name, shown in names
-            if recorded.get(name) != asked[name]
-        ]
+        recorded = group.request or {}
+        lines = (
+            [f"api: recorded {api}, asked {request.api}"] if (api := recorded.get("api")) != str(request.api) else []
+        )
         return Nearest(path, tuple(group.entries), (*lines, *differences(recorded.get("inputs", {}), inputs)))
 
     def everything(self) -> Iterator[tuple[Path, Occurrence]]:
@@ -367,7 +425,7 @@ class Store:
     def paths(self) -> list[Path]:
         """Every file of recordings, in order."""
         found = (path for folder in entries_of(self.folder) for path in entries_of(folder))
-        return sorted(path for path in found if _NAME.fullmatch(path.name))
+        return sorted(path for path in found if is_recording(path.name))
 
     def dates(self) -> tuple[list[datetime], bool]:
         """When the runs were made, as far as their files can be read, and whether these are all files."""
@@ -380,36 +438,42 @@ class Store:
 
     # --- files
 
-    def _path(self, key: Key) -> Path:
-        return self.folder / key[0] / f"{key[1]}.json"
+    def _listing(self, name: str) -> Listing:
+        listing = self._listings.get(name)
+        if listing is None or not listing.is_current:
+            listing = self._listings[name] = Listing(self.folder / name)
+        return listing
 
-    def _numbered(self, key: Key) -> dict[str, list[Path]]:
-        folder = self._path(key).parent
-        if key[0] not in self._listed:
-            listed = self._listed[key[0]] = {}
-            for path in sorted(entries_of(folder), key=lambda path: (len(path.name), path.name)):
-                if (named := _NAME.fullmatch(path.name)) and named[2]:
-                    listed.setdefault(named[1], []).append(path)
-        return self._listed[key[0]]
+    def _state(self, request: RunRequest, key: Key) -> dict[Path, Seen | None]:
+        """The files that may hold a request, and their state; those of earlier versions last."""
+        listing = self._listing(key[0])
+        paths = listing.files(key[1])
+        if (ids := listing.old_ids) is not None:
+            paths += listing.old_files(self._keys.older(request, ids))
+        return {path: seen(path) for path in paths}
 
-    def _group(self, key: Key) -> _Group:
+    def _group(self, request: RunRequest, key: Key) -> _Group:
         """The content of a request's files as it is on disk now."""
-        path = self._path(key)
-        group = self._groups.get(key)
-        if group is not None and group.seen == seen(path):
+        group, state = self._groups.get(key), self._state(request, key)
+        if group is not None and group.seen == state:
             self._groups.move_to_end(key)
             return group
-        group = self._groups[key] = self._read([path, *self._numbered(key).get(key[1], ())])
+        group = self._groups[key] = self._read(state, key[1].partition("-")[2])
+        group.seen = state
         self._cached += group.size
         while self._cached > MOST_CACHED and len(self._groups) > 1:
             self._cached -= self._groups.popitem(last=False)[1].size
         return group
 
-    def _read(self, paths: list[Path]) -> _Group:
-        group = _Group(seen=seen(paths[0]))
+    def _read(self, paths: Iterable[Path], digest: str = "") -> _Group:
+        """The content of files; without those of a request that has another digest."""
+        group = _Group()
         for path in filter(is_there, paths):
             request, entries = _read_file(path, self.shown(path))
+            if digest and is_digest(other := request.get("digest")) and other != digest:
+                continue
             group.request = group.request or request
+            group.paths.append(path)
             group.size += os.stat(path).st_size
             for entry in entries:
                 group.entries.setdefault(entry.occurrence, entry)
@@ -417,11 +481,10 @@ class Store:
 
     # --- content
 
-    def _described(self, request: RunRequest) -> Mapping[str, Any]:
-        known = [request.workflow, self._keys.workflow_id(request.workflow)]
-        workflow, workflow_id = self._redactor.clean_json(known)
-        inputs = self._redactor.clean_inputs(request.inputs)
-        return {"workflow": workflow, "workflow_id": workflow_id, "api": str(request.api), "inputs": inputs}
+    def _described(self, request: RunRequest, key: Key) -> Mapping[str, Any]:
+        workflow, inputs = self._redactor.clean_json(request.workflow), self._redactor.clean_inputs(request.inputs)
+        digest = key[1].partition("-")[2]
+        return {"workflow": workflow, "api": str(request.api), "digest": digest, "inputs": inputs}
 
     def _written(self, run: WorkflowRun, session: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         """A run's envelope without its id, and the facts about it, cleaned."""
@@ -430,7 +493,8 @@ class Store:
         about = dict.fromkeys(_ABOUT) | {
             _ABOUT_NAMES.get(name, name): value for name, value in event.items() if name not in _NOT_ABOUT
         }
-        about |= {"runId": more.pop("runId", run.run_id), "source": run.first_source or run.source, "session": session}
+        about |= {"runId": more.pop("runId", run.run_id), "source": run.first_source or run.source}
+        about |= {"workflow_id": run.workflow_id or self._keys.workflow_id(run.workflow), "session": session}
         texts = {name: value for name, value in about.items() if name not in _OWN_FACTS}
         about |= dict(zip(texts, self._redactor.clean_json(list(texts.values())), strict=True))
         envelope = {name: event[name] for name in _ENVELOPE if name in event}
@@ -465,7 +529,8 @@ def _read_file(path: Path, name: str) -> tuple[dict[str, Any], list[_Entry]]:
             raise ValueError(f'has no "format": {FORMAT}')
         request, occurrences, about = _checked(data)
         both = enumerate(zip(occurrences, about, strict=True), 1)
-        return request, [_checked_entry(number, *one, path) for number, one in both]
+        known = {name: request[name] for name in ("workflow_id",) if name in request}  # of an earlier version
+        return request, [_checked_entry(number, *one, path, known) for number, one in both]
     except ValueError as problem:
         raise ConfigurationError(f"{name}: {problem}; {_UNTOUCHED}") from None
 
@@ -485,7 +550,7 @@ def _checked(data: Mapping[str, Any]) -> tuple[dict[str, Any], list[Any], list[A
     return request, occurrences, about
 
 
-def _checked_entry(number: int, said: Any, about: Any, path: Path) -> _Entry:
+def _checked_entry(number: int, said: Any, about: Any, path: Path, known: Mapping[str, Any]) -> _Entry:
     if not isinstance(said, dict) or not isinstance(about, dict):
         raise ValueError(f"occurrence {number} is not an object")
     try:
@@ -499,7 +564,8 @@ def _checked_entry(number: int, said: Any, about: Any, path: Path) -> _Entry:
     envelope = said.get("envelope")
     if not isinstance(envelope, dict) or not isinstance(envelope.get("ok"), bool):
         raise ValueError(f'occurrence {number} has no valid envelope: an object with a boolean "ok"')
-    return _Entry(Occurrence.from_dict(said), envelope, about, path)
+    known = {name: value for name, value in known.items() if name not in about}
+    return _Entry(Occurrence.from_dict(said), envelope, {**about, **known}, path)
 
 
 def _run_of(envelope: Mapping[str, Any], about: Mapping[str, Any], request: RunRequest) -> WorkflowRun:
@@ -508,6 +574,8 @@ def _run_of(envelope: Mapping[str, Any], about: Mapping[str, Any], request: RunR
     wrong = {name for name, value in numbers.items() if isinstance(value, bool) or not isinstance(value, int | float)}
     facts = {_EVENT_NAMES.get(name, name): value for name, value in about.items() if name not in wrong}
     extra = {name: value for name, value in envelope.items() if name not in _ENVELOPE}
+    if not isinstance(facts.get("workflow_id"), str):
+        facts.pop("workflow_id", None)
     if (run_id := about.get("runId")) is not None and not isinstance(run_id, str):
         extra["runId"], facts["runId"] = run_id, json.dumps(run_id)
     answer = {name: envelope[name] for name in _ENVELOPE if name in envelope}

@@ -315,8 +315,8 @@ def test_drift_is_an_outcome_of_its_own(outside: Outside, numbers: Numbers) -> N
     shown = result.outlines[at + 1 : at + 8]
     assert "test_other" in shown[0]
     assert re.sub(r"run_\w+", "RUN", shown[1]) == "echo (webhook) drifted from its recording, runId RUN"
-    assert re.sub(r"[0-9a-f]{20}|\d{4}-\S+ \S+ UTC", "X", shown[2]) == (
-        "  recording: recordings/echo/webhook-X.json, of X"
+    assert re.sub(r"[0-9a-f]{8}(?=\.)|\d{4}-\S+ \S+ UTC", "X", shown[2]) == (
+        "  recording: recordings/echo/webhook-test_other-X.json, of X"
     )
     assert [line.strip() for line in shown[3:6]] == ["result.n", "- 20", "+ 2"]
     assert numbers(result)[-2:] == ["1 test with drift:", "  test_it.py::test_other"]
@@ -396,6 +396,106 @@ def test_a_renamed_test_gets_the_run_that_nobody_claims(outside: Outside, number
         outside.run(f"--wisebot-runs={mode}").stdout.fnmatch_lines([f"{note}call 1"])
 
 
+def two_environments(outside: Outside, staging: str) -> None:
+    """In each of them the workflow ``triage`` has another id."""
+    toml = outside.project.path / "wisebot.toml"
+    text = toml.read_text("utf-8")
+    head, _, table = text.partition("[environments.outside]")
+    toml.write_text(
+        f'{head}[environments.outside]{table}workflows = {{triage = {{id = "echo"}}}}\n'
+        f'[environments.staging]{table}workflows = {{triage = {{id = "{staging}"}}}}\n',
+        "utf-8",
+    )
+
+
+def test_recordings_of_one_environment_serve_another(outside: Outside) -> None:
+    """Where the workflow has another id: does staging do what production did, and a replay without either."""
+    two_environments(outside, "nap")
+    outside.test("""
+        @pytest.mark.wisebot("triage", {"n": 1, "seconds": 0})
+        def test_is_sorted(workflow_run):
+            assert workflow_run.source
+    """)
+    outside.run("--wisebot-runs=record").assert_outcomes(passed=1)
+    (name,) = recordings(outside)
+    assert re.fullmatch(r"triage/webhook-test_is_sorted-[0-9a-f]{8}\.json", name)
+    for mode in ("verify", "replay"):
+        outside.run("--wisebot-env=staging", f"--wisebot-runs={mode}").assert_outcomes(passed=1)
+    assert [call.workflow for call in outside.calls] == ["echo", "nap"]
+    outside.project.edit("wisebot.toml", '"nap"', '"refund"')
+    result = outside.run("--wisebot-env=staging", "--wisebot-runs=verify")
+    assert result.parseoutcomes() == {"drift": 1}
+    (line,) = (line for line in result.outlines if line.startswith("  recording: "))
+    assert re.fullmatch(rf"  recording: recordings/{name}, of \S+ \S+ UTC, environment outside", line)
+    outside.run("--wisebot-env=staging", "--wisebot-runs=record")
+    assert list(recordings(outside)) == [name]
+    assert '"workflow_id": "refund"' in recordings(outside)[name].decode()
+
+
+def test_a_session_of_another_environment_is_judged_and_not_resumed(outside: Outside) -> None:
+    """Named by its id: ``last`` judges its runs, and ``resume`` would pass them off as those of this environment."""
+    two_environments(outside, "nap")
+    outside.test("""
+        @pytest.mark.wisebot("triage", {"n": 1, "seconds": 0})
+        def test_it(workflow_run):
+            assert workflow_run.ok
+    """)
+    outside.run().assert_outcomes(passed=1)
+    (made,) = sessions(outside)
+    args = ("--wisebot-env=staging", f"--wisebot-session={made.name}")
+    outside.run(*args, "--wisebot-runs=last").assert_outcomes(passed=1)
+    result = outside.run(*args, "--wisebot-runs=resume")
+    assert [line for line in result.errlines if line] == [
+        f'ERROR: --wisebot-session={made.name}: its runs are those of environment "outside", and this session has '
+        'environment "staging": resume it with --wisebot-env=outside, or judge its runs alone with --wisebot-runs=last'
+    ]
+    assert len(outside.calls) == 1
+
+
+def test_a_renamed_test_keeps_its_recording_and_the_name_of_the_file(outside: Outside, numbers: Numbers) -> None:
+    """It is replayed; recorded anew it stands beside the old one, which goes with ``--wisebot-prune``."""
+    outside.test("""
+        @pytest.mark.wisebot("echo", {"n": 1})
+        def test_old(workflow_run):
+            assert workflow_run.ok
+    """)
+    outside.run("--wisebot-runs=record").assert_outcomes(passed=1)
+    (name,) = recordings(outside)
+    outside.project.edit("test_it.py", "test_old", "test_a_new_name")
+    outside.run("--wisebot-runs=replay").assert_outcomes(passed=1)
+    result = outside.run("--wisebot-runs=record")
+    assert numbers(result)[-2:] == [
+        "1 recording in recordings not asked for any more (--wisebot-prune removes what is unused):",
+        f"  test_it.py::test_old (recordings/{name})",
+    ]
+    outside.run("--wisebot-runs=record", "--wisebot-prune").assert_outcomes(passed=1)
+    assert list(recordings(outside)) == [name]
+    assert "test_old" not in recordings(outside)[name].decode()
+
+
+def test_files_are_named_by_the_first_test_of_a_suite(outside: Outside, numbers: Numbers) -> None:
+    """With workers or without, and whichever run ends first; nothing that was recorded in between is unused."""
+    outside.test("""
+        import time
+
+        @pytest.mark.parametrize("email", ["ann@example.com"])
+        def test_second(trigger_workflow, email):
+            trigger_workflow("echo", {"n": 1, "email": email})
+
+        def test_first(trigger_workflow):
+            until(lambda: 1 in answered())
+            trigger_workflow("echo", {"n": 1, "email": "ann@example.com"})
+    """)
+    for args in (("-n", "2", "--dist", "loadscope"), ("-p", "no:xdist")):
+        outside.handle.reset(everywhere=True)
+        result = outside.run("--wisebot-runs=record", *args)
+        result.assert_outcomes(passed=2)
+        assert numbers(result)[-1] == "2 runs recorded in recordings"
+        (name,) = recordings(outside)
+        assert re.fullmatch(r"echo/webhook-test_first-[0-9a-f]{8}\.json", name)
+        shutil.rmtree(outside.project.path / "recordings")
+
+
 def test_a_kept_run_says_so_and_has_no_latency(outside: Outside, numbers: Numbers) -> None:
     """The section says where it came from and when it was made; ``max_seconds`` is neither held nor broken."""
     outside.test("""
@@ -406,7 +506,7 @@ def test_a_kept_run_says_so_and_has_no_latency(outside: Outside, numbers: Number
     outside.run("--wisebot-runs=record")
     outside.project.edit("test_it.py", "max_seconds=60", "max_seconds=0.001")
     for mode, source, where in (
-        ("replay", "recording", r"recordings/nap/webhook-\w+\.json"),
+        ("replay", "recording", r"recordings/nap/webhook-test_slow-\w{8}\.json"),
         ("last", "last", rf"session {sessions(outside)[0].name}"),
     ):
         result = outside.run(f"--wisebot-runs={mode}")

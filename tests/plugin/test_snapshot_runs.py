@@ -258,6 +258,28 @@ def test_a_part_of_a_good_run_is_recorded_beside_a_failed_one(flows: Any) -> Non
     assert flows.said(flows.update()) == ["3 snapshots generated."]
 
 
+@pytest.mark.parametrize(("what", "opening"), [("run", ""), ("[run, run]", "[\n  "), ("(run,)", "[\n  ")])
+def test_a_shape_of_a_run_keeps_whether_it_went_well(flows: Any, what: str, opening: str) -> None:
+    """Alone or in a list: the shape of a run that failed is not the one of a run that went well."""
+    test = """
+        def test_it(trigger_workflow, workflow_snapshot):
+            run = trigger_workflow(WORKFLOW)
+            assert WHAT == workflow_snapshot(shape=True, failed=True)
+    """.replace("WHAT", what)
+    flows.test(test.replace("WORKFLOW", '"order"'))
+    flows.update().assert_outcomes(passed=1)
+    (text,) = flows.files.values()
+    assert text.startswith(f"{opening}{{\n")
+    assert '"ok": true' in text
+    assert "<bool>" not in text
+    flows.run().assert_outcomes(passed=1)
+    flows.test(test.replace("WORKFLOW", '"refund"'))
+    flows.run().assert_outcomes(failed=1)
+    flows.update()
+    (text,) = flows.files.values()
+    assert '"ok": false' in text
+
+
 def test_a_shape_has_no_volatile_keys(recorded: Recorded) -> None:
     """An object that is keyed by fresh ids has the same shape in the next session."""
     recorded.test("""

@@ -82,6 +82,8 @@ def test_a_failure_shows_the_trials_and_the_first_that_failed(outside: Outside) 
     assert lines_of(result, "wisebot trials") == [
         "passed 2/5 (5 not needed); 8 of 10 must pass",
         "pass rate 40%, 95% interval 11.8% to 76.9% (Wilson)",
+        "warning: 80% is demanded, and 10 passes in 10 trials show no more than 72.2% (95% confidence); "
+        "it takes 16 trials",
         "  1  passed  S s  RUN",
         "  2  failed  S s  RUN  assert 2 not in (2, 4, 5)",
         "  3  passed  S s  RUN",
@@ -163,26 +165,31 @@ def test_another_number_by_option(outside: Outside, number: int, runs: int) -> N
     assert sorted(outside.arrived) == ["none"] + ["one"] * number + ["trials"] * runs
 
 
-def test_a_rate_that_the_trials_cannot_show_is_told_once(outside: Outside, numbers: Numbers) -> None:
-    """One line for the session, whether the number comes from the marker or from the option."""
+def test_a_rate_that_the_trials_cannot_show_is_told_where_it_matters(outside: Outside, numbers: Numbers) -> None:
+    """By the plan, whether the number comes from the marker or from the option, and by a failure; else by nothing."""
     outside.test("""
         @pytest.mark.parametrize("n", range(3))
         @pytest.mark.wisebot(trials=10, min_passes=8)
         def test_it(trigger_workflow, n):
-            pass
+            trigger_workflow("echo", {"n": n})
 
         @pytest.mark.wisebot("echo", trials=5, min_passes=5)
         def test_all(workflow_run):
             pass
     """)
-    told = (
-        "warning: a pass rate that its trials cannot show (and 2 more tests likewise): test_it.py::test_it[0]: 80% is "
-        "demanded, and {0} passes in {0} trials show no more than {1}% (95% confidence); it takes 16 trials"
-    )
-    assert told.format(10, 72.2) in numbers(outside.run())
-    assert told.format(5, 56.6) in numbers(outside.run("--wisebot-trials", "5", "-n", "2"))
-    assert not [line for line in numbers(outside.run("--wisebot-trials", "20")) if "warning" in line]
-    assert f"wisebot: {told.format(10, 72.2)}" in outside.run("-q").outlines
+    which = "wisebot plan: warning: a pass rate that its trials cannot show (and 2 more tests likewise): "
+    why = "80% is demanded, and {0} passes in {0} trials show no more than {1}% (95% confidence); it takes 16 trials"
+    told = which + "test_it.py::test_it[0]: " + why
+    assert told.format(10, 72.2) in outside.run("--wisebot-plan").outlines
+    assert told.format(5, 56.6) in outside.run("--wisebot-plan", "--wisebot-trials", "5", "-n", "2").outlines
+    assert "warning" not in outside.run("--wisebot-plan", "--wisebot-trials", "20").stdout.str()
+    result = outside.run()
+    result.assert_outcomes(passed=4)
+    assert "warning" not in result.stdout.str()
+    outside.project.edit("test_it.py", '{"n": n})', '{"n": n})\n    assert n')
+    result = outside.run()
+    result.assert_outcomes(passed=3, failed=1)
+    assert result.outlines.count(f"warning: {why.format(10, 72.2)}") == 1
 
 
 def test_no_verdict_is_no_failed_trial(outside: Outside) -> None:
@@ -327,10 +334,10 @@ def test_long_tables_show_what_failed(outside: Outside) -> None:
         def test_it(trigger_workflow):
             fails(70, 75)
     """)  # fmt: skip
-    rows = lines_of(outside.run(), "wisebot trials")[2:-1]
+    rows = lines_of(outside.run(), "wisebot trials")[3:-1]
     assert [row.split()[0] for row in rows] == [*map(str, range(1, 49)), "70", "75", "and"]
     assert rows[-1] == "  and 25 more trials, shown by -vv"
-    assert len(lines_of(outside.run("-vv"), "wisebot trials")[2:-1]) == 75
+    assert len(lines_of(outside.run("-vv"), "wisebot trials")[3:-1]) == 75
 
 
 def test_nothing_secret_is_in_the_table(outside: Outside) -> None:

@@ -139,7 +139,7 @@ def test_where_nothing_is_ahead_no_trial_is(outside: Outside, option: str) -> No
 
 
 def test_what_was_sent_and_not_needed_is_told(outside: Outside, numbers: Numbers) -> None:
-    """It may have happened, and is counted with the others of which nobody waited for the end."""
+    """As what it is, whether it had ended or not: not among the runs that may have happened."""
     outside.test("""
         @pytest.mark.wisebot("echo", {"n": 1}, trials=4)
         def test_it(workflow_run):
@@ -148,7 +148,23 @@ def test_what_was_sent_and_not_needed_is_told(outside: Outside, numbers: Numbers
     """)
     result = outside.run()
     result.assert_outcomes(failed=1)
-    assert numbers(result)[-1] == "3 runs were sent and not awaited: they may have happened"
+    told = "3 runs of trials were sent ahead and not needed: their tests ended without them"
+    assert numbers(result)[-1] == told
+    outside.handle.reset(everywhere=True)
+    outside.test("""
+        @pytest.mark.wisebot("gate", {"n": 1, "until": GATE}, trials=2)
+        def test_it(workflow_run):
+            assert 0
+
+        @pytest.fixture(autouse=True)
+        def fails():
+            until(lambda: len(arrived()) == 2)
+            assert 0
+    """)
+    result = outside.run("-n", "2")
+    assert "not awaited" not in result.stdout.str()
+    told = "2 runs of trials were sent ahead and not needed: their tests ended without them, and 2 had not ended"
+    assert numbers(result)[-1] == told
 
 
 def test_another_bag_for_each_trial_is_never_ahead(outside: Outside) -> None:
@@ -252,6 +268,8 @@ def test_the_plan_says_at_least_and_at_most(outside: Outside) -> None:
         "11 runs known, 10 of them ahead of their tests",
         "  echo  webhook       11 known,    10 ahead, no duration known yet",
         "trials of 2 tests: counted as if all passed; where some fail, up to 3 more runs",
+        "warning: a pass rate that its trials cannot show: test_it.py::test_a: 90% is demanded, and 10 passes in 10 "
+        "trials show no more than 72.2% (95% confidence); it takes 35 trials",
         "trials of 1 test below: each trial starts those runs anew",
         "not known: the runs of 1 test, which trigger_workflow or fixtures of the project start:",
         "  test_it.py::test_c",

@@ -134,6 +134,18 @@ def test_not_awaited_are_runs_that_were_sent_and_whose_end_no_test_saw() -> None
     assert ledger.numbers(0.0).not_awaited == 1
 
 
+def test_trials_that_were_not_needed_are_no_runs_that_may_have_happened() -> None:
+    """They are counted apart, with those that had not ended; one that a test has seen after all is none of them."""
+    ledger = Stats()
+    ended, under_way, seen, other = sent(ledger), sent(ledger), sent(ledger, awaited=True), sent(ledger)
+    for job in (ended, under_way, seen):
+        job.delivery.not_needed = True
+    for job in (ended, seen, other):
+        end(ledger, run("a", 1.0), job=job)
+    numbers = ledger.numbers(0.0)
+    assert (numbers.not_awaited, numbers.not_needed, numbers.unfinished) == (1, 2, 1)
+
+
 def test_what_was_never_sent_was_not_missed() -> None:
     """Whether anybody waited for it or not."""
     ledger = Stats()

@@ -386,3 +386,31 @@ def test_a_torn_log_gives_its_whole_lines(tmp_path: Path) -> None:
     log = one.folder / "events.jsonl"
     log.write_bytes(log.read_bytes()[:-20])
     assert run_ids(one, "a", "b") == ["run-a", None]
+
+
+def test_the_runs_of_an_earlier_version_are_found_by_the_ids_in_its_log(tmp_path: Path) -> None:
+    """Its keys have the id where the name stands now; also in an environment where the workflow has another id."""
+    one = session(tmp_path)
+    logged(one, "a", "b")
+    one.close()
+    assert one.folder is not None
+    log = one.folder / "events.jsonl"
+    (older,) = keys().older(ASKED, ())
+    log.write_text(log.read_text("utf-8").replace(one.key(ASKED), f"triage/{older}"), "utf-8")
+    assert f'"key":"triage/{older}"' in log.read_text("utf-8")
+    elsewhere = LoggedRuns(one.folder, RequestKeys(Redactor(), lambda name: f"id-of-{name}-elsewhere"))
+    asked = replace(ASKED, occurrence=Occurrence("test_a.py::b"))
+    found = elsewhere.find(asked)
+    assert found is not None
+    assert (found.run.run_id, found.run.workflow_id) == ("run-b", "id-of-triage")
+    assert [one.test for one in elsewhere.occurrences(asked)] == ["test_a.py::a", "test_a.py::b"]
+    assert elsewhere.find(replace(asked, inputs={"another": 1})) is None
+    assert run_ids(session_that_resumes(tmp_path, one.folder), "a", "b", "c") == ["run-a", "run-b", "run-c"]
+
+
+def session_that_resumes(root: Path, folder: Path) -> Session:
+    """A session with one more run, under the key of today."""
+    one = session(root, carry=folder)
+    logged(one, "c")
+    one.close()
+    return one

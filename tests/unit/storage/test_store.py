@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
+import re
 import subprocess
 import sys
 import textwrap
@@ -107,14 +109,15 @@ def test_the_file_is_readable_and_keeps_what_varies_apart(store: Store, folder: 
         asked = request(test)
         store.put(asked, run(asked, run_id=f"run-of-{test[-3:]}"), "s-1")
     about = '"started_at": "2026-11-20T08:30:00.123+00:00", "elapsed": 0.0, "attempts": 1, "status": 200, '
-    about += '"source": "live", "environment": null, "session": "s-1"}'
+    about += '"source": "live", "environment": null, "workflow_id": "triage", "session": "s-1"}'
+    digest = store.key(request())[1].removeprefix("webhook-")
     assert text(folder) == textwrap.dedent("""\
         {
           "format": 1,
           "request": {
             "workflow": "triage",
-            "workflow_id": "triage",
             "api": "webhook",
+            "digest": "DIGEST",
             "inputs": {
               "n": 1
             }
@@ -146,7 +149,7 @@ def test_the_file_is_readable_and_keeps_what_varies_apart(store: Store, folder: 
             {"runId": "run-of-two", ABOUT
           ]
         }
-        """).replace("ABOUT", about)
+        """).replace("ABOUT", about).replace("DIGEST", digest)
 
 
 def test_recorded_anew_unchanged_only_the_last_lines_differ(store: Store, folder: Path) -> None:
@@ -210,16 +213,64 @@ def test_many_equal_requests_stay_in_order(store: Store, folder: Path) -> None:
     assert all((found := again.find(asked)) and found.run.run_id == asked.occurrence.test for asked in arriving)
 
 
+EARLIER = """\
+{
+  "format": 1,
+  "request": {
+    "workflow": "triage",
+    "workflow_id": "k-production",
+    "api": "webhook",
+    "inputs": {
+      "n": 1
+    }
+  },
+  "occurrences": [
+    {
+      "test": "test_it.py::test_one",
+      "call": 1,
+      "envelope": {
+        "ok": true,
+        "result": {
+          "category": "billing"
+        }
+      }
+    }
+  ],
+  "about": [
+    {"runId": "run-1", "started_at": "2026-11-20T08:30:00.123+00:00", "elapsed": 0.0, "attempts": 1, "status": 200, \
+"source": "live", "environment": null, "session": "s-1"}
+  ]
+}
+"""
+"""What an earlier version wrote, with the id in its digest, into ``webhook-3fb20487e053ff863f50.json``."""
+
+
+def by_an_earlier_version(path: Path, workflow_id: str, number: str = "") -> Path:
+    """Gives a file the name and the content of an earlier version."""
+    data = json.loads(path.read_text("utf-8"))
+    asked = data["request"]
+    sent = json.dumps([asked["api"], workflow_id, asked["inputs"]], sort_keys=True, ensure_ascii=False)
+    names = ("workflow", "workflow_id", "api", "inputs")
+    data["request"] = {name: {**asked, "workflow_id": workflow_id}[name] for name in names}
+    for about in data["about"]:
+        del about["workflow_id"]
+    path.unlink()
+    path = path.with_name(f"{asked['api']}-{hashlib.sha256(sent.encode()).hexdigest()[:20]}{number}.json")
+    path.write_text(json.dumps(data, indent=2), "utf-8")
+    return path
+
+
 def spill(folder: Path, *, stale: bool = False) -> tuple[list[RunRequest], Path]:
     """Three recordings of one request in two files, as earlier versions left many; or one of them in both."""
     requests = [request(f"test_it.py::test[{n}]") for n in range(3)]
     one, other = Store(folder, Redactor()), Store(folder.parent / "other", Redactor())
     for asked in requests[:2]:
-        one.put(asked, run(asked, run_id=asked.occurrence.test))
+        main, _ = one.put(asked, run(asked, run_id=asked.occurrence.test))
     for asked in requests[1 if stale else 2 :]:
         path, _ = other.put(asked, run(asked, run_id="stale" if asked is requests[1] else asked.occurrence.test))
-    (main,) = folder.glob("*/*.json")
-    return requests, path.rename(main.with_suffix(".2.json"))
+    main = by_an_earlier_version(main, "triage")
+    path = by_an_earlier_version(path, "triage", ".2")
+    return requests, path.rename(main.with_name(path.name))
 
 
 @pytest.mark.parametrize("stale", [False, True])
@@ -281,15 +332,165 @@ def test_the_order_of_keys_is_no_difference(store: Store) -> None:
     assert [store.find(request(inputs=other)) for other in others] == [None, None]
 
 
-def test_workflow_id_and_api_are_part_of_what_is_sent(folder: Path) -> None:
-    """A recording of staging's workflow is none of production's, though both have one name in the tests."""
+def of(folder: Path, environment: str) -> Store:
+    """The recordings as an environment sees them, whose workflow has an id of its own."""
+    return Store(folder, Redactor(), {"triage": f"k-{environment}", "other": f"k-{environment}"}.__getitem__)
+
+
+def test_a_recording_belongs_to_a_workflow_and_not_to_a_deployment(folder: Path) -> None:
+    """Where ids differ the name decides; the API is a part of the request, and each run keeps the id that was sent."""
     asked = request()
-    Store(folder, Redactor(), {"triage": "k-staging"}.__getitem__).put(asked, run(asked))
-    assert Store(folder, Redactor(), {"triage": "k-staging"}.__getitem__).find(asked)
-    assert Store(folder, Redactor(), {"triage": "k-production"}.__getitem__).find(asked) is None
-    assert (
-        Store(folder, Redactor(), {"triage": "k-staging"}.__getitem__).find(replace(asked, api=Api.DASHBOARD)) is None
+    path, _ = of(folder, "production").put(asked, run(asked, workflow_id="k-production"))
+    found = of(folder, "staging").find(asked)
+    assert found is not None
+    assert (found.path, found.run.workflow_id) == (path, "k-production")
+    assert of(folder, "staging").find(replace(asked, api=Api.DASHBOARD)) is None
+    assert of(folder, "production").find(replace(asked, workflow="other")) is None
+    before = text(folder)
+    of(folder, "staging").put(asked, run(asked, workflow_id="k-staging"))
+    assert before.replace("k-production", "k-staging") == text(folder)
+
+
+def test_a_recording_of_an_earlier_version_is_found_by_the_id_that_it_holds(folder: Path) -> None:
+    """In any environment; recorded anew, its file gets the name of today, and the runs that it has stay."""
+    asked, other = request(), request("test_it.py::test_other")
+    old = folder / "triage" / "webhook-3fb20487e053ff863f50.json"
+    old.parent.mkdir(parents=True)
+    old.write_text(EARLIER, "utf-8")
+    for environment in ("production", "staging"):
+        store = of(folder, environment)
+        found = store.find(asked)
+        assert found is not None
+        assert (found.path, found.run.workflow_id) == (old, "k-production")
+        assert store.occurrences(other) == [asked.occurrence]
+        assert [(path, one) for path, one in store.everything()] == [(old, asked.occurrence)]
+        assert store.find(request(inputs={"n": 2})) is None
+    store = of(folder, "staging")
+    path, _ = store.put(other, run(other, run_id="new", workflow_id="k-staging"))
+    assert [one.name for one in folder.glob("*/*")] == [path.name]
+    assert path.name.startswith("webhook-test_one-")
+    runs = [found.run for one in (asked, other) if (found := anew(store).find(one))]
+    assert [(one.run_id, one.workflow_id) for one in runs] == [("run-1", "k-production"), ("new", "k-staging")]
+
+
+def test_recordings_of_two_environments_become_one(folder: Path) -> None:
+    """Of an earlier version, one for each id: that of the present environment comes first, until one file holds all."""
+    asked, other = request(), request("test_it.py::test_other")
+    for environment, tests in (("production", (asked, other)), ("staging", (asked,))):
+        store = of(folder.with_name(environment), environment)
+        for one in tests:
+            path, _ = store.put(one, run(one, run_id=environment))
+        path = by_an_earlier_version(path, f"k-{environment}")
+        (folder / "triage").mkdir(parents=True, exist_ok=True)
+        path.rename(folder / "triage" / path.name)
+
+    def found(environment: str) -> list[str | None]:
+        return [found.run.run_id for one in (asked, other) if (found := of(folder, environment).find(one))]
+
+    assert found("production") == ["production", "production"]
+    assert found("staging") == found("staging") == ["staging", "production"]
+    of(folder, "staging").put(asked, run(asked, run_id="new"))
+    assert len(list(folder.glob("*/*"))) == 1
+    assert found("production") == found("staging") == ["new", "production"]
+
+
+def test_an_earlier_file_that_cannot_be_read_hides_no_other(folder: Path) -> None:
+    """Its own request is an error that names it; others are found by the ids of the other files."""
+    asked, other = request(), request(inputs={"n": 2})
+    paths = [of(folder, "production").put(one, run(one))[0] for one in (asked, other)]
+    paths = [by_an_earlier_version(path, "k-production") for path in paths]
+    paths[0].write_bytes(b"{")
+    assert of(folder, "staging").find(other)
+    with pytest.raises(ConfigurationError, match=paths[0].name):
+        of(folder, "production").find(asked)
+
+
+@pytest.mark.parametrize(
+    ("occurrence", "name"),
+    [
+        (Occurrence("tests/test_pay.py::test_was_charged", call=1), "test_was_charged"),
+        (Occurrence("tests/[old]/test_pay.py::TestPay::test_was_Charged[ann@example.com::[x]-2]"), "test_was_charged"),
+        (Occurrence("gw0:test_pay.py::test_was_charged", trial=2), "test_was_charged"),
+        (Occurrence("test_pay.py", "customer[ann@example.com]", call=1), "customer"),
+        (Occurrence("", "customer", call=1), "customer"),
+        (SHARED, "shared"),
+        (Occurrence("cases/refund.yaml::ann@example.com"), "refund"),
+        (Occurrence("test_pay.py::test_größe"), "test_gr-e"),
+        (Occurrence("test_pay.py::支払い"), "run"),
+        (Occurrence("test_pay.py::con"), "con"),
+        (Occurrence("test_pay.py::test_" + "x" * 300), "test_" + "x" * 55),
+        (Occurrence(call=1), "run"),
+    ],
+)
+def test_a_file_has_a_name_that_a_reviewer_can_read(store: Store, occurrence: Occurrence, name: str) -> None:
+    """The API, the test or fixture without its parameters, and some digits: safe, and of bounded length."""
+    asked = request(occurrence=occurrence)
+    path, _ = store.put(asked, run(asked))
+    assert path.name == f"webhook-{name}-{store.key(asked)[1][8:16]}.json"
+    assert anew(store).find(asked)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_first_test_names_the_file_in_whatever_order_they_ask(folder: Path, seed: int) -> None:
+    """As the file has them: by their ids, tests before fixtures and shared runs; no other file is left over."""
+    names = ["a.py::test_b", "a.py::test_c", "b.py::test_a"]
+    occurrences = [SHARED, Occurrence("a.py", "wide", call=1), *(Occurrence(name, call=1) for name in names)]
+    store = Store(folder, Redactor())
+    for occurrence in random.Random(seed).sample(occurrences, len(occurrences)):
+        asked = request(occurrence=occurrence)
+        path, _ = store.put(asked, run(asked))
+        assert list(folder.glob("*/*")) == [path]
+        found = store.find(asked)
+        assert found is not None
+        assert found.path == path
+    assert path.name.startswith("webhook-test_b-")
+
+
+def test_a_file_that_is_there_keeps_its_name(store: Store, folder: Path) -> None:
+    """Whatever test asks in a later session, and whatever name a person gave it."""
+    asked = request("test_it.py::test_old")
+    path, _ = store.put(asked, run(asked))
+    renamed = request("test_it.py::test_a_new_name")
+    assert anew(store).put(renamed, run(renamed))[0] == path
+    mine = path.rename(path.with_name(f"webhook-What I call it-{path.stem[-8:]}.json"))
+    assert anew(store).put(renamed, run(renamed))[0] == mine
+    assert [bool(anew(store).find(one)) for one in (asked, renamed)] == [True, True]
+    assert len(list(folder.glob("*/*"))) == 1
+
+
+@pytest.mark.parametrize(
+    "change", [lambda request: request.pop("digest"), lambda request: request.update(digest="***")]
+)
+def test_a_file_without_its_digest_is_found_by_its_name(store: Store, folder: Path, change: Any) -> None:
+    """As it may be after an edit, or where a pattern of the project hits it; the next run restores it."""
+    asked = request()
+    store.put(asked, run(asked), "s-1")
+    before = text(folder)
+    broken(folder, lambda data: change(data["request"]))
+    assert anew(store).find(asked)
+    anew(store).put(asked, run(asked), "s-1")
+    assert text(folder) == before
+
+
+def test_requests_of_one_test_whose_digests_begin_alike_have_two_files(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second name has the whole digest, and none is found for the other."""
+    monkeypatch.setattr("pytest_wisebot.storage.recording_names.SHORT", 1)
+    monkeypatch.setattr(
+        "pytest_wisebot.storage.recording_names._NAME",
+        re.compile(r"(webhook|dashboard)-.+-([0-9a-f]{20}|[0-9a-f])\.json"),
     )
+    requests = [request(inputs={"n": n}) for n in range(40)]
+    store = Store(folder, Redactor())
+    for number, asked in enumerate(requests):
+        store.put(asked, run(asked, run_id=f"run-{number}"))
+    assert len(list(folder.glob("*/*"))) == 40
+    assert len([path for path in folder.glob("*/*") if len(path.stem) > 30]) >= 24
+    again = anew(store)
+    found = [again.find(asked) for asked in requests]
+    assert [one.run.run_id for one in found if one] == [f"run-{n}" for n in range(40)]
+    assert again.find(request(inputs={"n": 40})) is None
 
 
 def test_the_nearest_recording_is_named_with_what_differs(store: Store) -> None:
@@ -303,6 +504,20 @@ def test_the_nearest_recording_is_named_with_what_differs(store: Store) -> None:
     assert nearest.occurrences == (Occurrence("test_it.py::test[0]", call=1),)
     assert nearest.differences == ('message: recorded "hello", asked "hallo"',)
     assert store.nearest(request(workflow="another")) is None
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_the_nearest_recording_may_be_another_environment_s(folder: Path, earlier: bool) -> None:
+    """The id of its workflow is no difference: the API and the inputs are."""
+    asked = request()
+    path, _ = of(folder, "production").put(asked, run(asked))
+    path = by_an_earlier_version(path, "k-production") if earlier else path
+    nearest = of(folder, "staging").nearest(request(inputs={"n": 2}, api=Api.DASHBOARD))
+    assert nearest is not None
+    assert (nearest.path, nearest.differences) == (
+        path,
+        ("api: recorded webhook, asked dashboard", "n: recorded 1, asked 2"),
+    )
 
 
 def broken(folder: Path, change: Any) -> Path:
