@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ..text import without_colours
 from . import markers, xdist
 from .redact_pytest import clean_debug_log, clean_value, secrets_in_sources
 from .session_state import state_of
@@ -49,6 +51,7 @@ class Collection:
     Attributes:
         items: every item that was seen, by its identity, in order.
         skipped: modules that skip themselves while they are collected, by ``importorskip`` for example.
+        failed: the first line of the error of each module that could not be collected.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -57,6 +60,7 @@ class Collection:
         self._has_failed = False
         self.items: dict[int, pytest.Item] = {}
         self.skipped: list[str] = []
+        self.failed: dict[str, str] = {}
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_itemcollected(self, item: pytest.Item) -> None:
@@ -93,6 +97,8 @@ class Collection:
                 redactor.add(*secrets_in_sources(self._config, [module]))
             report.longrepr = clean_value(report.longrepr, redactor)
             report.sections = clean_value(report.sections, redactor)
+        if report.failed:
+            self.failed.setdefault(report.nodeid, _error_line(report.longreprtext))
         if report.skipped:
             self.skipped.append(report.nodeid)
         kept = set(map(id, _items_of(report)))
@@ -127,6 +133,13 @@ class Collection:
 
                 redactor.add(*resolved(self._config).credentials())
         return redactor
+
+
+def _error_line(text: str) -> str:
+    """The first line of the error in pytest's text of a failed collection; without one, the last line."""
+    text = without_colours(text)
+    found = re.search(r"^E {3}(\S.*)$", text, re.MULTILINE)
+    return found[1] if found else text.strip().rpartition("\n")[2]
 
 
 def _items_of(report: pytest.CollectReport) -> Iterator[pytest.Item]:

@@ -46,7 +46,7 @@ def json_report(conclusion: Conclusion) -> str:
         "baseline": _comparison(conclusion.comparison) if conclusion.comparison is not None else None,
         "tests": [_test(test) for test in model.tests],
         "unreported": model.unreported,
-        "runs": [_run(run) for run in model.runs],
+        "runs": [_run(run, model.trial_outcomes.get(run.reference)) for run in model.runs],
     }
     return json.dumps(document, indent=1, allow_nan=False) + "\n"
 
@@ -90,5 +90,5 @@ def _test(test: Test) -> dict[str, Any]:
     }
 
 
-def _run(run: Run) -> dict[str, Any]:
-    return {**_values(run, *_RUN), "trial": run.trial or None}
+def _run(run: Run, trial_outcome: str | None) -> dict[str, Any]:
+    return {**_values(run, *_RUN), "trial": run.trial or None, "trial_outcome": trial_outcome}

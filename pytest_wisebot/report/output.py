@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -15,7 +16,7 @@ from .format import named
 from .gate import Baseline, Conclusion
 from .html import html_report
 from .log_reader import model_of, read_log
-from .markdown import markdown_report
+from .markdown import MOST_BYTES, markdown_report
 from .verdict import GateRule, GateStatus
 
 LOG: Final = "runs.jsonl"
@@ -79,6 +80,29 @@ def write_reports(
         if name in _MASKS:  # last of all: what makes a page may have joined what had been apart
             text = clean(text, _MASKS[name])
         write_whole(str(folder / name), text.encode())
+
+
+def append_summary(path: Path, conclusion: Conclusion, clean: Callable[[str, str], str] = lambda text, _: text) -> bool:
+    """Appends the summary to a file, on a line of its own, as much of it as the file has room for.
+
+    GitHub shows nothing of a file of more than 1 MiB. What is there already counts.
+
+    Returns:
+        Whether there was room for the verdict at least.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    size = path.stat().st_size if path.is_file() else 0
+    text = clean(markdown_report(conclusion, MOST_BYTES - size - 1), _MASKS[SUMMARY])
+    if not text:
+        return False
+    with path.open("ab+") as file:
+        if size:
+            file.seek(-1, os.SEEK_END)
+        start = b"\n" if size and file.read(1) != b"\n" else b""
+        file.write(start + text.encode())
+    return True
 
 
 def read_baseline(path: Path, name: str) -> Baseline | Literal["none"]:

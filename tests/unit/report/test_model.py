@@ -96,9 +96,14 @@ def test_what_a_failure_says(log: Any) -> None:
         "def test_a():\n>       assert x\nE       AssertionError: no\nE         $.n: expected 2\n\ntest_it.py:3: Error"
     )
     trials = {"trials": 3, "min_passes": 1, "passes": 1, "failures": 1, "met": True, "why": "trial 1: no"}
-    one = log().test("test_a", "failed", text=text).test("test_b", "flaky", trials=trials).test("test_c", text="a\nb\n")
+    one = (
+        log()
+        .test("test_a", "failed", text=text)
+        .test("test_b", "flaky", trials=trials)
+        .test("test_c", text="a\nb\n\nc")
+    )
     tests = one.model().tests
-    assert [test.said for test in tests] == ["AssertionError: no\n  $.n: expected 2", "trial 1: no", "b"]
+    assert [test.said for test in tests] == ["AssertionError: no\n  $.n: expected 2", "trial 1: no", "a\nb"]
     assert tests[1].trials == Trials(3, 1, 1, 1, "trial 1: no")
 
 
