@@ -51,7 +51,7 @@ class Collection:
     Attributes:
         items: every item that was seen, by its identity, in order.
         skipped: modules that skip themselves while they are collected, by ``importorskip`` for example.
-        failed: the first line of the error of each module that could not be collected.
+        failed: of each module or test that could not be collected its name, and the first line of its error.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -98,7 +98,8 @@ class Collection:
             report.longrepr = clean_value(report.longrepr, redactor)
             report.sections = clean_value(report.sections, redactor)
         if report.failed:
-            self.failed.setdefault(report.nodeid, _error_line(report.longreprtext))
+            line, name = _error_line(report.longreprtext), report.nodeid or "the session"
+            self.failed.setdefault(name, line if line.startswith(name) else f"{name}: {line}")
         if report.skipped:
             self.skipped.append(report.nodeid)
         kept = set(map(id, _items_of(report)))

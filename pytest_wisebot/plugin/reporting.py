@@ -177,9 +177,7 @@ class Reporting:
         end = {
             **self._state.exit_status.ended_as(session, code),
             "failures_elsewhere": self._state.one(ItemLedger).failures_elsewhere,
-            "not_collected": [
-                f"{name or 'the session'}: {why}" for name, why in self._state.one(Collection).failed.items()
-            ],
+            "not_collected": [*self._state.one(Collection).failed.values()],
             "snapshots_written": session_metadata.snapshots_written(self._config),
             "lost_events": self._lost_events,
         }

@@ -247,7 +247,7 @@ def _other_failures(model: Model) -> Iterator[GateRule]:
     modules = list(dict.fromkeys(module for one in model.sessions for module in one.not_collected))
     failed = max(failed - sum(len(one.not_collected) for one in model.sessions), len(names))
     whose = f": {named(names)}" if names else ", of no test: a plugin has counted it" if failed > 0 else ""
-    measured = [f"{count(len(modules), 'module')} not collected: {named(modules, MOST_MODULES)}"] if modules else []
+    measured = [f"{count(len(modules), 'error')} of collection: {named(modules, MOST_MODULES)}"] if modules else []
     measured += [f"{count(failed, 'failure')} without a run{whose}"] if failed > 0 else []
     measured += [why for one in model.sessions for why in one.failed_by]
     if any(one.other_failures for one in model.sessions):
