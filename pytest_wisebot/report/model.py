@@ -179,7 +179,7 @@ class Trials:
         return [SameTrials(outcome, numbered(numbers, "trial"), why) for (outcome, why), numbers in in_order]
 
 
-_REFERENCE: Final = re.compile(r'^\.\.\. all \d+ lines are below, in the section "(.+)"$', re.MULTILINE)
+_REFERENCE: Final = re.compile(r'^ *\.\.\. all \d+ lines are below, in the section "(.+)"$', re.MULTILINE)
 """What stands in a failure for the lines of a section that pytest shows below it; reports do not have that section."""
 
 
