@@ -213,11 +213,13 @@ class Reporting:
         if self._gated:
             word = last.verdict.word
             reporter.write_sep("=", str(word), bold=True, **{COLOURS[word]: True})
-            for line in block(last):
-                reporter.write_line(line)
+            for line in block(last, reporter.config.get_terminal_writer().fullwidth):
+                if line.word:
+                    reporter.write(f"  {line.word}", **({line.colour: True} if line.colour else {}))
+                reporter.write_line(line.rest)
         elif last.comparison is not None:
-            for line in beside(last.comparison):
-                reporter.write_line(f"wisebot: {line}")
+            for change in beside(last.comparison):
+                reporter.write_line(f"wisebot: {change}")
         if self._config.option.wisebot_report is not None and (self._gated or reporter.verbosity >= 0):
             reporter.write_line(f"wisebot: reports in {self._config.option.wisebot_report}")
 

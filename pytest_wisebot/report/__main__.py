@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -94,7 +95,7 @@ def _report(conclusion: Conclusion, folder: Path, summary: Path | None = None) -
         print(f"{summary}: has no room for a summary")
     if conclusion.verdict.is_gated:
         print(f" {conclusion.verdict.word} ".center(80, "="))
-    print("\n".join(block(conclusion)))
+    print("\n".join(map(str, block(conclusion, shutil.get_terminal_size().columns))))
     print(f"reports in {folder}")
     return conclusion.verdict.code
 

@@ -10,6 +10,7 @@ from ..event_log import moment
 from .baseline import Comparison
 from .gate import Conclusion
 from .model import Run, Test, Workflow, all_counts, outcome_counts, pass_rate
+from .verdict import GateRule
 
 FORMAT: Final = 1
 """Raised when a reader of the earlier format would misread the later one; a new key does not raise it."""
@@ -37,7 +38,7 @@ def json_report(conclusion: Conclusion) -> str:
         "verdict": {
             "word": str(verdict.word),
             "code": verdict.code,
-            "rules": [{**asdict(row), "state": str(row.state)} for row in verdict.rows],
+            "rules": [_rule(row) for row in verdict.rows],
         },
         "sessions": [_values(one, *_SESSION) for one in model.sessions],
         "counts": outcome_counts(model.tests),
@@ -49,6 +50,13 @@ def json_report(conclusion: Conclusion) -> str:
         "runs": [_run(run, model.trial_outcomes.get(run.reference)) for run in model.runs],
     }
     return json.dumps(document, indent=1, allow_nan=False) + "\n"
+
+
+def _rule(row: GateRule) -> dict[str, Any]:
+    """A rule without the list of its tests, which are those of the outcomes that it is about."""
+    known = {**asdict(row), "state": str(row.state)}
+    del known["names"]
+    return known
 
 
 def _values(source: object, *attributes: str) -> dict[str, Any]:

@@ -84,7 +84,13 @@ def _counts(conclusion: Conclusion) -> str:
 
 def _row(row: GateRule) -> str:
     title = f"{_cell(row.workflow)}: {row.rule}" if row.workflow else _plain(row.rule)
-    return f"| {_MARKS[row.state]} | {title} | {_plain(row.wanted)} | {_plain(row.measured)} |"
+    measured = "<br>".join([_plain(row.figure), *map(_name, row.name_lines)])
+    return f"| {_MARKS[row.state]} | {title} | {_plain(row.wanted)} | {measured} |"
+
+
+def _name(line: str) -> str:
+    """A test on a line of its own in a table; the number of those that are left out is no name."""
+    return _plain(line) if line.startswith("and ") else _cell(line)
 
 
 def _beside(comparison: Comparison | None) -> Iterator[str]:

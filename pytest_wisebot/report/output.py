@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal
+from textwrap import wrap
+from typing import Any, Final, Literal, NamedTuple
 
 from ..errors import ConfigurationError
 from ..event_log import FORMAT, event_line
@@ -17,7 +18,7 @@ from .gate import Baseline, Conclusion
 from .html import html_report
 from .log_reader import model_of, read_log
 from .markdown import MOST_BYTES, markdown_report
-from .verdict import GateRule, GateStatus
+from .verdict import GateRule, GateStatus, RuleState
 
 LOG: Final = "runs.jsonl"
 """The event log: every other file can be made of it alone."""
@@ -191,16 +192,64 @@ COLOURS: Final = {
 }
 
 
-def block(conclusion: Conclusion) -> list[str]:
-    """The lines below the verdict: the session, a table of the rules, and the changes since the baseline."""
-    return [conclusion.headline, *_table(conclusion.verdict.rows), *beside(conclusion.comparison)]
+class BlockLine(NamedTuple):
+    """A line below the verdict: the word of a rule with its colour, if the line has one, and the rest."""
+
+    rest: str
+    word: str = ""
+    colour: str = ""
+
+    def __str__(self) -> str:
+        return f"  {self.word}{self.rest}" if self.word else self.rest
 
 
-def _table(rows: tuple[GateRule, ...]) -> Iterator[str]:
-    cells = [(str(row.state), row.title, f"wanted {row.wanted}", f"measured {row.measured}") for row in rows]
+def block(conclusion: Conclusion, width: int) -> list[BlockLine]:
+    """The lines below the verdict: the session, the rules, and the changes since the baseline.
+
+    Args:
+        conclusion: what they are about.
+        width: columns of the terminal. Where a line of the table is longer, each test has a line of its own.
+    """
+    rows = conclusion.verdict.rows
+    lines = list(_table(rows))
+    if any(len(str(line)) > width for line in lines):
+        lines = [line for row in rows for line in _stacked(row, max(map(len, map(_state, rows))), width)]
+    head = [BlockLine(line) for line in wrap(conclusion.headline, width, **_WHOLE_WORDS)]
+    return [*head, *lines, *map(BlockLine, beside(conclusion.comparison))]
+
+
+def _state(row: GateRule) -> str:
+    return str(row.state)
+
+
+def _table(rows: Sequence[GateRule]) -> Iterator[BlockLine]:
+    """A line for each rule."""
+    cells = [(_state(row), row.title, f"wanted {row.wanted}", f"measured {row.measured}") for row in rows]
     widths = [max(map(len, column)) for column in list(zip(*cells, strict=True))[:3]]
-    for state, title, wanted, measured in cells:
-        yield f"  {state:<{widths[0]}}  {title:<{widths[1]}}  {wanted:<{widths[2]}}  {measured}"
+    for row, (state, title, wanted, measured) in zip(rows, cells, strict=True):
+        rest = f"{' ' * (widths[0] - len(state))}  {title:<{widths[1]}}  {wanted:<{widths[2]}}  {measured}"
+        yield BlockLine(rest, state, _STATE_COLOURS[row.state])
+
+
+def _stacked(row: GateRule, widest: int, width: int) -> Iterator[BlockLine]:
+    """Some lines for one rule: what is wanted and measured, and below it a line for each test."""
+    indent = " " * (widest + 4)
+    text = f"{row.title}: wanted {row.wanted}, measured {row.figure}"
+    first, *others = wrap(text, max(20, width - len(indent)), **_WHOLE_WORDS)
+    state = _state(row)
+    yield BlockLine(f"{' ' * (widest - len(state))}  {first}", state, _STATE_COLOURS[row.state])
+    yield from (BlockLine(f"{indent}{line}") for line in [*others, *(f"  {name}" for name in row.name_lines)])
+
+
+_WHOLE_WORDS: Final[Mapping[str, Any]] = {"break_long_words": False, "break_on_hyphens": False}
+"""A test's id is never divided: people copy it."""
+
+_STATE_COLOURS: Final = {
+    RuleState.OK: "green",
+    RuleState.CLOSED: "red",
+    RuleState.NO_VERDICT: "yellow",
+    RuleState.NOT_JUDGED: "",
+}
 
 
 def beside(comparison: Comparison | None) -> Iterator[str]:

@@ -67,7 +67,8 @@ def preconditions(model: Model) -> Iterator[GateRule]:
     if not_run := [test for test in model.counted if test.is_also(NOT_RUN)]:
         classes = Counter(test.problem or "NotRun" for test in not_run)
         kinds = ", ".join(f"{number} {name}" for name, number in sorted(classes.items()))
-        yield no_verdict("tests not run", "none", f"{len(not_run)} ({kinds}): {named([one.id for one in not_run])}")
+        names = [one.id for one in not_run]
+        yield no_verdict("tests not run", "none", f"{len(not_run)} ({kinds}): {named(names)}").naming(names)
 
 
 def _none(
@@ -75,7 +76,7 @@ def _none(
 ) -> Iterator[GateRule]:
     """A row if anything was found of which there must be none."""
     if found:
-        yield broken(rule, "none", count_named(found, noun))
+        yield broken(rule, "none", count_named(found, noun)).naming(found)
 
 
 def _session(one: Session, which: str, model: Model) -> Iterator[GateRule]:
@@ -139,7 +140,7 @@ def _selection(model: Model) -> Iterator[GateRule]:
     if not model.is_joined:
         if left_out:
             wanted = f"none but by [gate] select ({model.gate.select})" if model.gate.select else "none"
-            yield no_verdict("tests deselected", wanted, count_named(left_out))
+            yield no_verdict("tests deselected", wanted, count_named(left_out)).naming(left_out)
         return
     if missing := _missing_shards(model):
         yield no_verdict("shards", "all", f"missing: {', '.join(missing)}")
@@ -253,7 +254,9 @@ def _other_failures(model: Model) -> Iterator[GateRule]:
     if any(one.other_failures for one in model.sessions):
         measured.append("tests without a run, or another plugin, failed: pytest's exit code 1")
     if measured:
-        yield closed("other failures", "none", "; ".join(measured))
+        yield closed("other failures", "none", "; ".join(measured)).naming(
+            names if measured[-1].endswith(whose) else ()
+        )
 
 
 def _runs(model: Model) -> Iterator[GateRule]:
@@ -266,7 +269,8 @@ def _runs(model: Model) -> Iterator[GateRule]:
         yield no_verdict("live runs", "all (require-live)", measured)
     if contradictory := list(_contradictory(model)):
         tests = list(dict.fromkeys(test for several in contradictory for test in several))
-        yield no_verdict("contradictory answers", "none", f"{count(len(contradictory), 'run')}: {named(tests)}")
+        measured = f"{count(len(contradictory), 'run')}: {named(tests)}"
+        yield no_verdict("contradictory answers", "none", measured).naming(tests)
     failed = {run.reference for test in model.tests if test.outcome in BAD for run in test.runs}
     drifted = [run.test or run.reference for run in model.runs if run.diff and run.reference not in failed]
     yield from _none("drift that failed no test", drifted, "run", closed)
