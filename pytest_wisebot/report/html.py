@@ -43,6 +43,11 @@ def html_report(model: Model, verdict: Verdict, baseline: Comparison | None = No
     return _environment().get_template("page.html").render(_page(model, verdict, baseline))
 
 
+def style_sheet() -> str:
+    """The style of the page, which is in the page as well: some servers, such as Jenkins, allow only that of a file."""
+    return _environment().get_template("style.css").render()
+
+
 @cache
 def _environment() -> Environment:
     """The environment of the templates, loaded only if there is a page to make."""

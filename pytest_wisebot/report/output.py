@@ -15,7 +15,7 @@ from .baseline import NONE_YET, Comparison
 from .document import json_report
 from .format import named
 from .gate import Baseline, Conclusion
-from .html import html_report
+from .html import html_report, style_sheet
 from .log_reader import model_of, read_log
 from .markdown import MOST_BYTES, markdown_report
 from .verdict import GateRule, GateStatus, RuleState
@@ -32,6 +32,7 @@ SUMMARY: Final = "summary.md"
 _WRITERS: Final[Mapping[str, Callable[[Conclusion], str]]] = {
     JSON: json_report,
     SUMMARY: markdown_report,
+    "report.css": lambda _: style_sheet(),
     "report.html": lambda one: html_report(one.model, one.verdict, one.comparison),
 }
 

@@ -328,7 +328,10 @@ def test_the_summary_is_as_the_log(folder: Path) -> None:
 def test_the_block_is_as_the_log(folder: Path) -> None:
     """The numbers of its first line, and the tests of each rule."""
     log, screen = logged(folder), re.sub(r"\x1b\[[\d;]*m", "", in_folder(folder, "screen.txt"))
-    headline = re.search(r"^GATE CLOSED: (.*); (\d+) live runs against local", screen, re.MULTILINE)
+    block = screen.rpartition("= GATE CLOSED =")[2].splitlines()[1:]
+    assert [line for line in block if len(line) > 80] == []
+    screen = " ".join(" ".join(block).split())
+    headline = re.search(r"GATE CLOSED: (.*); (\d+) live runs against local", screen)
     assert headline is not None
     assert Counter({word: int(number) for number, word in re.findall(r"(\d+) ([a-z ]+)", headline[1])}) == log.counts
     assert int(headline[2]) == log.live

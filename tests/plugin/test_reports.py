@@ -37,7 +37,7 @@ SUITE = """
     def test_deselected(trigger_workflow):
         pass
 """
-FILES = {"runs.jsonl", "report.json", "summary.md", "report.html"}
+FILES = {"runs.jsonl", "report.json", "summary.md", "report.html", "report.css"}
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,8 @@ from pytest_wisebot.gate_config import Gate, Limits
 from pytest_wisebot.report.__main__ import main
 from pytest_wisebot.report.output import names
 
+pytestmark = pytest.mark.usefixtures("wide_terminal")
+
 
 def shard(folder: Path, log: Any, *, half: bytes = b"") -> Path:
     """Writes a shard's log, and what a kill left of its last line."""
