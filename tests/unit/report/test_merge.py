@@ -43,7 +43,7 @@ def test_three_shards_one_of_them_killed(log: Any, tmp_path: Path, capsys: pytes
         f"reports in {tmp_path / 'out'}",
     ]
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        "runs.jsonl", "report.json", "summary.md", "report.html",
+        "runs.jsonl", "report.json", "summary.md", "report.html", "report.css",
     }  # fmt: skip
 
 
