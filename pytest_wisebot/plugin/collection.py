@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ..text import without_colours
 from . import markers, xdist
 from .redact_pytest import clean_debug_log, clean_value, secrets_in_sources
 from .session_state import state_of
@@ -138,6 +137,8 @@ class Collection:
 
 def _error_line(text: str) -> str:
     """The first line of the error in pytest's text of a failed collection; without one, the last line."""
+    from ..text import without_colours  # loaded for what fails
+
     text = without_colours(text)
     found = re.search(r"^E {3}(\S.*)$", text, re.MULTILINE)
     return found[1] if found else text.strip().rpartition("\n")[2]
