@@ -25,6 +25,13 @@ _NOT_PLAIN: Final = re.compile(r"[^\x20-\x7e]")
 
 _BARE_KEY: Final = re.compile(r"[\w-]+")
 
+_COLOUR: Final = re.compile(r"\x1b\[[\d;]*m")
+
+
+def without_colours(text: str) -> str:
+    """Text without the sequences that colour a terminal, by which pytest highlights values and source code."""
+    return _COLOUR.sub("", text) if "\x1b" in text else text
+
 
 def escape(text: str, *, keep: str = "") -> str:
     r"""Returns valid UTF-8 of which every character prints.

@@ -131,6 +131,12 @@ def empty_project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.fixture
+def wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of the gate's block: in a terminal of this width each rule of it is one line."""
+    monkeypatch.setenv("COLUMNS", "1000")
+
+
+@pytest.fixture
 def every_plugin(empty_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """For tests beside other plugins: everything that is installed is loaded, as for users, but for what reorders."""
     monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -49,6 +50,7 @@ class Collection:
     Attributes:
         items: every item that was seen, by its identity, in order.
         skipped: modules that skip themselves while they are collected, by ``importorskip`` for example.
+        failed: of each module or test that could not be collected its name, and the first line of its error.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -57,6 +59,7 @@ class Collection:
         self._has_failed = False
         self.items: dict[int, pytest.Item] = {}
         self.skipped: list[str] = []
+        self.failed: dict[str, str] = {}
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_itemcollected(self, item: pytest.Item) -> None:
@@ -93,6 +96,9 @@ class Collection:
                 redactor.add(*secrets_in_sources(self._config, [module]))
             report.longrepr = clean_value(report.longrepr, redactor)
             report.sections = clean_value(report.sections, redactor)
+        if report.failed:
+            line, name = _error_line(report.longreprtext), report.nodeid or "the session"
+            self.failed.setdefault(name, line if line.startswith(name) else f"{name}: {line}")
         if report.skipped:
             self.skipped.append(report.nodeid)
         kept = set(map(id, _items_of(report)))
@@ -127,6 +133,15 @@ class Collection:
 
                 redactor.add(*resolved(self._config).credentials())
         return redactor
+
+
+def _error_line(text: str) -> str:
+    """The first line of the error in pytest's text of a failed collection; without one, the last line."""
+    from ..text import without_colours  # loaded for what fails
+
+    text = without_colours(text)
+    found = re.search(r"^E {3}(\S.*)$", text, re.MULTILINE)
+    return found[1] if found else text.strip().rpartition("\n")[2]
 
 
 def _items_of(report: pytest.CollectReport) -> Iterator[pytest.Item]:

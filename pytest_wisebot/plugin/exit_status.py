@@ -81,7 +81,7 @@ class ExitStatus:
             *(["unused snapshots (syrupy)"] if any(self._by_syrupy) else []),
         ]
         if not reasons and self._was_set(session) and code == pytest.ExitCode.TESTS_FAILED:
-            reasons.append("another plugin set exit code 1")
+            reasons.append(f"another plugin set exit code 1{_by_whom(session)}")
         elif status == pytest.ExitCode.TESTS_FAILED and not (session.testsfailed or self._failures or reasons):
             reasons.append("pytest's exit code 1 without a failed test")
         ended: dict[str, Any] = {"without_gate": status, "failed_by": reasons}
@@ -93,6 +93,21 @@ class ExitStatus:
         if type(status) is _Status:
             return self._set_before or status.added > len(self._by_syrupy)
         return self._set_before or self._is_watching
+
+
+def _by_whom(session: pytest.Session) -> str:
+    """The plugins that may have set a status: those with a hook at the session's end, apart from pytest's own."""
+    hooks = (session.config.hook.pytest_sessionfinish, session.config.hook.pytest_unconfigure)
+    own = ("_pytest.", "pytest_wisebot.", "xdist.", "syrupy")
+    found = [one for hook in hooks for one in hook.get_hookimpls() if not one.function.__module__.startswith(own)]
+    names = list(dict.fromkeys(_plugin_name(session, one.plugin_name) for one in found))
+    return f" ({'one of ' if names[1:] else ''}{', '.join(names)})" if names else ""
+
+
+def _plugin_name(session: pytest.Session, name: str) -> str:
+    """A plugin's name; of a ``conftest.py`` its path in the project."""
+    root = str(session.config.rootpath)
+    return name[len(root) + 1 :].replace("\\", "/") if name.startswith(root) else name
 
 
 class _Status(int):

@@ -17,7 +17,7 @@ import pytest
 from ..event_log import moment
 from ..originals import time
 from ..outcomes import ERROR, FAILED, FLAKY, GOOD, PASSED, XPASSED
-from ..text import printable
+from ..text import printable, without_colours
 from .failure_category import category_of
 from .item_outcome import ItemOutcome, Phase, Result, Step, item_outcome
 from .report_facts import TrialCount, add_facts, facts_of
@@ -156,7 +156,7 @@ class _Item:
         self.trials = facts.trials or self.trials
         self.unused_mark = self.unused_mark or facts.unused_mark
         if report.outcome != "passed" and report.longrepr is not None:
-            self.texts.append(str(report.longreprtext))
+            self.texts.append(without_colours(str(report.longreprtext)))
 
     def _fails_for_subtests(self, report: pytest.TestReport) -> bool:
         failed = any(one.step is Step.SUBTEST and one.result is Result.FAILED for one in self.phases)

@@ -33,6 +33,7 @@ class TrialCount:
         why: the message of the first trial that failed.
         doubt: why the policy is more than its trials can show; empty where they can.
         drifted: how many of the trials had a run that differs from its recording.
+        each: of each trial its outcome, and why it did not pass, if it did not.
     """
 
     trials: int
@@ -44,6 +45,7 @@ class TrialCount:
     why: str = ""
     doubt: str = ""
     drifted: int = 0
+    each: list[dict[str, str]] = field(default_factory=list)
 
     @property
     def word(self) -> str:

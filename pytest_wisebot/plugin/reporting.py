@@ -24,16 +24,28 @@ from ..originals import os, threading, time
 from ..report.baseline import NONE_YET
 from ..report.gate import Baseline, Conclusion, build
 from ..report.log_reader import read_log
-from ..report.output import COLOURS, JSON, LOG, SUMMARY, beside, block, clear, read_baseline, write_reports
+from ..report.output import (
+    COLOURS,
+    JSON,
+    LOG,
+    SUMMARY,
+    append_summary,
+    beside,
+    block,
+    clear,
+    read_baseline,
+    write_reports,
+)
 from ..report.verdict import NOT_RUN_CODE
 from ..text import count
 from . import session_metadata
+from .collection import Collection
 from .item_events import ItemLedger
 from .leak_scan import LeakScan
 from .redact_pytest import clean_text
 from .session_state import state_of
 
-LONGEST_REASON = 200
+LONGEST_REASON = 400
 """Characters of the message of what ended a session."""
 
 
@@ -144,7 +156,7 @@ class Reporting:
         if self._problem:
             lines = count(self._lost_events, "change")
             self._say(f"wisebot: the event log is not whole, {lines} of it failed: {self._problem}")
-        self._append_summary()
+        self._append_summary(last)
         self._tell(last)
         return last.verdict.code if self._gated else code
 
@@ -165,6 +177,7 @@ class Reporting:
         end = {
             **self._state.exit_status.ended_as(session, code),
             "failures_elsewhere": self._state.one(ItemLedger).failures_elsewhere,
+            "not_collected": [*self._state.one(Collection).failed.values()],
             "snapshots_written": session_metadata.snapshots_written(self._config),
             "lost_events": self._lost_events,
         }
@@ -200,11 +213,13 @@ class Reporting:
         if self._gated:
             word = last.verdict.word
             reporter.write_sep("=", str(word), bold=True, **{COLOURS[word]: True})
-            for line in block(last):
-                reporter.write_line(line)
+            for line in block(last, reporter.config.get_terminal_writer().fullwidth):
+                if line.word:
+                    reporter.write(f"  {line.word}", **({line.colour: True} if line.colour else {}))
+                reporter.write_line(line.rest)
         elif last.comparison is not None:
-            for line in beside(last.comparison):
-                reporter.write_line(f"wisebot: {line}")
+            for change in beside(last.comparison):
+                reporter.write_line(f"wisebot: {change}")
         if self._config.option.wisebot_report is not None and (self._gated or reporter.verbosity >= 0):
             reporter.write_line(f"wisebot: reports in {self._config.option.wisebot_report}")
 
@@ -214,14 +229,14 @@ class Reporting:
         elif self._config.option.wisebot_summary is not None:
             write_reports(self.folder, last, SUMMARY, clean=self._redactor.clean_credentials)
 
-    def _append_summary(self) -> None:
+    def _append_summary(self, last: Conclusion) -> None:
         given = self._config.option.wisebot_summary
         if given is None:
             return
         try:
-            text = (self.folder / SUMMARY).read_text("utf-8")
-            with (self._config.invocation_params.dir / given).open("a", encoding="utf-8") as file:
-                file.write(text)
+            path = self._config.invocation_params.dir / given
+            if not append_summary(path, last, self._redactor.clean_credentials):
+                self._say(f"wisebot: --wisebot-summary={given}: has no room for more: GitHub shows at most 1 MiB")
         except OSError as error:
             self._say(f"wisebot: --wisebot-summary={given}: cannot be written: {error.strerror}")
 

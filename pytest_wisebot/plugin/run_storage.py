@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ..errors import ConfigurationError
-from ..files import check_writable, is_there
+from ..files import check_writable
 from ..originals import dates, time
 from ..runs import Occurrence
 from ..settings import Settings

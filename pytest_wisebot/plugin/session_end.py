@@ -113,6 +113,10 @@ class SessionEnd:
         """Ctrl-C, or ``pytest.exit()`` with an exit code that may be 0."""
         self._state.exit_status.interrupted_by(excinfo.value)
 
+    def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """An error of pytest, of a plugin, or of a ``conftest.py``: exit code 3."""
+        self._state.exit_status.interrupted_by(excinfo.value)
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None, object, object]:
         """The outermost wrapper."""
@@ -291,7 +295,7 @@ class SessionEnd:
             return self._without_reporting(code)
         if isinstance(error, pytest.UsageError):
             code = pytest.ExitCode.USAGE_ERROR
-        elif error is not None:
+        if error is not None:
             self._state.exit_status.interrupted_by(error)
         final = self._reporting.finish(int(code or 0))
         return code if final == (code or 0) else final

@@ -274,6 +274,7 @@ class TrialLoop:
             why=next((f"trial {row.number}: {row.why}" for row in self._rows if row.word == Kind.FAILED.word), ""),
             doubt=doubt_about(policy),
             drifted=self._drifted,
+            each=[{"outcome": row.word, **({"why": row.why} if row.why else {})} for row in self._rows],
         )
 
     def _add_table(self, trial: Trial, count: TrialCount, reports: list[pytest.TestReport]) -> None:

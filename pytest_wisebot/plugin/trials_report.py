@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ..runs import WorkflowRun
-from ..text import column, escape, truncate
+from ..text import column, escape, truncate, without_colours
 from .report_facts import TrialCount
 from .trial_policy import TrialPolicy, interval, shown_at_best, trials_to_show
 
@@ -110,5 +110,5 @@ def first_line(report: pytest.TestReport) -> str:
     longrepr: Any = report.longrepr
     crash = getattr(longrepr, "reprcrash", None)
     text = crash.message if crash is not None else longrepr[2] if isinstance(longrepr, tuple) else str(longrepr or "")
-    line = escape(next((line.strip() for line in text.splitlines() if line.strip()), ""))
+    line = escape(next((line.strip() for line in without_colours(text).splitlines() if line.strip()), ""))
     return truncate(line, LONGEST_WHY)

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +22,7 @@ from ..errors import ConfigurationError
 from ..text import not_empty
 from .gate import Baseline, Conclusion, build
 from .log_reader import read_log
-from .output import LOG, SUMMARY, add_event, block, log_in, read_baseline, write_joined, write_reports
+from .output import LOG, SUMMARY, add_event, append_summary, block, log_in, read_baseline, write_joined, write_reports
 
 USAGE_ERROR = 2
 """The exit code if the arguments are wrong, or a log cannot be read."""
@@ -90,12 +91,11 @@ def _baseline(options: argparse.Namespace) -> Baseline | Literal["none"] | None:
 def _report(conclusion: Conclusion, folder: Path, summary: Path | None = None) -> int:
     """Writes the reports, prints the verdict, and returns its exit code."""
     write_reports(folder, conclusion)
-    if summary is not None:
-        with summary.open("a", encoding="utf-8") as file:
-            file.write((folder / SUMMARY).read_text("utf-8"))
+    if summary is not None and not append_summary(summary, conclusion):
+        print(f"{summary}: has no room for a summary")
     if conclusion.verdict.is_gated:
         print(f" {conclusion.verdict.word} ".center(80, "="))
-    print("\n".join(block(conclusion)))
+    print("\n".join(map(str, block(conclusion, shutil.get_terminal_size().columns))))
     print(f"reports in {folder}")
     return conclusion.verdict.code
 

@@ -10,6 +10,7 @@ from ..originals import json
 from .baseline import Comparison
 from .gate import Conclusion
 from .model import Run, Test, Workflow, all_counts, outcome_counts, pass_rate
+from .verdict import GateRule
 
 FORMAT: Final = 1
 """Raised when a reader of the earlier format would misread the later one; a new key does not raise it."""
@@ -37,7 +38,7 @@ def json_report(conclusion: Conclusion) -> str:
         "verdict": {
             "word": str(verdict.word),
             "code": verdict.code,
-            "rules": [{**asdict(row), "state": str(row.state)} for row in verdict.rows],
+            "rules": [_rule(row) for row in verdict.rows],
         },
         "sessions": [_values(one, *_SESSION) for one in model.sessions],
         "counts": outcome_counts(model.tests),
@@ -46,9 +47,16 @@ def json_report(conclusion: Conclusion) -> str:
         "baseline": _comparison(conclusion.comparison) if conclusion.comparison is not None else None,
         "tests": [_test(test) for test in model.tests],
         "unreported": model.unreported,
-        "runs": [_run(run) for run in model.runs],
+        "runs": [_run(run, model.trial_outcomes.get(run.reference)) for run in model.runs],
     }
     return json.dumps(document, indent=1, allow_nan=False) + "\n"
+
+
+def _rule(row: GateRule) -> dict[str, Any]:
+    """A rule without the list of its tests, which are those of the outcomes that it is about."""
+    known = {**asdict(row), "state": str(row.state)}
+    del known["names"]
+    return known
 
 
 def _values(source: object, *attributes: str) -> dict[str, Any]:
@@ -90,5 +98,5 @@ def _test(test: Test) -> dict[str, Any]:
     }
 
 
-def _run(run: Run) -> dict[str, Any]:
-    return {**_values(run, *_RUN), "trial": run.trial or None}
+def _run(run: Run, trial_outcome: str | None) -> dict[str, Any]:
+    return {**_values(run, *_RUN), "trial": run.trial or None, "trial_outcome": trial_outcome}

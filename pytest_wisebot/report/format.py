@@ -66,6 +66,18 @@ def named(names: Sequence[str], most: int = MOST_NAMED) -> str:
     return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
 
 
+def numbered(numbers: Sequence[int], noun: str) -> str:
+    """Ascending numbers of things, those that follow each other joined: ``trials 1, 3 to 5``."""
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and number == spans[-1][-1] + 1:
+            spans[-1] = [spans[-1][0], number]
+        else:
+            spans.append([number])
+    shown = ", ".join(" to ".join(map(str, span)) for span in spans)
+    return f"{noun if len(numbers) == 1 else f'{noun}s'} {shown}"
+
+
 def count_named(names: Sequence[str], noun: str = "") -> str:
     """How many names there are, and the first of them: ``0``, ``2: a, b``, ``1 test: a``."""
     number = count(len(names), noun) if noun else str(len(names))

@@ -103,7 +103,7 @@ def _rules(model: Model, baseline: Comparison | None) -> Iterator[GateRule]:
         yield from _overall(model, gate)
     if unused := [test.id for test in model.tests if test.unused_mark]:
         measured = f"{count(len(unused), 'test')} under a wisebot mark used no run: {named(unused)}"
-        yield not_judged("wisebot marks", "a run of each test", measured)
+        yield not_judged("wisebot marks", "a run of each test", measured).naming(unused)
     yield from _live_runs(gate.overall, model.runs)
     for name in sorted({*model.workflows, *gate.workflows}):
         workflow = model.workflows.get(name) or Workflow(name, (), ())
@@ -159,19 +159,20 @@ def _pass_rate(tests: Sequence[Test], least: float, workflow: str = "", scope: s
         return not_judged(rule, wanted, "no test has a verdict", workflow)
     failed = [test.id for test in tests if test.outcome in (FAILED, DRIFT)]
     measured = f"{rate}: {named(failed)}" if failed else str(rate)
-    return judged(rate.share >= least - ROUNDING, rule, wanted, measured, workflow)
+    return judged(rate.share >= least - ROUNDING, rule, wanted, measured, workflow).naming(failed)
 
 
 def _infrastructure(tests: Sequence[Test], most: int, workflow: str = "", scope: str = "") -> GateRule:
     found = [test.id for test in tests if test.is_also(INFRASTRUCTURE) or test.met_outage]
     rule = f"infrastructure errors{scope}"
-    return judged(len(found) <= most, rule, f"at most {most}", count_named(found), workflow, unreachable)
+    return judged(len(found) <= most, rule, f"at most {most}", count_named(found), workflow, unreachable).naming(found)
 
 
 def _flaky(tests: Sequence[Test], most: int | None, workflow: str = "") -> GateRule:
     found = [test.id for test in tests if test.outcome == FLAKY]
     wanted = f"at most {most}" if most is not None else "any number (no max-flaky)"
-    return judged(most is None or len(found) <= most, "flaky tests", wanted, count_named(found), workflow)
+    kept = most is None or len(found) <= most
+    return judged(kept, "flaky tests", wanted, count_named(found), workflow).naming(found)
 
 
 def _live_runs(limits: Limits, runs: Iterable[Run], workflow: str = "") -> Iterator[GateRule]:
@@ -241,13 +242,14 @@ def _missing(most: int, baseline: Comparison) -> Iterator[GateRule]:
     kept = max(len(tests), min(1, len(workflows))) <= most
     if tests:
         wanted = f"at most {most} of the baseline's"
-        yield judged(kept, "tests missing", wanted, count_named(tests), broken=no_verdict)
+        yield judged(kept, "tests missing", wanted, count_named(tests), broken=no_verdict).naming(tests)
     if workflows:
         allowed = f", or at most {count(most, 'test')} missing" if most else ""
         wanted = f"none of the baseline's{allowed}"
         yield judged(kept, "workflows missing", wanted, count_named(workflows), broken=no_verdict)
     if baseline.outside:
-        yield GateRule("tests not compared", "those that [gate] is about", count_named(baseline.outside, "other"))
+        measured = count_named(baseline.outside, "other")
+        yield GateRule("tests not compared", "those that [gate] is about", measured).naming(baseline.outside)
 
 
 def _not_in_both(model: Model, both: set[str]) -> Iterator[GateRule]:

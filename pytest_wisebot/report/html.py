@@ -43,6 +43,11 @@ def html_report(model: Model, verdict: Verdict, baseline: Comparison | None = No
     return _environment().get_template("page.html").render(_page(model, verdict, baseline))
 
 
+def style_sheet() -> str:
+    """The style of the page, which is in the page as well: some servers, such as Jenkins, allow only that of a file."""
+    return _environment().get_template("style.css").render()
+
+
 @cache
 def _environment() -> Environment:
     """The environment of the templates, loaded only if there is a page to make."""
@@ -84,7 +89,7 @@ def _page(model: Model, verdict: Verdict, baseline: Comparison | None) -> Mappin
         "baseline": baseline,
         "title": _title(verdict, counts),
         "counts": counts,
-        "facts": list(_facts(model, verdict, baseline)),
+        "facts": list(_facts(model, baseline)),
         "baseline_words": baseline_words(baseline),
         "changes": [_change(one, model.gate) for one in baseline.workflows] if baseline is not None else [],
         "timeline": timeline(model),
@@ -95,6 +100,7 @@ def _page(model: Model, verdict: Verdict, baseline: Comparison | None) -> Mappin
         "budget": _budget(groups, others),
         "run_anchors": {run.reference: f"run-{number}" for number, run in enumerate(model.runs, 1)},
         "test_anchors": rows.anchors,
+        "trial_outcomes": model.trial_outcomes,
     }
 
 
@@ -112,7 +118,7 @@ def _budget(groups: Sequence[tuple[str, Sequence[TestRow]]], others: Sequence[Ru
     return share_bytes((excerpt for row in rows if row.failing for excerpt in row.excerpts), passing)
 
 
-def _facts(model: Model, verdict: Verdict, baseline: Comparison | None) -> Iterator[tuple[str, str]]:
+def _facts(model: Model, baseline: Comparison | None) -> Iterator[tuple[str, str]]:
     first, shards = model.sessions[0], len(model.sessions)
     started = [one.started for one in model.begun if one.started is not None]
     if started:
@@ -124,9 +130,9 @@ def _facts(model: Model, verdict: Verdict, baseline: Comparison | None) -> Itera
         failing, fixed, gone = (len(one) for one in (baseline.newly_failing, baseline.newly_fixed, baseline.missing))
         missing = f", {gone} missing" if gone else ""
         yield "Beside the baseline", f"{failing} newly failing, {fixed} newly fixed{missing}"
-    found = all_counts(model.tests)
-    others = [f"{found[word]:,} {word}" for word in (SKIPPED, XFAILED, WITHOUT_RUN) if word in found]
-    if others and verdict.is_gated:
+    found, used = all_counts(model.tests), outcome_counts(model.tests)
+    rest = {word: found.get(word, 0) - used.get(word, 0) for word in (SKIPPED, XFAILED, WITHOUT_RUN)}
+    if others := [f"{number:,} {word}" for word, number in rest.items() if number]:
         yield "Other tests", ", ".join(others)
     if first.gate.select:
         yield "Tests selected by", first.gate.select

@@ -25,6 +25,9 @@ _FAR: Final = 2.5
 _CAPTION_WIDTH: Final = 16.0
 """Per cent of the width of a caption."""
 
+_RIGHT_PART: Final = 65.0
+"""From here on a caption goes left of its line: on a telephone a third of the strip is as wide as a caption."""
+
 
 class Dot(NamedTuple):
     """A live run: per cent from the left, pixels from the top."""
@@ -155,7 +158,7 @@ def _lines(values: Iterable[_Value], axis: Axis, *, far_is_shown: bool) -> Itera
         x = axis.at(seconds)
         # The p50 goes left and the p95 right, so that they leave each other room.
         left, right = (row, x - _CAPTION_WIDTH, x), (row, x, x + _CAPTION_WIDTH)
-        sides = (left, right) if kind == "p50" else (right, left)
+        sides = (left, right) if kind == "p50" or x > _RIGHT_PART else (right, left)
         place = next((one for one in sides if _is_free(one, taken)), None)
         if place is not None:
             taken.append(place)

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from ..outcomes import BAD, DRIFT, ERROR, FAILED, FLAKY, OUTCOMES, rank
-from ..text import count, escape
+from ..outcomes import BAD, DRIFT, ERROR, FAILED, FLAKY, OUTCOMES, PASSED, SKIPPED, XFAILED, rank
+from ..text import brief, count, escape
 from .baseline import Comparison
 from .format import percent, seconds_text
 from .gate import Conclusion
-from .model import Model, Run, Test, Workflow, counts_in_words, outcome_counts, pass_rate
+from .model import NOT_NEEDED, Model, Run, Test, Workflow, counts_in_words, outcome_counts, pass_rate
 from .verdict import GateRule, RuleState
 
 MOST_BYTES: Final = 900 * 1024
@@ -26,6 +26,12 @@ MOST_ROWS: Final = 300
 MOST_RUNS: Final = 10
 """Runs of one test."""
 
+MOST_OF_INPUTS: Final = 300
+"""Characters of the inputs of a run."""
+
+_COLUMNS: Final = (*OUTCOMES, SKIPPED, XFAILED)
+"""The outcomes of tests that used runs: each test of a workflow is in one of these columns."""
+
 _MARKS: Final = {
     RuleState.OK: "✅ ok",
     RuleState.CLOSED: "❌ closed",
@@ -34,23 +40,30 @@ _MARKS: Final = {
 }
 
 
-def markdown_report(conclusion: Conclusion) -> str:
-    """The summary, at most `MOST_BYTES` long. It counts what it leaves out."""
+def markdown_report(conclusion: Conclusion, most: int = MOST_BYTES) -> str:
+    """The summary. It counts what it leaves out.
+
+    Args:
+        conclusion: what it is about.
+        most: bytes that it may take; with too few for its tables it is the verdict and the counts, or empty.
+    """
     model = conclusion.model
     head = "\n".join([*_head(conclusion), *_beside(conclusion.comparison), ""])
     tail = "\n".join([*_unreported(model), *_workflows(model), ""])
-    room = MOST_BYTES - len(head.encode()) - len(tail.encode()) - 500
-    return f"{head}\n{_failures(model, room)}{tail}"
+    room = most - len(head.encode()) - len(tail.encode()) - 500
+    if room >= 0:
+        return f"{head}\n{_failures(model, room)}{tail}"
+    short = f"{_title(conclusion)}\n{_counts(conclusion)}\n**This page has no room for more.**\n"
+    return short if len(short.encode()) <= most else ""
 
 
 # --- the verdict
 
 
 def _head(conclusion: Conclusion) -> Iterator[str]:
-    model, verdict = conclusion.model, conclusion.verdict
-    yield f"# {verdict.word if verdict.is_gated else 'Wisebot workflows'}\n"
-    targets = ", ".join(map(_code, model.targets))
-    yield f"**{counts_in_words(model.tests)}**; {count(model.live_runs, 'live run')} against {targets}\n"
+    verdict = conclusion.verdict
+    yield _title(conclusion)
+    yield _counts(conclusion)
     if verdict.rows:
         yield "| | rule | wanted | measured |"
         yield "|---|---|---|---|"
@@ -58,9 +71,26 @@ def _head(conclusion: Conclusion) -> Iterator[str]:
         yield from _left_out(len(verdict.rows) - MOST_ROWS, "rule")
 
 
+def _title(conclusion: Conclusion) -> str:
+    verdict = conclusion.verdict
+    return f"# {verdict.word if verdict.is_gated else 'Wisebot workflows'}\n"
+
+
+def _counts(conclusion: Conclusion) -> str:
+    model = conclusion.model
+    targets = ", ".join(map(_code, model.targets)) or "no target"
+    return f"**{counts_in_words(model.tests)}**; {count(model.live_runs, 'live run')} against {targets}\n"
+
+
 def _row(row: GateRule) -> str:
     title = f"{_cell(row.workflow)}: {row.rule}" if row.workflow else _plain(row.rule)
-    return f"| {_MARKS[row.state]} | {title} | {_plain(row.wanted)} | {_plain(row.measured)} |"
+    measured = "<br>".join([_plain(row.figure), *map(_name, row.name_lines)])
+    return f"| {_MARKS[row.state]} | {title} | {_plain(row.wanted)} | {measured} |"
+
+
+def _name(line: str) -> str:
+    """A test on a line of its own in a table; the number of those that are left out is no name."""
+    return _plain(line) if line.startswith("and ") else _cell(line)
 
 
 def _beside(comparison: Comparison | None) -> Iterator[str]:
@@ -92,37 +122,57 @@ def _failures(model: Model, room: int) -> str:
         section = "\n".join(_failure(test)) + "\n"
         if len((text + section).encode()) > room:
             rest = count(len(tests) - number, "more test")
-            return f"{text}\n**{rest} did not pass, and this page has no room for it**: see the report.\n\n"
+            return f"{text}\n**{rest} did not pass, and this page has no room for it**.\n\n"
         text += section
     return text
 
 
 def _failure(test: Test) -> Iterator[str]:
     yield f"### {test.outcome}: {_code(test.id)}\n"
-    for run in test.runs[:MOST_RUNS]:
-        yield f"- {_about(run)}"
+    yield from _trials(test)
+    runs = sorted(test.runs, key=lambda run: _rank_of_trial(test, run))
+    for run in runs[:MOST_RUNS]:
+        yield f"- {_about(run, test)}"
     yield from _left_out(len(test.runs) - MOST_RUNS, "run")
     diff = [line for run in test.runs for line in run.diff]
     said = test.said if not diff or test.outcome != DRIFT else "\n".join(diff)
     yield f"\n{_fenced(said)}" if said else ""
 
 
-def _about(run: Run) -> str:
+def _trials(test: Test) -> Iterator[str]:
+    """The trials of a test: how many passed, which did not and why, and which were not needed."""
+    if test.trials is None:
+        return
+    yield f"- trials: {test.trials}"
+    for outcome, numbers, why in test.trials.alike[:MOST_RUNS]:
+        yield f"  - {outcome}: {numbers}{f': {_plain(why)}' if why else ''}"
+    yield from _left_out(len(test.trials.alike) - MOST_RUNS, "kind", "  ")
+
+
+def _rank_of_trial(test: Test, run: Run) -> int:
+    """The runs of trials that passed, or were not needed, come after the others."""
+    word = test.trials.outcome_of(run.trial) if test.trials is not None else ""
+    return 2 if word == NOT_NEEDED else word == PASSED
+
+
+def _about(run: Run, test: Test) -> str:
     took = f", {seconds_text(run.seconds)}" if run.seconds is not None else ""
     attempts = f", {run.attempts} attempts" if run.attempts > 1 else ""
     kept = f", {run.source}" if run.is_kept else ""
     run_id = f", runId {_code(run.run_id)}" if run.run_id else f", trace {_code(run.trace)}" if run.trace else ""
-    trial = f"trial {run.trial}: " if run.trial else ""
+    word = test.trials.outcome_of(run.trial) if test.trials is not None else ""
+    trial = f"trial {run.trial} {word}".rstrip() + ": " if run.trial else ""
     against = f", contradicts itself: {run.contradiction}" if run.contradiction else ""
     what = _plain(f"{run.problem or run.outcome}{against}")
-    return f"{trial}{_code(run.workflow)} ({run.api}) {what}{run_id}{took}{attempts}{kept}"
+    inputs = f", inputs {_code(brief(run.inputs, MOST_OF_INPUTS))}" if run.inputs else ""
+    return f"{trial}{_code(run.workflow)} ({run.api}) {what}{run_id}{took}{attempts}{kept}{inputs}"
 
 
 # --- the rest
 
 
 def _unreported(model: Model) -> Iterator[str]:
-    if model.unreported:
+    if model.unreported and model.tests:  # without any test that has ended, the rules count them
         yield f"## {count(len(model.unreported), 'test')} never reported\n"
         yield from _names(model.unreported, "test")
         yield ""
@@ -132,8 +182,8 @@ def _workflows(model: Model) -> Iterator[str]:
     if not model.workflows:
         return
     yield "## Workflows\n"
-    yield f"| workflow | tests | {' | '.join(OUTCOMES)} | pass rate | live runs | p50 | p95 | slowest |"
-    yield "|---" * (len(OUTCOMES) + 7) + "|"
+    yield f"| workflow | tests | {' | '.join(_COLUMNS)} | pass rate | live runs | p50 | p95 | slowest |"
+    yield "|---" * (len(_COLUMNS) + 7) + "|"
     worst_first = sorted(model.workflows.values(), key=lambda one: (pass_rate(one.tests).share, one.name))
     yield from map(_workflow, worst_first[:MOST_ROWS])
     yield from _left_out(len(worst_first) - MOST_ROWS, "workflow")
@@ -142,7 +192,7 @@ def _workflows(model: Model) -> Iterator[str]:
 def _workflow(workflow: Workflow) -> str:
     counts, rate = outcome_counts(workflow.tests), pass_rate(workflow.tests)
     times = [seconds_text(workflow.took(share)) if workflow.seconds else "-" for share in (0.5, 0.95, 1.0)]
-    numbers = [str(counts.get(outcome, "-")) for outcome in OUTCOMES]
+    numbers = [str(counts.get(outcome, "-")) for outcome in _COLUMNS]
     share = percent(rate.share) if rate.judged else "-"
     cells = [_cell(workflow.name), str(len(workflow.tests)), *numbers, share, str(len(workflow.seconds)), *times]
     return f"| {' | '.join(cells)} |"
@@ -186,6 +236,6 @@ def _fenced(text: str) -> str:
     """A string as a block of code, in a fence that is longer than any inside."""
     shown = escape(text, keep="\n\t")
     if len(shown) > MOST_OF_A_TEST:
-        shown = f"{shown[:MOST_OF_A_TEST]}\n… {len(shown):,} characters in all, see the report"
+        shown = f"{shown[:MOST_OF_A_TEST]}\n… {len(shown):,} characters in all"
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", shown)), default=0))
     return f"{fence}text\n{shown}\n{fence}\n"

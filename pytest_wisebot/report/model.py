@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ..gate_config import Gate
 from ..outcomes import (
@@ -18,12 +20,16 @@ from ..outcomes import (
     INFRASTRUCTURE,
     JUDGED,
     OUTCOMES,
+    PASSED,
     SKIPPED,
     WITHOUT_RUN,
     XFAILED,
 )
 from ..shapes import Moment
-from .format import percent, percentile
+from .format import numbered, percent, percentile
+
+NOT_NEEDED: Final = "not needed"
+"""The word for a trial that was not made, because the earlier ones had decided."""
 
 
 @dataclass(frozen=True)
@@ -104,14 +110,104 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Trial:
+    """One trial: ``passed``, ``failed``, ``drift``, ``skipped``, ``error`` or ``no verdict``, and why."""
+
+    outcome: str = ""
+    why: str = ""
+
+
+class SameTrials(NamedTuple):
+    """Trials of a test that ended alike.
+
+    Attributes:
+        outcome: that of each, or `NOT_NEEDED`.
+        numbers: their numbers in words, such as ``trials 1, 3 to 5``.
+        why: the reason that they have in common.
+    """
+
+    outcome: str
+    numbers: str
+    why: str
+
+
+@dataclass(frozen=True)
 class Trials:
-    """The trials of a test: how many at most, how many had to pass, and how many passed and failed."""
+    """The trials of a test.
+
+    Attributes:
+        trials: how many at most.
+        min_passes: how many had to pass.
+        passes: how many passed.
+        failures: how many failed.
+        why: the reason of the first one that failed.
+        ended: how the trial ended that ended them all without a verdict; empty if there is one.
+        each: the trials that were made, in order; empty in a log of an earlier version.
+    """
 
     trials: int = 0
     min_passes: int = 0
     passes: int = 0
     failures: int = 0
     why: str = ""
+    ended: str = ""
+    each: tuple[Trial, ...] = ()
+
+    def __str__(self) -> str:
+        judged = self.passes + self.failures
+        end = f", then {self.ended} in trial {judged + 1}" if self.ended else ""
+        rest = max(0, self.trials - max(judged, len(self.each)))
+        not_needed = f"; {rest} {NOT_NEEDED}" if rest and not self.ended else ""
+        return f"passed {self.passes}/{judged}{end}, {self.min_passes} of {self.trials} wanted{not_needed}"
+
+    def outcome_of(self, number: int) -> str:
+        """The outcome of a trial; empty if it is unknown."""
+        if number > len(self.each):
+            return NOT_NEEDED if self.each else ""
+        return self.each[number - 1].outcome if number > 0 else ""
+
+    @property
+    def alike(self) -> list[SameTrials]:
+        """The trials by outcome and reason: those that failed first, and last those that were not needed."""
+        found: dict[tuple[str, str], list[int]] = {}
+        for number, one in enumerate(self.each, 1):
+            found.setdefault((one.outcome, one.why), []).append(number)
+        if rest := range(len(self.each) + 1, self.trials + 1) if self.each else ():
+            found[NOT_NEEDED, ""] = [*rest]
+        last = (PASSED, NOT_NEEDED)
+        in_order = sorted(found.items(), key=lambda one: last.index(one[0][0]) + 1 if one[0][0] in last else 0)
+        return [SameTrials(outcome, numbered(numbers, "trial"), why) for (outcome, why), numbers in in_order]
+
+
+_REFERENCE: Final = re.compile(r'^ *\.\.\. all \d+ lines are below, in the section "(.+)"$', re.MULTILINE)
+"""What stands in a failure for the lines of a section that pytest shows below it; reports do not have that section."""
+
+
+def _with_section(said: str, text: str) -> str:
+    """The message of a failure with the lines of the section that it refers to."""
+    found = _REFERENCE.search(said)
+    if found is None:
+        return said
+    _, heading, rest = text.partition(f" {found[1]} -")
+    lines = rest.partition("\n")[2].splitlines()
+    section = "\n".join(itertools.takewhile(lambda line: not re.match(r"-{3,} .+ -{3,}$", line), lines)).strip()
+    head = said[: found.start()].rstrip("\n")
+    if not heading or not section:
+        return head
+    first = section.partition("\n")[0].strip()  # the section begins with the lines that stand above the reference
+    above = itertools.takewhile(lambda line: line.strip() != first, head.split("\n"))
+    return "\n".join([*above, *(f"  {line}" for line in section.split("\n"))])
+
+
+_NATIVE: Final = "Traceback (most recent call last):"
+_OF_PYTEST: Final = re.compile(r"All traceback entries are hidden\.|\[gw\d+\] \w+ -- Python ")
+"""Begins a line of pytest's own, or of xdist's, around a failure without a traceback."""
+
+
+def _without_traceback(text: str) -> str:
+    """The message of a failure that has no line of an error: its first paragraph; of a traceback, the last line."""
+    text = "\n".join(line for line in text.splitlines() if not _OF_PYTEST.match(line)).strip()
+    return text.rpartition("\n")[2] if _NATIVE in text else text.partition("\n\n")[0]
 
 
 @dataclass(frozen=True)
@@ -181,7 +277,7 @@ class Test:
         lines = [line[1:].removeprefix("   ") for line in self.text.splitlines() if line == "E" or line[:2] == "E "]
         why = self.trials.why if self.trials is not None else ""
         text = textwrap.dedent("\n".join(lines)).replace("pytest_wisebot.errors.", "")
-        return text or why or self.text.strip().rpartition("\n")[2]
+        return _with_section(text, self.text) or why or _without_traceback(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +344,7 @@ class Session:
         updates_snapshots: whether ``--snapshot-update`` was given.
         exitstatus: pytest's exit code before any gate; None if it was killed.
         failures_elsewhere: how many failures pytest counted that belong to no test's report.
+        not_collected: modules that could not be collected, each with the first line of its error.
         interrupted: what ended it early, such as ``Exit: done``; empty if nothing did.
         failed_by: what failed it besides tests, such as another plugin, in words.
         other_failures: from a log of an earlier version: something other than tests that used runs failed it.
@@ -276,6 +373,7 @@ class Session:
     updates_snapshots: bool = False
     exitstatus: int | None = None
     failures_elsewhere: int = 0
+    not_collected: tuple[str, ...] = ()
     interrupted: str = ""
     failed_by: tuple[str, ...] = ()
     other_failures: bool = False
@@ -389,6 +487,17 @@ class Model:
     def live_runs(self) -> int:
         """How many runs a workflow answered in these sessions."""
         return sum(run.is_live for run in self.runs)
+
+    @cached_property
+    def trial_outcomes(self) -> Mapping[str, str]:
+        """The outcome of its trial for each run of one, by the run's reference. A run that is fine may have failed."""
+        return {
+            run.reference: word
+            for test in self.tests
+            if test.trials is not None
+            for run in test.runs
+            if (word := test.trials.outcome_of(run.trial))
+        }
 
     @cached_property
     def counted(self) -> tuple[Test, ...]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal
+from textwrap import wrap
+from typing import Any, Final, Literal, NamedTuple
 
 from ..errors import ConfigurationError
 from ..event_log import FORMAT, event_line
@@ -13,10 +15,10 @@ from .baseline import NONE_YET, Comparison
 from .document import json_report
 from .format import named
 from .gate import Baseline, Conclusion
-from .html import html_report
+from .html import html_report, style_sheet
 from .log_reader import model_of, read_log
-from .markdown import markdown_report
-from .verdict import GateRule, GateStatus
+from .markdown import MOST_BYTES, markdown_report
+from .verdict import GateRule, GateStatus, RuleState
 
 LOG: Final = "runs.jsonl"
 """The event log: every other file can be made of it alone."""
@@ -30,6 +32,7 @@ SUMMARY: Final = "summary.md"
 _WRITERS: Final[Mapping[str, Callable[[Conclusion], str]]] = {
     JSON: json_report,
     SUMMARY: markdown_report,
+    "report.css": lambda _: style_sheet(),
     "report.html": lambda one: html_report(one.model, one.verdict, one.comparison),
 }
 
@@ -79,6 +82,29 @@ def write_reports(
         if name in _MASKS:  # last of all: what makes a page may have joined what had been apart
             text = clean(text, _MASKS[name])
         write_whole(str(folder / name), text.encode())
+
+
+def append_summary(path: Path, conclusion: Conclusion, clean: Callable[[str, str], str] = lambda text, _: text) -> bool:
+    """Appends the summary to a file, on a line of its own, as much of it as the file has room for.
+
+    GitHub shows nothing of a file of more than 1 MiB. What is there already counts.
+
+    Returns:
+        Whether there was room for the verdict at least.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    size = path.stat().st_size if path.is_file() else 0
+    text = clean(markdown_report(conclusion, MOST_BYTES - size - 1), _MASKS[SUMMARY])
+    if not text:
+        return False
+    with path.open("ab+") as file:
+        if size:
+            file.seek(-1, os.SEEK_END)
+        start = b"\n" if size and file.read(1) != b"\n" else b""
+        file.write(start + text.encode())
+    return True
 
 
 def read_baseline(path: Path, name: str) -> Baseline | Literal["none"]:
@@ -167,16 +193,64 @@ COLOURS: Final = {
 }
 
 
-def block(conclusion: Conclusion) -> list[str]:
-    """The lines below the verdict: the session, a table of the rules, and the changes since the baseline."""
-    return [conclusion.headline, *_table(conclusion.verdict.rows), *beside(conclusion.comparison)]
+class BlockLine(NamedTuple):
+    """A line below the verdict: the word of a rule with its colour, if the line has one, and the rest."""
+
+    rest: str
+    word: str = ""
+    colour: str = ""
+
+    def __str__(self) -> str:
+        return f"  {self.word}{self.rest}" if self.word else self.rest
 
 
-def _table(rows: tuple[GateRule, ...]) -> Iterator[str]:
-    cells = [(str(row.state), row.title, f"wanted {row.wanted}", f"measured {row.measured}") for row in rows]
+def block(conclusion: Conclusion, width: int) -> list[BlockLine]:
+    """The lines below the verdict: the session, the rules, and the changes since the baseline.
+
+    Args:
+        conclusion: what they are about.
+        width: columns of the terminal. Where a line of the table is longer, each test has a line of its own.
+    """
+    rows = conclusion.verdict.rows
+    lines = list(_table(rows))
+    if any(len(str(line)) > width for line in lines):
+        lines = [line for row in rows for line in _stacked(row, max(map(len, map(_state, rows))), width)]
+    head = [BlockLine(line) for line in wrap(conclusion.headline, width, **_WHOLE_WORDS)]
+    return [*head, *lines, *map(BlockLine, beside(conclusion.comparison))]
+
+
+def _state(row: GateRule) -> str:
+    return str(row.state)
+
+
+def _table(rows: Sequence[GateRule]) -> Iterator[BlockLine]:
+    """A line for each rule."""
+    cells = [(_state(row), row.title, f"wanted {row.wanted}", f"measured {row.measured}") for row in rows]
     widths = [max(map(len, column)) for column in list(zip(*cells, strict=True))[:3]]
-    for state, title, wanted, measured in cells:
-        yield f"  {state:<{widths[0]}}  {title:<{widths[1]}}  {wanted:<{widths[2]}}  {measured}"
+    for row, (state, title, wanted, measured) in zip(rows, cells, strict=True):
+        rest = f"{' ' * (widths[0] - len(state))}  {title:<{widths[1]}}  {wanted:<{widths[2]}}  {measured}"
+        yield BlockLine(rest, state, _STATE_COLOURS[row.state])
+
+
+def _stacked(row: GateRule, widest: int, width: int) -> Iterator[BlockLine]:
+    """Some lines for one rule: what is wanted and measured, and below it a line for each test."""
+    indent = " " * (widest + 4)
+    text = f"{row.title}: wanted {row.wanted}, measured {row.figure}"
+    first, *others = wrap(text, max(20, width - len(indent)), **_WHOLE_WORDS)
+    state = _state(row)
+    yield BlockLine(f"{' ' * (widest - len(state))}  {first}", state, _STATE_COLOURS[row.state])
+    yield from (BlockLine(f"{indent}{line}") for line in [*others, *(f"  {name}" for name in row.name_lines)])
+
+
+_WHOLE_WORDS: Final[Mapping[str, Any]] = {"break_long_words": False, "break_on_hyphens": False}
+"""A test's id is never divided: people copy it."""
+
+_STATE_COLOURS: Final = {
+    RuleState.OK: "green",
+    RuleState.CLOSED: "red",
+    RuleState.NO_VERDICT: "yellow",
+    RuleState.NOT_JUDGED: "",
+}
 
 
 def beside(comparison: Comparison | None) -> Iterator[str]:

@@ -35,6 +35,9 @@ _STATED_BY: Final = {
 _WORKER: Final = re.compile(r"^gw\d+:")
 """Prefix of the ids of a session in which each worker of xdist ran all tests."""
 
+MOST_MODULES: Final = 3
+"""Modules that were not collected, and are named with their errors."""
+
 MOST_GROUPS: Final = 1_000
 """Groups of pytest-split that are looked for."""
 
@@ -64,7 +67,8 @@ def preconditions(model: Model) -> Iterator[GateRule]:
     if not_run := [test for test in model.counted if test.is_also(NOT_RUN)]:
         classes = Counter(test.problem or "NotRun" for test in not_run)
         kinds = ", ".join(f"{number} {name}" for name, number in sorted(classes.items()))
-        yield no_verdict("tests not run", "none", f"{len(not_run)} ({kinds}): {named([one.id for one in not_run])}")
+        names = [one.id for one in not_run]
+        yield no_verdict("tests not run", "none", f"{len(not_run)} ({kinds}): {named(names)}").naming(names)
 
 
 def _none(
@@ -72,7 +76,7 @@ def _none(
 ) -> Iterator[GateRule]:
     """A row if anything was found of which there must be none."""
     if found:
-        yield broken(rule, "none", count_named(found, noun))
+        yield broken(rule, "none", count_named(found, noun)).naming(found)
 
 
 def _session(one: Session, which: str, model: Model) -> Iterator[GateRule]:
@@ -81,6 +85,9 @@ def _session(one: Session, which: str, model: Model) -> Iterator[GateRule]:
     elif one.exitstatus not in (0, 1) and not (one.exitstatus == NO_TESTS and _is_empty_shard(one)):
         code = one.exitstatus
         words = f"{code} ({_EXIT_CODES[code]})" if code in _EXIT_CODES else str(code)
+        words += (
+            f": {one.interrupted.removeprefix('UsageError: ').removeprefix('Interrupted: ')}" if one.interrupted else ""
+        )
         yield no_verdict(f"session{which}", "pytest's exit code 0 or 1", words)
     elif one.interrupted:
         yield no_verdict(f"session{which}", "an end", f"it was ended before its end by {one.interrupted}")
@@ -121,12 +128,19 @@ def _targets(model: Model) -> Iterator[GateRule]:
 
 
 def _selection(model: Model) -> Iterator[GateRule]:
-    yield from _none("tests without a report", model.unreported)
+    ended_early = any(one.interrupted or one.exitstatus not in (0, 1) for one in model.begun)
+    if (
+        model.unreported and not model.tests and ended_early
+    ):  # what ended the session has a row of its own: the tests are innocent
+        before = f"all {count(len(model.unreported), 'test')}: the session ended before the first one"
+        yield no_verdict("tests without a report", "none", before)
+    else:
+        yield from _none("tests without a report", model.unreported)
     left_out = _left_out(model)
     if not model.is_joined:
         if left_out:
             wanted = f"none but by [gate] select ({model.gate.select})" if model.gate.select else "none"
-            yield no_verdict("tests deselected", wanted, count_named(left_out))
+            yield no_verdict("tests deselected", wanted, count_named(left_out)).naming(left_out)
         return
     if missing := _missing_shards(model):
         yield no_verdict("shards", "all", f"missing: {', '.join(missing)}")
@@ -231,21 +245,23 @@ def _other_failures(model: Model) -> Iterator[GateRule]:
     others = [test for test in model.tests if not test.counts and test.outcome != CRASHED]
     names = [test.id for test in others if test.outcome in (FAILED, ERROR)]
     failed = sum(one.failures_elsewhere for one in model.sessions) + sum(test.failures for test in others)
-    failed = max(failed, len(names))
-    whose = f": {named(names)}" if names else ""
-    measured = [f"{count(failed, 'failure')} without a run{whose}"] if failed > 0 else []
+    modules = list(dict.fromkeys(module for one in model.sessions for module in one.not_collected))
+    failed = max(failed - sum(len(one.not_collected) for one in model.sessions), len(names))
+    whose = f": {named(names)}" if names else ", of no test: a plugin has counted it" if failed > 0 else ""
+    measured = [f"{count(len(modules), 'error')} of collection: {named(modules, MOST_MODULES)}"] if modules else []
+    measured += [f"{count(failed, 'failure')} without a run{whose}"] if failed > 0 else []
     measured += [why for one in model.sessions for why in one.failed_by]
     if any(one.other_failures for one in model.sessions):
         measured.append("tests without a run, or another plugin, failed: pytest's exit code 1")
     if measured:
-        yield closed("other failures", "none", "; ".join(measured))
+        yield closed("other failures", "none", "; ".join(measured)).naming(
+            names if measured[-1].endswith(whose) else ()
+        )
 
 
 def _runs(model: Model) -> Iterator[GateRule]:
     if not model.counted:
-        skipped = sum(test.outcome == SKIPPED for test in model.tests)
-        measured = f"none ({count(skipped, 'test')} skipped)" if skipped else "none"
-        yield no_verdict("tests", "at least 1 that used a run", measured)
+        yield no_verdict("tests", "at least 1 that used a run", f"none{_why_none(model)}")
     elif not any(run.has_envelope for run in model.runs):
         yield no_verdict("runs", "at least 1", "none")
     if model.gate.require_live and (kept := sum(run.is_kept for run in model.runs)):
@@ -253,10 +269,20 @@ def _runs(model: Model) -> Iterator[GateRule]:
         yield no_verdict("live runs", "all (require-live)", measured)
     if contradictory := list(_contradictory(model)):
         tests = list(dict.fromkeys(test for several in contradictory for test in several))
-        yield no_verdict("contradictory answers", "none", f"{count(len(contradictory), 'run')}: {named(tests)}")
+        measured = f"{count(len(contradictory), 'run')}: {named(tests)}"
+        yield no_verdict("contradictory answers", "none", measured).naming(tests)
     failed = {run.reference for test in model.tests if test.outcome in BAD for run in test.runs}
     drifted = [run.test or run.reference for run in model.runs if run.diff and run.reference not in failed]
     yield from _none("drift that failed no test", drifted, "run", closed)
+
+
+def _why_none(model: Model) -> str:
+    """Why no test used a run, as far as it is known."""
+    if not model.tests and model.deselected_by_gate:
+        collected = count(len(model.collected), "collected test")
+        return f": [gate] select ({model.gate.select}) picks none of {collected}"
+    skipped = sum(test.outcome == SKIPPED for test in model.tests)
+    return f" ({count(skipped, 'test')} skipped)" if skipped else ""
 
 
 def _contradictory(model: Model) -> Iterator[list[str]]:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from textwrap import dedent
 from typing import Final, NamedTuple
 
-from ..outcomes import BAD, ERROR, FLAKY, REPORT_ORDER, TABLE, Outcome
-from ..text import count, run_id_text, truncate_middle
+from ..outcomes import BAD, DRIFT, ERROR, FAILED, FLAKY, PASSED, REPORT_ORDER, SKIPPED, TABLE, Outcome
+from ..text import run_id_text, truncate_middle
 from .baseline import Comparison
 from .format import seconds_text, time_of_day
-from .model import Run, Test, Trials
+from .model import NOT_NEEDED, Run, Test
 from .page_budget import Excerpt, json_excerpt, text_excerpt
 
 LONGEST_NAME: Final = 240
@@ -34,6 +34,16 @@ RUN_KINDS: Final = {
     "error": "error",
 }
 """How a run is drawn, by its outcome."""
+
+TRIAL_KINDS: Final = {
+    PASSED: "passed",
+    FAILED: "failed",
+    DRIFT: "drift",
+    SKIPPED: "not-run",
+    "no verdict": "infrastructure",
+    NOT_NEEDED: "not-run",
+}
+"""How a trial is drawn, by its outcome."""
 
 
 class Block(NamedTuple):
@@ -122,7 +132,7 @@ class Rows:
         self.anchors.setdefault(test.id, anchor)
         failing = test.outcome in (FLAKY, ERROR, *BAD)
         few = len(test.runs) <= OPEN_RUNS
-        runs = tuple(self._run(run, opened=few or run.outcome != "ok" or bool(run.contradiction)) for run in test.runs)
+        runs = tuple(self._run(run, opened=few or _is_telling(run, test)) for run in test.runs)
         said = dedent(test.said).strip() if failing or test.text else ""
         adds = test.text.strip() not in ("", said)
         why = text_excerpt(said, self._longest) if said else None
@@ -134,6 +144,12 @@ class Rows:
             return RunRow(run, elsewhere=True, opened=False)
         self._shown.add(run.reference)
         return RunRow(run, False, opened, tuple(_blocks(run, self._longest)))
+
+
+def _is_telling(run: Run, test: Test) -> bool:
+    """Whether a run of many is open: it did not end well, or its trial did not."""
+    trial = test.trials.outcome_of(run.trial) if test.trials is not None else ""
+    return run.outcome != "ok" or bool(run.contradiction) or trial not in ("", PASSED, NOT_NEEDED)
 
 
 def outcome(word: str) -> Outcome:
@@ -164,12 +180,20 @@ def split_id(nodeid: str) -> tuple[str, str]:
     return brief(place + colons), brief(name + bracket + parameters)
 
 
-def trials_text(trials: Trials) -> str:
-    """The result of a test's trials."""
-    judged = trials.passes + trials.failures
-    rest = trials.trials - judged
-    not_needed = f"; {count(rest, 'trial')} not needed" if rest > 0 else ""
-    return f"passed {trials.passes} of {judged}, and {trials.min_passes} of {trials.trials} had to pass{not_needed}"
+def trial_kind(word: str) -> str:
+    """How a trial is drawn, by its outcome."""
+    return TRIAL_KINDS.get(word, "error")
+
+
+def trial_sign(word: str) -> str:
+    """The sign of a trial's outcome: that of a test; of one that shows nothing, of a rule without a verdict."""
+    return TABLE[word].sign if word in TABLE and word != SKIPPED else "·" if word in (NOT_NEEDED, SKIPPED) else "?"
+
+
+def run_time(test: Test) -> float | None:
+    """Seconds of the runs that a test used, without those that were made earlier; None without any."""
+    took = [run.seconds for run in test.runs if run.seconds is not None and not run.is_kept]
+    return sum(took) if took else None
 
 
 def brief(text: str) -> str:
@@ -235,5 +259,7 @@ def _blocks(run: Run, longest: int) -> Iterator[Block]:
         yield Block(title if len(run.commands) > 1 else "repeat it", "command", text_excerpt(command, longest))
 
 
-FILTERS: Final = (brief, outcome, outcome_kind, run_facts, run_kind, run_sign, split_id, trials_text)
+FILTERS: Final = (
+    brief, outcome, outcome_kind, run_facts, run_kind, run_sign, run_time, split_id, trial_kind, trial_sign,
+)  # fmt: skip
 """Filters of the templates."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final, NamedTuple
 
-from ..outcomes import DRIFT, FAILED
+from ..outcomes import DRIFT, ERROR, FAILED
 from ..text import count
 from .format import Axis, Tick, seconds_text
 from .model import Model, Run
@@ -37,6 +37,8 @@ MARK: Final = 9
 """Pixels of a mark, and of the space below it."""
 
 MARKS_A_ROW: Final = 100
+
+_FAILED: Final = (FAILED, DRIFT, ERROR)
 
 _LEAST_WIDTH: Final = 0.15
 """Per cent of the width that a bar has at least, to be visible."""
@@ -115,7 +117,7 @@ class Timeline(NamedTuple):
         groups: one for each workflow.
         ticks: of the axis.
         span: seconds of the axis.
-        failed_in_test: references of the runs that are fine and whose tests have failed.
+        failed_in_test: references of the runs that are fine and whose test, or of several trials whose trial, failed.
     """
 
     groups: tuple[Group, ...]
@@ -151,7 +153,11 @@ def timeline(model: Model) -> Timeline:
         lanes = {name: _lanes(several, lambda one: one.started) for name, several in times.items()}
     height = min(LANE, HIGHEST / max(1, sum(one.total for one in lanes.values())))
     failed = [test for test in model.tests if test.outcome in (FAILED, DRIFT)]
-    failed_in_test = frozenset(run.reference for test in failed for run in test.runs if run.outcome == "ok")
+    of_tests = {run.reference for test in failed for run in test.runs if run.outcome == "ok"}
+    trials = model.trial_outcomes
+    failed_in_test = frozenset(
+        {one for one in of_tests if one not in trials} | {one for one, word in trials.items() if word in _FAILED}
+    )
     drawing = _Drawing(Axis(span), height, shows_waiting)
     groups = [drawing.group(name, one.runs, times[name], lanes[name]) for name, one in model.workflows.items()]
     return Timeline(tuple(groups), drawing.axis.ticks if any(times.values()) else (), span, failed_in_test)
@@ -259,13 +265,14 @@ class _Drawing:
         return f"M0 100{''.join(steps)}H1000V100Z", most
 
 
-def bar_title(run: Run) -> str:
-    """A run in one line, for the tooltip of its bar."""
+def bar_title(run: Run, trial: str = "") -> str:
+    """A run in one line, for the tooltip of its bar; with the outcome of its trial."""
     waited = run.started - run.queued if run.queued is not None and run.started is not None else 0.0
     parts = [
         run.workflow,
         run.api,
         run.outcome,
+        f"trial {run.trial} {trial}" if trial else "",
         f"made earlier ({run.source})" if run.is_kept else "",
         seconds_text(run.seconds, ""),
         f"waited {seconds_text(waited)}" if waited >= 0.05 else "",

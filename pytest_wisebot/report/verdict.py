@@ -14,10 +14,12 @@ Code 1 takes precedence over 10, and 10 over 11. Other exit codes of pytest stay
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Self
+
+from .format import MOST_NAMED, named
 
 OPEN_CODE: Final = 0
 CLOSED_CODE: Final = 1
@@ -48,6 +50,7 @@ class GateRule:
         state: what the rule decides.
         code: the exit code that the rule asks for.
         workflow: the workflow that the rule is about; empty for the whole session.
+        names: the tests that ``measured`` ends with, all of them: reports have each on a line of its own.
     """
 
     rule: str
@@ -56,6 +59,23 @@ class GateRule:
     state: RuleState = RuleState.OK
     code: int = OPEN_CODE
     workflow: str = ""
+    names: tuple[str, ...] = ()
+
+    def naming(self, names: Iterable[str]) -> Self:
+        """The same rule with the tests that it names."""
+        return replace(self, names=tuple(names))
+
+    @property
+    def figure(self) -> str:
+        """What was found, without the names that follow."""
+        return self.measured.removesuffix(named(self.names)).removesuffix(": ") if self.names else self.measured
+
+    @property
+    def name_lines(self) -> Iterator[str]:
+        """The first of the names, and how many more there are."""
+        yield from self.names[:MOST_NAMED]
+        if (rest := len(self.names) - MOST_NAMED) > 0:
+            yield f"and {rest} more"
 
     @property
     def title(self) -> str:

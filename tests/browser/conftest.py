@@ -13,7 +13,7 @@ import pytest
 
 from pytest_wisebot.report.baseline import compare
 from pytest_wisebot.report.gate import judge
-from pytest_wisebot.report.html import html_report
+from pytest_wisebot.report.html import html_report, style_sheet
 from pytest_wisebot.report.log_reader import model_of
 from pytest_wisebot.report.model import Model
 
@@ -54,6 +54,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Opened]:
         baseline = compare(model, model_of(events(runs, seed=8)), "release 41")
         path = tmp_path_factory.mktemp("report") / "report.html"
         path.write_text(html_report(model, judge(model, baseline), baseline), "utf-8")
+        path.with_name("report.css").write_text(style_sheet(), "utf-8")
         return model, path.as_uri()
 
     return write

@@ -14,7 +14,7 @@ import pytest
 from pytest_wisebot.report.model import Model
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
 HERE = Path(__file__).parent
 
@@ -26,7 +26,7 @@ Theme = Literal["light", "dark"]
 def opened(
     browser: Browser, address: str, *, scripts: bool = False, width: int = 1280, theme: Theme = "light"
 ) -> Iterator[Page]:
-    """A page in a window of its own; it asked for itself alone, and said nothing to the console."""
+    """A page in a window of its own; it asked for itself and its style alone, and said nothing to the console."""
     page = browser.new_page(
         viewport={"width": width, "height": 900},
         color_scheme=theme,
@@ -39,7 +39,8 @@ def opened(
     page.on("console", lambda message: said.append(message.text))
     page.goto(address)
     yield page
-    assert {url.partition("#")[0] for url in asked if not url.startswith("data:")} == {address}
+    own = {address, address.replace("report.html", "report.css")}
+    assert {url.partition("#")[0] for url in asked if not url.startswith("data:")} == own
     assert said == []
     page.close()
 
@@ -52,6 +53,27 @@ def test_no_request_leaves_and_every_run_has_its_bar(browser: Browser, report: R
         assert bars.count() == len(model.runs)
         assert page.locator(".bar[data-run]").count() == len(model.runs)
         assert page.locator("h1").inner_text() == "GATE CLOSED"
+
+
+def test_a_server_that_forbids_styles_in_pages_shows_its_colours(browser: Browser, report: Report) -> None:
+    """By the policy that Jenkins has by default, the page takes its style from the file beside it."""
+    _, address = report(26)
+    policy = "sandbox allow-same-origin; default-src 'none'; img-src 'self'; style-src 'self';"
+    folder = Path(address.removeprefix("file://")).parent
+    page = browser.new_page(java_script_enabled=False)
+
+    def answer(route: Route) -> None:
+        name = route.request.url.rpartition("/")[2]
+        kind = "text/css" if name.endswith(".css") else "text/html"
+        route.fulfill(
+            path=folder / name, content_type=f"{kind}; charset=utf-8", headers={"Content-Security-Policy": policy}
+        )
+
+    page.route("**/*", answer)
+    page.goto("http://jenkins.example/job/1/report.html")
+    painted = page.locator(".banner").evaluate("one => getComputedStyle(one).backgroundColor")
+    assert painted == "rgb(168, 30, 36)"
+    page.close()
 
 
 def test_every_bar_can_be_seen(browser: Browser, report: Report) -> None:
@@ -136,7 +158,9 @@ def test_axe_finds_nothing(media: Literal["screen", "print"], theme: Theme, brow
         page.emulate_media(media=media)
         page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
         page.evaluate(axe)
-        found: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: ['violations', 'incomplete']})")
+        found: dict[str, Any] = page.evaluate(
+            "axe.run(document, {resultTypes: ['violations', 'incomplete'], preload: false})"
+        )
         violations = {
             one["id"]: [(node["html"][:200], node["failureSummary"]) for node in one["nodes"][:3]]
             for one in found["violations"]

@@ -12,6 +12,8 @@ from harness import Numbers, Outside
 
 from pytest_wisebot.emulator import Fault
 
+pytestmark = pytest.mark.usefixtures("wide_terminal")
+
 ODD = {"ok": True, "runId": "p1", "result": {"n": 1}, "error": "step 3 failed"}
 PARTIAL = {"ok": True, "runId": "p2", "result": {"n": 1}, "status": "partial"}
 SPAN = r"00-[0-9a-f]{32}-[0-9a-f]{16}-01"

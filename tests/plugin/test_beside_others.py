@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from harness import Outside
 
+pytestmark = pytest.mark.usefixtures("wide_terminal")
+
 NEIGHBOURS = "anyio pytest-asyncio pytest-cov pytest-randomly pytest-rerunfailures pytest-split pytest-timeout"
 
 DECLARED = """

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from harness import Outside
 
+pytestmark = pytest.mark.usefixtures("wide_terminal")
+
 PASSES = """
     @pytest.mark.wisebot("echo", {"n": 1})
     def test_passes(workflow_run):

@@ -10,6 +10,8 @@ from harness import Outside
 
 from pytest_wisebot.report.__main__ import main
 
+pytestmark = pytest.mark.usefixtures("wide_terminal")
+
 TESTS = """
     @pytest.mark.wisebot("echo", {"n": 1})
     def test_stays(workflow_run):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import html
+import json
 from typing import Any
 
 import pytest
 from harness import Outside
+
+pytestmark = pytest.mark.usefixtures("wide_terminal")
 
 PASSES = """
     @pytest.mark.wisebot("echo", {"n": 1})
@@ -132,6 +136,56 @@ def test_a_module_that_cannot_be_collected_keeps_pytest_s_code(outside: Outside,
     result = gated()
     assert result.ret in (1, 2)  # xdist has a code of its own for it
     assert word(result) in ("NO VERDICT", "GATE CLOSED")
+    why = "1 error of collection: test_broken.py: ModuleNotFoundError: No module named 'nothing_of_this_name'"
+    assert why in result.stdout.str()
+    assert "1 failure without a run" not in result.stdout.str()
+
+
+@pytest.mark.parametrize(
+    ("conftest", "args", "measured"),
+    [
+        ("", ("--wisebot-env=nowhere",), '4 (used wrongly): --wisebot-env: unknown environment "nowhere"'),
+        ("", ("--wisebot-env=guarded",), '4 (used wrongly): environment "guarded" is protected: add --wisebot-allow-'),
+        (
+            "def pytest_runtest_protocol(item): raise RuntimeError('a hook\\nbroke')",
+            ("--wisebot-env=outside",),
+            "3 (an internal error): RuntimeError: a hook broke",
+        ),
+        (
+            "def pytest_sessionfinish(session): session.exitstatus = 1",
+            ("--wisebot-env=outside",),
+            "another plugin set exit code 1 (conftest.py)",
+        ),
+    ],
+    ids=["option", "protected", "internal error", "plugin"],
+)
+def test_no_verdict_has_its_reason(outside: Outside, conftest: str, args: tuple[str, ...], measured: str) -> None:
+    """In the block, the summary, the page and the JSON, and without a list of the tests that never began."""
+    toml = outside.project.path / "wisebot.toml"
+    guarded = '[environments.guarded]\norigin = "http://127.0.0.1:1"\nprotected = true\n'
+    toml.write_text(f"{toml.read_text('utf-8')}\n{guarded}", "utf-8")
+    outside.project.write("conftest.py", conftest)
+    outside.test(PASSES)
+    result = outside.run("--wisebot-gate", "--wisebot-report=out", *args)
+    out = outside.project.path / "out"
+    assert f"measured {measured}" in result.stdout.str()
+    rules = json.loads((out / "report.json").read_text("utf-8"))["verdict"]["rules"]
+    assert any(measured in rule["measured"] for rule in rules)
+    page = html.unescape((out / "report.html").read_text("utf-8"))
+    assert measured in page.partition('class="because">')[2].partition("</p>")[0]
+    summary = (out / "summary.md").read_text("utf-8").replace("\\", "").replace("@<!-- -->", "@")
+    assert measured in summary
+    assert "tests without a report | none | 1:" not in summary
+
+
+def test_a_selection_of_nothing_is_why_there_is_no_verdict(outside: Outside) -> None:
+    """The expression, and how many tests it leaves out."""
+    outside.test(PASSES)
+    toml = outside.project.path / "wisebot.toml"
+    toml.write_text(f'{toml.read_text("utf-8")}\n[gate]\nselect = "-k nothing"\n', "utf-8")
+    result = outside.run("--wisebot-env", "outside", "--wisebot-gate")
+    assert word(result) == "NO VERDICT"
+    assert "none: [gate] select (-k nothing) picks none of 1 collected test" in result.stdout.str()
 
 
 def test_a_session_that_is_stopped_early_has_no_verdict(outside: Outside, gated: Any) -> None:

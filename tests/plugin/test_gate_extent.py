@@ -14,6 +14,8 @@ from harness import Outside
 
 from pytest_wisebot.report.__main__ import main
 
+pytestmark = pytest.mark.usefixtures("wide_terminal")
+
 TEST = """
     import pytest
     from pytest_wisebot import assert_ok

@@ -7,6 +7,8 @@ import textwrap
 import pytest
 from harness import Project
 
+pytestmark = pytest.mark.usefixtures("wide_terminal")
+
 GATED = ("--wisebot-env=local", "--wisebot-gate", "--tb=no", "-q")
 
 HEAD = """

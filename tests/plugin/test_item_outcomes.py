@@ -15,6 +15,8 @@ from harness import Outside
 from pytest_wisebot.event_log import read_events
 from pytest_wisebot.outcomes import WORST_FIRST
 
+pytestmark = pytest.mark.usefixtures("wide_terminal")
+
 HAS_SUBTESTS = pytest.version_tuple >= (9,) or importlib.util.find_spec("pytest_subtests") is not None
 GATED = ("--wisebot-env", "outside", "--wisebot-gate")
 

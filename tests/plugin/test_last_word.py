@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from harness import Outside
 
+pytestmark = pytest.mark.usefixtures("wide_terminal")
+
 GATED = ("--wisebot-env", "outside", "--wisebot-gate")
 FORGIVES = "\n[gate]\nmin-pass-rate = 0\nmax-infrastructure-errors = 9\n"
 

@@ -7,6 +7,8 @@ import json
 import pytest
 from harness import Numbers, Outside, Project
 
+pytestmark = pytest.mark.usefixtures("wide_terminal")
+
 NEVER_USED = "declares a run of echo and never used it: add the argument workflow_run"
 
 

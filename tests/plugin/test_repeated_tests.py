@@ -9,6 +9,8 @@ from harness import Outside
 
 from pytest_wisebot.event_log import read_events
 
+pytestmark = pytest.mark.usefixtures("wide_terminal")
+
 GATED = ("--wisebot-env", "outside", "--wisebot-gate", "--wisebot-report=out")
 
 SETS_UP_AGAIN = """

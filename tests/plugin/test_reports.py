@@ -15,6 +15,7 @@ import pytest
 from harness import Outside
 
 from pytest_wisebot.event_log import read_events
+from pytest_wisebot.report.markdown import MOST_BYTES
 
 SUITE = """
     @pytest.mark.wisebot("echo", {"n": 1})
@@ -36,7 +37,7 @@ SUITE = """
     def test_deselected(trigger_workflow):
         pass
 """
-FILES = {"runs.jsonl", "report.json", "summary.md", "report.html"}
+FILES = {"runs.jsonl", "report.json", "summary.md", "report.html", "report.css"}
 
 
 @pytest.fixture(autouse=True)
@@ -141,13 +142,27 @@ def test_what_cannot_be_is_told_before_any_run(outside: Outside, args: list[str]
 
 
 def test_the_summary_is_added_to_a_file(outside: Outside) -> None:
-    """As CI services want it: what others wrote there stays."""
+    """As CI services want it: what others wrote there stays, and the summary begins on a line of its own."""
     outside.test(SUITE)
     page = outside.project.path / "page.md"
-    page.write_text("# Of another step\n")
-    outside.run("--wisebot-summary", "page.md", "-k", "test_passes")
-    assert page.read_text("utf-8").startswith("# Of another step\n# Wisebot workflows\n\n**1 passed**; 1 live run")
+    for text in ("# Of another step\n", "# Of another step"):
+        page.write_text(text)
+        outside.run("--wisebot-summary", "page.md", "-k", "test_passes")
+        assert page.read_text("utf-8").startswith("# Of another step\n# Wisebot workflows\n\n**1 passed**; 1 live run")
     assert not list(outside.project.path.glob("**/summary.md"))
+
+
+def test_a_summary_reckons_with_what_its_file_holds(outside: Outside) -> None:
+    """GitHub drops a file of more than 1 MiB as a whole: the summary gets shorter, or is left out, which is told."""
+    outside.test(SUITE)
+    page = outside.project.path / "page.md"
+    told = "wisebot: --wisebot-summary=page.md: has no room for more: GitHub shows at most 1 MiB"
+    for size, ends in ((MOST_BYTES - 300, "**This page has no room for more.**\n"), (MOST_BYTES, "x\n")):
+        page.write_text(f"{'x' * (size - 1)}\n")
+        result = outside.run("--wisebot-summary", "page.md", "-k", "test_passes or test_fails")
+        assert page.read_text("utf-8").endswith(ends)
+        assert len(page.read_bytes()) <= MOST_BYTES
+        assert (told in result.outlines) == (size == MOST_BYTES)
 
 
 def test_a_summary_that_cannot_be_written_is_told(outside: Outside) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from harness import Outside
 
+pytestmark = pytest.mark.usefixtures("wide_terminal")
+
 SUITE = """
     @pytest.mark.wisebot("echo", {})
     def test_position(workflow_run):

@@ -14,6 +14,8 @@ from pytest_wisebot.gate_config import Gate, Limits
 from pytest_wisebot.report.__main__ import main
 from pytest_wisebot.report.output import names
 
+pytestmark = pytest.mark.usefixtures("wide_terminal")
+
 
 def shard(folder: Path, log: Any, *, half: bytes = b"") -> Path:
     """Writes a shard's log, and what a kill left of its last line."""
@@ -41,7 +43,7 @@ def test_three_shards_one_of_them_killed(log: Any, tmp_path: Path, capsys: pytes
         f"reports in {tmp_path / 'out'}",
     ]
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        "runs.jsonl", "report.json", "summary.md", "report.html",
+        "runs.jsonl", "report.json", "summary.md", "report.html", "report.css",
     }  # fmt: skip
 
 

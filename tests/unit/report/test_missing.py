@@ -15,6 +15,8 @@ from pytest_wisebot.report.gate import build
 from pytest_wisebot.report.markdown import markdown_report
 from pytest_wisebot.report.output import beside
 
+pytestmark = pytest.mark.usefixtures("wide_terminal")
+
 PATHS = {"by": "paths", "paths": ["test_it.py"], "narrowed": []}
 
 

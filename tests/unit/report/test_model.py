@@ -9,7 +9,7 @@ import pytest
 from pytest_wisebot.event_log import moment
 from pytest_wisebot.gate_config import Gate, Limits
 from pytest_wisebot.report.log_reader import model_of
-from pytest_wisebot.report.model import Trials, outcome_counts, pass_rate
+from pytest_wisebot.report.model import Trial, Trials, outcome_counts, pass_rate
 
 
 def test_a_test_has_the_runs_that_it_named_and_those_that_were_made_for_it(log: Any) -> None:
@@ -90,15 +90,47 @@ def test_figures_of_a_workflow(log: Any) -> None:
     assert pass_rate(refund.tests) == (0, 1)
 
 
+def test_a_failure_has_the_lines_of_the_section_that_it_refers_to(log: Any) -> None:
+    """Reports do not have the section of pytest: its lines stand in the place of the reference."""
+    text = (
+        "E   AssertionError: assert it\nE     a.b:\nE       - 1\n"
+        'E     ... all 4 lines are below, in the section "snapshot x/y.json"\n\ntest_it.py:3: AssertionError\n'
+        "------------ snapshot x/y.json ------------\na.b:\n  - 1\n  + 2\nc: new\n-------- wisebot trials -------\nrows"
+    )
+    (test,) = log().test("test_a", "failed", text=text).model().tests
+    assert test.said == "AssertionError: assert it\n  a.b:\n    - 1\n    + 2\n  c: new"
+
+
+def test_trials_in_words() -> None:
+    """Those that ended alike stand together: first those that failed, last those that were not needed."""
+    each = [
+        Trial(word, "no" if word == "failed" else "") for word in ("passed", "failed", "passed", "failed", "failed")
+    ]
+    trials = Trials(8, 6, 2, 3, "trial 2: no", each=tuple(each))
+    assert str(trials) == "passed 2/5, 6 of 8 wanted; 3 not needed"
+    assert trials.alike == [
+        ("failed", "trials 2, 4 to 5", "no"),
+        ("passed", "trials 1, 3", ""),
+        ("not needed", "trials 6 to 8", ""),
+    ]
+    assert [trials.outcome_of(number) for number in (0, 1, 2, 6)] == ["", "passed", "failed", "not needed"]
+    assert str(Trials(3, 3, 1, 0, ended="no verdict")) == "passed 1/1, then no verdict in trial 2, 3 of 3 wanted"
+
+
 def test_what_a_failure_says(log: Any) -> None:
     """Without the source around it, and without the indent that pytest gives it."""
     text = (
         "def test_a():\n>       assert x\nE       AssertionError: no\nE         $.n: expected 2\n\ntest_it.py:3: Error"
     )
     trials = {"trials": 3, "min_passes": 1, "passes": 1, "failures": 1, "met": True, "why": "trial 1: no"}
-    one = log().test("test_a", "failed", text=text).test("test_b", "flaky", trials=trials).test("test_c", text="a\nb\n")
+    one = (
+        log()
+        .test("test_a", "failed", text=text)
+        .test("test_b", "flaky", trials=trials)
+        .test("test_c", text="a\nb\n\nc")
+    )
     tests = one.model().tests
-    assert [test.said for test in tests] == ["AssertionError: no\n  $.n: expected 2", "trial 1: no", "b"]
+    assert [test.said for test in tests] == ["AssertionError: no\n  $.n: expected 2", "trial 1: no", "a\nb"]
     assert tests[1].trials == Trials(3, 1, 1, 1, "trial 1: no")
 
 
