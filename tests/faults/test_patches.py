@@ -462,4 +462,4 @@ def test_reports_are_made_of_any_number(tmp_path: Path, number: float, when: str
     for baseline in (None, read_baseline(path, "before")):
         last = build(read_log(path), baseline)
         write_reports(tmp_path, last)
-        assert block(last)
+        assert block(last, 80)
