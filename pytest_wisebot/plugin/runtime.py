@@ -348,11 +348,14 @@ class _Comparison:
     def _normal(self, run: WorkflowRun) -> Any:
         """The compared part of a run, clean: a recording was written clean."""
         from ..snapshots.normalise import NormaliserConfig, normalise
+        from ..snapshots.origins import Origin, without_volatile
 
         compared: dict[str, Any] = {"ok": run.ok}
         compared |= {"result": run.result} if run.has_result else {}
         compared |= {"error": run.error} if run.error is not None else {}
         compared |= {"extra": rest} if (rest := {key: run.extra[key] for key in run.extra if key != "runId"}) else {}
-        habits = NormaliserConfig(self._rules.keys, self._rules.patterns, self._rules.keep)
+        said = self._rules.of([run.workflow])
+        habits = NormaliserConfig(said.keys, said.patterns, said.keep, said.volatile)
         clean = dict(zip(compared, self._redactor.clean_json(list(compared.values())), strict=True))
-        return normalise(clean, inputs=run.inputs, run_id=run.run_id, habits=habits)
+        steady = without_volatile(clean, habits.volatile_paths, [Origin((), run, ())])
+        return normalise(steady, inputs=run.inputs, run_id=run.run_id, habits=habits)

@@ -10,6 +10,7 @@ import pytest
 
 from ..errors import ConfigurationError, WisebotError
 from ..runs import WorkflowRun
+from ..settings import Snapshots
 from ..snapshots.assertion import SnapshotContext, WorkflowSnapshot
 from ..snapshots.normalise import NormaliserConfig
 from ..snapshots.patches import one_kind_for_a_file
@@ -60,7 +61,7 @@ class Shared:
 
     def __init__(self, config: pytest.Config) -> None:
         config.add_cleanup(one_kind_for_a_file())
-        self._habits: NormaliserConfig | None = None
+        self._habits: dict[frozenset[str], NormaliserConfig] = {}
         folder: str | None = getattr(config, "workerinput", {}).get(CLAIMS)
         self.desk = SnapshotContext(
             claims=Claims(Path(folder) if folder else None),
@@ -72,19 +73,28 @@ class Shared:
 
     def around(self, session: WisebotSession) -> ComparisonContext:
         """What a comparison takes from the session."""
-        if self._habits is None:
-            self._habits = _habits(session)
         redactor = session.redactor
-        return ComparisonContext(redactor.clean_json, redactor.clean, self._habits, lambda: _runs(session))
+        return ComparisonContext(
+            redactor.clean_json,
+            redactor.clean,
+            runs=lambda: _runs(session),
+            habits_of=lambda workflows: self._habits_of(session, workflows),
+        )
+
+    def _habits_of(self, session: WisebotSession, workflows: frozenset[str]) -> NormaliserConfig:
+        """What the project says of volatile values. A plain value can be compared without any settings."""
+        if workflows not in self._habits:
+            try:
+                said = session.settings.snapshots.of(sorted(workflows))
+            except (WisebotError, pytest.UsageError):
+                said = Snapshots()
+            self._habits[workflows] = habits_of(said)
+        return self._habits[workflows]
 
 
-def _habits(session: WisebotSession) -> NormaliserConfig:
-    """What the project says of volatile values. A plain value can be compared without any settings."""
-    try:
-        said = session.settings.snapshots
-    except (WisebotError, pytest.UsageError):
-        return NormaliserConfig()
-    return NormaliserConfig(said.keys, said.patterns, said.keep)
+def habits_of(said: Snapshots) -> NormaliserConfig:
+    """The settings of snapshots, as the normaliser takes them."""
+    return NormaliserConfig(said.keys, said.patterns, said.keep, said.volatile)
 
 
 def _runs(session: WisebotSession) -> Iterator[WorkflowRun]:

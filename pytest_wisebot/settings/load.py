@@ -263,8 +263,10 @@ class _Resolution:
             return self._credential(value, source, folder)
         if field.kind == "folder":
             return folder / value
-        kinds: Mapping[str, Any] = {"redact": Redact, "snapshots": Snapshots}
-        return kinds[field.name](**value) if field.name in kinds else value
+        if field.name == "snapshots":
+            workflows = {name: Snapshots(**own) for name, own in value.get("workflows", {}).items()}
+            return Snapshots(**{**value, "workflows": workflows})
+        return Redact(**value) if field.name == "redact" else value
 
     def _credential(self, value: Any, source: str, folder: Path) -> Credential:
         try:

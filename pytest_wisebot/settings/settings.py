@@ -66,11 +66,27 @@ class Snapshots:
         keys: names of keys, in any letter case, and the placeholder for the values under them.
         patterns: placeholders, and the regular expression for what they stand for.
         keep: JSON paths, or names of keys, whose values stay as they are.
+        volatile: JSON paths, or names of keys, whose values become ``<volatile>``.
+        workflows: the same for the results of single workflows, by name.
     """
 
     keys: Mapping[str, str] = field(default_factory=dict)
     patterns: Mapping[str, str] = field(default_factory=dict)
     keep: tuple[str, ...] = ()
+    volatile: tuple[str, ...] = ()
+    workflows: Mapping[str, Snapshots] = field(default_factory=dict)
+
+    def of(self, workflows: Iterable[str]) -> Snapshots:
+        """What holds for the results of these workflows: what holds for all, and what holds for each of them."""
+        joined = dataclasses.replace(self, workflows={})
+        for own in (self.workflows[name] for name in dict.fromkeys(workflows) if name in self.workflows):
+            joined = Snapshots(
+                {**joined.keys, **own.keys},
+                {**joined.patterns, **own.patterns},
+                (*joined.keep, *own.keep),
+                (*joined.volatile, *own.volatile),
+            )
+        return joined
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,14 +412,17 @@ _TABLES: Final[Mapping[str, type[Any]]] = {"redact": Redact, "snapshots": Snapsh
 
 
 def _checked_table(name: str, table: Table, value: object) -> object:
-    kind = _TABLES[name]
+    kind = _TABLES[name.partition(".")[0]]
     if not isinstance(value, kind):
         raise ValueError(f"{name}: expected a {kind.__name__}, got {type(value).__name__}")
     for item in () if kind is Gate else table.fields:  # no hook has a reason to build a gate by hand
         try:
-            check(item, getattr(value, item.name))
+            if item.table is None:
+                check(item, getattr(value, item.name))
         except ValueError as error:
             raise ValueError(f"{name}.{item.name}: {error}") from None
+    for workflow, own in value.workflows.items() if isinstance(value, Snapshots) else ():
+        _checked_table(f"{name}.workflows.{workflow}", table, own)
     return value
 
 

@@ -5,7 +5,7 @@ What no JSON can hold, and a rule or an exclusion that speaks of nothing, is an 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Self
@@ -15,6 +15,7 @@ from ..runs import WorkflowRun, says_failed
 from ..text import brief
 from .json_codec import dumps
 from .normalise import NormaliserConfig, normalise
+from .origins import origins_of, without_volatile
 from .rules import apply_rules, exclude
 from .shape import shape_of
 
@@ -82,12 +83,20 @@ class ComparisonContext:
         clean_text: a text without credentials.
         habits: what the project says about volatile values.
         runs: the runs that the test uses, as far as they have ended.
+        habits_of: what the project says about those of runs of these workflows; None: nothing of its own.
     """
 
     clean: Callable[[Any], Any]
     clean_text: Callable[[str], str]
     habits: NormaliserConfig = field(default_factory=NormaliserConfig)
     runs: Callable[[], Iterable[WorkflowRun]] = tuple
+    habits_of: Callable[[frozenset[str]], NormaliserConfig] | None = None
+
+    def of(self, value: object) -> NormaliserConfig:
+        """What the project says about a value that a test compares."""
+        if self.habits_of is None:
+            return self.habits
+        return self.habits_of(frozenset(run.workflow for run in _runs_in(value) or self.runs()))
 
 
 class SerializedValue(str):
@@ -129,11 +138,11 @@ def receive(value: object, asked: ComparisonOptions, around: ComparisonContext) 
 
 
 def _received(value: object, data: Any, asked: ComparisonOptions, around: ComparisonContext) -> SerializedValue:
-    failed = _failed(value, around)
+    failed, habits = _failed(value, around), around.of(value)
     if asked.exclude:
         data = exclude(data, [_address(path, data, value) for path in asked.exclude])
     if asked.shape:  # keys may be as volatile as values
-        shape = normalise(shape_of(data), **_known(value, around), habits=around.habits)
+        shape = normalise(shape_of(_steady(value, data, around, habits)), **_known(value, around), habits=habits)
         return SerializedValue.of(dumps(shape), failed=failed)
     broken: Mapping[Path, str] = {}
     kept: frozenset[Path] = frozenset()
@@ -141,9 +150,19 @@ def _received(value: object, data: Any, asked: ComparisonOptions, around: Compar
         ruled = apply_rules(data, {_address(path, data, value): rule for path, rule in asked.rules.items()})
         data, kept = ruled.value, ruled.kept
         broken = {path: around.clean_text(rule) for path, rule in ruled.broken.items()}
-    text = dumps(normalise(data, **_known(value, around), habits=around.habits, skip=kept))
+    data = _steady(value, data, around, habits, {*kept, *broken})
+    text = dumps(normalise(data, **_known(value, around), habits=habits, skip=kept))
     # A rule's text was not there to be cleaned before.
     return SerializedValue.of(around.clean_text(text) if kept else text, broken, failed)
+
+
+def _steady(
+    value: object, data: Any, around: ComparisonContext, habits: NormaliserConfig, ruled: Collection[Path] = ()
+) -> Any:
+    """The data without what the project calls volatile; a rule of the test is closer."""
+    if not habits.volatile:
+        return data
+    return without_volatile(data, habits.volatile_paths, origins_of(value, around.runs), ruled)
 
 
 def _plain(value: object) -> Any:
