@@ -16,10 +16,12 @@ from ..snapshots.normalise import NormaliserConfig
 from ..snapshots.patches import one_kind_for_a_file
 from ..snapshots.serialize import ComparisonContext
 from ..snapshots.write_conflicts import Claims
+from .session_metadata import identity
 from .session_state import state_of
 from .xdist import CLAIMS
 
 if TYPE_CHECKING:
+    from ..snapshots.remarks import KeptHistory
     from .item_session import WisebotSession
 
 
@@ -45,6 +47,7 @@ def snapshot_for(
         )
     shared = state_of(config).one(Shared)
     session = session_for(request)
+    shared.desk.kept = lambda: shared.kept(session)
     return WorkflowSnapshot(
         syrupy,
         item,
@@ -69,7 +72,9 @@ class Shared:
             root=config.rootpath,
             sections=state_of(config).snapshot_sections,
             touched=state_of(config).written.add,
+            notes=state_of(config).snapshot_notes,
         )
+        self._kept: KeptHistory | None = None
 
     def around(self, session: WisebotSession) -> ComparisonContext:
         """What a comparison takes from the session."""
@@ -80,6 +85,24 @@ class Shared:
             runs=lambda: _runs(session),
             habits_of=lambda workflows: self._habits_of(session, workflows),
         )
+
+    def kept(self, session: WisebotSession) -> KeptHistory:
+        """Earlier runs of the session's environment; read for a snapshot that is red or new.
+
+        Raises:
+            ConfigurationError: there are no settings.
+        """
+        if self._kept is None:
+            from ..snapshots.remarks import KeptHistory
+            from ..storage.past_runs import PastRuns
+            from ..storage.sessions import Sessions
+            from ..storage.store import RequestKeys
+
+            settings = session.settings
+            keys = RequestKeys(session.redactor, lambda name: settings.workflow(name).id)
+            past = PastRuns(Sessions(self.desk.root), keys, identity(settings))
+            self._kept = KeptHistory(past.of, settings.snapshots_place)
+        return self._kept
 
     def _habits_of(self, session: WisebotSession, workflows: frozenset[str]) -> NormaliserConfig:
         """What the project says of volatile values. A plain value can be compared without any settings."""

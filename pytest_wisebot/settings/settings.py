@@ -368,6 +368,11 @@ class Settings:
         place, file = ".".join([*table_place(self.file), *names]), self.file.name if self.file else FILE_NAME
         return f"[{place}] in {file}" if place else file
 
+    def snapshots_place(self, workflow: str) -> tuple[tuple[str, ...], tuple[str, ...] | None]:
+        """A workflow's table under ``[snapshots]``: its names, and the volatile paths there; None without a table."""
+        own = self.snapshots.workflows.get(workflow)
+        return (*table_place(self.file), "snapshots", "workflows", workflow), own.volatile if own is not None else None
+
     def environment_of(self, api: Api) -> str | None:
         """The environment that a run over this API goes to: none where an option gave the host."""
         host = "origin" if api is Api.WEBHOOK else "base-url"

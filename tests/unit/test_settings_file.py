@@ -376,7 +376,7 @@ def test_a_mistake_in_an_environment_is_told_with_its_place(tmp_path: Path, line
         ("environments.staging.workflows = 1", "environments.staging.workflows: expected a table, got 1"),
         ('default-environment = "x"', 'default-environment: unknown environment "x", known: none'),
         ('redact.key = ["a"]', 'redact.key: unknown key, did you mean "keys"?'),
-        ("snapshots.zzz = 1", "snapshots.zzz: unknown key, known: keys, patterns, keep"),
+        ("snapshots.zzz = 1", "snapshots.zzz: unknown key, known: keys, patterns, keep, volatile, workflows"),
         ("redact = 1", "redact: expected a table, got 1"),
         ('redact.keys = "email"', "redact.keys: expected a list of names of keys, got a string"),
         (
