@@ -172,6 +172,8 @@ class WorkflowSnapshot(SnapshotAssertion):
                 self._desk.touched(Path(last.snapshot_location))
                 if last.created or last.updated:
                     self._note_of_recording(last.snapshot_location)
+                if last.success:
+                    self._compared = None  # syrupy keeps this object until the session's end
 
     # --- what is not recorded
 

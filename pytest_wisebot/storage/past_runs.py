@@ -105,7 +105,10 @@ class PastRuns:
     def _lines(self, run: WorkflowRun) -> Iterator[Mapping[str, Any]]:
         """The events of these runs, from the newest session to the oldest, and in each from its end."""
         keys = ["/".join(self._keys.key(RunRequest(run.workflow, run.inputs, api))) for api in Api]
+        began = time.monotonic()
         for folder in self._sessions.all():
+            if time.monotonic() - began > self._seconds:
+                return
             if not self._is_of(folder):
                 continue
             path = folder / FILE_NAME
