@@ -149,7 +149,6 @@ def all_equal(sessions: Sessions, wanted: Callable[[Mapping[str, Any]], bool]) -
     """
     groups: dict[tuple[str, ...], Equal] = {}
     seen: set[tuple[Any, ...]] = set()
-    apis: dict[tuple[str, ...], set[str]] = defaultdict(set)
     for folder in sessions.all():
         session = identity_of(folder)
         if not session or not wanted(session):
@@ -163,16 +162,18 @@ def all_equal(sessions: Sessions, wanted: Callable[[Mapping[str, Any]], bool]) -
                     continue
                 seen.add(_same(event))
                 same = (of, run.workflow, json.dumps(run.inputs, sort_keys=True))
-                apis[same].add(event["key"])
                 groups.setdefault((*same, event["key"]), Equal(run.workflow)).runs.append(run)
-    return list(_joined(groups, apis))
+    return list(_joined(groups))
 
 
-def _joined(groups: Mapping[tuple[str, ...], Equal], apis: Mapping[tuple[str, ...], set[str]]) -> Iterator[Equal]:
+def _joined(groups: Mapping[tuple[str, ...], Equal]) -> Iterator[Equal]:
     """Those over one API joined with those over the other, unless redaction has made different inputs equal."""
+    apis: dict[tuple[str, ...], list[Api]] = defaultdict(list)
+    for (*same, _), group in groups.items():
+        apis[*same,].append(group.runs[0].api)
     joined: dict[tuple[str, ...], Equal] = {}
     for (*same, key), group in groups.items():
-        one_each = len(apis[*same,]) == len({key.rpartition("/")[2].partition("-")[0] for key in apis[*same,]})
+        one_each = len(apis[*same,]) == len(set(apis[*same,]))
         place = (*same,) if one_each else (*same, key)
         joined.setdefault(place, Equal(group.workflow)).runs.extend(group.runs)
     for group in joined.values():

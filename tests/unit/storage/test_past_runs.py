@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -119,7 +118,7 @@ def test_a_line_that_is_not_whole_hides_no_other(tmp_path: Path, line: bytes) ->
     later = session(tmp_path, [], environment="staging")
     later.close()
     assert later.folder is not None
-    os.remove(later.folder / "events.jsonl")
+    (later.folder / "events.jsonl").unlink()
     assert results(past_of(tmp_path), run(9)) == [1]
     assert [len(group.runs) for group in all_equal(Sessions(tmp_path), lambda _: True)] == [1]
 
