@@ -228,9 +228,9 @@ class WorkflowSnapshot(SnapshotAssertion):
     # --- what earlier runs say
 
     def _note_of_recording(self, location: str) -> None:
-        from . import failure
-
         if lines := self._remarks(None):
+            from . import failure
+
             where = failure.shown(location, self._desk.root)
             self._desk.notes.append("\n".join([f"recorded {where}, of which", *(f"  {line}" for line in lines)]))
 

@@ -20,7 +20,7 @@ FEWEST: Final = 3
 _MOST_INDICES: Final = 3
 """Indices of one path that are generalised one by one."""
 
-_MISSING: Final = object()
+MISSING: Final = object()
 """In the place of a key that an object lacks in one of the runs."""
 
 
@@ -83,7 +83,7 @@ def at(value: Any, path: Path) -> Any:
     for step in path:
         is_there = step in value if isinstance(value, Mapping) else isinstance(value, list) and _has(value, step)
         if not is_there:
-            return _MISSING
+            return MISSING
         value = value[step]
     return value
 
@@ -107,7 +107,7 @@ def courses(values: Sequence[Any]) -> dict[Path, Course]:
 def _differing(path: Path, values: Sequence[Any], depth: int) -> Iterator[tuple[Path, Sequence[Any]]]:
     if depth < MAX_DEPTH and _are_objects_of_one_kind(values):
         for key in dict.fromkeys(key for value in values for key in value):
-            yield from _differing((*path, key), [value.get(key, _MISSING) for value in values], depth + 1)
+            yield from _differing((*path, key), [value.get(key, MISSING) for value in values], depth + 1)
     elif depth < MAX_DEPTH and _are_lists_of_one_length(values):
         for index in range(len(values[0])):
             yield from _differing((*path, index), [value[index] for value in values], depth + 1)
@@ -127,7 +127,7 @@ def _are_lists_of_one_length(values: Sequence[Any]) -> bool:
 
 
 def _text(value: Any) -> str:
-    return "" if value is _MISSING else dumps(value).strip()
+    return "" if value is MISSING else dumps(value).strip()
 
 
 # --- paths that mean them

@@ -13,7 +13,7 @@ from ..redaction.jsonpath import Path
 from ..runs import WorkflowRun
 from ..text import LONGEST_PATH, count, show_path, truncate_middle
 from .json_codec import loads
-from .learning import Course, at, course_of, courses, path_text, patterns, toml_lines
+from .learning import MISSING, Course, at, course_of, courses, path_text, patterns, toml_lines
 from .origins import Origin, origins_of
 from .serialize import ComparisonContext, ComparisonOptions, SerializedValue, receive
 
@@ -68,8 +68,7 @@ def of_a_difference(compared: Compared, expected: str, kept: KeptHistory) -> lis
         expected: the text of the snapshot.
         kept: earlier runs.
     """
-    was = loads(expected)
-    return _lines(compared, kept, lambda place, part, history: _changed(at(was, place), part, history))
+    return _lines(compared, kept, lambda place, part, history: _changed(at(loads(expected), place), part, history))
 
 
 def of_a_recording(compared: Compared, kept: KeptHistory) -> list[str]:
@@ -78,8 +77,7 @@ def of_a_recording(compared: Compared, kept: KeptHistory) -> list[str]:
 
 
 def _changed(was: Any, part: Any, history: Sequence[Any]) -> dict[Path, Course]:
-    places = courses([was, part]) if history else {}
-    return {path: course_of([at(value, path) for value in (*history, part)]) for path in places}
+    return {path: course_of([at(value, path) for value in (*history, part)]) for path in courses([was, part])}
 
 
 def _volatile(values: Sequence[Any]) -> dict[Path, Course]:
@@ -90,11 +88,14 @@ def _lines(
     compared: Compared, kept: KeptHistory, find: Callable[[Path, Any, Sequence[Any]], dict[Path, Course]]
 ) -> list[str]:
     """The remarks, and below them the lines of the settings' file for what is volatile, by workflow."""
-    data, remarks = loads(compared.received), dict[str, None]()
+    remarks: dict[str, None] = {}
     volatile: dict[str, dict[str, str]] = {}
     for origin in origins_of(compared.value, compared.around.runs)[:MOST_RUNS]:
-        part = at(data, origin.at)
-        found = find(origin.at, part, _history(origin, compared, kept))
+        history = _history(origin, compared, kept)
+        part = at(loads(compared.received), origin.at) if history else MISSING
+        if part is MISSING:  # or an exclusion has taken it out
+            continue
+        found = find(origin.at, part, history)
         for steps, course in _general(origin, found, part, compared.received.broken):
             remarks[f"{truncate_middle(show_path((*origin.at, *steps)), LONGEST_PATH)} {course}"] = None
             if course.is_volatile and not course.comes_and_goes and not compared.asked.shape:
@@ -120,7 +121,7 @@ def _general(
     volatile = [path for path, course in told.items() if course.is_volatile]
     for steps, paths in patterns(volatile, part).items():
         yield steps, max((told[path] for path in paths), key=lambda course: course.changes)
-    yield from ((path, course) for path, course in told.items() if not course.is_volatile and course.runs > 1)
+    yield from ((path, course) for path, course in told.items() if not course.is_volatile)
 
 
 def _history(origin: Origin, compared: Compared, kept: KeptHistory) -> list[Any]:
@@ -131,9 +132,11 @@ def _history(origin: Origin, compared: Compared, kept: KeptHistory) -> list[Any]
         if run.ok != origin.run.ok or _reference(run) == _reference(origin.run):
             continue
         value: Any = run if not origin.within else at({"result": run.result}, origin.within)
+        if value is MISSING:
+            continue
         try:
             values.append(loads(receive(value, asked, replace(compared.around, runs=(run,).__iter__))))
-        except ValueError:  # no such part, or an exclusion that finds nothing
+        except ValueError:  # an exclusion finds nothing
             continue
     return values[::-1]
 

@@ -109,6 +109,10 @@ def test_a_new_snapshot_tells_it_at_once(charges: Project) -> None:
     assert "recorded __snapshots__/test_it/test_it.json, of which" in again
     assert "result.charge.id differed in 3 of the last 4 runs of these inputs: volatile?" in again
     assert all(line in again for line in LINES)
+    (charges.path / "__snapshots__" / "test_it" / "test_it.json").unlink()
+    workers = charges.run("-q", ONE, "--snapshot-update", "-n", "1", "-W", "error").stdout.str()
+    assert "result.charge.id differed in 4 of the last 5 runs of these inputs: volatile?" in workers
+    assert "1 passed" in workers
 
 
 def test_trials_and_both_apis_are_runs_of_these_inputs(charges: Project) -> None:
