@@ -348,7 +348,7 @@ class _Comparison:
     def _normal(self, run: WorkflowRun) -> Any:
         """The compared part of a run, clean: a recording was written clean."""
         from ..snapshots.normalise import NormaliserConfig, normalise
-        from ..snapshots.origins import Origin, without_volatile
+        from ..snapshots.volatile import without_volatile
 
         compared: dict[str, Any] = {"ok": run.ok}
         compared |= {"result": run.result} if run.has_result else {}
@@ -357,5 +357,5 @@ class _Comparison:
         said = self._rules.of([run.workflow])
         habits = NormaliserConfig(said.keys, said.patterns, said.keep, said.volatile)
         clean = dict(zip(compared, self._redactor.clean_json(list(compared.values())), strict=True))
-        steady = without_volatile(clean, habits.volatile_paths, [Origin((), run, ())])
+        steady = without_volatile(clean, habits.volatile_paths, [((), ())])
         return normalise(steady, inputs=run.inputs, run_id=run.run_id, habits=habits)

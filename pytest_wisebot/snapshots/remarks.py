@@ -14,8 +14,7 @@ from ..runs import WorkflowRun
 from ..text import LONGEST_PATH, count, show_path, truncate_middle
 from .json_codec import loads
 from .learning import MISSING, Course, at, course_of, courses, path_text, patterns, toml_lines
-from .origins import Origin, origins_of
-from .serialize import ComparisonContext, ComparisonOptions, SerializedValue, receive
+from .serialize import ComparisonContext, ComparisonOptions, Origin, SerializedValue, origins_of, receive
 
 MOST_REMARKS: Final = 10
 """Paths of one comparison that are remarked on."""

@@ -5,7 +5,7 @@ What no JSON can hold, and a rule or an exclusion that speaks of nothing, is an 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Self
@@ -15,9 +15,9 @@ from ..runs import WorkflowRun, says_failed
 from ..text import brief
 from .json_codec import dumps
 from .normalise import NormaliserConfig, normalise
-from .origins import origins_of, without_volatile
 from .rules import apply_rules, exclude
 from .shape import shape_of
+from .volatile import without_volatile
 
 ASKABLE = "name=, rules=, exclude=, shape= and failed="
 """What a test may say of one comparison."""
@@ -162,7 +162,8 @@ def _steady(
     """The data without what the project calls volatile; a rule of the test is closer."""
     if not habits.volatile:
         return data
-    return without_volatile(data, habits.volatile_paths, origins_of(value, around.runs), ruled)
+    origins = [(origin.at, origin.within) for origin in origins_of(value, around.runs)]
+    return without_volatile(data, habits.volatile_paths, origins, ruled)
 
 
 def _plain(value: object) -> Any:
@@ -257,3 +258,57 @@ def _address(path: str, data: Any, value: object) -> str:
     if not pattern.steps or not pattern.found_in(data["result"]):
         return path
     return f"result{path}" if path.startswith("[") else f"result.{path}"
+
+
+# --- where in the answer of a run a compared value stands
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A run that a compared value, or a part of it, comes from.
+
+    Attributes:
+        at: the place of that part in the compared value.
+        run: the run.
+        within: the place of that part in what a snapshot holds of the run: ``()`` for the whole of it.
+    """
+
+    at: Path
+    run: WorkflowRun
+    within: Path
+
+
+def origins_of(value: object, runs: Callable[[], Iterable[WorkflowRun]]) -> list[Origin]:
+    """The runs that a compared value comes from.
+
+    Args:
+        value: what a test compares: a run, a list with runs, a result, or a part of one.
+        runs: the runs of the test, asked for where the value is not a run itself.
+    """
+    if isinstance(value, WorkflowRun):
+        return [Origin((), value, ())]
+    if isinstance(value, list | tuple) and any(isinstance(item, WorkflowRun) for item in value):
+        return [Origin((at,), item, ()) for at, item in enumerate(value) if isinstance(item, WorkflowRun)]
+    for run in () if _is_everywhere(value) else runs():
+        places = _places(run.result, value)
+        if (place := next(places, None)) is not None and next(places, None) is None:
+            return [Origin((), run, ("result", *place))]
+    return []
+
+
+def _is_everywhere(value: object) -> bool:
+    """Whether Python has one object for all values that equal it."""
+    return value is None or isinstance(value, bool) or (isinstance(value, int) and -5 <= value <= 256) or value == ""
+
+
+def _places(whole: object, part: object) -> Iterator[Path]:
+    """Where the very object stands, by identity."""
+    waiting: list[tuple[Path, object]] = [((), whole)]
+    while waiting:
+        path, item = waiting.pop()
+        if item is part:
+            yield path
+        elif isinstance(item, Mapping):
+            waiting += [((*path, key), child) for key, child in item.items()]
+        elif isinstance(item, list | tuple):
+            waiting += [((*path, at), child) for at, child in enumerate(item)]
