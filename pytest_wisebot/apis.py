@@ -1,24 +1,23 @@
-"""The two APIs as data: what is sent for a run, and the command that sends the same by hand. No I/O.
+"""The two APIs as data: what is sent for a run. No I/O.
 
 Facts are from Wisebot's page "Triggering workflows (HTTPS & CLI)".
 """
 
 from __future__ import annotations
 
-import json
-import re
-import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import quote
 
+from .commands import Sent, commands_for
 from .errors import ConfigurationError
+from .originals import json
 from .redaction import Secret
 from .runs import TEST_HEADER, Api, RunRequest
 from .settings import Credential, Settings, Workflow
 from .settings.checks import checked_id as checked
-from .text import readable_json, show_path
+from .text import show_path
 
 STATUS_PATH: Final = "/api/v1/status"
 
@@ -31,6 +30,7 @@ class Outgoing:
         host: the origin that it goes to, and the only one that may see ``secret``.
         secret: the credential; None for a request that needs none, and starts nothing.
         headers: all but the credential's.
+        guarded: the headers of the project for this host alone, closed like the credential.
         secret_header: the header that carries the credential.
         scheme: what stands before the credential in that header: ``"Bearer "`` or nothing.
     """
@@ -42,6 +42,7 @@ class Outgoing:
     secret_header: str = "Authorization"
     scheme: str = "Bearer "
     headers: Mapping[str, str] = field(default_factory=dict)
+    guarded: Mapping[str, Secret] = field(default_factory=dict)
     body: bytes | None = None
 
     @property
@@ -51,9 +52,9 @@ class Outgoing:
 
     def open_headers(self) -> dict[str, str]:
         """Every header, the credential's included: for the wire alone."""
-        if self.secret is None:
-            return dict(self.headers)
-        return {**self.headers, self.secret_header: self.scheme + self.secret.reveal()}
+        guarded = {name: secret.reveal() for name, secret in self.guarded.items()}
+        credential = {} if self.secret is None else {self.secret_header: self.scheme + self.secret.reveal()}
+        return {**guarded, **self.headers, **credential}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,8 @@ def prepare(
         clean_inputs: makes of an input bag what the commands show of it.
 
     Raises:
-        ConfigurationError: no such workflow, an id that no URL can carry, no host, or no credential.
+        ConfigurationError: no such workflow, an id that no URL can carry, no host, or no value for its credential
+            or a header.
     """
     workflow = settings.workflow(request.workflow)
     path = _path(request.api, workflow.id)
@@ -95,13 +97,16 @@ def prepare(
         path=path,
         secret=_opened(credential),
         headers=_headers(request, settings),
+        guarded=settings.headers_of(request.api),
         body=_body(request),
         **_secret_header(request.api, settings),
     )
     shown = replace(request, inputs=clean_inputs(request.inputs))
     hidden = [show_path(path) for path in _hidden(request.inputs, shown.inputs)]
-    note = f"  # fill in: {', '.join(hidden)}" if hidden else ""
-    commands = tuple(f"{command}{note}" for command in _commands(shown, workflow, outgoing, credential))
+    body = _wrapped(shown) if request.inputs else None
+    header = f"{outgoing.secret_header}: {outgoing.scheme}"
+    sent = Sent(shown, host, outgoing.url, header, workflow.id, credential, body, tuple(hidden))
+    commands = tuple(commands_for(sent, settings))
     return Prepared(request, workflow, outgoing, _called(credential, request.api), commands)
 
 
@@ -109,7 +114,8 @@ def status_check(settings: Settings) -> Outgoing | None:
     """``GET /api/v1/status``, which checks a dashboard token and starts no run; None without a host or a token."""
     if settings.base_url is None or settings.token is None or settings.token.secret is None:
         return None
-    return Outgoing("GET", settings.base_url, STATUS_PATH, settings.token.secret, headers=_ACCEPT)
+    guarded = settings.headers_of(Api.DASHBOARD)
+    return Outgoing("GET", settings.base_url, STATUS_PATH, settings.token.secret, headers=_ACCEPT, guarded=guarded)
 
 
 def reachability_check(host: str) -> Outgoing:
@@ -183,9 +189,6 @@ def _body(request: RunRequest) -> bytes | None:
     return json.dumps(_wrapped(request), ensure_ascii=False, allow_nan=False).encode("utf-8", "backslashreplace")
 
 
-# --- the same by hand ---------------------------------------------------------------------------------------------
-
-
 def _hidden(sent: Any, shown: Any) -> Iterator[tuple[str | int, ...]]:
     """The paths of the inputs that the commands do not show."""
     if isinstance(sent, Mapping) and isinstance(shown, Mapping):
@@ -196,44 +199,3 @@ def _hidden(sent: Any, shown: Any) -> Iterator[tuple[str | int, ...]]:
             yield from ((index, *path) for path in _hidden(value, other))
     elif sent != shown:
         yield ()
-
-
-def _commands(request: RunRequest, workflow: Workflow, outgoing: Outgoing, credential: Credential) -> tuple[str, ...]:
-    curl = _curl(request, outgoing, credential)
-    if request.api is Api.DASHBOARD:
-        return (curl,)
-    return (curl, _cli(request, workflow, outgoing, credential))
-
-
-def _curl(request: RunRequest, outgoing: Outgoing, credential: Credential) -> str:
-    secret = f'-H "{outgoing.secret_header}: {outgoing.scheme}{_in_shell(credential, request.api)}"'
-    parts = ["curl -sS -X POST", shlex.quote(outgoing.url), secret]
-    if request.inputs:
-        parts += ["-H 'Content-Type: application/json'", "--data-raw", shlex.quote(readable_json(_wrapped(request)))]
-    return " ".join(parts)
-
-
-def _cli(request: RunRequest, workflow: Workflow, outgoing: Outgoing, credential: Credential) -> str:
-    parts = [
-        f"WISEBOT_WORKFLOW_TRIGGER_ORIGIN={shlex.quote(outgoing.host)}",
-        f'WISEBOT_WORKFLOW_SECRET="{_in_shell(credential, request.api)}"',  # a shell need not have exported it
-        "wisebot workflow trigger",
-        shlex.quote(workflow.id),
-    ]
-    if request.inputs:
-        parts += ["--data", shlex.quote(readable_json(request.inputs))]
-    return " ".join(parts)
-
-
-def _in_shell(credential: Credential, api: Api) -> str:
-    """The credential by its reference, for within double quotes; a value has a name that no shell holds another under.
-
-    Not the name that Wisebot's own tools read: in the user's shell, that may be production's.
-    """
-    kind, _, name = (credential.reference or "").partition(":")
-    if kind == "file":
-        return f"$(cat {shlex.quote(name)})"
-    if kind != "env":
-        owner = "EMULATOR" if credential.given_by.startswith("emulator") else "FILL_IN_THE"
-        name = f"{owner}_{'SECRET' if api is Api.WEBHOOK else 'TOKEN'}"
-    return f"${name}" if re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) else f"$(printenv {shlex.quote(name)})"

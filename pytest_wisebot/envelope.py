@@ -6,7 +6,6 @@ that there are no more. So this is liberal in what it accepts: an envelope is a 
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections import Counter
@@ -14,7 +13,9 @@ from typing import Any, Final, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError
 
+from .originals import json
 from .runs import MAX_DEPTH
+from .text import json_number
 
 KEYS: Final = frozenset({"ok", "runId", "result", "error"})
 
@@ -95,7 +96,7 @@ def _refuse(constant: str) -> NoReturn:
 
 
 def _finite(text: str) -> float:
-    value = float(text)
+    value = json_number(text)
     if math.isinf(value):
         raise NoEnvelopeError(f"has the number {text[:20]}, which is beyond what a float holds")
     return value

@@ -207,7 +207,11 @@ class NotStarted(InfrastructureError):
 
 
 class ConnectionFailed(NotStarted):
-    """No connection was made: unknown host, no listener, TLS refused, or no answer in time."""
+    """No connection was made: unknown host, no listener, a proxy that refuses, TLS refused, or no answer in time.
+
+    A server that wants a client certificate refuses under TLS 1.3 after the request has been written, and before it
+    reads any of it.
+    """
 
 
 class RateLimited(NotStarted):

@@ -14,18 +14,18 @@ A log that was joined of several sessions has the lines of each, one session aft
 
 from __future__ import annotations
 
-import json
+import errno
 import math
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from .errors import ConfigurationError, InfrastructureError, NotRun, RecordingNotFound
-from .files import NOT_FOLLOWED, WINDOWS, lock, write_all, write_whole
+from .files import NOT_FOLLOWED, WINDOWS, file_of, lock, open_to_read, read_bytes, write_all, write_whole
+from .originals import dates, json, os
 from .runs import Ended, Outcome, RunRequest, WorkflowRun
+from .text import json_number, to_json
 
 if TYPE_CHECKING:
     from .redaction import Redactor
@@ -40,7 +40,7 @@ MOST_DEEP: Final = 250
 
 def event_line(event: Mapping[str, Any]) -> bytes:
     """An event as a line of ASCII: what a workflow answers may hold line separators and lone surrogates."""
-    return json.dumps(event, separators=(",", ":"), allow_nan=False).encode("ascii") + b"\n"
+    return to_json(event, separators=(",", ":"), allow_nan=False).encode("ascii") + b"\n"
 
 
 def run_event(request: RunRequest, ended: Ended) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def outcome_word(outcome: Outcome) -> str:
 
 def moment(seconds: float | None) -> str | None:
     """A time of day, of seconds since the epoch."""
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+    return None if seconds is None else dates.at(seconds).isoformat(timespec="milliseconds")
 
 
 # --- writing
@@ -115,6 +115,7 @@ class EventLog:
         self.path = path
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | NOT_FOLLOWED | (os.O_EXCL if new else 0)
         self._descriptor = os.open(path, flags, mode)
+        self._file = file_of(self._descriptor)
         lock(self._descriptor)
 
     def write(self, line: bytes) -> None:
@@ -123,6 +124,7 @@ class EventLog:
         Raises:
             OSError: it cannot be written.
         """
+        self._ensure_open()
         end = os.fstat(self._descriptor).st_size
         try:
             write_all(self._descriptor, line)
@@ -131,18 +133,29 @@ class EventLog:
                 os.ftruncate(self._descriptor, end)
             raise
 
+    def _ensure_open(self) -> None:
+        """Opens the file anew where a test has closed its descriptor, which may be another file's by now."""
+        if file_of(self._descriptor) == self._file:
+            return
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | NOT_FOLLOWED)
+        if file_of(descriptor) != self._file:  # the file has been replaced, too
+            os.close(descriptor)
+            raise OSError(errno.EBADF, "a test has closed it, and another file stands in its place")
+        self._descriptor = descriptor
+        lock(descriptor)
+
     def replace_first(self, line: bytes) -> None:
         """Replaces the first line; the others stay.
 
         Raises:
             OSError, ConfigurationError: it cannot be written, or was removed. It is left as it was.
         """
-        _, _, others = self.path.read_bytes().partition(b"\n")
+        _, _, others = read_bytes(self.path).partition(b"\n")
         self._replace(line + others)
 
     def clean_again(self, redactor: Redactor) -> None:
         """Masks credentials that became known after they had been written. Raises what `replace_first` does."""
-        written = self.path.read_bytes()
+        written = read_bytes(self.path)
         cleaned = b"".join(_line_cleaned_again(line, redactor) for line in written.splitlines(keepends=True))
         if cleaned != written:
             self._replace(cleaned)
@@ -150,6 +163,7 @@ class EventLog:
     def _replace(self, data: bytes) -> None:
         """Writes a new file before the old one goes: a full disk, or a kill, takes no line with it."""
         self.check()
+        self._ensure_open()
         mode = os.fstat(self._descriptor).st_mode & 0o777
         if WINDOWS:  # which replaces no file that is open
             os.close(self._descriptor)
@@ -157,6 +171,7 @@ class EventLog:
             write_whole(str(self.path), data, mode)
         finally:
             old, self._descriptor = self._descriptor, os.open(self.path, os.O_WRONLY | os.O_APPEND | NOT_FOLLOWED)
+            self._file = file_of(self._descriptor)
             lock(self._descriptor)
             if not WINDOWS:
                 os.close(old)
@@ -168,20 +183,21 @@ class EventLog:
             ConfigurationError: it was removed, or replaced, as by a test.
         """
         try:
-            found: os.stat_result | None = self.path.stat()
+            found = os.stat(self.path)
         except FileNotFoundError:
             found = None
-        if found is None or not os.path.samestat(found, os.fstat(self._descriptor)):
+        if found is None or (found.st_dev, found.st_ino) != self._file:
             raise ConfigurationError(f"{self.path}: was removed or replaced during the session")
 
     def close(self) -> None:
         """Ends the log."""
-        os.close(self._descriptor)
+        if file_of(self._descriptor) == self._file:
+            os.close(self._descriptor)
 
 
 def _line_cleaned_again(line: bytes, redactor: Redactor) -> bytes:
     try:
-        event = json.loads(line)
+        event = json.loads(line, parse_float=json_number)
     except ValueError:  # written by another program
         return redactor.clean(line.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
     return cleaned_line(event, redactor)
@@ -212,6 +228,7 @@ _OWN_FACTS: Final = frozenset(
             "format",
             "storage",
             "session",
+            "number",
             "run",
             "key",
             "api",
@@ -222,6 +239,7 @@ _OWN_FACTS: Final = frozenset(
             "made",
         ),
         *("seconds", "attempts", "status", "source", "first_source", "lag", "call", "trial", "timeout", "shared"),
+        "clock_ahead",
     }
 )
 """Values that this package makes: no part of them comes from outside."""
@@ -285,7 +303,7 @@ def log_lines(path: Path) -> Iterator[LogLine]:
         ConfigurationError: the log cannot be read, or has a later format; the message names the file.
     """
     try:
-        with path.open("rb") as file:
+        with open_to_read(path) as file:
             offset = 0
             for number, line in enumerate(file, 1):
                 if line.strip():
@@ -322,7 +340,7 @@ def _refuse(constant: str) -> float:
 
 
 def _finite(text: str) -> float:
-    return number if math.isfinite(number := float(text)) else _refuse(text)
+    return number if math.isfinite(number := json_number(text)) else _refuse(text)
 
 
 def _depth(value: object) -> int:
@@ -356,7 +374,7 @@ def read_events(path: Path, mistake: Callable[[Mapping[str, Any]], str] = lambda
 def event_at(path: Path, offset: int) -> dict[str, Any]:
     """The event whose line begins at this offset; an empty one where there is none any more."""
     try:
-        with path.open("rb") as file:
+        with open_to_read(path) as file:
             file.seek(offset)
             event = _parsed(file.readline())
     except OSError:

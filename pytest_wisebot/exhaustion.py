@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import errno
-import os
 import socket
 from collections.abc import Iterator
 from typing import Final
+
+from .originals import os
 
 try:
     import resource

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import os
 import re
 import secrets
+import stat
 import sys
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, BinaryIO, Final, TypeVar
+
+from .originals import io, os, time
 
 if sys.platform != "win32":
-    import fcntl
+    from .originals import fcntl
 
 T = TypeVar("T")
 
@@ -51,7 +52,7 @@ def write_whole(path: str, data: bytes, mode: int = 0o666) -> None:
 
     A process that is killed loses nothing by it: what it has written is the system's to keep.
     """
-    temporary = _temporary_name(os.path.dirname(path))  # noqa: PTH120 - for each run
+    temporary = _temporary_name(os.path.dirname(path))
     try:
         write_new(temporary, data, mode)
         try:
@@ -83,7 +84,7 @@ def write_new(path: str, data: bytes, mode: int = 0o666) -> None:
 
 def _discard(path: str) -> None:
     with suppress(OSError):  # with its folder; the first error is the one to show
-        os.unlink(path)  # noqa: PTH108
+        os.unlink(path)
 
 
 def check_writable(folder: Path) -> None:
@@ -92,14 +93,14 @@ def check_writable(folder: Path) -> None:
     Raises:
         OSError: it cannot.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     path = _temporary_name(str(folder))
     write_new(path, b"\n")
-    os.unlink(path)  # noqa: PTH108
+    os.unlink(path)
 
 
 def _temporary_name(folder: str) -> str:
-    return os.path.join(folder, f".{os.getpid()}-{secrets.token_hex(8)}.wisebot-tmp")  # noqa: PTH118
+    return os.path.join(folder, f".{os.getpid()}-{secrets.token_hex(8)}.wisebot-tmp")
 
 
 def _patiently(step: Callable[..., T], *args: Any) -> T:
@@ -138,7 +139,7 @@ def folder_lock(folder: Path) -> Iterator[None]:
         os.close(descriptor)  # and with it goes the lock
         if WINDOWS:
             with suppress(OSError):  # another process has it open
-                _lock_file(folder).unlink()
+                os.unlink(_lock_file(folder))
 
 
 def _opened(folder: Path) -> int:
@@ -146,7 +147,7 @@ def _opened(folder: Path) -> int:
     try:
         return _patiently(os.open, path, flags, 0o600)
     except FileNotFoundError:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         return _patiently(os.open, path, flags, 0o600)
 
 
@@ -177,7 +178,7 @@ Seen = tuple[int, int, int]
 def seen(path: Path) -> Seen | None:
     """The state of a file; None where there is none."""
     try:
-        found = path.stat()
+        found = os.stat(path)
     except OSError:
         return None
     return found.st_ino, found.st_mtime_ns, found.st_size
@@ -193,9 +194,9 @@ def is_locked(path: Path) -> bool:
     """Whether a process that lives holds a file."""
     try:
         if WINDOWS:
-            path.replace(path)  # refused while it is open
+            os.replace(path, path)  # refused while it is open
             return False
-        with path.open("rb") as file:
+        with open_to_read(path) as file:
             return not _try_lock(file.fileno())
     except PermissionError:
         return True
@@ -209,7 +210,7 @@ def foreign_owner(folder: Path) -> str:
     Raises:
         OSError: it cannot be looked at.
     """
-    found = folder.stat()
+    found = os.stat(folder)
     if WINDOWS or found.st_uid == os.geteuid() or not found.st_mode & 0o022:
         return ""
     by = "all users" if found.st_mode & 0o002 else "its group"
@@ -221,14 +222,14 @@ def sweep(folders: Iterable[Path]) -> None:
     for folder in folders:
         for path in _temporary(folder):
             with suppress(OSError):
-                path.unlink()
+                os.unlink(path)
 
 
 def _temporary(folder: Path) -> Iterator[Path]:
     with suppress(OSError):
-        for path in folder.iterdir():
+        for path in entries_of(folder):
             named = _TEMPORARY.fullmatch(path.name)
-            if named and (_is_gone(int(named[1])) or time.time() - path.stat().st_mtime > STALE_SECONDS):
+            if named and (_is_gone(int(named[1])) or time.time() - os.stat(path).st_mtime > STALE_SECONDS):
                 yield path
 
 
@@ -243,3 +244,84 @@ def _is_gone(process: int) -> bool:
     except (OSError, OverflowError):
         return False
     return False
+
+
+# --- files by the functions of the start (see `originals`): the methods of a `Path` open a fake file system's
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a file. Raises `OSError`."""
+    with open_to_read(path) as file:
+        return file.read()
+
+
+def open_to_read(path: Path) -> BinaryIO:
+    """A file, open for reading. Raises `OSError`."""
+    return io.open(path, "rb")
+
+
+def is_there(path: Path) -> bool:
+    """Whether a file or folder exists."""
+    try:
+        os.stat(path)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def is_folder(path: Path) -> bool:
+    """Whether this is a folder, and no link to one."""
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def make_folder(path: Path, mode: int = 0o777) -> None:
+    """Makes a folder, and those above it, where they do not exist. Raises `OSError`."""
+    try:
+        os.mkdir(path, mode)
+    except FileNotFoundError:
+        if path.parent == path:
+            raise
+        make_folder(path.parent)
+        make_folder(path, mode)  # another process may have made it by now
+    except FileExistsError:
+        if not stat.S_ISDIR(os.stat(path).st_mode):
+            raise
+
+
+def entries_of(path: Path) -> list[Path]:
+    """The entries of a folder; none where it cannot be read."""
+    try:
+        return [path / name for name in os.listdir(path)]
+    except OSError:
+        return []
+
+
+def remove_file(path: Path) -> None:
+    """Removes a file, if it exists. Raises `OSError`."""
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def remove_folder(path: Path) -> None:
+    """Removes a folder and all that is in it, as far as that is possible."""
+    for place, folders, files in os.walk(path, topdown=False):
+        for name in files:
+            with suppress(OSError):
+                os.unlink(os.path.join(place, name))
+        for name in folders:
+            with suppress(OSError):
+                os.rmdir(os.path.join(place, name))
+    with suppress(OSError):
+        os.rmdir(path)
+
+
+def file_of(descriptor: int) -> tuple[int, int] | None:
+    """Identifies the file of a descriptor, which a test may have closed, and another file got; None where closed."""
+    try:
+        found = os.fstat(descriptor)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

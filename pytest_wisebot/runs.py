@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import json
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -18,6 +17,7 @@ from enum import Enum, StrEnum
 from typing import Any, Final, NoReturn, Protocol, Self, TypeVar, get_type_hints
 
 from .errors import ConfigurationError, OutcomeUnknown, UnexpectedResponse, WisebotError
+from .originals import dates, json
 from .text import brief, printable, run_id_text
 
 T = TypeVar("T")
@@ -108,6 +108,7 @@ class RunRequest:
         test: a tag of the asking test, sent to an emulator alone.
         share: equal requests of a session use one run.
         occurrence: identifies the run within the suite; no part of what is run.
+        guard: why a guard of the session against the network lets no live run be made; empty where it does.
     """
 
     workflow: str
@@ -119,6 +120,7 @@ class RunRequest:
     test: str = ""
     share: bool = False
     occurrence: Occurrence = SHARED
+    guard: str = ""
 
     @property
     def key(self) -> str:
@@ -136,7 +138,7 @@ class RunRequest:
 
     def equals(self, other: RunRequest) -> bool:
         """Whether one run can answer both."""
-        return self.key == other.key and self.secret == other.secret
+        return self.key == other.key and self.secret == other.secret and self.guard == other.guard
 
     def to_dict(self) -> dict[str, Any]:
         """This request as plain JSON values, without the secret."""
@@ -173,7 +175,7 @@ _EVENT_NAMES: Final = {
 }
 """Fields of requests and runs that have another name in the event log."""
 
-_NOT_LOGGED: Final = ("test", "timeout", "secret", "secret_reference", "occurrence")
+_NOT_LOGGED: Final = ("test", "timeout", "secret", "secret_reference", "occurrence", "guard")
 """Fields of a request that do not describe its run. Test and limit are logged as those of the occurrence."""
 
 _OF_REQUEST: Final = ("workflow", "api", "inputs", "trial")
@@ -250,6 +252,8 @@ class WorkflowRun:
         started_at: when the last attempt's first byte was sent, UTC.
         elapsed: seconds from the first byte sent to the last received, of the last attempt alone: without
             queueing and back-off.
+        clock_ahead: seconds that the server's clock was ahead of this machine's, by the answer's ``Date``; 0 where both
+            agree to two seconds, or the answer had none. Negative where it was behind.
         attempts: how many attempts it took, the last one included.
         source: where the run comes from: ``live`` or ``emulator``; ``recording`` or ``last`` for one that was made
             earlier and kept, whose ``started_at`` is still when it was made.
@@ -271,8 +275,9 @@ class WorkflowRun:
     workflow_id: str = ""
     inputs: Mapping[str, Any] = field(default_factory=dict, hash=False)
     status_code: int = 200
-    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    started_at: datetime = field(default_factory=dates.now)
     elapsed: float = 0.0
+    clock_ahead: float = 0.0
     attempts: int = 1
     source: str = "live"
     first_source: str | None = None
@@ -349,14 +354,15 @@ class WorkflowRun:
         """The run of `to_dict`. Unknown keys are left out, missing ones take the default."""
         known = {item.name: data[item.name] for item in fields(cls) if item.name in data}
         if "started_at" in known:
-            known["started_at"] = datetime.fromisoformat(known["started_at"])
+            known["started_at"] = dates.read(known["started_at"])
         return cls(**{**known, "commands": tuple(known.get("commands", ()))})
 
     def to_event(self) -> dict[str, Any]:
         """This run in the event log, beside `RunRequest.to_event`: times are rounded, what is not there is left out."""
         made = self.started_at.astimezone(UTC).isoformat(timespec="milliseconds")
         data = self.to_dict() | {"started_at": made, "elapsed": round(self.elapsed, 6)}
-        left_out = {*_OF_REQUEST, "has_result", *(name for name in ("first_source", "extra") if not data[name])}
+        odd = ("first_source", "extra", "clock_ahead")
+        left_out = {*_OF_REQUEST, "has_result", *(name for name in odd if not data[name])}
         if not self.has_result:
             left_out.add("result")
         event = {_EVENT_NAMES.get(name, name): value for name, value in data.items() if name not in left_out}

@@ -16,6 +16,7 @@ from functools import cache, partial
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from .originals import dates
 from .text import brief
 
 T = TypeVar("T")
@@ -28,6 +29,9 @@ _UNIONS: Final = (UnionType, Union)
 
 YEARS: Final = range(1971, 9999)
 """Years of which every system makes seconds, and a time of day again in any zone."""
+
+MOST_SECONDS: Final = 1e15
+"""Thirty million years."""
 
 _WORDS: Final[Mapping[Any, str]] = {
     str: "a string", bool: "true or false", int: "a whole number", float: "a number", datetime: "a time with its zone",
@@ -125,9 +129,13 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_time(value: Any) -> bool:
+    return _is_moment(value) and dates.read(value).year in YEARS
+
+
+def _is_moment(value: Any) -> bool:
+    """A time of any year: `read` makes seconds of it, and reports show the nearest date there is."""
     try:
-        moment = datetime.fromisoformat(value)
-        return moment.tzinfo is not None and moment.year in YEARS
+        return dates.read(value).tzinfo is not None
     except (TypeError, ValueError):
         return False
 
@@ -138,7 +146,7 @@ _PLAIN: Final[Mapping[Any, Callable[[Any], bool]]] = {
     int: lambda value: isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63,
     float: _is_number,
     datetime: _is_time,
-    Moment: _is_time,
+    Moment: _is_moment,
 }
 
 
@@ -168,7 +176,9 @@ def _reader(kind: Any) -> Callable[[Any], Any]:
     """What makes a value of a field's type from JSON."""
     arms, origin = get_args(kind), get_origin(kind)
     if kind == Moment:
-        return lambda value: datetime.fromisoformat(value).timestamp()
+        return lambda value: dates.read(value).timestamp()
+    if kind is float:
+        return _seconds
     if origin in _UNIONS:
         return _reader(arms[0])
     if origin is tuple:
@@ -181,4 +191,9 @@ def _reader(kind: Any) -> Callable[[Any], Any]:
         return lambda values: kind(*values)
     if hasattr(kind, "__dataclass_fields__"):
         return partial(read, kind)
-    return kind if kind in (str, int, float, bool) else lambda value: value
+    return kind if kind in (str, int, bool) else lambda value: value
+
+
+def _seconds(value: float) -> float:
+    """A number that reports can count with: JSON has larger ones, and a moved clock makes any."""
+    return float(max(-MOST_SECONDS, min(MOST_SECONDS, value)))

@@ -1,12 +1,18 @@
-"""Text for people: escapes for what does not print, truncation, counts, JSON on one line, and paths into JSON."""
+"""Text for people: escapes for what does not print, truncation, counts, JSON on one line, and paths into JSON.
+
+JSON numbers that a float does not hold exactly keep the digits that they were written with (`WrittenNumber`).
+"""
 
 from __future__ import annotations
 
 import argparse
-import json
 import re
+import secrets
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final
+from decimal import Decimal, InvalidOperation, localcontext
+from typing import Any, Final, Self
+
+from .originals import json
 
 LONGEST_NAME: Final = 60
 """Characters of a name that a column shows."""
@@ -52,13 +58,105 @@ def _escaped(text: str, keep: str, write: Callable[[str], str]) -> str:
     return _NOT_PLAIN.sub(written, text)
 
 
+class WrittenNumber(float):
+    """A JSON number that no float is: a float to calculate with, and the digits that it was written with.
+
+    Attributes:
+        text: the digits.
+    """
+
+    __slots__ = ("text",)
+
+    text: str
+    exist = False
+    """Whether this process has met any: without one, JSON is written as ever."""
+
+    def __new__(cls, text: str) -> Self:
+        """The number of these digits."""
+        WrittenNumber.exist = True
+        self = super().__new__(cls, text)
+        self.text = text
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        return self.text == other.text if isinstance(other, WrittenNumber) else super().__eq__(other)
+
+    def __ne__(self, other: object) -> bool:  # that of float would not ask __eq__
+        return not self == other
+
+    __hash__ = float.__hash__
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def __getnewargs__(self) -> tuple[str]:  # type: ignore[override]
+        return (self.text,)
+
+
+_EXACT_DIGITS: Final = 16
+"""Characters of a number without an exponent that a float always holds: 15 digits and the point."""
+
+_MOST_DIGITS: Final = 400
+
+
+def json_number(text: str) -> float:
+    """The number of a JSON text with a point or an exponent, for ``parse_float``.
+
+    A number is a plain float where it is no more than that float with more or fewer of its digits, as other languages
+    write them (``0.10000000000000001``). All else that would be rounded is a `WrittenNumber`.
+    """
+    value = float(text)
+    is_short = len(text) <= _EXACT_DIGITS and "e" not in text and "E" not in text
+    return value if is_short or repr(value) == text or _is_float(value, text) else WrittenNumber(text)
+
+
+def _is_float(value: float, text: str) -> bool:
+    if value in (float("inf"), float("-inf")):
+        return True  # which is refused elsewhere
+    if len(text) > _MOST_DIGITS:
+        return False
+    written = Decimal(text)
+    with localcontext(prec=2 * _MOST_DIGITS):
+        try:
+            return written == Decimal(repr(value)) or written == Decimal(value).quantize(written)
+        except InvalidOperation:  # an exponent far from the number's own
+            return False
+
+
+_MARK: Final = secrets.token_hex(8)
+_MARKED: Final = re.compile(rf'"{_MARK}:([^"]+)"')
+
+
+def to_json(value: Any, **options: Any) -> str:
+    """`json.dumps`, which writes each `WrittenNumber` with its own digits.
+
+    Args:
+        value: a JSON value.
+        **options: those of `json.dumps`.
+    """
+    if not WrittenNumber.exist:
+        return json.dumps(value, **options)
+    return _MARKED.sub(r"\1", json.dumps(_marked(value), **options))
+
+
+def _marked(value: Any) -> Any:
+    """The value with a marked string in the place of each number that has its own digits."""
+    if isinstance(value, WrittenNumber):
+        return f"{_MARK}:{value.text}"
+    if isinstance(value, dict):
+        return {key: _marked(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_marked(item) for item in value]
+    return value
+
+
 def readable_json(value: Any, *, indent: int | None = None) -> str:
     """JSON for people, shells and ``git diff``: letters as they are, the rest escaped.
 
     Raises:
         TypeError, ValueError: the value is not JSON; NaN and infinity are not.
     """
-    return escape_json(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent), keep="\n")
+    return escape_json(to_json(value, ensure_ascii=False, allow_nan=False, indent=indent), keep="\n")
 
 
 def brief(value: object, most: int = 120) -> str:

@@ -17,7 +17,7 @@ import fork_server
 import httpx  # noqa: F401
 import pydantic  # noqa: F401
 import pytest
-from harness import ByHand, Project
+from harness import QUIET_NEIGHBOURS, ByHand, Project
 from hypothesis import settings
 
 import pytest_wisebot
@@ -134,7 +134,7 @@ def empty_project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) ->
 def every_plugin(empty_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """For tests beside other plugins: everything that is installed is loaded, as for users, but for what reorders."""
     monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:randomly -p no:asyncio")
+    monkeypatch.setenv("PYTEST_ADDOPTS", " ".join(QUIET_NEIGHBOURS))
 
 
 @pytest.fixture

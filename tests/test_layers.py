@@ -12,13 +12,13 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "pytest_wisebot"
 
 EVERY_ROOM = {
-    "text", "files", "shapes", "errors", "exhaustion", "runs", "outcomes", "event_log", "gate_config", "redaction",
-    "settings", "envelope", "apis", "client", "assertions", "engine", "storage", "workers", "emulator", "snapshots",
-    "report", "plugin", "cli", "__main__",
+    "text", "files", "originals", "shapes", "errors", "exhaustion", "runs", "outcomes", "event_log", "gate_config",
+    "redaction", "settings", "envelope", "commands", "apis", "client", "assertions", "engine", "storage", "workers",
+    "emulator", "snapshots", "report", "plugin", "cli", "__main__",
 }  # fmt: skip
 
-ANY_ROOM_MAY = {"text", "files"}
-"""What every room may import: strings and files, which know no room."""
+ANY_ROOM_MAY = {"text", "files", "originals"}
+"""What every room may import: strings, files and held functions, which know no room."""
 
 # room -> (own rooms it may import, third-party packages it may import)
 RULES: dict[str, tuple[set[str], set[str]]] = {
@@ -26,6 +26,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "exhaustion": (set(), set()),
     "text": (set(), set()),
     "files": (set(), set()),
+    "originals": (set(), set()),
     "shapes": (set(), set()),
     "runs": ({"errors"}, set()),
     "outcomes": (set(), set()),
@@ -34,8 +35,12 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "redaction": (set(), set()),
     "settings": ({"errors", "runs", "gate_config", "redaction"}, set()),
     "envelope": ({"errors", "runs"}, {"pydantic"}),
-    "apis": ({"errors", "runs", "redaction", "settings"}, set()),
-    "client": ({"errors", "exhaustion", "runs", "settings", "redaction", "envelope", "apis"}, {"httpx"}),
+    "commands": ({"runs", "settings"}, set()),
+    "apis": ({"errors", "runs", "redaction", "settings", "commands"}, set()),
+    "client": (
+        {"errors", "exhaustion", "runs", "settings", "redaction", "envelope", "apis"},
+        {"httpx", "httpcore", "anyio", "truststore"},
+    ),
     "assertions": ({"errors", "runs"}, {"pydantic"}),
     "engine": (
         {"errors", "exhaustion", "runs", "settings", "redaction", "client", "storage"},
@@ -61,7 +66,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
 }
 
 # What pytest loads at its every start: the standard library and pytest only.
-ENTRY_CHAIN = ["__init__", "outcomes", "settings/__init__", "settings/fields", "plugin/__init__"]
+ENTRY_CHAIN = ["__init__", "originals", "outcomes", "settings/__init__", "settings/fields", "plugin/__init__"]
 ENTRY_CHAIN += [f"plugin/{name}" for name in ("options", "hooks", "fixtures", "markers", "report_facts", "xdist")]
 ENTRY_CHAIN += [f"plugin/{name}" for name in ("collection", "redact_pytest", "session_state", "exit_status")]
 ENTRY_CHAIN += [f"plugin/{name}" for name in ("session_end", "snapshot_retention", "gate_selection")]

@@ -302,6 +302,28 @@ PRIVATE_NAMES = [
         why="forgets the name and options of a comparison that has raised",
         loss="after such a comparison the next one has its name",
     ),
+    # httpx, httpcore and anyio: runs that no test's patch reaches
+    PrivateName(
+        name="_pool",
+        owner="httpx:AsyncHTTPTransport",
+        users=("client/proxies",),
+        why="the pool of connections, whose methods are exchanged for those that no mock has replaced",
+        loss="runs beside a test that uses respx: it answers or refuses them",
+    ),
+    PrivateName(
+        name="_network_backend",
+        owner="httpcore:AsyncConnectionPool",
+        users=("client/proxies",),
+        why="connects by functions that no mock has replaced; httpx hands none over",
+        loss="runs beside a test that patches anyio, or imports while the file system is a fake",
+    ),
+    PrivateName(
+        name="anyio._backends._asyncio",
+        owner="anyio._backends",
+        users=("client/proxies",),
+        why="loaded before the first test, and not with the first connection, within any test",
+        loss="the session ends with an ImportError",
+    ),
     # Python
     PrivateName(
         name="_make_self_pipe",

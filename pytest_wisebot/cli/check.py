@@ -197,7 +197,7 @@ def _token(host: str, token: Credential, probe: Probe) -> Finding:
 
 
 def _secrets(settings: Settings) -> Iterator[Finding]:
-    """Which workflows have a webhook secret. A secret for all is named once."""
+    """Which workflows have a webhook secret, and which headers a value. A secret for all is named once."""
     for name, workflow in settings.workflows.items():
         if workflow.secret is not None:
             yield _credential(f"secret of {escape(name)}", workflow.secret)
@@ -205,6 +205,8 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
             yield Finding(0, f"secret of {escape(name)}", "there is none: only the dashboard API can start it")
     if settings.secret is not None:
         yield _credential("secret", settings.secret)
+    for header, credential in (*settings.headers.items(), *settings.dashboard_headers.items()):
+        yield _credential(f"header {header}", credential)
 
 
 def _credential(about: str, credential: Credential) -> Finding:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
+from asyncio import sleep
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Protocol
 
 from ..errors import Attempted, InfrastructureError, OutcomeUnknown
+from ..originals import dates, time
 from ..redaction import Secret
 from ..runs import Api
+from .reasons import Reached
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class NoGate:
 
     async def again(self, seconds: float) -> None:
         """Waits for that many seconds."""
-        await asyncio.sleep(seconds)
+        await sleep(seconds)
 
 
 @dataclass(slots=True)
@@ -87,6 +88,10 @@ class AttemptState:
     started_at: datetime | None = None
     received: int = 0
     """Bytes of the answer."""
+    reached: Reached = Reached.NOTHING
+    """How far the connection of the attempt came, where there is a proxy."""
+    status: int | None = None
+    """The status of the answer to the attempt; None before it has come."""
     answered: int | None = None
     """Status of the attempt's answer once it is whole; None before."""
     trace: str = ""
@@ -104,6 +109,8 @@ class AttemptState:
         """A new attempt."""
         self.attempts += 1
         self.sent_at = None
+        self.reached = Reached.NOTHING
+        self.status = None
         self.answered = None
         self.trace = ""
 
@@ -116,5 +123,5 @@ class AttemptState:
     def begin_to_send(self) -> None:
         """The first byte of the attempt is about to go out: from now on it may have happened."""
         self.sent_at = time.perf_counter()
-        self.started_at = datetime.now(UTC)
+        self.started_at = dates.now()
         self.gate.sent()

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
+from asyncio import timeout, wait
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Final, Self
 
 import httpx
@@ -33,14 +32,15 @@ from ..errors import (
     RunTimedOut,
     UnexpectedResponse,
 )
+from ..originals import dates, time
 from ..redaction import Redactor
 from ..runs import Api, RunRequest, WorkflowRun
 from ..settings import Settings
 from ..text import brief, count
 from .attempt import AttemptState, Target
 from .exchange import Exchanger, MockedError, Received, Trace, is_of_the_network
-from .proxies import Proxies
-from .response import AnswerReader
+from .reasons import certificate_help
+from .response import AnswerReader, clock_ahead
 
 LONGEST_PAUSE: Final = 60.0
 """Seconds that a ``Retry-After`` makes one wait at most."""
@@ -70,8 +70,8 @@ class Client:
         self._settings = settings
         self._redactor = redactor
         self._jitter = jitter or random.Random().random  # and not the shared one, whose numbers a test may count on
-        self._exchanger = Exchanger(settings, Proxies(variables))
-        self._reader = AnswerReader(redactor, settings.max_response_mib * 2**20)
+        self._exchanger = Exchanger(settings, variables, redactor)
+        self._reader = AnswerReader(redactor, settings.max_response_mib * 2**20, certificate_help(settings))
         self._trace = Trace(sends=settings.trace)
         self._check = AttemptState()
         self._token_check: asyncio.Task[Received | None] | None = None
@@ -82,7 +82,7 @@ class Client:
     async def __aexit__(self, *_: object) -> None:
         if self._token_check is not None:
             self._token_check.cancel()
-            await asyncio.wait([self._token_check])  # not for its result, whose error each run has raised
+            await wait([self._token_check])  # not for its result, whose error each run has raised
             if not self._token_check.cancelled():
                 self._token_check.exception()  # seen, so that asyncio does not complain
 
@@ -95,11 +95,13 @@ class Client:
             NotRun, RateLimited: ``state.gate`` did not let it be sent.
         """
         prepared = prepare(request, self._settings, self._redactor.clean_inputs)
+        if request.guard:
+            raise ConfigurationError(request.guard)
         state.attempted = self._attempted(prepared, state)
         state.gate.begin(_target(prepared))
         seconds = self._seconds(prepared)
         try:
-            async with asyncio.timeout(seconds - state.held) as deadline:
+            async with timeout(seconds - state.held) as deadline:
                 state.ends_at = deadline.when()
                 await self._check_token(prepared)
                 return await self._attempts(prepared, state, deadline)
@@ -124,7 +126,8 @@ class Client:
             return UnexpectedResponse(f"{what} within {limit}", asked, answer)
         if state.sent:
             return RunTimedOut(f"no whole answer within {limit}", asked)
-        return state.failure or ConnectionFailed(f"no connection within the run's {limit}", asked)
+        late = self._exchanger.no_connection_within(f"the run's {limit}", prepared.outgoing.host, state)
+        return state.failure or ConnectionFailed(late, asked)
 
     async def _attempts(self, prepared: Prepared, state: AttemptState, deadline: asyncio.Timeout) -> WorkflowRun:
         while True:
@@ -184,7 +187,7 @@ class Client:
             raise ConfigurationError(
                 f"workflow {brief(prepared.request.workflow)}: no request was sent to {prepared.outgoing.host}, and "
                 "yet an answer came: something in this process, such as a mock of httpx or httpcore, answers in the "
-                "network's place"
+                "network's place; where it is another test's, --wisebot-no-ahead keeps this run out of it"
             ) from None
         except Exception as error:
             if not is_of_the_network(error):
@@ -200,9 +203,10 @@ class Client:
     def _broken(self, error: Exception, prepared: Prepared, state: AttemptState) -> InfrastructureError:
         """The error of an exchange that broke off. It depends on whether the request had begun to go out."""
         asked = self._attempted(prepared, state)
-        if not state.sent:
-            return ConnectionFailed(self._exchanger.why_no_connection(error), asked)
-        return ConnectionLost(f"the connection ended before the answer was whole ({type(error).__name__})", asked)
+        if reason := self._exchanger.why_not_run(error, prepared.outgoing.host, state):
+            return ConnectionFailed(reason, asked)
+        lost = self._exchanger.why_lost(error, state)
+        return ConnectionLost(f"the connection ended before the answer was whole: {lost}", asked)
 
     def _run(
         self, envelope: Envelope, received: Received, prepared: Prepared, state: AttemptState, elapsed: float
@@ -220,8 +224,9 @@ class Client:
             api=prepared.request.api,
             inputs=prepared.request.inputs,
             status_code=received.status_code,
-            started_at=state.started_at or datetime.now(UTC),
+            started_at=state.started_at or dates.now(),
             elapsed=elapsed,
+            clock_ahead=clock_ahead(received),
             attempts=state.attempts,
             source="emulator" if settings.emulated_fallback is not None else "live",
             trial=prepared.request.trial,
@@ -251,7 +256,7 @@ class Client:
         # All runs share the check, so that no run cancels it. The wait has a limit: a server that leaves the check
         # hanging must not use up the time of a run.
         seconds = self._seconds(prepared)
-        done, _ = await asyncio.wait([self._token_check], timeout=min(STATUS_LIMIT, seconds / 2))
+        done, _ = await wait([self._token_check], timeout=min(STATUS_LIMIT, seconds / 2))
         received = self._token_check.result() if done else None
         if received is not None:
             raise await self._reader.refused_token(
@@ -265,7 +270,7 @@ class Client:
             return None
         self._check.trace = self._trace.span()
         try:
-            async with asyncio.timeout(STATUS_LIMIT):
+            async with timeout(STATUS_LIMIT):
                 received = await self._exchanger.exchange(outgoing, self._check)
         except MockedError:
             return None

@@ -11,22 +11,26 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-import ssl
+from asyncio import timeout
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib import import_module
 from secrets import token_hex  # and not random, whose numbers a test may count on
 from typing import Any, Final
 
 import httpx
 
 from ..apis import Outgoing
-from ..exhaustion import causes, shortage
+from ..originals import dates
 from ..redaction import Redactor
 from ..redaction.linear import Stop, never
 from ..settings import Settings
 from .attempt import AttemptState
-from .proxies import Proxies
+from .proxies import Proxies, Proxy
+from .reasons import Reached, Reasons, password_wanted
+from .tls import Handshakes
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,9 @@ class Received:
         flaw: why the body cannot be an envelope, if that is known already.
         unread: why the body, or the rest of it, could not be unpacked; empty where it could.
         encodings: those that the answer names and that were not undone.
+        at: when its head came, in seconds since the epoch.
+        url: what was asked, without its query.
+        of_proxy: what a proxy that forwards the request itself says in it; empty where none does.
     """
 
     status_code: int
@@ -45,6 +52,9 @@ class Received:
     flaw: str | None = None
     unread: str = ""
     encodings: str = ""
+    at: float = 0.0
+    url: str = ""
+    of_proxy: str = ""
 
 
 class MockedError(Exception):
@@ -54,17 +64,25 @@ class MockedError(Exception):
 TRACE_HEADER: Final = "traceparent"
 """The header of the W3C's trace context, version 00, by which gateways and servers name a request in their logs."""
 
-_OF_EVERY_REQUEST: Final = {"User-Agent": f"pytest-wisebot httpx/{httpx.__version__}", "Connection": "close"}
+_VERSION: Final = import_module(__name__.partition(".")[0]).__version__
+_AGENT: Final = f"pytest-wisebot/{_VERSION} httpx/{httpx.__version__}"
+_OF_EVERY_REQUEST: Final = {"User-Agent": _AGENT, "Connection": "close"}
 
 EXCERPT: Final = 300
 """Characters of an answer that an error shows."""
 
+MOST_OF_A_REASON: Final = 1000
+"""Characters of a reason, which may quote an answer and name paths."""
 
-def excerpt(text: str, redactor: Redactor, stop: Stop = never) -> str:
-    """The text of an answer as an error shows it: without credentials, printable, at most `EXCERPT` characters."""
+KEEPALIVE: Final = 60
+"""Seconds of silence after which, and in which distance, the system probes a connection."""
+
+
+def excerpt(text: str, redactor: Redactor, stop: Stop = never, most: int = EXCERPT) -> str:
+    """The text of an answer as an error shows it: without credentials, printable, and cut."""
     cleaned = redactor.clean(text, stop)
     readable = "".join(char if char.isprintable() else " " for char in cleaned)
-    return re.sub(r" {2,}", " ", readable).strip()[:EXCERPT]
+    return re.sub(r" {2,}", " ", readable).strip()[:most]
 
 
 class Trace:
@@ -87,13 +105,16 @@ class Exchanger:
 
     Args:
         settings: the limits.
-        proxies: opens the connections.
+        variables: the environment variables of the session's beginning.
+        redactor: cleans what a reason quotes of an answer.
     """
 
-    def __init__(self, settings: Settings, proxies: Proxies) -> None:
+    def __init__(self, settings: Settings, variables: Mapping[str, str], redactor: Redactor) -> None:
         self._settings = settings
-        self._proxies = proxies
-        self._timeout = httpx.Timeout(None, connect=settings.connect_timeout).as_dict()
+        self._proxies = Proxies(settings, variables)
+        self._handshakes = Handshakes()
+        self._reasons = Reasons(settings, variables)
+        self._redactor = redactor
 
     async def exchange(self, outgoing: Outgoing, state: AttemptState) -> Received:
         """Sends a request, on a connection of its own, and reads the answer up to the limit.
@@ -103,16 +124,22 @@ class Exchanger:
             MockedError: nothing went over the network.
             Exception: what the network did; see `is_of_the_network`.
         """
-        connection = _Connection(state)
+        connection = _Connection(outgoing.host, state, self._handshakes, self._proxies.proxy(outgoing.host))
         async with self._proxies.transport(outgoing.host) as transport:
+            request = self._request(outgoing, connection, state.trace)
             try:
-                response = await transport.handle_async_request(self._request(outgoing, connection, state.trace))
-            except asyncio.CancelledError:
+                async with timeout(self._settings.connect_timeout) as connection.opening:
+                    response = await transport.handle_async_request(request)
+            except BaseException as error:
                 await connection.close()
+                if isinstance(error, TimeoutError) and not state.sent:
+                    raise httpx.ConnectTimeout("", request=request) from None
                 raise
             if not state.sent:
                 raise MockedError
+            at = dates.now().timestamp()
             # Only the stream of httpx's response is needed.
+            state.status = response.status_code
             stream = response.stream
             assert isinstance(stream, httpx.AsyncByteStream)
             try:
@@ -121,7 +148,10 @@ class Exchanger:
                 await stream.aclose()
             state.received = len(body)
             state.answered = response.status_code
-            return Received(response.status_code, response.headers, body, flaw)
+            url = outgoing.host + outgoing.path.partition("?")[0]
+            proxy = self._proxies.proxy(outgoing.host) if url.startswith("http:") else None
+            asked = password_wanted(proxy) if proxy and response.status_code == 407 else ""
+            return Received(response.status_code, response.headers, body, flaw, url=url, of_proxy=asked, at=at)
 
     def _request(self, outgoing: Outgoing, connection: _Connection, trace: str) -> httpx.Request:
         return httpx.Request(
@@ -129,7 +159,7 @@ class Exchanger:
             _parsed(outgoing.url),
             headers=outgoing.open_headers() | _OF_EVERY_REQUEST | ({TRACE_HEADER: trace} if trace else {}),
             content=outgoing.body,
-            extensions={"trace": connection.trace, "timeout": self._timeout},
+            extensions={"trace": connection.trace},
         )
 
     async def _read(self, stream: httpx.AsyncByteStream) -> tuple[bytes, str | None]:
@@ -142,22 +172,28 @@ class Exchanger:
                 return bytes(body[:limit]), f"is larger than {self._settings.max_response_mib} MiB"
         return bytes(body), None
 
-    def why_no_connection(self, error: Exception) -> str:
-        """Why nothing could be sent, in a few words."""
-        if (lacking := shortage(error)) is not None:
-            return f"{lacking}; raise the limit for pytest, or run fewer at once (--wisebot-concurrency)"
-        if type(error).__name__ == "ConnectTimeout":
-            return f"no connection within {self._settings.connect_timeout:g} s"
-        for cause in causes(error):
-            if isinstance(cause, ConnectionRefusedError):
-                return "connection refused"
-            if isinstance(cause, socket.gaierror):
-                return "host not found"
-            if isinstance(cause, ssl.SSLError):
-                return f"TLS failed ({cause.reason or type(cause).__name__})"
-            if isinstance(cause, OSError) and cause.errno is not None:
-                return f"no connection ({cause.strerror})"
-        return f"no connection ({type(error).__name__})"
+    def why_unanswered(self, error: Exception, host: str, state: AttemptState) -> str:
+        """Why there is no whole answer, and where nothing could have been run, what to do."""
+        return self.why_not_run(error, host, state) or self.why_lost(error, state)
+
+    def why_not_run(self, error: Exception, host: str, state: AttemptState) -> str:
+        """Why nothing can have been run, and what to do; empty where it may have been.
+
+        A server that refuses the client's certificate may do so after the request went out, and has read none of it.
+        """
+        if not state.sent:
+            reason = self._reasons.no_connection(error, host, self._proxies.proxy(host), state.reached)
+        else:
+            reason = (self._reasons.refused_certificate(error, host) if state.status is None else None) or ""
+        return excerpt(reason, self._redactor, most=MOST_OF_A_REASON)
+
+    def no_connection_within(self, limit: str, host: str, state: AttemptState) -> str:
+        """That a time was over before the run could be sent."""
+        return self._reasons.no_connection_within(limit, host, self._proxies.proxy(host), state.reached)
+
+    def why_lost(self, error: Exception, state: AttemptState) -> str:
+        """How an answer broke off."""
+        return excerpt(self._reasons.lost(error, state.status), self._redactor, most=MOST_OF_A_REASON)
 
 
 @lru_cache(maxsize=256)
@@ -166,27 +202,83 @@ def _parsed(url: str) -> httpx.URL:
     return httpx.URL(url)
 
 
-_MATTERS: Final = (".connect_tcp.complete", ".send_request_headers.started")
+_MATTERS: Final = (
+    ".connect_tcp.complete",
+    ".start_tls.started",
+    ".start_tls.complete",
+    ".send_request_headers.started",
+)
+_SOCKS: Final = {
+    "socks.setup_socks5_connection.started": Reached.PROXY,
+    "socks.setup_socks5_connection.complete": Reached.HOST,
+}
 
 
 class _Connection:
-    """Closes what httpcore leaves open when a TLS handshake is given up."""
+    """One connection, as the events of httpcore show it.
 
-    def __init__(self, state: AttemptState) -> None:
+    Args:
+        host: the origin that it leads to.
+        state: of the attempt.
+        handshakes: the servers that have accepted one.
+        proxy: the proxy that it goes through, if any.
+
+    Attributes:
+        opening: the deadline for everything before the request begins to go out.
+    """
+
+    def __init__(self, host: str, state: AttemptState, handshakes: Handshakes, proxy: Proxy | None) -> None:
+        self.opening: asyncio.Timeout | None = None
+        self._host = host
         self._state = state
+        self._handshakes = handshakes
+        self._proxy = proxy
         self._stream: Any = None
 
     async def trace(self, event: str, info: Mapping[str, Any]) -> None:
-        """Handles the events of httpcore: a dozen for each connection, of which two matter."""
-        if event.endswith(_MATTERS):
+        """Handles the events of httpcore: a dozen for each connection, of which a few matter."""
+        if event in _SOCKS:
+            self._state.reached = _SOCKS[event]
+        elif event.endswith(_MATTERS):
             if event.endswith(".connect_tcp.complete"):
                 self._stream = info["return_value"]
-            elif info["request"].method != b"CONNECT":  # the request to a proxy starts no run
-                self._state.begin_to_send()
+                keep_alive(self._stream.get_extra_info("socket"))
+            elif event.endswith(".start_tls.started"):
+                if self._state.reached is Reached.PROXY:
+                    self._state.reached = Reached.HOST
+            elif event.endswith(".start_tls.complete"):
+                if self._proxy is None or self._state.reached is Reached.HOST:
+                    await self._handshakes.confirm(self._host, info["return_value"])
+            elif info["request"].method == b"CONNECT":  # the request to a proxy starts no run
+                self._state.reached = Reached.PROXY
+            else:
+                self._begin_to_send()
+
+    def _begin_to_send(self) -> None:
+        if self.opening is not None:
+            self.opening.reschedule(None)
+        self._state.begin_to_send()
 
     async def close(self) -> None:
+        """Closes what httpcore leaves open when a TLS handshake is given up."""
         if self._stream is not None:
             await self._stream.aclose()
+
+
+def keep_alive(connection: Any) -> None:
+    """Makes the system probe a connection that is silent for a minute: gateways drop those that are silent for four.
+
+    Args:
+        connection: the socket; None where another transport than TCP stands in its place.
+    """
+    if connection is None:
+        return
+    options = [(socket.SOL_SOCKET, "SO_KEEPALIVE", 1), (socket.IPPROTO_TCP, "TCP_KEEPINTVL", KEEPALIVE)]
+    idle = "TCP_KEEPIDLE" if hasattr(socket, "TCP_KEEPIDLE") else "TCP_KEEPALIVE"  # the latter on macOS
+    for level, name, value in (*options, (socket.IPPROTO_TCP, idle, KEEPALIVE)):
+        if hasattr(socket, name):
+            with suppress(OSError):  # a system that refuses it sends less, and no more than that
+                connection.setsockopt(level, getattr(socket, name), value)
 
 
 def is_of_the_network(error: Exception) -> bool:
@@ -195,5 +287,5 @@ def is_of_the_network(error: Exception) -> bool:
     httpx turns httpcore's errors into its own by a table that it fills once. Where httpcore has been loaded anew since
     then, as it is when pytest runs pytest in one process, they come through as they are.
     """
-    from_httpcore = type(error).__module__.partition(".")[0] == "httpcore"
-    return from_httpcore or isinstance(error, httpx.HTTPError | httpx.InvalidURL | OSError | UnicodeError)
+    of_transport = type(error).__module__.partition(".")[0] in ("httpcore", "socksio")
+    return of_transport or isinstance(error, httpx.HTTPError | httpx.InvalidURL | OSError | UnicodeError)

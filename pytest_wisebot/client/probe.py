@@ -12,7 +12,6 @@ from ..redaction import Redactor
 from ..settings import Settings
 from .attempt import AttemptState
 from .exchange import Exchanger, MockedError, Received, is_of_the_network
-from .proxies import Proxies
 from .response import AnswerReader
 
 PROBE_SECONDS: Final = 20.0
@@ -34,7 +33,7 @@ class Probe:
 
     def __init__(self, settings: Settings, redactor: Redactor, variables: Mapping[str, str]) -> None:
         self._settings = settings
-        self._exchanger = Exchanger(settings, Proxies(variables))
+        self._exchanger = Exchanger(settings, variables, redactor)
         self._reader = AnswerReader(redactor)
 
     def status_of(self, host: str) -> int:
@@ -81,5 +80,4 @@ class Probe:
         except Exception as error:
             if not is_of_the_network(error):
                 raise
-            reason = self._exchanger.why_no_connection(error) if not state.sent else "the connection ended"
-            raise UnreachableError(reason) from None
+            raise UnreachableError(self._exchanger.why_unanswered(error, outgoing.host, state)) from None

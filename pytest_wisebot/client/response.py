@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import email.utils
 import re
-import threading
+from asyncio import to_thread
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import httpx
 
@@ -19,6 +18,7 @@ from ..errors import (
     Answer,
     Attempted,
     AuthenticationFailed,
+    ConnectionFailed,
     GatewayFailed,
     InfrastructureError,
     RateLimited,
@@ -30,6 +30,7 @@ from ..errors import (
     UnexpectedResponse,
     WorkflowNotFound,
 )
+from ..originals import dates, threading
 from ..redaction import Redactor
 from ..redaction.linear import Stop, never
 from ..runs import is_no_error, says_unfinished
@@ -52,6 +53,9 @@ after each match, such as ``x(.*y)?``."""
 MOST_OF_A_HEADER: Final = 4096
 """Characters of a header that are cleaned, of which far fewer are shown: more would hold up the other runs."""
 
+AGREEMENT: Final = 2.0
+"""Seconds that two clocks which agree may seem to differ by."""
+
 PARTS: Final = (206, 226)
 """Statuses of answers that hold a part, or a difference, and not the whole."""
 
@@ -65,10 +69,12 @@ class AnswerReader:
     Args:
         redactor: cleans what a run holds of an answer, and what an error quotes of it.
         limit: bytes that a packed answer may unpack to.
+        certificate_help: what to do about a server that wants a client certificate.
     """
 
-    def __init__(self, redactor: Redactor, limit: int = 16 * 2**20) -> None:
+    def __init__(self, redactor: Redactor, limit: int = 16 * 2**20, certificate_help: str = "set client-cert") -> None:
         self._redactor = redactor
+        self._certificate_help = certificate_help
         self._limit = limit
 
     async def read(self, received: Received, credential: str, attempted: Attempted) -> Envelope | InfrastructureError:
@@ -88,11 +94,14 @@ class AnswerReader:
             if _is_of_a_run(status, envelope):
                 return envelope
         answer = await self.answer(received)
+        if status == 400 and (page := _certificate_page(received)):
+            reason = f"the server wants a client certificate ({page}); {self._certificate_help}"
+            return ConnectionFailed(reason, attempted, answer)
         if status == 202:
             return self._not_finished(f"status 202, and the answer {flaw}", None, attempted, answer)
         kind, reason = _refusal(received, answer, credential)
         if 300 <= status < 400:
-            reason = f"redirected to {self._redirect_host(received)}, which is not followed"
+            reason = self._redirected(received)
         elif 200 <= status < 300:
             reason = f"the answer {flaw or f'is a part of one alone (status {status})'}"
         return kind(reason, attempted, answer)
@@ -118,7 +127,7 @@ class AnswerReader:
         encodings = encodings_of(received.headers.get("content-encoding", ""))
         if not encodings or not received.body:
             return received
-        found = await asyncio.to_thread(unpacked, received.body, encodings, self._limit)
+        found = await to_thread(unpacked, received.body, encodings, self._limit)
         names = excerpt(", ".join(found.ignored)[:MOST_OF_A_HEADER], self._redactor)
         flaw, body = found.flaw, found.body
         if not flaw and names and not is_text(body):
@@ -142,7 +151,7 @@ class AnswerReader:
             return work(body, never)
         stopped = threading.Event()
         try:
-            return await asyncio.to_thread(work, body, stopped.is_set)
+            return await to_thread(work, body, stopped.is_set)
         finally:
             stopped.set()  # after the run's deadline the thread gives up, too
 
@@ -173,12 +182,20 @@ class AnswerReader:
         text = re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", body.decode("utf-8", "replace"))
         return excerpt(text[:65536], self._redactor, stop)
 
-    def _redirect_host(self, received: Received) -> str:
+    def _redirected(self, received: Received) -> str:
+        """From where to where, each without its query, which may hold a credential; and what to set."""
+        location = received.headers.get("location", "")[:MOST_OF_A_HEADER]
         try:
-            host = urlsplit(received.headers.get("location", "")).hostname
+            target = urlsplit(urljoin(received.url, location))
+            host = f"{target.scheme}://{target.netloc.rpartition('@')[2]}" if target.hostname else ""
         except ValueError:
-            host = None
-        return excerpt(host[:MOST_OF_A_HEADER], self._redactor) if host else "another place"
+            host = ""
+        if not host or host + target.path == received.url:
+            return f"redirected from {received.url} to another place, which is not followed"
+        to, asked = excerpt(host + target.path, self._redactor), urlsplit(received.url)
+        moved = target.path == asked.path and host != f"{asked.scheme}://{asked.netloc}"
+        advice = f"; if that is Wisebot, set the host to {excerpt(host, self._redactor)}" if moved else ""
+        return f"redirected from {received.url} to {to}, which is not followed{advice}"
 
 
 def _is_of_a_run(status: int, envelope: Envelope) -> bool:
@@ -208,7 +225,7 @@ def _refusal(received: Received, answer: Answer, credential: str) -> tuple[type[
         401: (AuthenticationFailed, f"{credential} was refused"),
         403: (AuthenticationFailed, f"{credential} may not start this run"),
         404: (WorkflowNotFound, f"{before}: is it Wisebot's host?" if before else "no such workflow at this host"),
-        407: (RequestRejected, "a proxy on the way asks for a credential of its own"),
+        407: (RequestRejected, received.of_proxy or "a proxy on the way asks for a credential of its own"),
         429: (RateLimited, "too many requests"),
         503: (ServiceUnavailable, "not available for now"),
         511: (GatewayFailed, "the network asks for a log-in"),
@@ -221,6 +238,12 @@ def _refusal(received: Received, answer: Answer, credential: str) -> tuple[type[
     if status >= 400:
         return RequestRejected, "the request was refused"
     return (Redirected, "redirected") if status >= 300 else (UnexpectedResponse, f"no final answer (status {status})")
+
+
+def _certificate_page(received: Received) -> str:
+    """The words of nginx, if its page refuses the client's certificate or the want of one; no run was passed on."""
+    found = re.search(rb"No required SSL certificate was sent|The SSL certificate error", received.body[:LARGE])
+    return found[0].decode() if found and received.body.lstrip().startswith(b"<") else ""
 
 
 def _before_wisebot(received: Received, answer: Answer) -> str:
@@ -236,14 +259,31 @@ def _before_wisebot(received: Received, answer: Answer) -> str:
     return "refused before Wisebot answered (with Retry-After)" if "retry-after" in received.headers else ""
 
 
+def clock_ahead(received: Received) -> float:
+    """Seconds that the server's clock is ahead of this machine's, by ``Date``; 0 where they agree, or it has none.
+
+    ``Date`` has whole seconds, and an answer takes a moment: less than two seconds are no difference.
+    """
+    moment = _date(received.headers.get("date", ""))
+    if moment is None:
+        return 0.0
+    ahead = moment.timestamp() - received.at
+    return float(round(ahead)) if abs(ahead) > AGREEMENT else 0.0
+
+
+def _date(text: str) -> datetime | None:
+    """The moment of a header; None where it cannot be read. Of one without a zone, that of UTC is meant."""
+    try:
+        moment = email.utils.parsedate_to_datetime(text.strip())
+    except (ValueError, OverflowError):  # of a year or an offset that no date can hold, the latter
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 def retry_after(headers: httpx.Headers) -> float | None:
     """Seconds that ``Retry-After`` asks for, in seconds or as a date; None when it asks nothing that can be read."""
     text = headers.get("retry-after", "").strip()
     if re.fullmatch(r"\d+(\.\d+)?", text, re.ASCII):
         return min(float(text), _A_YEAR)
-    try:
-        moment = email.utils.parsedate_to_datetime(text)
-    except (ValueError, OverflowError):  # of a year or an offset that no date can hold, the latter
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    moment = _date(text)
+    return max(0.0, (moment - dates.now()).total_seconds()) if moment is not None else None

@@ -7,23 +7,21 @@ starts it for all workers.
 from __future__ import annotations
 
 import http.client
-import json
-import os
 import re
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
 
 from ..errors import ConfigurationError, ConnectionFailed
 from ..exhaustion import shortage
+from ..originals import copied, held_sockets, io, json, os, pinned, threading
 from .calls import Call, redacted
 from .faults import Fault, check_fault
 
@@ -72,6 +70,13 @@ class Ready:
         return cls(**data)
 
 
+_TEMPFILE: Final = copied(tempfile, _os=os, _io=io)
+"""An emulator may be started within a test whose file system is a fake."""
+
+_SOCKETS: Final = held_sockets()
+"""An emulator may be asked for its log when a test fails that has forbidden sockets."""
+
+
 @dataclass(frozen=True, slots=True)
 class EmulatorProcess:
     """An emulator in a process of its own, which ends with `stop`, or by itself when the starting process dies.
@@ -104,7 +109,7 @@ class EmulatorProcess:
         """
         with ExitStack() as unless_ready:
             try:
-                output = unless_ready.enter_context(tempfile.TemporaryFile())
+                output = unless_ready.enter_context(_TEMPFILE.TemporaryFile())
                 process = _launched(target, folder, output)
             except OSError as error:
                 _raise_shortage(error, f"the emulator {target} was not started")
@@ -121,7 +126,8 @@ class EmulatorProcess:
     def stop(self) -> None:
         """Ends the process. It may be called again."""
         _end(self._process)
-        self._output.close()
+        with suppress(OSError):  # closed by a test, with its descriptor
+            self._output.close()
 
 
 class EmulatorHandle:
@@ -208,6 +214,7 @@ def _post(ready: Ready, command: str, arguments: Mapping[str, Any]) -> Any:
     # http.client uses no proxy. None may be between a session and a loopback address.
     connection = http.client.HTTPConnection(urlsplit(ready.control).netloc, timeout=ASK_SECONDS)
     try:
+        connection.sock = _SOCKETS.create_connection((connection.host, connection.port), ASK_SECONDS)
         headers = {"Authorization": f"Bearer {ready.key}"}
         connection.request("POST", f"/{command}", json.dumps(arguments).encode(), headers)
         response = connection.getresponse()
@@ -238,7 +245,12 @@ def _launched(target: str, folder: Path, output: IO[bytes]) -> subprocess.Popen[
     # -P: the current folder must not be first on the import path.
     command = [sys.executable, "-P", "-m", "pytest_wisebot.emulator", target, "--session", str(folder)]
     variables = os.environ | {"PYTHONPATH": _import_path()}
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=output, env=variables)
+    start: Any = subprocess.Popen
+    if isinstance(start, type):  # else a test has replaced it
+        start = pinned(start, os=os, io=io, threading=threading)
+    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": output}
+    process: subprocess.Popen[bytes] = start(command, env=variables, **streams)
+    return process
 
 
 def _import_path() -> str:
@@ -263,9 +275,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     """Ends the process by closing its input, and by force if it takes too long."""
     try:
         process.communicate(timeout=STOP_SECONDS)
-    except subprocess.TimeoutExpired:
+    except (subprocess.TimeoutExpired, OSError, ValueError):  # the latter: a test has closed the pipes
         process.kill()
-        process.communicate()
+        process.wait()
 
 
 def _last_lines(output: IO[bytes]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -36,7 +36,8 @@ class _Row:
     """Refusals of one kind in a row."""
 
     kind: str = ""
-    refusals: int = 0
+    runs: list[str] = field(default_factory=list)
+    """The references of the runs that were refused."""
 
 
 @dataclass(slots=True)
@@ -72,7 +73,7 @@ class CircuitBreaker:
             raise CircuitOpen(pauses.message)
         for about in _all_about(target):
             row = self._rows.get(about)
-            if row is not None and row.refusals >= MOST_REFUSALS:
+            if row is not None and len(row.runs) >= MOST_REFUSALS:
                 raise _open(target, row)
 
     def asked_to_wait(self, target: Target, seconds: float) -> bool:
@@ -84,11 +85,16 @@ class CircuitBreaker:
             pauses.message = f"Wisebot asked to wait {_in_words(pauses.seconds)} in a row, at {target.host}"
         return opens
 
-    def judge(self, target: Target, outcome: Outcome) -> Outcome:
+    def judge(self, target: Target, outcome: Outcome, reference: str = "") -> Outcome:
         """Counts the outcome of a run, and returns the outcome to report. Any other outcome than a refusal ends a row.
 
         Runs that were under way when the row became too long are refused like those before them: one message is enough
         for all of them.
+
+        Args:
+            target: what the run was sent to.
+            outcome: how it ended.
+            reference: its name in the session's event log.
         """
         if isinstance(outcome, NotRun) or _is_of_this_machine(outcome) or _is_held_back(outcome):
             return outcome
@@ -103,8 +109,13 @@ class CircuitBreaker:
         row = self._rows.get(about)
         if row is None or row.kind != kind:
             row = self._rows[about] = _Row(kind)
-        row.refusals += 1
-        return _open(target, row) if row.refusals > MOST_REFUSALS else outcome
+        row.runs.append(reference)
+        return _open(target, row) if len(row.runs) > MOST_REFUSALS else outcome
+
+    def take_back(self, references: Collection[str]) -> None:
+        """Takes the refusals of these runs back: the test that got them expected them."""
+        for row in self._rows.values():
+            row.runs = [run for run in row.runs if run not in references]
 
 
 def _open(target: Target, row: _Row) -> CircuitOpen:

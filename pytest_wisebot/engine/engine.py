@@ -5,27 +5,26 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import itertools
-import os
-import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from ..client import Client
 from ..errors import Cancelled, ConfigurationError, ConnectionFailed, WisebotError
 from ..exhaustion import shortage
+from ..originals import held_sockets, os, threading
 from ..redaction import Redactor
 from ..runs import RunRequest
 from ..settings import Settings
 from ..storage.recorder import RunRecorder
 from .admission import AdmissionQueue, Priority, Ticket
 from .jobs import Job
-from .loop import DaemonThreads, suppress_library_logs
+from .loop import DaemonThreads, Watch, new_loop, suppress_library_logs
 from .pending import EngineCallbacks, PendingRun, Promise
-from .runner import Runner
+from .runner import LOST, Runner
 from .stats import StatsSnapshot, Status
 from .values import Ahead
 
@@ -33,6 +32,9 @@ T = TypeVar("T")
 
 ASK_SECONDS: Final = 10.0
 """How long a question to the event loop waits for its answer."""
+
+CLOSE_SECONDS: Final = 60.0
+"""Deadline for the end of the event loop, which cancels runs and waits for their files."""
 
 
 class Engine:
@@ -47,6 +49,7 @@ class Engine:
         on_wait: called when a test of this process begins to wait for a run, and when it has ended to.
         variables: the environment variables of the session's beginning; those of this moment if none are given.
         recorder: looks runs up and stores them; None where nothing is kept. It ends with the engine.
+        sockets: the module ``socket`` of the session's beginning; that of this moment if none is given.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class Engine:
         on_wait: Callable[[bool], None] = lambda _: None,
         variables: Mapping[str, str] | None = None,
         recorder: RunRecorder | None = None,
+        sockets: Any = None,
     ) -> None:
         self._variables = dict(os.environ) if variables is None else variables
         self._settings = settings
@@ -71,8 +75,11 @@ class Engine:
         self._ahead: dict[str, Job] = {}
         self._shared: dict[str, list[Job]] = {}
         self._closed = False
+        self._lost = False
+        self._sockets = sockets or held_sockets()
+        options = {"loop_factory": partial(new_loop, self._sockets)}
         with _shortage_named(), ExitStack() as unless_opened:
-            self._portal: BlockingPortal = unless_opened.enter_context(start_blocking_portal("asyncio"))
+            self._portal: BlockingPortal = unless_opened.enter_context(start_blocking_portal("asyncio", options))
             unless_opened.enter_context(self._opened())
             self._stack = unless_opened.pop_all()
 
@@ -124,6 +131,10 @@ class Engine:
             if (job := self._ahead.pop(key, None)) is not None:
                 self._discard(job)
 
+    def take_back_refusals(self, references: Collection[str]) -> None:
+        """The refusals of these runs were what their test expected: they open no circuit."""
+        self._call_soon(self._runner.take_back_refusals, references)
+
     def status(self) -> Status:
         """The progress of the runs."""
         return self._ask(self._runner.status, Status)
@@ -145,8 +156,12 @@ class Engine:
             if self._closed:
                 return
             self._closed = True
+        self._watch.end()
         self._call_soon(self._runner.close)
-        self._stack.close()
+        if not self._lost:
+            end = threading.Thread(target=self._end_loop, name="wisebot-end", daemon=True)
+            end.start()
+            end.join(CLOSE_SECONDS)
         if self._recorder is not None:
             self._recorder.close()
 
@@ -188,6 +203,8 @@ class Engine:
         return Ticket(priority, seconds, lane=workflow.id, lane_limit=limit)
 
     def _take(self, jobs: list[Job]) -> None:
+        if self._lost:
+            raise Cancelled(LOST)
         if self._closed or not self._call_soon(self._runner.take, jobs):
             raise Cancelled("the session has ended: no run is started any more")
 
@@ -245,6 +262,15 @@ class Engine:
 
     # --- the background thread
 
+    def _end_loop(self) -> None:
+        with suppress(RuntimeError, OSError):  # a loop whose descriptors are gone
+            self._stack.close()
+
+    def _lose(self) -> None:
+        """The loop has ended by itself: no run will end any more, and none can begin."""
+        self._lost = True
+        self._runner.lose()
+
     def _opened(self) -> AbstractContextManager[None]:
         return self._portal.wrap_async_context_manager(self._running())
 
@@ -253,6 +279,7 @@ class Engine:
         self._loop = asyncio.get_running_loop()
         self._context = contextvars.copy_context()
         self._loop.set_default_executor(DaemonThreads())
+        self._watch = Watch(self._loop, self._sockets, self._lose)
         window = AdmissionQueue(self._settings.concurrency, self._settings.max_runs)
         with suppress_library_logs():
             async with Client(self._settings, self._redactor, self._variables) as client:
@@ -278,7 +305,7 @@ class Engine:
     def _ask(self, function: Callable[[], T], otherwise: Callable[[], T]) -> T:
         """The result of a function in the loop; when that has ended, or is stuck, the result of ``otherwise``."""
         answer = Promise[T]()
-        if self._closed or not self._call_soon(lambda: answer.set_result(function())):
+        if self._closed or self._lost or not self._call_soon(lambda: answer.set_result(function())):
             return otherwise()
         try:
             return answer.result(ASK_SECONDS)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import dataclass, field
 
 from ..client import AttemptState, Target
+from ..originals import time
 from ..runs import Ended, Outcome, RunRequest
 from ..storage.sources import NOT_FOUND, Lookup
 from .admission import Ticket

@@ -1,17 +1,19 @@
-"""The engine's event loop: its threads, its log records, and its lag."""
+"""The engine's event loop: its clock and sockets, its threads, its log records, and its lag."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
 import logging
-import threading
-import time
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Final, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
+
+from ..files import file_of
+from ..originals import os, pinned, threading, time
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -27,6 +29,72 @@ PATIENCE: Final = 0.25
 
 WAITS: Final = 4
 """Waits of an exchange for the loop: to write, and to read head, body and end."""
+
+
+BEAT: Final = 0.5
+"""Seconds between two timers by which an idle loop notices that its descriptors are gone."""
+
+
+def new_loop(sockets: Any) -> asyncio.AbstractEventLoop:
+    """An event loop whose clock, sockets and files are those of the start, whatever a test has patched since.
+
+    Args:
+        sockets: the module ``socket`` of the session's beginning (see `originals.held_sockets`).
+    """
+    kind: type[asyncio.AbstractEventLoop] = asyncio.SelectorEventLoop
+    if sys.platform == "win32":
+        kind = asyncio.ProactorEventLoop
+    return pinned(kind, time=time, socket=sockets, os=os, threading=threading)()
+
+
+class Watch:
+    """Calls ``lost`` once when the descriptors of an event loop are gone, as where a test has closed them.
+
+    The runs in flight would end by their deadlines at best, and every later one as well.
+
+    Args:
+        loop: the loop, in which it is made.
+        sockets: the module ``socket`` of the session's beginning; one more socket goes as those of the loop do.
+        lost: called in the loop, or in another thread where that has ended.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, sockets: Any, lost: Callable[[], None]) -> None:
+        self._loop = loop
+        self._lost = lost
+        self._socket = sockets.socket()
+        self._file = file_of(self._socket.fileno())
+        self._over = threading.Event()
+        loop.call_later(BEAT, self._beat)
+        threading.Thread(target=self._look, name="wisebot-watch", daemon=True).start()
+
+    def end(self) -> None:
+        """The loop may end from now on."""
+        self._over.set()
+        if self._is_whole():
+            self._socket.close()
+        else:
+            self._socket.detach()  # its descriptor may be another file's by now
+
+    def _is_whole(self) -> bool:
+        return file_of(self._socket.fileno()) == self._file
+
+    def _beat(self) -> None:
+        if self._over.is_set():
+            return
+        if self._is_whole():
+            self._loop.call_later(BEAT, self._beat)
+            return
+        self._lose()
+        self._loop.stop()
+
+    def _look(self) -> None:
+        while not self._over.wait(BEAT):
+            if not self._loop.is_running():
+                self._lose()
+
+    def _lose(self) -> None:
+        self.end()
+        self._lost()
 
 
 class LagMeter:

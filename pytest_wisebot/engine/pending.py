@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import copy
 import math
-import threading
-import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +15,7 @@ import anyio
 import anyio.to_thread
 
 from ..errors import WisebotError
+from ..originals import threading, time
 from ..runs import Ended, Outcome, RunRequest, WorkflowRun
 
 T = TypeVar("T")

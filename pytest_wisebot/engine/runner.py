@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import math
-import time
 import traceback
+from asyncio import sleep, wait
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -26,6 +27,7 @@ from ..errors import (
     ServiceUnavailable,
     WisebotError,
 )
+from ..originals import time
 from ..redaction import Redactor
 from ..runs import Ended, EngineError, Outcome, RunRequest, WorkflowRun
 from ..storage.recorder import RunRecorder
@@ -44,6 +46,13 @@ QUIET: Final = 0.005
 
 PATIENCE: Final = 1.0
 """Seconds after which ends are handed over in any case."""
+
+
+LOST: Final = (
+    "the event loop of all runs has ended: something closed file descriptors that were not its own, as a test does "
+    "with os.closerange or os.close; let that test do so in a process of its own"
+)
+"""Why no run ends any more, and none can begin."""
 
 
 class RunsOne(Protocol):
@@ -106,6 +115,7 @@ class Runner:
         self._awaited: set[Job] = set()
         self._alarm: asyncio.TimerHandle | None = None
         self._closed = False
+        self._lost = False
 
     def take(self, jobs: Iterable[Job]) -> None:
         """Starts these as soon as there is room for them."""
@@ -182,14 +192,28 @@ class Runner:
         if self._alarm is not None:
             self._alarm.cancel()
 
+    def lose(self) -> None:
+        """The event loop has ended by itself. For another thread, since there is none here any more."""
+        self._closed = self._lost = True
+        lost = [*self._looking_up, *self._queued.values(), *self._begun]
+        self._looking_up.clear()
+        while self._calls:
+            self._calls.popleft()()
+        for job in lost:
+            ended = self._ended_now(job, _cancelled(job, LOST))
+            if self._recorder is not None:
+                ended = self._recorder.store(job.request, ended, job.found)
+            self._publish(job, ended, cancelled=False)
+        self._hand_over()
+
     async def ended(self) -> None:
         """Returns when no run is under way any more."""
         while self._begun:
-            await asyncio.wait([job.task for job in self._begun if job.task is not None])
-            await asyncio.sleep(0)  # the last ones' `_done` comes after this waiter's own call
+            await wait([job.task for job in self._begun if job.task is not None])
+            await sleep(0)  # the last ones' `_done` comes after this waiter's own call
         while self._storing:
-            await asyncio.wait(list(self._storing.values()))
-            await asyncio.sleep(0)
+            await wait(list(self._storing.values()))
+            await sleep(0)
         self._hand_over()
 
     def numbers(self) -> StatsSnapshot:
@@ -213,12 +237,27 @@ class Runner:
             age=now - oldest.begun_at if oldest and oldest.begun_at is not None else 0.0,
             awaited=len(self._awaited),
             held=self._held(),
+            left=self._left(now),
         )
+
+    def _left(self, now: float) -> float | None:
+        """Seconds until all runs have ended: those of the longest, or all of them over the places under the cap."""
+        expected = [self.stats.expected(job) for job in (*self._begun, *self._queued.values(), *self._looking_up)]
+        began = [now - job.begun_at if job.begun_at is not None else 0.0 for job in self._begun]
+        took = itertools.chain(began, itertools.repeat(0.0))
+        seconds = [max(0.0, one - gone) for one, gone in zip(expected, took, strict=False) if one is not None]
+        if not seconds or len(seconds) < len(expected):
+            return None
+        return max(self._window.resumes_at - now, 0.0) + max(max(seconds), sum(seconds) / self._window.cap)
 
     def _held(self) -> dict[str, int]:
         """By workflow, the runs that wait only because as many of it are under way as may be."""
         held = self._window.held_by_lanes()
         return {job.request.workflow: held[job.ticket.lane] for job in self._begun if job.ticket.lane in held}
+
+    def take_back_refusals(self, references: Collection[str]) -> None:
+        """See `CircuitBreaker.take_back`."""
+        self._circuit.take_back(references)
 
     def yield_to_loop(self) -> None:
         """For the thread of a test: see `LagMeter.yield_to_loop`."""
@@ -228,6 +267,9 @@ class Runner:
 
     def _soon(self, function: Callable[[], object]) -> None:
         """For the recorder's thread. The loop is woken once for all calls that it has not made yet."""
+        if self._lost:
+            function()
+            return
         self._calls.append(function)
         if not self._woken:
             self._woken = True
@@ -323,11 +365,13 @@ class Runner:
     # --- the end of a run
 
     def _done(self, job: Job, task: asyncio.Task[Outcome]) -> None:
+        if self._lost:
+            return
         outcome = None if task.cancelled() else task.result()
         self._begun.pop(job)
         self._window.leave(job.ticket)
         if job.target is not None and outcome is not None:
-            outcome = self._circuit.judge(job.target, outcome)
+            outcome = self._circuit.judge(job.target, outcome, job.reference)
         self._settle(job, outcome if outcome is not None else _cancelled(job), cancelled=outcome is None)
         job.flight.gate, job.task = NoGate(), None  # no ring of references: the result goes with its test
         self._pump()
@@ -339,11 +383,18 @@ class Runner:
             return error
         except Exception as error:  # noqa: BLE001 - a defect of this package must reach the waiting test, not the loop
             frames = "".join(traceback.format_exception(error))  # text: the frames themselves hold headers
-            return EngineError(f"pytest-wisebot failed inside; please report this:\n{self._redactor.clean(frames)}")
+            return EngineError(
+                f"pytest-wisebot failed inside; please report this:\n{self._redactor.clean(frames)}\n"
+                "If a test has replaced a function of Python or of a library while this run was under way, "
+                "--wisebot-no-ahead keeps runs out of other tests."
+            )
 
     def _settle(self, job: Job, outcome: Outcome, *, cancelled: bool = False) -> None:
         lag = self._lag.since(job.sent_at) if job.sent_at is not None and isinstance(outcome, WorkflowRun) else 0.0
-        ended = Ended(
+        self._store(job, self._ended_now(job, outcome, lag), cancelled=cancelled)
+
+    def _ended_now(self, job: Job, outcome: Outcome, lag: float = 0.0) -> Ended:
+        return Ended(
             outcome,
             lag,
             job.reference,
@@ -353,7 +404,6 @@ class Runner:
             ended=time.time(),
             attempts=job.flight.attempts,
         )
-        self._store(job, ended, cancelled=cancelled)
 
     def _store(self, job: Job, ended: Ended, *, cancelled: bool = False) -> None:
         """Has the end written, before any test sees it."""
@@ -462,7 +512,7 @@ class Runner:
         """Waits until then; in the queue, and not before it, where the queue itself is shut that long."""
         shut_as_long = job.slot_released and self._window.resumes_at >= until - _GRAIN
         if not shut_as_long:
-            await asyncio.sleep(until - self._loop.time())
+            await sleep(until - self._loop.time())
 
     async def _turn(self, job: Job) -> None:
         """Waits in the queue for a slot, before all jobs that have not begun."""
@@ -511,12 +561,12 @@ def _trace_of(job: Job, outcome: Outcome) -> str:
     return job.flight.trace if isinstance(outcome, WorkflowRun) else ""
 
 
-def _cancelled(job: Job) -> WisebotError:
+def _cancelled(job: Job, why: str = "") -> WisebotError:
     request, flight = job.request, job.flight
     if isinstance(flight.failure, OutcomeUnknown):
         return flight.failure
     if not flight.sent:
-        return Cancelled(f'the run of workflow "{request.workflow}" was given up before it was sent')
+        return Cancelled(why or f'the run of workflow "{request.workflow}" was given up before it was sent')
     asked = flight.attempted or Attempted(request.workflow, str(request.api), "its host")
     asked = replace(asked, attempts=flight.attempts, trace=flight.trace)
-    return ConnectionLost("the run was given up after it had been sent", asked)
+    return ConnectionLost(why or "the run was given up after it had been sent", asked)

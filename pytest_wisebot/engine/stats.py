@@ -67,6 +67,7 @@ class Status:
         age: seconds since that run began.
         awaited: how many unfinished runs a test waits for.
         held: by workflow, the waiting runs that its own limit holds up.
+        left: seconds until all runs have ended, by the durations of earlier ones; None where one of them is not known.
     """
 
     done: int = 0
@@ -78,6 +79,7 @@ class Status:
     age: float = 0.0
     awaited: int = 0
     held: dict[str, int] = field(default_factory=dict)
+    left: float | None = None
 
 
 class Stats:
@@ -90,6 +92,15 @@ class Stats:
         self._since = 0.0
         self._deliveries: list[Delivery] = []
         self._numbers = StatsSnapshot()
+        self._took: dict[str, tuple[int, float]] = {}
+        """By workflow, how many of its runs had a verdict, and the seconds that they took, added."""
+
+    def expected(self, job: Job) -> float | None:
+        """Seconds that a run will take: as the last time, or as the runs of its workflow so far; None if unknown."""
+        if job.ticket.seconds is not None:
+            return job.ticket.seconds
+        runs, seconds = self._took.get(job.request.workflow, (0, 0.0))
+        return seconds / runs if runs else None
 
     def begin(self, now: float, runs: int = 1) -> None:
         """So many runs are asked for."""
@@ -127,6 +138,8 @@ class Stats:
             numbers.kept[outcome.source] += 1
         elif isinstance(outcome, WorkflowRun):
             numbers.seconds.setdefault(outcome.workflow, []).append(outcome.elapsed)
+            runs, seconds = self._took.get(outcome.workflow, (0, 0.0))
+            self._took[outcome.workflow] = runs + 1, seconds + outcome.elapsed
             if job.key:
                 numbers.durations[job.key] = (outcome.workflow, outcome.elapsed)
         elif isinstance(outcome, NotRun):

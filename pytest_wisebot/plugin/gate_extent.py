@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import glob
 import importlib.util
-import os
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from typing import Any, Final
 
 import pytest
 
+from ..originals import os
 from .collection import Collection
 from .gate_selection import stated_paths
 from .options import asks_for_report, ini_values
@@ -141,7 +141,7 @@ def _stated(config: pytest.Config, arguments: Sequence[_Argument]) -> tuple[str,
 
 
 def _absolute(path: Path) -> Path:
-    return Path(os.path.abspath(path))  # noqa: PTH100 - as pytest's own, which follows no symbolic link
+    return Path(os.path.abspath(path))
 
 
 def _is_in(path: Path, others: Iterable[Path]) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from ..originals import os
 from .markers import name_workflows
 from .options import asks_for_report
 from .session_state import state_of
@@ -48,7 +48,7 @@ def stated_paths(config: pytest.Config) -> list[Path]:
     """The folders and files of ``[gate] paths``."""
     gate, folder = _gate(config)
     paths = gate.paths if gate is not None else ()
-    return [Path(os.path.abspath(folder / path)) for path in paths]  # noqa: PTH100 - symbolic links stay, as in pytest
+    return [Path(os.path.abspath(folder / path)) for path in paths]
 
 
 def _gate(config: pytest.Config) -> tuple[Gate | None, Path]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from ..errors import ConfigurationError
+from ..runs import Api
 from ..settings import Credential, Settings
 from ..text import count
 from .options import is_offline
@@ -32,11 +33,19 @@ def header(config: pytest.Config, ids: Sequence[str]) -> list[str]:
     except ConfigurationError as error:
         raise pytest.UsageError(str(error)) from None
     refuse_ids(config, ids)
-    if config.get_verbosity() < 0:
-        return []
     both, offline = config.option.wisebot_api == "both", is_offline(config)
+    if config.get_verbosity() < 0:
+        return [f"wisebot: {_hosts(settings, offline=offline)}"] if config.get_verbosity() == -1 else []
     gate = _gate(settings) if config.option.wisebot_gate else ()
     return [f"wisebot: {line}" for line in [*_lines(settings, both=both, offline=offline), *kept, *gate]]
+
+
+def _hosts(settings: Settings, *, offline: bool) -> str:
+    """Where the runs will go, in one line."""
+    hosts = [host for host in (settings.origin, settings.base_url) if host is not None]
+    target = " and ".join(hosts) or (f"the emulator {settings.emulated_by}" if settings.emulated_by else "no host yet")
+    environment = f"environment {settings.environment}: " if settings.environment is not None else ""
+    return f"{environment}{'no host is asked' if offline else target}"
 
 
 def _gate(settings: Settings) -> Iterator[str]:
@@ -98,6 +107,7 @@ def _webhook(settings: Settings) -> Iterator[str]:
     for workflow in settings.workflows.values():
         if workflow.secret is not None:
             yield f"  secret of {workflow.name}: {_given(workflow.secret)}"
+    yield from _guarded(settings, Api.WEBHOOK)
 
 
 def _dashboard(settings: Settings) -> Iterator[str]:
@@ -106,6 +116,15 @@ def _dashboard(settings: Settings) -> Iterator[str]:
     yield f"dashboard API at {settings.base_url} ({settings.source('base-url')})"
     if settings.token is not None:
         yield f"  token: {_given(settings.token)}"
+    yield from _guarded(settings, Api.DASHBOARD)
+
+
+def _guarded(settings: Settings, api: Api) -> Iterator[str]:
+    """What a host gets beside its credential."""
+    for name, credential in settings.header_references(api).items():
+        yield f"  header {name}: {_given(credential)}"
+    if (certificate := settings.certificate_for(settings.host(api))) is not None:
+        yield f"  client certificate: {certificate} ({settings.source('client-cert')})"
 
 
 def _given(credential: Credential) -> str:

@@ -56,9 +56,9 @@ def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Pa
     check_root(early_config, parser, args)
     options = early_config.known_args_namespace
     if wants_report(options) and options.wisebot_report is not None and not xdist.starts_as_worker():
-        from .reporting import clear_folder
+        from .reporting import clear_early
 
-        clear_folder(early_config, options.wisebot_report)
+        clear_early(early_config, options.wisebot_report, options.wisebot_baseline)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -140,8 +140,14 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return
     if _concerns_us(config, session.items):
         from .item_lifecycle import wake
+        from .network_guard import is_guarded_from_the_start
 
+        state_of(config).is_guarded = is_guarded_from_the_start()
         wake(config, collected=True)
+        if not xdist.is_worker(config) and any(map(_uses_ours, session.items)):
+            from .runtime import load_engine
+
+            load_engine()
     elif retention is not None and retention.concerns(session.items):
         from .item_lifecycle import follow_items
 

@@ -7,7 +7,6 @@ xdist), after all other plugins have worked on it, and hands the phases to `item
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ..event_log import moment
+from ..originals import time
 from ..outcomes import ERROR, FAILED, FLAKY, GOOD, PASSED, XPASSED
 from ..text import printable
 from .failure_category import category_of
@@ -189,7 +189,8 @@ class ItemLedger:
     @contextmanager
     def take(self, report: pytest.TestReport) -> Iterator[None]:
         """Stands around all other plugins that take a report: the test is judged by what they leave of it."""
-        item = self._item_of(report)
+        nodeid = facts_of(report).nodeid or report.nodeid
+        item = self._item_of(report, nodeid)
         ends = _step(report) in (Step.TEARDOWN, Step.PROCESS)
         if ends:  # before the plugin that writes JUnit XML, which reads properties now
             report.user_properties += self._properties(item, report)
@@ -202,7 +203,7 @@ class ItemLedger:
             self._elsewhere += max(0, new - 1)
             item.add(report)
             if ends:
-                self._write(report.nodeid, _worker(report), item)
+                self._write(nodeid, _worker(report), item)
 
     @property
     def failures_elsewhere(self) -> int:
@@ -216,8 +217,8 @@ class ItemLedger:
         new, self._seen = max(0, now - self._seen), now
         return new
 
-    def _item_of(self, report: pytest.TestReport) -> _Item:
-        key, number = (_worker(report), report.nodeid), facts_of(report).item
+    def _item_of(self, report: pytest.TestReport, nodeid: str) -> _Item:
+        key, number = (_worker(report), nodeid), facts_of(report).item
         item = self._items.get(key)
         if item is None or number not in (None, item.number):
             item = self._items[key] = _Item(number or 0)

@@ -195,9 +195,13 @@ class ItemLifecycle:
         if report.failed and cause is not None:
             item_report.classify(report, cause, self._redactor)
         self._attempts.add_to(report)
+        if report.nodeid != item.nodeid:  # for reports that show docstrings, say
+            add_facts(report, nodeid=item.nodeid)
         add_facts(report, runs=references(used))
         if call.when == "call" and report.passed and not used and has_unused_mark(item):
             add_facts(report, unused_mark=True)
+        if call.when == "call" and report.passed and self.session is not None:
+            self.session.take_back_refusals(requested)
         item_report.add_notes(item, report, requested)
         self._add_section_of_runs(item, report)
         item_report.hide_entries_note(report, error)

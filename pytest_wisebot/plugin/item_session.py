@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import pytest
 
 from ..engine.values import Ahead, CollectedTests
-from ..errors import ConfigurationError, WisebotError
+from ..errors import ConfigurationError, InfrastructureError, WisebotError
+from ..originals import os
 from ..redaction import Secret
 from ..runs import RunRequest, WorkflowRun
 from ..settings import Credential, Settings, read_credential
 from .collection import left_out_of
 from .gate_extent import extent_of
 from .gate_selection import in_gate, in_select
+from .network_guard import guarded
 from .options import is_offline
 from .prefetch import read_durations, request_ahead, runs_ahead
 from .redact_pytest import secrets_in_sources
-from .run_tracker import RunTracker, declared_run_key, fixtures_that_start_runs, for_trial, test_tag
+from .run_tracker import (
+    RequestedRun,
+    RunTracker,
+    declared_run_key,
+    fixtures_that_start_runs,
+    for_trial,
+    references,
+    test_tag,
+)
 from .runtime import EngineApi, Runtime
 from .trial_policy import TrialPolicy
 
@@ -117,7 +127,7 @@ class WisebotSession:
     def start(self, requests: list[RunRequest], max_seconds: float | None = None) -> list[PendingRun]:
         """Hands runs to the engine, and keeps them for the test's report."""
         __tracebackhide__ = True
-        started = self._engine.submit_all(requests)
+        started = self._engine.submit_all(map(self._guarded, requests))
         self.tracker.remember(started, max_seconds)
         return started
 
@@ -127,11 +137,15 @@ class WisebotSession:
         if self._trials_ahead is not None and not self._trials_ahead.request.equals(request):
             self._trials_ahead = None  # what one trial requests otherwise, the others would, too
             self.forget(request.test)
+        request = self._guarded(request)
         key = declared_run_key(request.test, self.tracker.trial)
         self._ahead.get(request.test, set()).discard(key)
         pending = self._engine.submit(request, key=key)
         self.tracker.remember([pending], max_seconds)
         return pending
+
+    def _guarded(self, request: RunRequest) -> RunRequest:
+        return guarded(request, self.tracker.running, self._config, self.settings)
 
     def mask(self, secret: object) -> None:
         """Masks the secret of one call, whatever becomes of the call: its source may be shown before it is checked."""
@@ -232,6 +246,12 @@ class WisebotSession:
             self._runtime.engine.ahead(runs, confirmations=confirmations)
         for run in runs:
             self._ahead.setdefault(run.request.test, set()).add(run.key)
+
+    def take_back_refusals(self, requested: Iterable[RequestedRun]) -> None:
+        """A test has passed: it expected the errors of the runs that it called for, which open no circuit."""
+        refused = [one for one in requested if isinstance(one.pending.outcome, InfrastructureError)]
+        if found := references(refused):
+            self._runtime.engine.take_back_refusals(found)
 
     def forget_test(self, item: pytest.Item) -> None:
         """A test is over, or needs no further trial."""

@@ -14,6 +14,7 @@ from ..settings import Settings
 from ..text import brief
 from . import markers
 from .markers import Declared
+from .network_guard import guarded
 from .run_tracker import declared_occurrence, declared_run_key, for_trial, test_tag
 from .trial_policy import policy_of
 
@@ -58,7 +59,8 @@ def request_ahead(item: pytest.Item, settings: Settings, worker_prefix: str = ""
     """
     is_forked = item.get_closest_marker("forked") is not None  # its process cannot use what this one has started
     waits = needs_emulator(item) or is_forked or markers.will_be_skipped(item)
-    return None if waits else known_request(item, settings, worker_prefix)
+    request = None if waits else known_request(item, settings, worker_prefix)
+    return None if request is None or guarded(request, item, item.config, settings).guard else request
 
 
 def known_request(item: pytest.Item, settings: Settings, worker_prefix: str = "") -> RunRequest | None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import json
 import logging
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
+from ..originals import json, os
 from .session_state import state_of
 
 if TYPE_CHECKING:

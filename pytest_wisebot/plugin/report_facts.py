@@ -70,6 +70,7 @@ class ReportFacts:
 
     Attributes:
         item: the number of the test in its process; None on a report that was made for a process that has died.
+        nodeid: the test's own id, where another plugin has given the report another one; else empty.
         category: the category of a failure that is this plugin's own; else empty.
         reason: why, in words that tests have in common.
         error: the class of this package's error that failed the test; else empty.
@@ -83,6 +84,7 @@ class ReportFacts:
     """
 
     item: int | None = None
+    nodeid: str = ""
     category: str = ""
     reason: str = ""
     error: str = ""

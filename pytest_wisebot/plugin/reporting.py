@@ -11,8 +11,6 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +20,8 @@ import pytest
 from ..errors import ConfigurationError
 from ..event_log import FORMAT, EventLog, cleaned_line, event_line, moment
 from ..files import check_writable
+from ..originals import os, threading, time
+from ..report.baseline import NONE_YET
 from ..report.gate import Baseline, Conclusion, build
 from ..report.log_reader import read_log
 from ..report.output import COLOURS, JSON, LOG, SUMMARY, beside, block, clear, read_baseline, write_reports
@@ -267,6 +267,18 @@ def _begun(config: pytest.Config) -> tuple[Path, EventLog]:
     except OSError as error:
         what = f"--wisebot-report={given}: " if given is not None else "the folder of temporary files "
         raise pytest.UsageError(f"{what}cannot be written: {error.strerror}") from None
+
+
+def clear_early(config: pytest.Config, given: str, baseline: str | None) -> None:
+    """Clears the folder of reports before any ``conftest.py`` is loaded, unless it is the session's baseline as well.
+
+    Raises:
+        pytest.UsageError: it cannot be written, or another session writes there.
+    """
+    folder = Path(os.path.abspath(config.invocation_params.dir / given))
+    path = Path(os.path.abspath(config.invocation_params.dir / (baseline or NONE_YET)))
+    if baseline in (None, NONE_YET) or folder not in (path, *path.parents):
+        clear_folder(config, given)
 
 
 def clear_folder(config: pytest.Config, given: str) -> Path:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ..errors import ConfigurationError
-from ..files import check_writable
+from ..files import check_writable, is_there
+from ..originals import dates, time
 from ..runs import Occurrence
 from ..settings import Settings
 from ..text import count
@@ -263,7 +263,7 @@ class History:
         return f"{self._base_runs.folder.name}: {self._dated(self._base_runs)}"
 
     def _dated(self, runs: Store | LoggedRuns) -> str:
-        (made, complete), now = runs.dates(), datetime.now(UTC)
+        (made, complete), now = runs.dates(), dates.now()
         if not made:
             return "none is there"
         newest, oldest = age(max(made), now), age(min(made), now)
@@ -300,7 +300,11 @@ class History:
 
     def _recorded(self, source: Record, *, complete: bool) -> Iterator[str]:
         folder = _relative(self.recordings.folder, self._config.rootpath)
-        yield f"{count(len(source.made), 'run')} recorded in {folder}"
+        there = sum(is_there(path) for path, _ in source.made)
+        yield f"{count(there, 'run')} recorded in {folder}"
+        if there < len(source.made):
+            gone = count(len(source.made) - there, "run")
+            yield f"{gone} recorded, and gone: something has removed files in {folder} since"
         unused = self._unused(source) if complete else []
         if not unused:
             return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ..originals import json, time
 from ..runs import Api, Occurrence, RunRequest, shared_occurrence
 from .markers import Declared, declared, first_trial, not_parametrised, parameters, says_share
 
@@ -83,12 +83,14 @@ class RunTracker:
         worker_prefix: tells this process's tests from the same ones of another.
         requested: the runs that the running test has requested.
         trial: the trial of the test that runs, from 1; 0 without trials.
+        began: when the test, or its present execution, began, in seconds since the epoch.
     """
 
     def __init__(self) -> None:
         self.worker_prefix = ""
         self.requested: list[RequestedRun] = []
         self.trial = 0
+        self.began = time.time()
         self._item: pytest.Item | None = None
         self._has_begun = False
         self._setting_up: list[Occurrence] = []
@@ -101,6 +103,11 @@ class RunTracker:
     def test(self) -> pytest.Item | None:
         """The test that requests; None between tests and while a higher-scoped fixture is set up or torn down."""
         return None if self._setting_up else self._item
+
+    @property
+    def running(self) -> pytest.Item | None:
+        """The test that runs, also while a higher-scoped fixture is set up or torn down for it."""
+        return self._item
 
     @property
     def used(self) -> list[RequestedRun]:
@@ -161,6 +168,7 @@ class RunTracker:
         """A test begins."""
         self._item = item
         self.trial = first_trial(item)
+        self.began = time.time()
 
     def notice(self, item: object) -> None:
         """A test requests runs that began before the plugin was awake."""
@@ -179,6 +187,7 @@ class RunTracker:
         """A test is run, or run again: earlier requests do not belong to this execution."""
         if self._has_begun:
             self._begin_anew()
+            self.began = time.time()
         self._has_begun = True
 
     def _begin_anew(self) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigurationError, InfrastructureError, WisebotError
+from ..originals import dates
 from ..runs import RunRequest, WorkflowRun
 from ..text import brief, readable_json, run_id_text
 from .run_storage import age
@@ -88,7 +88,7 @@ def _run_lines(run: WorkflowRun, ended: Ended | None, inputs: str, limit: int | 
         yield f"  but:      ok: true, beside {run.contradiction}"
     if run.is_kept:
         kept_in = f", kept in {ended.kept_in}" if ended is not None and ended.kept_in else ""
-        ago = age(run.started_at, datetime.now(UTC))
+        ago = age(run.started_at, dates.now())
         yield f"  made:     {run.started_at:%Y-%m-%d %H:%M:%S} UTC, {ago} ago ({run.first_source}){kept_in}"
     if ended is not None and ended.note:
         yield f"  note:     {ended.note}"

@@ -7,10 +7,8 @@ Without xdist there is one process, with a `LocalRuntime`. Under xdist the contr
 from __future__ import annotations
 
 import dataclasses
-import os
-import threading
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -18,6 +16,7 @@ import pytest
 
 from ..errors import ConfigurationError
 from ..event_log import Events
+from ..originals import os, threading
 from ..redaction import Redactor, Secret
 from ..runs import RunRequest, WorkflowRun
 from ..settings import Credential, Settings
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from ..engine.pending import PendingRun
     from ..engine.stats import Status
     from ..engine.values import Ahead, CollectedTests
+    from ..snapshots.acceptance import Received
     from .run_storage import History
 
 
@@ -55,6 +55,9 @@ class EngineApi(Protocol):
 
     def forget(self, key: str) -> None:
         """The test of this key is over."""
+
+    def take_back_refusals(self, references: Collection[str]) -> None:
+        """The refusals of these runs were what their test expected."""
 
 
 class Runtime(Protocol):
@@ -102,6 +105,16 @@ def _started(config: pytest.Config) -> LocalRuntime:
     runtime = LocalRuntime(config)
     clean_output(config, runtime)
     return runtime
+
+
+def load_engine() -> None:
+    """Loads what runs need before the first test, which may have patched the names that these modules import."""
+    import encodings.idna  # noqa: F401  # else loaded with the first host that is looked up
+
+    from ..emulator import handle  # noqa: F401
+    from ..engine import engine  # noqa: F401
+    from ..storage import recorder  # noqa: F401
+    from . import run_storage  # noqa: F401
 
 
 def clean_output(config: pytest.Config, runtime: Runtime) -> None:
@@ -199,7 +212,8 @@ class LocalRuntime:
                 from ..engine.engine import Engine
 
                 settings, keeper = self.target, self.storage.keeper
-                self.begun = Engine(settings, self.redactor, self.on_wait, self._variables, keeper)
+                sockets = state_of(self._config).sockets
+                self.begun = Engine(settings, self.redactor, self.on_wait, self._variables, keeper, sockets)
             return self.begun
 
     @property
@@ -214,7 +228,7 @@ class LocalRuntime:
             if self.begun_storage is None:
                 from .run_storage import History
 
-                compare = _Comparison(self.settings, self.redactor)
+                compare = Comparison(self.settings, self.redactor)
                 on_collected = state_of(self._config).on_collected
                 storage = History(self._config, self.settings, self.redactor, compare, self.events, on_collected)
                 if self._tests is not None:
@@ -332,7 +346,7 @@ def _emulated(settings: Settings, ready: Ready) -> Settings:
     )
 
 
-class _Comparison:
+class Comparison:
     """Compares runs with recordings, for ``--wisebot-runs=verify``, as snapshots are compared."""
 
     def __init__(self, settings: Settings, redactor: Redactor) -> None:
@@ -340,13 +354,19 @@ class _Comparison:
         self._redactor = redactor
 
     def __call__(self, recorded: WorkflowRun, run: WorkflowRun) -> list[str]:
-        """The differences, line by line; empty if equal."""
+        """The differences, line by line; empty if equal. Each run is held against its own time."""
+        from ..snapshots.acceptance import reconciled
         from ..snapshots.diff import diff_lines
 
-        return diff_lines(self._normal(recorded), self._normal(run))
+        one, other = self._normal(recorded), self._normal(run)
+        if not diff_lines(one.value, other.value):
+            return []
+        return diff_lines(*reconciled(one, other))
 
-    def _normal(self, run: WorkflowRun) -> Any:
+    def _normal(self, run: WorkflowRun) -> Received:
         """The compared part of a run, clean: a recording was written clean."""
+        from ..snapshots.acceptance import Received
+        from ..snapshots.moments import Nearness, Span
         from ..snapshots.normalise import NormaliserConfig, normalise
         from ..snapshots.volatile import without_volatile
 
@@ -357,5 +377,6 @@ class _Comparison:
         said = self._rules.of([run.workflow])
         habits = NormaliserConfig(said.keys, said.patterns, said.keep, said.volatile)
         clean = dict(zip(compared, self._redactor.clean_json(list(compared.values())), strict=True))
-        steady = without_volatile(clean, habits.volatile_paths, [((), ())])
-        return normalise(steady, inputs=run.inputs, run_id=run.run_id, habits=habits)
+        steady, near = without_volatile(clean, habits.volatile_paths, [((), ())]), Nearness([Span.of(run)])
+        normal = normalise(steady, inputs=run.inputs, run_id=run.run_id, habits=habits, near=near)
+        return Received(normal, steady, near)

@@ -7,13 +7,13 @@ Other plugins see pytest's own exit status for as long as the session runs. The 
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Generator
 from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ..originals import time
 from . import xdist
 from .options import asks_for_report, only_lists
 from .session_state import register_last, state_of
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .status_line import StatusLine
 
 _WRITTEN = "wisebot_written"
+_EARLIER = "wisebot_earlier_snapshots"
 """Where in ``workeroutput`` a worker names what was written."""
 
 
@@ -152,11 +153,14 @@ class SessionEnd:
         if xdist.is_worker(self._config):  # the list itself: it may still grow
             output: dict[str, Any] = getattr(self._config, "workeroutput")  # noqa: B009 - xdist's, no type has it
             output[_WRITTEN] = self._state.written.named
+            output[_EARLIER] = self._state.earlier_snapshots.named
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """A worker has ended."""
-        self._state.written.receive(getattr(node, "workeroutput", {}).get(_WRITTEN, ()))
+        output = getattr(node, "workeroutput", {})
+        self._state.written.receive(output.get(_WRITTEN, ()))
+        self._state.earlier_snapshots.receive(output.get(_EARLIER, ()))
 
     def _scan(self, session: pytest.Session) -> None:
         """Looks for credentials in all files, once: before pytest's summary, or without one after it."""
@@ -251,13 +255,16 @@ class SessionEnd:
 
     def _tell(self, reporter: Any, exitstatus: int) -> None:
         """Shows the numbers of the runs, and what became of those that no test waited for."""
-        if not self._is_told and self._runtime is not None and self._runtime.begun is not None:
-            from .terminal import Summary, show_block
+        earlier = len(self._state.earlier_snapshots.paths)
+        if not self._is_told and (self.has_runs or earlier):
+            from .terminal import Summary, earlier_snapshots, show_block
 
-            storage = self._runtime.begun_storage
-            kept = storage.closing(exitstatus) if storage is not None else ()
-            lines = [*Summary(self._runtime.begun.numbers(), reporter).lines(), *kept]
-            show_block(reporter, map(self._runtime.redactor.clean, lines))
+            lines = list(earlier_snapshots(earlier))
+            if self._runtime is not None and self._runtime.begun is not None:
+                storage = self._runtime.begun_storage
+                kept = storage.closing(exitstatus) if storage is not None else ()
+                lines = [*Summary(self._runtime.begun.numbers(), reporter).lines(), *lines, *kept]
+            show_block(reporter, map(self._state.redactor.clean, lines))
         self._is_told = True
         if self._leaks is not None:
             self._leaks.tell(reporter)

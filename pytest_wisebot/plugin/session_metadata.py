@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from ..originals import dates
+
 if TYPE_CHECKING:
     from ..settings import Settings
+
+
+_VERSION: Final = version("pytest-wisebot")
+"""Read when this module is loaded: files that are read later may be those of a fake file system."""
 
 
 def beginning(config: pytest.Config, began: float) -> dict[str, Any]:
@@ -18,13 +24,11 @@ def beginning(config: pytest.Config, began: float) -> dict[str, Any]:
         config: the session's.
         began: when, in seconds since the epoch.
     """
-    from importlib.metadata import version
-
     option = config.option
     return {
-        "version": version("pytest-wisebot"),
+        "version": _VERSION,
         "mode": option.wisebot_runs,
-        "started": datetime.fromtimestamp(began, UTC).isoformat(timespec="milliseconds"),
+        "started": dates.at(began).isoformat(timespec="milliseconds"),
         "gated": option.wisebot_gate,
         "named": any(getattr(option, f"wisebot_{name}") is not None for name in ("env", "origin", "base_url")),
         "updates_snapshots": bool(config.getoption("update_snapshots", False)),

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -12,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
+from ..originals import held_sockets, json, os, threading
 from .exit_status import ExitStatus
 
 if TYPE_CHECKING:
@@ -54,6 +52,7 @@ class SessionState:
     Attributes:
         exit_status: pytest's exit status, and what plugins made of it.
         written: what the session has written.
+        earlier_snapshots: those with placeholders of an earlier version.
         snapshot_sections: titles and lines that a failed comparison adds to the test's report.
         snapshot_notes: what the session's end says of new snapshots.
         debug_log: the file of ``--debug``.
@@ -63,14 +62,19 @@ class SessionState:
         on_event: writes a line of the event log; None without a report.
         on_collected: completes the first line of the event log, once the tests are known.
         hide_status_line: keeps the status line away while something else is written.
+        is_guarded: something has forbidden sockets before the first test, for all of them.
+        sockets: the module ``socket`` of the session's beginning, by which runs are made.
     """
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._lock = threading.RLock()
         self._objects: dict[object, Any] = {}
+        self.sockets = held_sockets()
+        self.is_guarded = False
         self.exit_status = ExitStatus()
         self.written = WrittenFiles()
+        self.earlier_snapshots = WrittenFiles()
         self.snapshot_sections: list[tuple[str, list[str]]] = []
         self.snapshot_notes: list[str] = []
         self.debug_log: Any = None

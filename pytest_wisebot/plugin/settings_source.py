@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from ..originals import os
 from ..settings import Settings, resolve
 from ..settings.fields import given_options
 

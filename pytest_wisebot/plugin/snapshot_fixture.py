@@ -73,6 +73,7 @@ class Shared:
             sections=state_of(config).snapshot_sections,
             touched=state_of(config).written.add,
             notes=state_of(config).snapshot_notes,
+            earlier=state_of(config).earlier_snapshots.add,
         )
         self._kept: KeptHistory | None = None
 
@@ -83,6 +84,7 @@ class Shared:
             redactor.clean_json,
             redactor.clean,
             runs=lambda: _runs(session),
+            began=session.tracker.began,
             habits_of=lambda workflows: self._habits_of(session, workflows),
         )
 

@@ -8,7 +8,6 @@ collected or that skip themselves. syrupy judges which files are unused, and tho
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -19,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from ..originals import json
 from . import xdist
 from .collection import Collection
 from .session_state import state_of

@@ -6,10 +6,7 @@ output. On a terminal it stands one line below the cursor, which stays where it 
 
 from __future__ import annotations
 
-import os
 import sys
-import threading
-import time
 import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ..files import file_of
+from ..originals import os, threading, time
 from ..text import escape
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ _BACK = "\x1b8\x1b[1A"
 class StatusLine:
     """Shows the progress of the runs, from `start` to `stop`, in a thread of its own.
 
-    Silent with ``-q``, and where pytest itself has no terminal reporter or no real output.
+    On a terminal silent with ``-q``; silent where pytest itself has no terminal reporter or no real output.
 
     Args:
         config: the session's.
@@ -55,6 +54,7 @@ class StatusLine:
         self._redactor = redactor
         self._status = status
         self._fd: int | None = None
+        self._file: tuple[int, int] | None = None
         self._is_terminal = False
         self._lock = threading.RLock()
         self._ended = threading.Event()
@@ -67,9 +67,12 @@ class StatusLine:
 
     def start(self) -> None:
         """Begins to show the line. Called while pytest captures nothing."""
-        if self._config.pluginmanager.has_plugin("terminalreporter") and self._config.get_verbosity() >= 0:
+        if self._config.pluginmanager.has_plugin("terminalreporter"):
             with suppress(OSError, ValueError, AttributeError):
-                self._fd = os.dup(sys.stdout.fileno())
+                # A CI job ends where nothing is written.
+                if self._config.get_verbosity() >= 0 or not sys.stdout.isatty():
+                    self._fd = os.dup(sys.stdout.fileno())
+                    self._file = file_of(self._fd)
         if self._fd is not None:
             rewrites = os.isatty(self._fd) and os.environ.get("TERM", "dumb") != "dumb"
             self._is_terminal = rewrites and not _logs_live(self._config)
@@ -84,7 +87,8 @@ class StatusLine:
         with self._lock:
             self._clear()
             if self._fd is not None:
-                os.close(self._fd)
+                if file_of(self._fd) == self._file:
+                    os.close(self._fd)
                 self._fd = None
 
     def waits(self, begins: bool) -> None:
@@ -139,7 +143,7 @@ class StatusLine:
             self._write(f"{_BELOW}{_BACK}")
 
     def _write(self, text: str) -> None:
-        if self._fd is not None:
+        if self._fd is not None and file_of(self._fd) == self._file:
             with suppress(OSError):  # the terminal has gone: the tests go on
                 os.write(self._fd, text.encode("utf-8", "replace"))
 
@@ -167,7 +171,13 @@ def line_of(status: Status) -> str:
         parts.append(f"{status.waiting} waiting (cap {status.cap}{f'; {held}' if held else ''})")
     if status.oldest is not None:
         parts.append(f"oldest {status.age:.0f} s: {status.oldest}")
+    if status.left is not None:
+        parts.append(f"about {_in_words(status.left)} left")
     return "wisebot: " + ", ".join(parts)
+
+
+def _in_words(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def _fitting(text: str, columns: int) -> str:

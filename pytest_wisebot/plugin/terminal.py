@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ..originals import os
 from ..outcomes import DRIFT, FLAKY, INFRASTRUCTURE, NOT_RUN
 from ..report.format import percentile
 from ..text import column, count, listed
@@ -138,6 +138,14 @@ def unused_marks(reporter: Any) -> Iterator[str]:
     if tests := list(dict.fromkeys(found)):
         yield f"{count(len(tests), 'test')} under a wisebot mark used no run:"
         yield from _named(reporter, tests)
+
+
+def earlier_snapshots(number: int) -> Iterator[str]:
+    """A line on snapshots whose placeholders of an earlier version accepted what was compared."""
+    if number:
+        have = "has" if number == 1 else "have"
+        found = f"{count(number, 'snapshot')} {have} placeholders of an earlier version"
+        yield f"{found}: --snapshot-update writes those of this one"
 
 
 # --- the numbers of the runs

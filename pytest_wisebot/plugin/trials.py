@@ -9,7 +9,6 @@ still inside the teardown phase.
 from __future__ import annotations
 
 import copy
-import json
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import IntEnum, auto
@@ -18,6 +17,7 @@ from typing import Any
 import pytest
 
 from ..errors import ConfigurationError
+from ..originals import json
 from ..outcomes import DRIFT, NOT_RUN
 from ..runs import WorkflowRun
 from .failure_category import is_without_verdict

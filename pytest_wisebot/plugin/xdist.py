@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
 from typing import Any
 
 import pytest
 
+from ..originals import json, os
 from .session_state import state_of
 
 KEY = "wisebot_door"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Generator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ..errors import ConfigurationError, WisebotError
+from ..originals import threading
 from ..workers.server import HOST, Channel, SecretBroadcast, WorkerServer
 from . import xdist
 from .redact_pytest import without_given

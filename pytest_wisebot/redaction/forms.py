@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import base64
 import html
-import json
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
@@ -21,6 +20,8 @@ from functools import cache, cached_property, lru_cache, partial
 from itertools import accumulate
 from typing import Final
 from urllib.parse import quote, quote_plus
+
+from ..originals import json
 
 Span = tuple[int, int]
 """Where something stands in a text: its first character, and the one after its last."""

@@ -8,12 +8,13 @@ It lives here because redaction, settings and snapshots share it, and redaction 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
+
+from ..originals import json
 
 Path = tuple[str | int, ...]
 """Where a value stands: keys of objects and indices of lists, outermost first. The whole value is ``()``."""

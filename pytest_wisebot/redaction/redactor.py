@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import Any, Final
 
+from ..originals import threading
 from .formats import FORMATS, HEADERS, header_spans, header_value
 from .forms import SHORTEST_SECRET, Form, FormsByView, SearchText, Span, by_view, candidate_forms, forms_of, is_in
 from .linear import Stop, StoppedError, never

@@ -9,13 +9,13 @@ opened, links to folders are not followed, and what is no regular file (a pipe, 
 from __future__ import annotations
 
 import codecs
-import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from ..originals import os
 from .forms import SearchText
 from .redactor import Redactor
 from .secret import MASK

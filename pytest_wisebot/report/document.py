@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, is_dataclass
 from typing import Any, Final
 
 from ..event_log import moment
+from ..originals import json
 from .baseline import Comparison
 from .gate import Conclusion
 from .model import Run, Test, Workflow, all_counts, outcome_counts, pass_rate

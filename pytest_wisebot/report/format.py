@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
 
+from ..originals import dates
 from ..text import count
 
 MOST_NAMED: Final = 5
@@ -57,7 +57,7 @@ def duration(seconds: float) -> str:
 
 def time_of_day(seconds: float) -> str:
     """Date and time of seconds since the epoch."""
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{dates.at(seconds):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def named(names: Sequence[str], most: int = MOST_NAMED) -> str:

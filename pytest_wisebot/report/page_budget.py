@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import html
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ..originals import json
 from ..text import escape
 
 PAGE_BYTES: Final = 2_300_000

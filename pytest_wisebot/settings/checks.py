@@ -123,12 +123,46 @@ def plain_http(origin: str) -> str | None:
     return f"{origin} would carry the credential unencrypted: write https, or set allow-http = true in the environment"
 
 
-def _checked_reference(text: str) -> str:
+def _checked_reference(text: object) -> str:
     """The message does not show the string: it may be a credential."""
+    if not isinstance(text, str):
+        raise ValueError(f'expected "env:NAME" or "file:PATH", got {_type(text)}')
     kind, _, name = text.partition(":")
     if kind not in ("env", "file") or not name.strip():
         raise ValueError('write a reference, "env:NAME" or "file:PATH": a credential is never written into this file')
     return text
+
+
+_RESERVED_HEADERS: Final = re.compile(
+    r"authorization|x-workflow-secret|host|content-.*|connection|transfer-encoding|te|trailer|upgrade|expect"
+    r"|accept-encoding|traceparent|user-agent",
+    re.IGNORECASE,
+)
+"""Headers that hold another credential, or that the client writes itself."""
+
+
+def checked_headers(value: object) -> dict[str, Any]:
+    """A table of headers whose names a project may choose; its values are not looked at.
+
+    Raises:
+        ValueError: it is not a table, or a name in it is not allowed.
+    """
+    if not isinstance(value, Mapping):
+        raise ValueError(f'expected a table of headers, as in {{x-gate = "env:NAME"}}, got {_type(value)}')
+    found: dict[str, Any] = {}
+    for name, item in value.items():
+        if not isinstance(name, str) or not re.fullmatch(r"[\w!#$%&'*+.^`|~-]+", name, re.ASCII):
+            raise ValueError(f"{brief(name)} is not a name of a header: write letters, digits and hyphens")
+        if _RESERVED_HEADERS.fullmatch(name):
+            raise ValueError(f"{name} is a header that each request has of its own, and that no setting replaces")
+        if name.lower() in map(str.lower, found):
+            raise ValueError(f"{name} stands there twice: names of headers differ by more than letter case")
+        found[name] = item
+    return found
+
+
+def _checked_header_references(value: object) -> dict[str, str]:
+    return _each(checked_headers(value), _checked_reference)
 
 
 def _checked_emulator(text: str) -> str:
@@ -281,9 +315,12 @@ _EITHER: Final = {"anyOf": [_STRINGS, _NAMED_STRINGS]}
 KINDS: Final[Mapping[str, Kind]] = {
     "text": Kind(_STRING),
     "folder": Kind(_STRING),
+    "file": Kind(_STRING),
+    "certificates": Kind(_STRING),
     "choice": Kind(_STRING),
     "origin": Kind(_STRING, checked_origin),
     "reference": Kind(_STRING, _checked_reference),
+    "headers": Kind(_NAMED_STRINGS, _checked_header_references),
     "emulator": Kind(_STRING, _checked_emulator),
     "id": Kind(_STRING, checked_id),
     "select": Kind(_STRING, _checked_select),

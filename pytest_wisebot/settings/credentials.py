@@ -11,6 +11,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from ..errors import ConfigurationError
+from ..files import read_bytes
 from ..redaction import SHORTEST_SECRET, Secret
 
 _KINDS = ("env", "file")
@@ -88,7 +89,7 @@ def _from_file(name: str, given_by: str, folder: Path) -> Credential:
     try:
         path = folder / Path(name).expanduser()
         reference = f"file:{path.absolute()}"
-        text = path.read_bytes().decode()
+        text = read_bytes(path).decode()
     except RuntimeError:
         return Credential(given_by, reference, problem="no such home folder")
     except OSError as error:

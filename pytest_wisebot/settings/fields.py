@@ -94,7 +94,7 @@ class Table:
     part_of: Table | None = None
 
 
-SHARED_KINDS: Final = ("choice", "seconds", "switch", "whole")
+SHARED_KINDS: Final = ("certificates", "choice", "seconds", "switch", "whole")
 """The kinds of settings that environments may share: a host has its own credentials, and they are no other host's."""
 
 _VALUE: Final = "env:NAME, file:PATH, or the value itself (which the process list and the shell's history then show)."
@@ -150,6 +150,13 @@ ENVIRONMENT: Final = Table(
         Field("trace", "switch", "Each request carries an id for servers' logs, the header traceparent.",
               default=True, default_text="true", flag=False, option="no-trace",
               option_help="Send no traceparent header, by which servers' logs name a run."),
+        Field("ca_file", "certificates", "PEM file of certificates to trust, beside the system's."),
+        Field("client_cert", "file", "The client certificate for the hosts of this environment, in PEM form."),
+        Field("client_key", "file", "Its key, in PEM form.", default_text="client-cert holds it, too"),
+        Field("client_key_password", "reference", 'The password of that key, as "env:NAME" or "file:PATH".'),
+        Field("headers", "headers", 'Headers for origin alone, each as "env:NAME" or "file:PATH".', default={},
+              unless=("origin",)),
+        Field("dashboard_headers", "headers", "The same for base-url alone.", default={}, unless=("base_url",)),
         Field("protected", "switch", "Refuses to run without --wisebot-allow-protected.", default=False),
         Field("workflows", "tables", "The workflows of this environment, by the name that tests use.",
               default={}, table=WORKFLOW),

@@ -7,7 +7,6 @@ that the environment has for its own host.
 
 from __future__ import annotations
 
-import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 from ..errors import ConfigurationError
 from ..gate_config import Gate, Limits
+from ..originals import os
 from ..redaction import Redact
 from ..runs import Api
 from ..text import toml_key
@@ -256,8 +256,10 @@ class _Resolution:
     def _converted(self, field: Field, value: Any, source: str, folder: Path) -> Any:
         if field.kind == "reference":
             return self._credential(value, source, folder)
-        if field.kind == "folder":
-            return folder / value
+        if field.kind == "headers":
+            return {name: self._credential(one, f"{source}.{name}", folder) for name, one in value.items()}
+        if field.kind in ("folder", "file", "certificates"):
+            return folder / os.path.expanduser(value)
         if field.name == "snapshots":
             workflows = {name: Snapshots(**own) for name, own in value.get("workflows", {}).items()}
             return Snapshots(**{**value, "workflows": workflows})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,9 +10,10 @@ from typing import Any, Final, Self
 
 from ..errors import ConfigurationError
 from ..gate_config import Gate
+from ..originals import os
 from ..redaction import Redact, Secret
 from ..runs import Api
-from .checks import check, host_identity, nearest, nearest_of_all, plain_http
+from .checks import check, checked_headers, host_identity, nearest, nearest_of_all, plain_http
 from .credentials import Credential, read_credential
 from .fields import ENVIRONMENT, WORKFLOW_ANYWHERE, Field, Table, settings_fields
 
@@ -23,7 +23,11 @@ FILE_NAME: Final = "wisebot.toml"
 PROJECT_FILE_NAME: Final = "pyproject.toml"
 
 _DEFAULTS: Final[Mapping[str, Any]] = {item.name: item.default for item in ENVIRONMENT.fields}
-_CREDENTIALS: Final[Mapping[str, tuple[str, ...]]] = {"origin": ("secret", "workflows"), "base-url": ("token",)}
+_CERTIFICATE: Final = ("client_cert", "client_key", "client_key_password")
+_CREDENTIALS: Final[Mapping[str, tuple[str, ...]]] = {
+    "origin": ("secret", "headers", *_CERTIFICATE, "workflows"),
+    "base-url": ("token", "dashboard_headers", *_CERTIFICATE),
+}
 """The settings that hold the credentials of each host."""
 
 _VARIABLE: Final = {item.key: item.variables[0] for item in ENVIRONMENT.fields if item.variables}
@@ -116,6 +120,12 @@ class Settings:
         secret_header: the header that carries the webhook secret: ``authorization`` or ``x-workflow-secret``.
         allow_http: credentials may travel over plain HTTP to a host that is not loopback.
         trace: each request carries an id of its own for servers' logs, the header ``traceparent``.
+        ca_file: certificates to trust beside the system's.
+        client_cert: the client certificate for the environment's hosts.
+        client_key: its key; None where ``client_cert`` holds it, too.
+        client_key_password: the password of that key.
+        headers: headers for ``origin`` alone.
+        dashboard_headers: headers for ``base_url`` alone.
         protected: the environment refuses to run without ``--wisebot-allow-protected``.
         protected_hosts: the origins that any protected environment names, with that environment.
         allow_protected: ``--wisebot-allow-protected`` was given.
@@ -148,6 +158,12 @@ class Settings:
     secret_header: str = _DEFAULTS["secret_header"]
     allow_http: bool = _DEFAULTS["allow_http"]
     trace: bool = _DEFAULTS["trace"]
+    ca_file: Path | None = None
+    client_cert: Path | None = None
+    client_key: Path | None = None
+    client_key_password: Credential | None = None
+    headers: Mapping[str, Credential] = field(default_factory=dict)
+    dashboard_headers: Mapping[str, Credential] = field(default_factory=dict)
     protected: bool = _DEFAULTS["protected"]
     protected_hosts: Mapping[str, str] = field(default_factory=dict)
     allow_protected: bool = False
@@ -163,8 +179,8 @@ class Settings:
         """A copy with these values changed, checked like those of ``wisebot.toml``.
 
         ``secret`` and ``token`` may be strings: the credential itself, ``env:NAME`` or ``file:PATH``. The credentials
-        of a host that another one replaces are dropped, those of single workflows as well, unless the same call gives
-        them.
+        of a host that another one replaces are dropped, those of single workflows, headers and client certificates as
+        well, unless the same call gives them.
 
         Args:
             keep_credentials: the credentials of a replaced host are for the new host, too.
@@ -188,7 +204,8 @@ class Settings:
             ConfigurationError: a value is wrong.
         """
         given = [name for host, names in _CREDENTIALS.items() if self.source(host) == HOOK for name in names]
-        given += [name for name in ("secret", "token") if getattr(self, name) != getattr(before, name)]
+        alone = {name for names in _CREDENTIALS.values() for name in names if name != "workflows"}
+        given += [name for name in alone if getattr(self, name) != getattr(before, name)]
         return self.changed_by_hook(before).without_credentials_of(before, given)
 
     def without_credentials_of(self, before: Self, given: Iterable[str]) -> Self:
@@ -198,7 +215,7 @@ class Settings:
             old = getattr(before, host.replace("-", "_"))
             if old is None or getattr(self, host.replace("-", "_")) == old:
                 continue
-            dropped |= {name: None for name in names if name != "workflows" and name not in given}
+            dropped |= {name: _DEFAULTS[name] for name in names if name != "workflows" and name not in given}
             if "workflows" in names and "workflows" not in given:
                 bare = {name: dataclasses.replace(one, secret=None) for name, one in self.workflows.items()}
                 dropped["workflows"] = bare
@@ -227,6 +244,9 @@ class Settings:
                 values[item.name] = self._checked_value(item, getattr(self, item.name))
             except ValueError as error:
                 problems.append(f"{self.source(item.name, given_by)}: {error}")
+        if values.get("client_cert") is None:
+            alone = [name for name in _CERTIFICATE if values.get(name) is not None]
+            problems += [f"{self.source(name, given_by)}: there is no client-cert that it belongs to" for name in alone]
         problems += _wrong_limits(self.workflows)
         if problems:
             raise ConfigurationError("\n".join(problems))
@@ -237,7 +257,10 @@ class Settings:
             return None
         if item.table is not None:
             return _checked_table(item.name, item.table, value)
-        if item.kind == "folder":
+        if item.kind == "headers":
+            folder = self.file.parent if self.file else Path.cwd()
+            return {name: _checked_credential(one, folder) for name, one in checked_headers(value).items()}
+        if item.kind in ("folder", "file", "certificates"):
             if not isinstance(value, str | Path):
                 raise ValueError(f"expected a path, got {type(value).__name__}")
             return Path(value).absolute()
@@ -363,6 +386,28 @@ class Settings:
         known = ", ".join(self.environments)
         return f"{given}, or choose an environment by --wisebot-env: {known}" if known else given
 
+    def headers_of(self, api: Api) -> Mapping[str, Secret]:
+        """The headers of its own that the host of an API gets.
+
+        Raises:
+            ConfigurationError: a reference leads nowhere.
+        """
+        found: dict[str, Secret] = {}
+        for name, credential in self.header_references(api).items():
+            if credential.secret is None:
+                raise ConfigurationError(f"{credential.given_by}: {credential.reference}: {credential.problem}")
+            found[name] = credential.secret
+        return found
+
+    def header_references(self, api: Api) -> Mapping[str, Credential]:
+        """The same, each by its reference."""
+        return self.headers if api is Api.WEBHOOK else self.dashboard_headers
+
+    def certificate_for(self, host: str) -> Path | None:
+        """The client certificate that a host gets; None for a host that an option gave, which is not this one's."""
+        own = [getattr(self, name) for name in ("origin", "base_url") if not self.source(name).startswith("--")]
+        return self.client_cert if host in own or self.source("client_cert") == HOOK else None
+
     def table(self, *names: str) -> str:
         """A table of the file, for messages: ``[gate] in wisebot.toml``, ``[tool.wisebot.gate] in pyproject.toml``."""
         place, file = ".".join([*table_place(self.file), *names]), self.file.name if self.file else FILE_NAME
@@ -389,6 +434,7 @@ class Settings:
     def _named(self) -> list[Credential]:
         found = [self.secret, self.token, self.emulated_fallback, *self.emulated.values()]
         found += [workflow.secret for workflow in self.workflows.values()]
+        found += [self.client_key_password, *self.headers.values(), *self.dashboard_headers.values()]
         return [credential for credential in found if credential is not None]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Hashable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from syrupy.assertion import DiffMode, SnapshotAssertion
 from syrupy.location import PyTestLocation
 from syrupy.session import SnapshotSession
 
+from ..originals import os
 from .extension import WorkflowSnapshotExtension, read
 from .serialize import ASKABLE, ComparisonContext, ComparisonOptions, SerializedValue, receive
 from .write_conflicts import Claim, Claims
@@ -33,6 +33,7 @@ class SnapshotContext:
         touched: told each file that is compared with, or written.
         kept: earlier runs, of which a snapshot that is red or new says what differs from run to run.
         notes: what is said of new snapshots at the end of the session.
+        earlier: told each file whose placeholders of an earlier version accepted a value.
     """
 
     claims: Claims = field(default_factory=Claims)
@@ -42,6 +43,7 @@ class SnapshotContext:
     touched: Callable[[Path], object] = str
     kept: Callable[[], KeptHistory | None] = lambda: None
     notes: list[str] = field(default_factory=list)
+    earlier: Callable[[Path], object] = str
 
 
 class WorkflowSnapshot(SnapshotAssertion):
@@ -160,6 +162,7 @@ class WorkflowSnapshot(SnapshotAssertion):
                 raise error.with_traceback(None) from None
             raise
         updates = self.update_snapshots, self.update_new_snapshots_only
+        received.takes_earlier = not self.update_snapshots
         self._refusal = self._why_not_recorded(received, asked)
         self._compared = other, received, asked
         if self._refusal or received.broken:
@@ -168,8 +171,12 @@ class WorkflowSnapshot(SnapshotAssertion):
             return super().__eq__(received)
         finally:
             self.update_snapshots, self.update_new_snapshots_only = updates
+            received.received = None  # syrupy keeps what was compared until the session's end
             if (last := self.executions.get(self.num_executions - 1)) is not None:
-                self._desk.touched(Path(last.snapshot_location))
+                location = self._desk.root / last.snapshot_location  # absolute; a `Path` may be pyfakefs'
+                self._desk.touched(location)
+                if received.is_earlier:
+                    self._desk.earlier(location)
                 if last.created or last.updated:
                     self._note_of_recording(last.snapshot_location)
                 if last.success:
@@ -253,3 +260,8 @@ def _of_a_shared_one(earlier: Claim, location: str) -> str:
     if earlier.location != location:
         return f"{earlier.test} has a snapshot whose name differs by case alone: on Windows and macOS they are one file"
     return f"{earlier.test} has given this snapshot another value in this session, and one file holds one value"
+
+
+def is_same(received: SerializedValue, stored: str) -> bool:
+    """Whether a snapshot file's text accepts a value."""
+    return WorkflowSnapshotExtension().matches(serialized_data=received, snapshot_data=stored)

@@ -6,7 +6,6 @@ by its node id alone.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +15,8 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension
 from syrupy.location import PyTestLocation
 from syrupy.types import PropertyFilter, PropertyMatcher, SerializableData, SerializedData, SnapshotIndex
 
-from ..files import write_whole
+from ..files import make_folder, write_whole
+from ..originals import io, os
 from .json_codec import dumps, loads
 from .naming import folders, name_of_test, stem
 from .serialize import SerializedValue
@@ -46,7 +46,12 @@ class WorkflowSnapshotExtension(SingleFileSnapshotExtension):
         """Whether both are the same JSON, and no rule is broken: a snapshot may be older than its rule."""
         if isinstance(serialized_data, SerializedValue) and serialized_data.broken:
             return False
-        return bool(serialized_data == snapshot_data) or serialized_data == _rewritten(snapshot_data)
+        if serialized_data == snapshot_data:
+            return True
+        rewritten = _rewritten(snapshot_data)
+        if rewritten is None or not isinstance(serialized_data, SerializedValue):
+            return rewritten is not None and serialized_data == rewritten
+        return serialized_data == rewritten or serialized_data.is_accepted(rewritten)
 
     def diff_lines(self, serialized_data: SerializedData, snapshot_data: SerializedData) -> Iterator[str]:
         """The differences, without colours."""
@@ -79,12 +84,12 @@ class WorkflowSnapshotExtension(SingleFileSnapshotExtension):
     @classmethod
     def matches_test_location(cls, *, test_location: PyTestLocation, snapshot_location: str) -> bool:
         """Whether the file is a snapshot of the test's module, of which syrupy then compares the names."""
-        return os.path.dirname(snapshot_location) == cls.dirname(test_location=test_location)  # noqa: PTH120
+        return os.path.dirname(snapshot_location) == cls.dirname(test_location=test_location)
 
     def owns_snapshot_collection(self, *, filepath: str, test_location: PyTestLocation) -> bool:
         """Whether a file below the folder of all modules is a snapshot: it stands in the folder of a module."""
         folder = self.discovery_dirname(test_location=test_location)
-        return filepath.endswith(".json") and os.path.dirname(os.path.dirname(filepath)) == folder  # noqa: PTH120
+        return filepath.endswith(".json") and os.path.dirname(os.path.dirname(filepath)) == folder
 
     # --- files
 
@@ -101,6 +106,7 @@ class WorkflowSnapshotExtension(SingleFileSnapshotExtension):
     ) -> None:
         """Writes the one snapshot of a file at once or not at all: no worker, and no killed session, leaves a half."""
         del name_order
+        make_folder(Path(snapshot_collection.location).parent)  # syrupy's is within a fake file system, if there is one
         # Its temporary file begins with a dot: syrupy does not take that of a killed process for a snapshot.
         write_whole(snapshot_collection.location, str(next(iter(snapshot_collection)).data).encode("utf-8"))
 
@@ -123,7 +129,7 @@ def _name(location: PyTestLocation, index: SnapshotIndex) -> str:
 
 @lru_cache(maxsize=16)
 def _location(location: PyTestLocation, index: SnapshotIndex, dirname: str) -> str:
-    return os.path.join(folders(location.filepath, dirname)[1], f"{_name(location, index)}.json")  # noqa: PTH118
+    return os.path.join(folders(location.filepath, dirname)[1], f"{_name(location, index)}.json")
 
 
 def read(location: str) -> str | None:
@@ -133,7 +139,7 @@ def read(location: str) -> str | None:
     """
     try:
         # A checkout may have made CRLF of its line ends.
-        with open(location, encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123 - for each snapshot
+        with io.open(location, encoding="utf-8", errors="surrogateescape") as file:
             return file.read()
     except FileNotFoundError:
         return None

@@ -9,6 +9,7 @@ from syrupy.terminal import received_style, snapshot_style
 from syrupy.types import SerializedData
 
 from ..text import LONGEST_PATH, show_path, truncate_middle
+from .acceptance import without_numbers
 from .diff import diff_lines
 from .json_codec import loads
 from .serialize import SerializedValue
@@ -49,7 +50,8 @@ def of_the_file(expected: SerializedData | None, received: SerializedValue, wher
 def differences(expected: SerializedData | None, received: SerializedValue, *, whole: bool) -> list[str]:
     """The changed paths; the whole value where there is nothing to compare it with."""
     if expected is not None and _problem(str(expected)) is None:
-        return diff_lines(loads(str(expected)), loads(received), broken=received.broken, whole=whole)
+        stored, shown = (without_numbers(text) for text in (str(expected), received.accepted or str(received)))
+        return diff_lines(loads(stored), loads(shown), broken=received.broken, whole=whole)
     lines = [f"+ {line}" for line in received.splitlines()]
     if whole or len(lines) <= MOST_NEW_LINES:
         return lines

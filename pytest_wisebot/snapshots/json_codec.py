@@ -7,7 +7,6 @@ JSON. A snapshot that lost a value would agree with a run that lost it too, so h
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import re
 from collections import Counter
@@ -15,8 +14,9 @@ from collections.abc import Callable, Mapping
 from json.encoder import encode_basestring
 from typing import Any
 
+from ..originals import json
 from ..redaction.jsonpath import Path
-from ..text import show_path
+from ..text import WrittenNumber, json_number, show_path
 
 MAX_DEPTH = 99
 """The deepest nesting of lists and objects in a snapshot, in levels."""
@@ -67,7 +67,7 @@ def loads(text: str) -> Any:
     Raises:
         ValueError: the text is not JSON, or has NaN, an infinity, or a key twice, all of which Python would accept.
     """
-    return json.loads(text, parse_constant=_refused, object_pairs_hook=_object)
+    return json.loads(text, parse_constant=_refused, parse_float=json_number, object_pairs_hook=_object)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -111,6 +111,7 @@ _SCALARS: dict[type, Callable[[Any], str]] = {
     str: _quoted,
     int: _integer,
     float: _float,
+    WrittenNumber: lambda value: value.text,
     bool: lambda value: "true" if value else "false",
     type(None): lambda _: "null",
 }

@@ -12,10 +12,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from functools import lru_cache
+from functools import cached_property, lru_cache
+
+from ..originals import dates, time
+from ..runs import WorkflowRun
 
 NEAR = 120.0
 """Seconds before a run's start and after its end in which a moment is a reading of the clock."""
@@ -23,6 +27,9 @@ NEAR = 120.0
 DAY = 86_400
 MOST_DAYS = 3_660
 """The most days that an expiry may be away: ten years."""
+
+_FIRST_IDS = 788_918_400
+"""1995 in seconds of the epoch, before which no id that carries its moment was made."""
 
 _OFFSETS = range(-14 * 3_600, 14 * 3_600 + 1, 15 * 60)
 """Seconds by which the local time of a zone can differ from UTC."""
@@ -36,13 +43,16 @@ _YEAR = r"(?P<year>(?:19|20)\d\d)"
 _MONTH = r"(?P<month>0[1-9]|1[0-2])"
 _DAY = r"(?P<day>0[1-9]|[12]\d|3[01])"
 _LOOSE_DAY = r"(?P<day>[12]\d|3[01]|0?[1-9])"
+_ANYYEAR = rf"(?:{_YEAR}|(?P<short>[0-9]\d))"
+_ONE_OF_BOTH = r"[12]\d|3[01]|0?[1-9]"
 _LOOSE_MONTH = r"(?P<month>1[0-2]|0?[1-9])"
 _TIME = r"(?P<hour>[01]\d|2[0-3]):(?P<minute>[0-5]\d)"
 _LOOSE_TIME = r"(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)"
 _SECOND = r":(?P<second>[0-5]\d|60)(?:[.,](?P<fraction>\d{1,9}))?"
 _ZONE = r"(?P<zone>[Zz]|[+-]\d\d(?::?\d\d)?|[ ](?:UTC|GMT|[+-]\d\d:?\d\d))"
 _ZONENAME = r"(?P<zone>GMT|UTC?|Z|[ECMP][SD]T|BST|[CEW]ES?T|[+-]\d{4})"
-_HALF = r"[ ]?(?P<half>[AaPp])\.?[Mm]\b\.?"
+# Unicode's space within a time, which JavaScript writes before AM and PM, is a narrow one.
+_HALF = r"[ \u00a0\u202f]?(?P<half>[AaPp])\.?[Mm]\b\.?"
 _NAME = r"(?P<name>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _LONGNAME = (
     r"(?P<name>Jan(?:uary|uar)?|Feb(?:ruary|ruar)?|Mar(?:ch)?|März|Apr(?:il)?|May|Mai|Jun[ei]?|Jul[yi]?|Aug(?:ust)?"
@@ -53,21 +63,25 @@ _LONGDAY = r"(?:(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day)"
 _OF_DAY = r"(?:,[ ]?|[ ]at[ ]|[ ]um[ ]|[ ])"
 
 NOTATIONS = (
-    rf"{_YEAR}-{_MONTH}-{_DAY}(?:[Tt ]|,[ ]){_TIME}(?:{_SECOND})?{_ZONE}?",  # ISO 8601, RFC 3339, Python's str()
-    rf"{_YEAR}/{_MONTH}/{_DAY}[ ]{_TIME}(?:{_SECOND})?{_ZONE}?",  # logs
-    rf"{_YEAR}{_MONTH}{_DAY}T(?P<hour>[01]\d|2[0-3])(?P<minute>[0-5]\d)(?P<second>[0-6]\d)"
-    r"(?:\.(?P<fraction>\d{1,9}))?(?P<zone>Z|[+-]\d{4})?",  # ISO 8601, basic
+    # ISO 8601, RFC 3339, Python's str()
+    rf"{_YEAR}-{_MONTH}-{_DAY}(?:[Tt ]|,[ ]){_TIME}(?:{_SECOND})?(?:{_ZONE}|{_HALF})?",
+    rf"{_YEAR}/{_LOOSE_MONTH}/{_LOOSE_DAY},?[ ]{_LOOSE_TIME}(?:{_SECOND})?(?:{_ZONE}|{_HALF})?",  # logs, Japan
+    rf"{_YEAR}-?{_MONTH}-?{_DAY}[T_-]?(?P<hour>[01]\d|2[0-3])-?(?P<minute>[0-5]\d)-?(?P<second>[0-6]\d)"
+    r"(?:\.(?P<fraction>\d{1,9}))?(?P<zone>Z|[+-]\d{4})?",  # ISO 8601, basic; names of files
     rf"(?:{_DAYNAME},[ ])?{_LOOSE_DAY}[ ]{_NAME}[ ]{_YEAR}[ ]{_TIME}"
     rf"(?:{_SECOND}(?:[ ]{_ZONENAME})?|[ ]{_ZONENAME.replace('<zone>', '<zone2>')})",  # RFC 5322 (e-mail), RFC 9110
     rf"{_LONGDAY},[ ]{_DAY}-{_NAME}-(?P<short>\d\d)[ ]{_TIME}{_SECOND}[ ](?P<zone>GMT)",  # RFC 850
     rf"{_DAYNAME}[ ]{_NAME}[ ](?P<day>[ \d]\d)[ ]{_TIME}{_SECOND}[ ](?:{_ZONENAME}[ ])?{_YEAR}",  # asctime, date
     rf"{_DAYNAME}[ ]{_NAME}[ ]{_DAY}[ ]{_YEAR}[ ]{_TIME}{_SECOND}[ ]GMT(?P<zone>[+-]\d{{4}})(?:[ ]\([\w ]+\))?",  # JS
-    rf"{_LOOSE_MONTH}/{_LOOSE_DAY}/{_YEAR},?[ ]{_LOOSE_TIME}(?:{_SECOND})?(?:{_HALF})?",  # US
+    # The month first, as in the United States, or the day
+    rf"(?P<first>{_ONE_OF_BOTH})(?:/{_LOOSE_DAY}/|-{_LOOSE_DAY.replace('<day>', '<day2>')}-){_ANYYEAR},?[ ]"
+    rf"{_LOOSE_TIME}(?:{_SECOND})?(?:{_HALF})?",
     # German: "29.11.2026, 10:00 Uhr"
-    rf"{_LOOSE_DAY}\.[ ]?{_LOOSE_MONTH}\.[ ]?{_YEAR}{_OF_DAY}(?:um[ ])?{_LOOSE_TIME}(?:{_SECOND})?(?:[ ]Uhr)?",
+    rf"{_LOOSE_DAY}\.[ ]?{_LOOSE_MONTH}\.[ ]?{_ANYYEAR}{_OF_DAY}(?:um[ ])?{_LOOSE_TIME}(?:{_SECOND})?(?:[ ]Uhr)?",
     rf"(?:{_LONGDAY},[ ])?{_LONGNAME}[ ]{_LOOSE_DAY}(?:st|nd|rd|th)?,?[ ]{_YEAR}{_OF_DAY}{_LOOSE_TIME}(?:{_SECOND})?"
     rf"(?:{_HALF})?(?:[ ]{_ZONENAME})?",  # "November 29, 2026 at 10:00 AM"
-    rf"{_LOOSE_DAY}\.?[ ]{_LONGNAME}[ ]{_YEAR}{_OF_DAY}(?:um[ ])?{_LOOSE_TIME}(?:{_SECOND})?(?:{_HALF}|[ ]Uhr)?",
+    rf"{_LOOSE_DAY}\.?[ ]{_LONGNAME}[ ]{_YEAR}{_OF_DAY}(?:um[ ])?{_LOOSE_TIME}(?:{_SECOND})?(?:{_HALF}|[ ]Uhr)?"
+    rf"(?:[ ]{_ZONENAME})?",
     rf"{_TIME}{_SECOND}(?:{_HALF})?",  # a time of the day, with seconds
 )
 """Each notation as a regular expression; all but the last have a date."""
@@ -75,8 +89,11 @@ NOTATIONS = (
 _COMPILED = tuple(re.compile(notation) for notation in NOTATIONS)
 _GROUP = re.compile(r"\(\?P<\w+>")
 
-FINDS = "|".join(f"(?:{_GROUP.sub('(?:', notation)})" for notation in NOTATIONS[:-1])
-"""All notations that have a date, as one expression without groups: what stands within a text."""
+_DATED = [(f"(?P<moment{n}>{_GROUP.sub('(?:', notation)})", notation) for n, notation in enumerate(NOTATIONS[:-1])]
+_OF_DIGITS = "|".join(group for group, notation in _DATED if notation.startswith("(?P"))
+_OF_WORDS = "|".join(group for group, notation in _DATED if not notation.startswith("(?P"))
+FINDS = rf"(?=\d)(?:{_OF_DIGITS})|(?=[\dA-W])(?:{_OF_WORDS})"
+"""All notations that have a date, each as a group by its number: what stands within a text."""
 
 _MONTHS = {"jan": 1, "feb": 2, "mar": 3, "apr": 4, "may": 5, "jun": 6, "jul": 7, "aug": 8, "sep": 9, "oct": 10}
 _MONTHS |= {"nov": 11, "dec": 12, "mär": 3, "mai": 5, "okt": 10, "dez": 12}
@@ -107,6 +124,26 @@ class Moment:
         """Whether it names a second other than zero, which people's appointments do not."""
         return self.precision <= 1 and int(self.instants[0]) % 60 != 0
 
+    @property
+    def may_expire(self) -> bool:
+        """Whether it may be an expiry: at zero seconds, and at the last second of an hour, people set it."""
+        return self.has_day and self.precision <= 1 and _is_odd(self.instants[0])
+
+    def at_home(self) -> list[float]:
+        """The instants that it stands for, in UTC and in this machine's zone where it names none."""
+        shifts = [0.0] if self.has_zone else [0.0, -_local_offset()]
+        return [instant + shift for instant in self.instants for shift in shifts]
+
+    def anywhere(self) -> list[float]:
+        """The instants that it stands for, in any zone where it names none."""
+        if self.has_zone:
+            return list(self.instants)
+        return [instant + shift for instant in self.instants for shift in _OFFSETS]
+
+    def is_same(self, instant: float) -> bool:
+        """Whether it is this instant, which may be more exact."""
+        return any(-1e-6 < instant - one < max(self.precision, 1e-6) for one in self.at_home())
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -119,6 +156,20 @@ class Span:
     start: float
     end: float
     ahead: float = 0.0
+
+    @classmethod
+    def of(cls, run: WorkflowRun) -> Span:
+        """The span of a run."""
+        start = run.started_at.timestamp()
+        return cls(start, start + run.elapsed, run.clock_ahead)
+
+    @classmethod
+    def until_now(cls, start: float) -> Iterator[Span]:
+        """The span of what began at this time and goes on; a second one where a test has set the clock."""
+        now, shown = time.time(), datetime.now(UTC).timestamp()
+        yield cls(start, now)
+        if abs(shown - now) > 1:
+            yield cls(shown, shown)
 
     def ranges(self) -> Iterator[tuple[float, float]]:
         """From when to when the run lasted, by this machine's clock and by the server's."""
@@ -135,48 +186,107 @@ class Nearness:
     """
 
     def __init__(self, spans: Iterable[Span]) -> None:
-        self._ranges = [one for span in spans for one in span.ranges()]
+        self._spans = list(spans)
+
+    @cached_property
+    def _ranges(self) -> list[tuple[float, float]]:
+        ranges = (one for span in self._spans for one in span.ranges())
+        return _merged((math.floor(start), math.floor(end)) for start, end in ranges)
+
+    @cached_property
+    def _near(self) -> list[tuple[float, float]]:
+        return _merged((start - NEAR, end + NEAR) for span in self._spans for start, end in span.ranges())
+
+    @cached_property
+    def _starts(self) -> list[float]:
+        return [start for start, _ in self._near]
+
+    @cached_property
+    def longest(self) -> float:
+        """Seconds that the longest run lasted."""
+        return max((span.end - span.start for span in self._spans), default=0.0)
+
+    @cached_property
+    def marks(self) -> frozenset[str]:
+        """Strings of which one stands in each number of seconds near the runs, decimal or hexadecimal."""
+        return frozenset(mark for start, end in self._near for mark in _marks(start, end))
+
+    @cached_property
+    def days(self) -> list[float]:
+        """A moment within each of the days of the runs."""
+        return list({start // DAY: start for start in self._starts}.values())
 
     def of(self, moment: Moment) -> str | None:
         """What a moment is to the runs: an empty string for their clock, ``+7d`` for an expiry, else None."""
-        shifts = [0.0] if moment.has_zone else [0.0, -_local_offset()]
-        instants = [instant + shift for instant in moment.instants for shift in shifts]
-        if moment.has_zone or not moment.has_seconds:
-            anywhere = instants
+        if moment.has_zone:
+            instants: Sequence[float] = moment.instants
         else:
-            anywhere = [instant + shift for instant in moment.instants for shift in _OFFSETS]
-        if any(self._is_near(instant, moment.precision) for instant in anywhere):
-            return ""
-        if not moment.has_seconds or not moment.has_day:
+            instants = moment.anywhere() if moment.has_seconds and moment.has_day else moment.at_home()
+        for instant in instants:
+            if self.is_near(instant, moment.precision):
+                return ""
+        if not moment.may_expire:
             return None
-        return next((f"{days:+}d" for instant in instants if (days := self._days(instant))), None)
+        return next((f"{days:+}d" for instant in moment.at_home() if (days := self.days_to(instant))), None)
 
-    def of_number(self, value: float) -> str | None:
+    def of_number(self, value: float, *, may_expire: bool = True) -> str | None:
         """The placeholder for an epoch that is a reading of the clock, or an expiry; None for any other number."""
         for name, per_second in UNITS.items():
-            instant = value / per_second
-            if self._is_near(instant, 1.0 if per_second == 1 else 0.001):
+            if self.is_near(value / per_second, 1.0 if per_second == 1 else 0.001):
                 return name
-            if int(instant) % 60 and (days := self._days(instant)):
-                return f"{name}{days:+}d"
+        if may_expire:
+            for name, per_second in UNITS.items():
+                instant = value / per_second
+                if _is_odd(instant) and (days := self.days_to(instant)):
+                    return f"{name}{days:+}d"
         return None
 
-    def _is_near(self, instant: float, precision: float) -> bool:
-        return any(start - NEAR - precision < instant <= end + NEAR for start, end in self._ranges)
+    def is_near(self, instant: float, precision: float = 1.0) -> bool:
+        """Whether an instant, which is exact to so many seconds, lies near one of the runs."""
+        at = bisect_left(self._starts, instant + precision) - 1
+        return at >= 0 and instant <= self._near[at][1]
 
-    def _days(self, instant: float) -> int:
-        """How many days it is away from a run, to the second; 0 where it is not a whole number of them."""
+    def cannot_be(self, instant: float) -> bool:
+        """Whether an id cannot have been made then: after the runs, or before there were any."""
+        return bool(self._near) and (instant > self._near[-1][1] or instant < _FIRST_IDS)
+
+    def days_to(self, instant: float) -> int:
+        """How many days an instant is away from a run, to the second; 0 where it is not a whole number of them."""
         second = math.floor(instant)
         for start, end in self._ranges:
             days = round((second - start) / DAY)
-            if 0 < abs(days) <= MOST_DAYS and math.floor(start) <= second - days * DAY <= math.floor(end):
+            if 0 < abs(days) <= MOST_DAYS and start <= second - days * DAY <= end:
                 return days
         return 0
 
 
+def _merged(ranges: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The same ranges in order, those that overlap joined."""
+    found: list[tuple[float, float]] = []
+    for start, end in sorted(ranges):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((start, end))
+    return found
+
+
+def _marks(start: float, end: float) -> Iterator[str]:
+    """What the seconds of a range begin with, in decimal and hexadecimal digits."""
+    first, last = math.floor(start), math.ceil(end)
+    yield from (str(second) for second in range(first // 10**4, last // 10**4 + 1))
+    yield from (f"{second:05x}" for second in range(first // 16**3, last // 16**3 + 1))
+
+
+def _is_odd(instant: float) -> bool:
+    """Whether it has a second that people's appointments do not have: neither zero nor the last one of an hour."""
+    second = int(instant)
+    return second % 60 != 0 and second % 3_600 != 3_599
+
+
 def _local_offset() -> float:
     """Seconds by which this machine's local time is ahead of UTC."""
-    return (datetime.now().astimezone().utcoffset() or timedelta()).total_seconds()
+    return (dates.now().astimezone().utcoffset() or timedelta()).total_seconds()
 
 
 def moment_of(text: str, today: float | None = None) -> Moment | None:
@@ -190,6 +300,28 @@ def moment_of(text: str, today: float | None = None) -> Moment | None:
         if (found := notation.fullmatch(text)) is not None:
             return _moment(found.groupdict(), today)
     return None
+
+
+@lru_cache(maxsize=4096)
+def moment_found(group: str, text: str) -> Moment | None:
+    """The moment of a text that a group of `FINDS` has found."""
+    if group == "moment0" and (quick := _of_iso(text)) is not None:
+        return quick
+    found = _COMPILED[int(group.removeprefix("moment"))].fullmatch(text)
+    return _moment(found.groupdict(), None) if found is not None else None
+
+
+def _of_iso(text: str) -> Moment | None:
+    """The moment of most texts of ISO 8601, several times faster than by parts."""
+    try:
+        moment = dates.read(text)
+    except ValueError:
+        return None
+    has_zone = moment.tzinfo is not None
+    instant = (moment if has_zone else moment.replace(tzinfo=UTC)).timestamp()
+    digits = len(text) - len(text[20:].lstrip("0123456789")) - 20 if text[19:20] in (".", ",") else 0
+    precision = 60.0 if text[16:17] != ":" else 10.0**-digits
+    return Moment((instant,), precision, has_zone)
 
 
 def _moment(parts: dict[str, str | None], today: float | None) -> Moment | None:
@@ -210,20 +342,21 @@ def _moment(parts: dict[str, str | None], today: float | None) -> Moment | None:
 
 
 def _days(parts: dict[str, str | None]) -> Iterator[tuple[int, int, int]]:
-    if parts.get("day") is None:
+    written = parts.get("day") or parts.get("day2")
+    if written is None:
         return
     year = int(parts.get("year") or f"20{parts['short']}")
-    name, day = parts.get("name"), int(parts["day"] or 0)
-    month = _MONTHS[name[:3].lower()] if name else int(parts["month"] or 0)
+    name, day = parts.get("name"), int(written)
+    month = _MONTHS[name[:3].lower()] if name else int(parts.get("month") or parts["first"] or 0)
     yield year, month, day
-    if not name and "half" in parts:  # written in the United States, or with the day first
+    if "first" in parts:
         yield year, day, month
 
 
 def _days_around(today: float | None) -> Iterator[tuple[int, int, int]]:
     """The day of a run, the one before and the one after it."""
     for days in (-1, 0, 1) if today is not None else ():
-        moment = datetime.fromtimestamp(today or 0.0, UTC) + timedelta(days=days)
+        moment = dates.at(today or 0.0) + timedelta(days=days)
         yield moment.year, moment.month, moment.day
 
 

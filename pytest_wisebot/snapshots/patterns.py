@@ -1,65 +1,48 @@
 """What differs from run to run: by its shape, whole or within a text, and by what the key above a value says.
 
-A shape is taken only where hardly anything else can have it. Clock readings (ULIDs, timestamps, epochs) count from 2010
-to 2099 alone: what lies outside is a sentinel ("9999-12-31T23:59:59Z") or a date of birth. A date without a
-time is business data, since no clock gives one and due dates, invoices and birthdays have no other form. So is a date
-with hours and minutes in prose ("2024-05-01 10:30"): clocks that write a space there write seconds too.
-
-A number alone is never volatile: 1714550400 may be a phone number. Under ``createdAt`` it is a reading of a clock, and
-under ``elapsedMs`` a small one is a measurement. What sets a bound (``maxDuration``, ``timeoutMs``) measures nothing
-and stays.
+A shape is taken only where hardly anything else can have it. What carries a moment (timestamps, epochs, ULIDs,
+ObjectIds, some UUIDs) is volatile if that moment is near the run (`moments`); any other one is an answer. What a key
+says is a hint: the value must be able to be what the key speaks of. What sets a bound (``maxDuration``, ``timeoutMs``)
+measures nothing and stays.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 
-EARLIEST = 1_262_304_000
-"""2010-01-01 in seconds of the epoch, before which a number is no reading of a clock."""
-LATEST = 4_102_444_800
-"""2100-01-01, from which on it is none either."""
+from .moments import FINDS, UNITS
 
 BUILT_IN = (
-    *("uuid", "ulid", "timestamp", "url", "epoch", "epoch-ms", "epoch-us", "epoch-ns", "duration", "run-id"),
-    "traceparent",
+    *("uuid", "ulid", "ksuid", "objectid", "snowflake", "timestamp", "url", "duration", "run-id", "traceparent"),
+    *("token", "nonce", "cookie", "session-id", "trace-id", "request-id", "relative-time", *UNITS),
 )
 """The names of placeholders that this package gives."""
+MOMENTS = ("timestamp", "relative-time", "duration", *UNITS)
+"""Those of them that have no number: two readings of a clock are equal in one run and differ in the next."""
 MASKS = ("secret", "redacted")
 """The names that redaction leaves in the place of what it took out."""
 
 # --- the shapes
 
-_DAY = r"(?:0[1-9]|[12]\d|3[01])"
-_MONTH = r"(?:0[1-9]|1[0-2])"
-_HOUR_MINUTE = r"(?:[01]\d|2[0-3]):[0-5]\d"
-_SECOND = r":(?:[0-5]\d|60)(?:[.,]\d+)?"
-_YEAR = r"20[1-9]\d"
-_ZONE = r"(?:[Zz]|[+-]\d\d(?::?\d\d)?|[ ](?:UTC|GMT|[+-]\d\d:?\d\d))"
-_DAYNAME = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
-_MONTHNAME = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
-_ZONENAME = r"(?:GMT|UTC?|Z|[ECMP][SD]T|BST|[CEW]ES?T|[+-]\d{4})"
-
-_TIMESTAMPS = (
-    rf"{_YEAR}-{_MONTH}-{_DAY}[Tt]{_HOUR_MINUTE}(?:{_SECOND})?{_ZONE}?",  # ISO 8601, RFC 3339
-    rf"{_YEAR}-{_MONTH}-{_DAY}[ ]{_HOUR_MINUTE}{_SECOND}{_ZONE}?",  # the same for people, and Python's str()
-    rf"{_YEAR}{_MONTH}{_DAY}T(?:[01]\d|2[0-3])[0-5]\d[0-6]\d(?:\.\d+)?(?:Z|[+-]\d{{4}})?",  # ISO 8601, basic
-    rf"(?:{_DAYNAME},[ ])?\d{{1,2}}[ ]{_MONTHNAME}[ ]{_YEAR}[ ]{_HOUR_MINUTE}"
-    rf"(?:{_SECOND}(?:[ ]{_ZONENAME})?|[ ]{_ZONENAME})",  # RFC 5322 (e-mail), RFC 9110 (HTTP)
-    rf"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day,[ ]\d\d-{_MONTHNAME}-\d\d[ ]{_HOUR_MINUTE}{_SECOND}[ ]GMT",  # RFC 850
-    rf"{_DAYNAME}[ ]{_MONTHNAME}[ ][ \d]\d[ ]{_HOUR_MINUTE}{_SECOND}[ ](?:{_ZONENAME}[ ])?{_YEAR}",  # asctime, date
-    rf"{_DAYNAME}[ ]{_MONTHNAME}[ ]\d\d[ ]{_YEAR}[ ]{_HOUR_MINUTE}{_SECOND}[ ]GMT[+-]\d{{4}}(?:[ ]\([\w ]+\))?",  # JS
-)
 _UUID = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
-# The first ten characters are milliseconds in base 32, which in our years begin with 01, 02 or 03; a number of 26
-# digits may begin so too, and `is_volatile` sorts it out. In small letters only as a whole, or behind a prefix as in
-# TypeIDs.
+# The first ten characters are milliseconds in base 32, which in our years begin with 01, 02 or 03. In small letters
+# only as a whole, or behind a prefix as in TypeIDs.
 _ULID = r"0[1-3][0-9A-HJKMNP-TV-Z]{24}|(?<![^_])0[1-3][0-9a-hjkmnp-tv-z]{24}(?!.)"
 # The header of W3C trace context, which an error of this package names, too.
 _TRACEPARENT = r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}"
+# A JSON web token: its first two parts are JSON objects in base 64.
+_TOKEN = r"eyJ[0-9A-Za-z_-]{8,}\.eyJ[0-9A-Za-z_-]{8,}\.[0-9A-Za-z_-]{8,}"
+SHAPES_OF_IDS = {"uuid": rf"{_UUID}|[0-9A-Fa-f]{{32}}", "ulid": rf"(?i:{_ULID.partition('|')[0]})"}
+"""What a placeholder of an id may stand for that is masked near the run alone."""
+_COUNT = r"(?:an?|one|a[ ]few|a[ ]couple[ ]of|several|\d{1,3})"
+_RELATIVE = rf"{_COUNT}[ ](?:second|sec|minute|min)s?[ ]ago|(?:just|right)[ ]now|moments?[ ]ago"
+_RELATIVE = rf"{_RELATIVE}|vor[ ](?:\d{{1,3}}|ein(?:er|igen)|wenigen)[ ](?:Sekunde|Minute)n?|gerade[ ]eben"
+_CLOCK = r"(?<![:.])(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?(?:[ ][AaPp][Mm])?(?![:.]\d)"
+_EPOCH = r"[12]\d{9}(?:\d{3}){0,3}(?:\.\d{1,9})?"
 _AFTER_URL = ".,;:!?)]}"
 
 
@@ -69,10 +52,12 @@ def scanner(names: tuple[str, ...], *, urls: bool) -> re.Pattern[str]:
     Placeholders are the group ``placeholder``: found first, so that nothing inside of one is taken for something else.
     URLs make the search slower, and most texts hold none.
     """
-    known = rf"<(?:{'|'.join(map(re.escape, names))})(?::\d+)?>"
+    known = rf"<(?:{'|'.join(map(re.escape, names))})(?:[+-]\d+d)?(?::\d+)?>"
     link = rf"""(?P<url>[A-Za-z][A-Za-z0-9+.-]{{0,15}}://(?>(?:[^\s"'`<>]++|{known})+))|"""
-    shapes = rf"(?P<uuid>{_UUID})|(?P<timestamp>{'|'.join(_TIMESTAMPS)})|(?P<ulid>{_ULID})"
-    shapes = rf"{shapes}|(?P<traceparent>{_TRACEPARENT})"
+    # The looks ahead spare most words of prose the alternatives.
+    digits = rf"(?P<ulid>{_ULID})|(?P<epoch>{_EPOCH})|(?P<clock>{_CLOCK})|(?P<traceparent>{_TRACEPARENT})"
+    shapes = rf"(?=[0-9A-Fa-f]{{8}})(?:(?P<uuid>{_UUID})|(?P<objectid>[0-9a-f]{{24}}))|{FINDS}|(?=\d)(?:{digits})"
+    shapes = rf"{shapes}|(?=e)(?P<token>{_TOKEN})|(?=[\daosjrmvg])(?P<relative>{_RELATIVE})"
     return re.compile(
         rf"(?P<placeholder>{known})|(?<![0-9A-Za-z])(?:{link if urls else ''}(?:{shapes})(?![0-9A-Za-z]))", re.DOTALL
     )
@@ -80,9 +65,9 @@ def scanner(names: tuple[str, ...], *, urls: bool) -> re.Pattern[str]:
 
 def may_hold(text: str) -> bool:
     """Whether a text could hold a volatile shape: a cheap look that spares most texts the search."""
-    if len(text) < 15:  # a basic timestamp; all other shapes but URLs are longer
-        return "://" in text
-    return ":" in text or text.count("-") >= 4 or "T" in text or "0" in text
+    if len(text) < 14:  # a timestamp of digits; all other shapes but URLs and relative times are longer
+        return "://" in text or " ago" in text or text.endswith(" now") or "vor " in text or "rade eb" in text
+    return ":" in text or text.count("-") >= 4 or "T" in text or "0" in text or " ago" in text or "eyJ" in text
 
 
 def is_volatile(kind: str, text: str) -> bool:
@@ -97,22 +82,13 @@ def without_stop(url: str) -> str:
 
 
 def identity(kind: str, text: str) -> str:
-    """What two spellings of one value have in common: the case of UUIDs and ULIDs says nothing."""
-    return text.lower() if kind in ("uuid", "ulid") else text
+    """What two spellings of one value have in common: case and hyphens of UUIDs and ULIDs say nothing."""
+    return text.lower().replace("-", "") if kind in ("uuid", "ulid") else text
 
 
 def _is_uuid(text: str) -> bool:
     """The nil and the max UUID stand for no value, and are the same in each run."""
     return text.strip("0-") != "" and text.strip("fF-") != ""
-
-
-_CROCKFORD = str.maketrans("JKMNPQRSTVWXYZ", "IJKLMNOPQRSTUV")
-"""From Crockford's base 32, which leaves out I, L, O and U, to that of Python."""
-
-
-def _is_ulid(text: str) -> bool:
-    milliseconds = int(text[:10].upper().translate(_CROCKFORD), 32)
-    return EARLIEST <= milliseconds / 1000 < LATEST and not text.isdigit()
 
 
 # --- URLs that are good for a time or for one reader only
@@ -141,35 +117,59 @@ def _signs(parameter: str) -> bool:
     return not _SIGNING.isdisjoint(words) or not _SIGNING_PAIRS.isdisjoint(pairwise(words))
 
 
-_CHECKS: dict[str, Callable[[str], bool]] = {"uuid": _is_uuid, "ulid": _is_ulid, "url": _is_signed}
+_CHECKS: dict[str, Callable[[str], bool]] = {"uuid": _is_uuid, "url": _is_signed}
 
 
 # --- what the name of a key says of the value under it
 
-_UNITS = {"ms", "millis", "milliseconds", "msec", "msecs", "s", "sec", "secs", "seconds"}
-_UNITS |= {"us", "micros", "microseconds", "ns", "nanos", "nanoseconds"}
+_UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "sec": 1.0, "secs": 1.0, "seconds": 1.0}
+_UNITS |= {
+    "millis": 1e-3,
+    "milliseconds": 1e-3,
+    "millisecond": 1e-3,
+    "msec": 1e-3,
+    "msecs": 1e-3,
+    "micros": 1e-6,
+    "microseconds": 1e-6,
+}
+_UNITS |= {"nanos": 1e-9, "nanoseconds": 1e-9}
+"""Seconds in each unit of a measured time."""
 
 _MOMENTS = {"at", "timestamp", "timestamps", "ts", "time", "date", "datetime", "epoch", "when", "now", "since", "until"}
 _MOMENTS |= {"expires", "expiry", "expiration", "exp", "iat", "nbf", "mtime", "ctime", "atime", "start", "end"}
+_MOMENTS |= {"from", "to", "till", "due", "deadline", "renewal", "renews"}
 _MOMENTS |= {"created", "updated", "modified", "started", "finished", "completed", "ended", "deleted", "seen"}
 
-_DURATIONS = {"duration", "durations", "elapsed", "latency", "latencies", "took", "runtime", "walltime", "uptime"}
+_MEASURED = {"elapsed", "took"}
+"""What measures without doubt; the others may be planned as well, as that of a meeting."""
+_DURATIONS = _MEASURED | {"duration", "durations", "latency", "latencies", "runtime", "walltime"}
 _MEASURED_TIMES = {"response", "processing", "execution", "exec", "run", "running", "elapsed", "wall", "cpu", "queue"}
 _MEASURED_TIMES |= {"wait", "waiting", "compute", "inference", "generation", "query", "render", "load", "trip"}
-_BOUNDS = {"max", "min", "maximum", "minimum", "limit", "expected", "planned", "target", "default", "allowed"}
-_BOUNDS |= {"timeout"}
+_BOUNDS = {"max", "min", "maximum", "minimum", "limit", "limits", "expected", "planned", "target", "targets", "default"}
+_BOUNDS |= {"timeout", "allowed", "sla", "slo", "policy"}
 
-_LONGEST = 1e15
-"""Above it a number under a key of durations is none: eleven days of nanoseconds."""
+_CHECKSUMS = {"hash", "md", "md5", "sha", "sha1", "sha256", "etag", "checksum", "digest", "commit", "fingerprint"}
+_OPAQUE = {"token": "token", "csrf": "token", "xsrf": "token", "jwt": "token", "nonce": "nonce", "cookie": "cookie"}
+_OPAQUE |= {"session": "session-id", "sid": "session-id", "traceparent": "trace-id", "trace": "trace-id"}
+_OPAQUE_IDS = {"session": "session-id", "trace": "trace-id", "span": "trace-id", "request": "request-id"}
+_OPAQUE_IDS |= {"correlation": "request-id"}
+_OPAQUE |= {f"{word}{end}": name for word, name in _OPAQUE_IDS.items() for end in ("id", "token")}
+
 _MEASURED_TEXT = re.compile(
-    r"(?:\d+[ ]?h[ ]?)?(?:\d+[ ]?m(?:in)?[ ]?)?\d+(?:\.\d+)?[ ]?(?:[nuµm]s|s|sec|secs|seconds?|milliseconds?)"
-    r"|PT(?:\d+H)?(?:\d+M)?\d+(?:\.\d+)?S"
+    r"(?:(?P<h>\d+)[ ]?h[ ]?)?(?:(?P<m>\d+)[ ]?m(?:in)?[ ]?)?(?P<s>\d+(?:\.\d+)?)[ ]?"
+    r"(?P<unit>[nuµm]s|s|secs?|seconds?|milliseconds?)"
+    r"|PT(?:(?P<h2>\d+)H)?(?:(?P<m2>\d+)M)?(?P<s2>\d+(?:\.\d+)?)S"
+    r"|(?P<h3>\d\d):(?P<m3>\d\d):(?P<s3>\d\d(?:\.\d+)?)"
 )
-_EPOCH_TEXT = re.compile(r"\d{10,19}(?:\.\d+)?")
+_BARE_TEXT = re.compile(r"\d{1,9}\.\d{3,9}")
 _UUID_TEXT = re.compile(r"[0-9a-f]{32}|[0-9A-F]{32}")
-_BY_ITS_VERSION = re.compile(r".{12}[47].{3}[89ab].{15}", re.IGNORECASE)
-_SHORTEST = 10
+_BY_ITS_VERSION = re.compile(r".{12}[1467].{3}[89ab].{15}", re.IGNORECASE)
 _NO_UUIDS = ("0" * 32, "f" * 32, "F" * 32)
+
+
+def is_uuid_of_digits(text: str) -> bool:
+    """Whether a whole text is a UUID without its hyphens, by its version."""
+    return _UUID_TEXT.fullmatch(text) is not None and _BY_ITS_VERSION.fullmatch(text) is not None
 
 
 @dataclass(frozen=True)
@@ -177,44 +177,61 @@ class KeyHint:
     """What a key's name says of the value under it.
 
     Attributes:
-        moment: a number may be seconds, milliseconds, microseconds or nanoseconds of the epoch.
-        milliseconds: the name ends in a unit of milliseconds, so that an epoch in them needs no other word.
-        duration: a number may be a measured time.
-        uuid: 32 hexadecimal digits may be a UUID, which are a checksum under other names.
-        identity: so may those that say by their version that they are one.
+        moment: a number may be an epoch that lies days away from the run, as an expiry does.
+        units: the units, in seconds, that a measured time may be in; empty where the key speaks of none.
+        is_measured: such a time is measured without doubt.
+        uuid: 32 hexadecimal digits are a UUID, whatever their version.
+        checksum: 32 hexadecimal digits are none.
+        identity: a long integer may be an id that carries its moment.
+        opaque: the placeholder's name for a token, or an id of a session, trace or request.
     """
 
     moment: bool = False
-    milliseconds: bool = False
-    duration: bool = False
+    units: tuple[float, ...] = ()
+    is_measured: bool = False
     uuid: bool = False
+    checksum: bool = False
     identity: bool = False
+    opaque: str = ""
 
-    def kind(self, value: float) -> str | None:
-        """The placeholder's name for a number, if it is of the magnitude that the key speaks of."""
-        epoch = _epoch(value)
-        if epoch is not None and (self.moment or (self.milliseconds and epoch == "epoch-ms")):
-            return epoch
-        return "duration" if self.duration and 0 <= value < _LONGEST else None
+    def lasted(self, value: float, longest: float) -> bool:
+        """Whether a number may be a time that was measured within a run of so many seconds.
 
-    def measured(self, text: str) -> bool:
-        """Whether a text is a measured duration: it has seconds or what is finer ("350 ms", "PT3.2S"), unlike "P3D"."""
-        return self.duration and _MEASURED_TEXT.fullmatch(text) is not None
+        One without a unit in its key, and without doubt as to who measured it, has decimals that no plan has.
+        """
+        if not self.units or value < 0:
+            return False
+        most = longest * 1.1 + 0.1
+        if len(self.units) == 1 or self.is_measured:
+            return value * self.units[-1] <= most
+        tenths, thousandths = _has_decimals(value, 1), _has_decimals(value, 2)
+        return (tenths and value <= most) or (thousandths and value * 1e-3 <= most)
 
-    def kind_of_text(self, text: str) -> str | None:
-        """The placeholder's name for a text that has no such shape by itself."""
-        if len(text) < _SHORTEST:
-            return None
-        if (self.moment or self.milliseconds) and _EPOCH_TEXT.fullmatch(text):
-            kind = self.kind(float(text) if "." in text else int(text))
-            return None if kind == "duration" else kind
-        if (self.uuid or self.identity) and _UUID_TEXT.fullmatch(text) and text not in _NO_UUIDS:
-            return "uuid" if self.uuid or _BY_ITS_VERSION.fullmatch(text) else None
-        return None
+    def measured(self, text: str, longest: float) -> bool:
+        """Whether a text may be such a time: it has seconds or what is finer ("350 ms", "PT3.2S"), unlike "P3D"."""
+        if not self.units:
+            return False
+        if _BARE_TEXT.fullmatch(text):
+            return self.lasted(float(text), longest)
+        found = _MEASURED_TEXT.fullmatch(text)
+        if found is None:
+            return False
+        parts: list[str] = [next(filter(None, found.group(*names)), "0") for names in _PARTS]
+        hours, minutes, seconds = map(float, parts)
+        unit: str = (found["unit"] or "s").replace("µ", "u")
+        seconds *= _UNITS.get(unit, 1.0)
+        return bool(hours * 3_600 + minutes * 60 + seconds <= longest * 1.1 + 0.1)
+
+
+_PARTS = (("h", "h2", "h3"), ("m", "m2", "m3"), ("s", "s2", "s3"))
+
+
+def _has_decimals(value: float, more_than: int) -> bool:
+    scaled = value * 10.0**more_than
+    return isinstance(value, float) and abs(scaled - round(scaled)) > 1e-6
 
 
 NOTHING = KeyHint()
-_MEASURED = KeyHint(duration=True)
 
 
 @lru_cache(maxsize=4096)
@@ -224,24 +241,46 @@ def says(key: str) -> KeyHint:
     unit = words.pop() if words and words[-1] in _UNITS else ""
     if unit and words and words[-1] == "in":
         words.pop()
-    last = _without_unit(words[-1]) if words else ""
-    duration = _says_duration(words, last) and _BOUNDS.isdisjoint(words)
-    milliseconds = unit in ("ms", "millis", "milliseconds", "msec", "msecs")
-    found = KeyHint(last in _MOMENTS, milliseconds, duration, last in ("uuid", "guid"), last == "id")
+    last, joined = _without_unit(words[-1]) if words else ("", "")
+    unit = unit or joined
+    units: tuple[float, ...] = ()
+    if _says_duration(words, last) and _BOUNDS.isdisjoint(words):
+        units = (_UNITS[unit],) if unit else (1.0, 1e-3, 1e-6, 1e-9)
+    found = KeyHint(
+        moment=last in _MOMENTS or _UNITS.get(unit) == 1e-3,
+        units=units,
+        is_measured=last in _MEASURED,
+        uuid=last in ("uuid", "guid"),
+        checksum=not _CHECKSUMS.isdisjoint(words),
+        identity=last in ("id", "ids"),
+        opaque=_opaque(words, last),
+    )
     return NOTHING if found == NOTHING else found
 
 
 def says_of_duration(key: str) -> KeyHint:
     """What a key says within an object that stands under one of durations: ``{"duration": {"ms": 12}}``."""
-    return _MEASURED if key.lower() in _UNITS else says(key)
+    unit = _UNITS.get(key.lower())
+    return KeyHint(units=(unit,)) if unit is not None else says(key)
 
 
-def _without_unit(word: str) -> str:
-    """The word of a name that joins its words by nothing: ``durationms``."""
+def says_of_bound(key: str) -> KeyHint:
+    """What a key says within an object that sets bounds: ``{"sla": {"responseTimeMs": 240}}``."""
+    return replace(says(key), units=())
+
+
+@lru_cache(maxsize=4096)
+def sets_bounds(key: str) -> bool:
+    """Whether an object under this key sets bounds."""
+    return not _BOUNDS.isdisjoint(word.lower() for word in _WORDS.findall(key[:200]))
+
+
+def _without_unit(word: str) -> tuple[str, str]:
+    """The word and the unit of a name that joins its words by nothing: ``durationms``."""
     for ending in ("ms", "millis", "seconds", "secs"):
-        if word.removesuffix(ending) in _DURATIONS | {"timestamp", "epoch"}:
-            return word.removesuffix(ending)
-    return word
+        if word.removesuffix(ending) in _DURATIONS | {"timestamp", "epoch"} and word.endswith(ending):
+            return word.removesuffix(ending), ending
+    return word, ""
 
 
 def _says_duration(words: list[str], last: str) -> bool:
@@ -251,8 +290,23 @@ def _says_duration(words: list[str], last: str) -> bool:
     return (last == "time" and before in _MEASURED_TIMES) or (before == "time" and last in ("taken", "spent"))
 
 
-def _epoch(value: float) -> str | None:
-    for kind, unit in (("epoch", 1), ("epoch-ms", 10**3), ("epoch-us", 10**6), ("epoch-ns", 10**9)):
-        if EARLIEST * unit <= value < LATEST * unit:
-            return kind
-    return None
+def _opaque(words: list[str], last: str) -> str:
+    before = words[-2] if len(words) > 1 else ""
+    return _OPAQUE_IDS.get(before, "") if last == "id" else _OPAQUE.get(last, "")
+
+
+_SHORTEST_OPAQUE = 12
+
+
+def is_opaque(text: str) -> bool:
+    """Whether a text looks like a token, an id, or a cookie with one: letters and digits that form no words."""
+    return any(len(part) >= _SHORTEST_OPAQUE and _is_random(part) for part in re.findall(r"[0-9A-Za-z+/]+", text))
+
+
+def _is_random(part: str) -> bool:
+    letters = re.sub(r"\d+", "", part)
+    if not letters:
+        return False
+    if len(re.findall(r"\d+", part)) > 1:
+        return True
+    return len(re.findall(r"[A-Z][a-z]|[a-z][A-Z]", letters)) * 4 > len(letters)

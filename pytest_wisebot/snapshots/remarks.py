@@ -91,7 +91,7 @@ def _lines(
     volatile: dict[str, dict[str, str]] = {}
     for origin in origins_of(compared.value, compared.around.runs)[:MOST_RUNS]:
         history = _history(origin, compared, kept)
-        part = at(loads(compared.received), origin.at) if history else MISSING
+        part = at(loads(compared.received.accepted or compared.received), origin.at) if history else MISSING
         if part is MISSING:  # or an exclusion has taken it out
             continue
         found = find(origin.at, part, history)

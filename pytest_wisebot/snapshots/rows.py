@@ -9,7 +9,6 @@ Every step has a bounded cost: a failing comparison of 5 MB takes seconds, whate
 
 from __future__ import annotations
 
-import json
 import re
 from bisect import bisect_left
 from collections import Counter, defaultdict
@@ -19,6 +18,9 @@ from difflib import SequenceMatcher
 from enum import IntEnum
 from itertools import islice
 from typing import Any, Final, NamedTuple
+
+from ..originals import json
+from ..text import WrittenNumber, to_json
 
 CONTAINERS: Final = (dict, list)
 """Types that hold other values. A tuple, since `isinstance` is three times slower with a union."""
@@ -39,7 +41,10 @@ _TEXT_WITH_WORDS: Final = 20
 _MOST_PARTS: Final = 64
 _DEEPEST: Final = 3
 
-_encode = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+_COMPACT: Final[dict[str, Any]] = {
+    "sort_keys": True, "ensure_ascii": False, "separators": (",", ":"), "check_circular": False,
+}  # fmt: skip
+_encode = json.JSONEncoder(**_COMPACT).encode
 
 
 @dataclass
@@ -104,7 +109,9 @@ def canonical(value: Any) -> str:
     """A string that equal values share, and different values do not."""
     if isinstance(value, str):
         return f'"{value}'
-    return _encode(value) if isinstance(value, CONTAINERS) else repr(value)
+    if not isinstance(value, CONTAINERS):
+        return repr(value)
+    return to_json(value, **_COMPACT) if WrittenNumber.exist else _encode(value)
 
 
 def without_numbers(text: str) -> str:

@@ -5,6 +5,7 @@ What no JSON can hold, and a rule or an exclusion that speaks of nothing, is an 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -13,7 +14,9 @@ from typing import Any, Self
 from ..redaction.jsonpath import Path, Pattern
 from ..runs import WorkflowRun, says_failed
 from ..text import brief
-from .json_codec import dumps
+from .acceptance import Received, accepted
+from .json_codec import dumps, loads
+from .moments import Nearness, Span
 from .normalise import NormaliserConfig, normalise
 from .rules import apply_rules, exclude
 from .shape import shape_of
@@ -84,12 +87,14 @@ class ComparisonContext:
         habits: what the project says about volatile values.
         runs: the runs that the test uses, as far as they have ended.
         habits_of: what the project says about those of runs of these workflows; None: nothing of its own.
+        began: when the test began, in seconds since the epoch.
     """
 
     clean: Callable[[Any], Any]
     clean_text: Callable[[str], str]
     habits: NormaliserConfig = field(default_factory=NormaliserConfig)
     runs: Callable[[], Iterable[WorkflowRun]] = tuple
+    began: float = field(default_factory=time.time)
     habits_of: Callable[[frozenset[str]], NormaliserConfig] | None = None
 
     def of(self, value: object) -> NormaliserConfig:
@@ -105,20 +110,49 @@ class SerializedValue(str):
     Attributes:
         broken: the path of each value that breaks its rule, and the rule's text.
         failed: the run that failed, in words; empty if none did.
+        received: the value that the text is of, while it is compared.
+        takes_earlier: placeholders of an earlier version accept it; not where snapshots are updated.
+        accepted: the text with each part as it is stored that the snapshot accepts; None where that was not asked.
+        is_earlier: a placeholder of an earlier version accepted it.
     """
 
-    __slots__ = ("broken", "failed")
+    __slots__ = ("accepted", "broken", "failed", "is_earlier", "received", "takes_earlier")
 
     broken: Mapping[Path, str]
     failed: str
+    received: Received | None
+    takes_earlier: bool
+    accepted: str | None
+    is_earlier: bool
 
     @classmethod
-    def of(cls, text: str, broken: Mapping[Path, str] = MappingProxyType({}), failed: str = "") -> Self:
+    def of(
+        cls,
+        text: str,
+        broken: Mapping[Path, str] = MappingProxyType({}),
+        failed: str = "",
+        received: Received | None = None,
+    ) -> Self:
         """The text, and what is known of it."""
-        received = cls(text)
-        received.broken = broken
-        received.failed = failed
-        return received
+        found = cls(text)
+        found.broken = broken
+        found.failed = failed
+        found.received = received
+        found.takes_earlier = True
+        found.accepted = None
+        found.is_earlier = False
+        return found
+
+    def is_accepted(self, stored: str) -> bool:
+        """Whether a snapshot that has another text, as this package writes it, accepts the value."""
+        if self.received is None:
+            return False
+        found = accepted(loads(stored), self.received)
+        self.accepted = dumps(found.value)
+        if self.accepted != stored or (found.is_earlier and not self.takes_earlier):
+            return False
+        self.is_earlier = found.is_earlier
+        return True
 
 
 def receive(value: object, asked: ComparisonOptions, around: ComparisonContext) -> SerializedValue:
@@ -141,9 +175,12 @@ def _received(value: object, data: Any, asked: ComparisonOptions, around: Compar
     failed, habits = _failed(value, around), around.of(value)
     if asked.exclude:
         data = exclude(data, [_address(path, data, value) for path in asked.exclude])
+    known = _known(value, around)
+    near = known["near"]
     if asked.shape:  # keys may be as volatile as values
-        shape = normalise(shape_of(_steady(value, data, around, habits)), **_known(value, around), habits=habits)
-        return SerializedValue.of(dumps(shape), failed=failed)
+        raw = shape_of(_steady(value, data, around, habits))
+        shape = normalise(raw, **known, habits=habits)
+        return SerializedValue.of(dumps(shape), failed=failed, received=Received(shape, raw, near))
     broken: Mapping[Path, str] = {}
     kept: frozenset[Path] = frozenset()
     if asked.rules:
@@ -151,9 +188,11 @@ def _received(value: object, data: Any, asked: ComparisonOptions, around: Compar
         data, kept = ruled.value, ruled.kept
         broken = {path: around.clean_text(rule) for path, rule in ruled.broken.items()}
     data = _steady(value, data, around, habits, {*kept, *broken})
-    text = dumps(normalise(data, **_known(value, around), habits=habits, skip=kept))
-    # A rule's text was not there to be cleaned before.
-    return SerializedValue.of(around.clean_text(text) if kept else text, broken, failed)
+    normal = normalise(data, **known, habits=habits, skip=kept)
+    text = dumps(normal)
+    if kept and (clean := around.clean_text(text)) != text:  # a rule's text was not there to be cleaned before
+        return SerializedValue.of(clean, broken, failed)
+    return SerializedValue.of(text, broken, failed, Received(normal, data, near))
 
 
 def _steady(
@@ -238,8 +277,11 @@ def _known(value: object, around: ComparisonContext) -> dict[str, Any]:
     """What the workflow was asked, and the ids of the test's runs: of a part it may be any of them that it is of."""
     asked = list(around.runs())
     compared = _runs_in(value) or asked
+    spans = [Span.of(run) for run in (*compared, *asked)]
+    if not _is_of_runs(value, asked):
+        spans += Span.until_now(around.began)
     if not compared:
-        return {}
+        return {"near": Nearness(spans)}
     ids = dict.fromkeys(run.run_id for run in (*compared, *asked) if run.run_id)
     own = {run.run_id for run in compared}
     run_id = own.pop() if len(own) == 1 else None
@@ -247,7 +289,16 @@ def _known(value: object, around: ComparisonContext) -> dict[str, Any]:
         "inputs": around.clean([dict(run.inputs) for run in compared]),
         "run_id": run_id,
         "other_runs": [other for other in ids if other != run_id],
+        "near": Nearness(spans),
     }
+
+
+def _is_of_runs(value: object, asked: list[WorkflowRun]) -> bool:
+    """Whether a value is a run, or is held by one: any other one was made while the test ran."""
+    if isinstance(value, WorkflowRun):
+        return True
+    items = value if _runs_in(value) and isinstance(value, list | tuple) else [value]
+    return all(isinstance(item, WorkflowRun) or any(_holds(run.result, item) for run in asked) for item in items)
 
 
 def _address(path: str, data: Any, value: object) -> str:

@@ -6,14 +6,14 @@ does not print is written as a JSON escape, so that a value can neither change a
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
-from ..text import escape_json, truncate
+from ..originals import json
+from ..text import escape_json, to_json, truncate
 from .rows import IDENTITIES, LONG_TEXT, Budget, Fate, common_head, common_tail, equal_pairs, match_rows, unmatched
 
 WIDTH: Final = 200
@@ -63,7 +63,7 @@ def one_line(value: Any, room: int = WIDTH) -> str:
     """A value as JSON on one line, cut with marks where it does not fit: long strings inside first, then the end."""
     if isinstance(value, str):
         return f'"{fitted(value, room - 2)}"'
-    return truncate(escape_json(json.dumps(_shortened(value), ensure_ascii=False)), room)
+    return truncate(escape_json(to_json(_shortened(value), ensure_ascii=False)), room)
 
 
 def _shortened(value: Any, depth: int = 0) -> Any:
@@ -79,9 +79,9 @@ def _shortened(value: Any, depth: int = 0) -> Any:
 
 def _whole(value: Any, *, ascii_only: bool = False) -> list[str]:
     """The lines of a value that is not cut: one for a string or a short value, otherwise JSON with an indent."""
-    text = json.dumps(value, ensure_ascii=ascii_only, sort_keys=True)
+    text = to_json(value, ensure_ascii=ascii_only, sort_keys=True)
     if len(text) > WIDTH and not isinstance(value, str):
-        text = json.dumps(value, ensure_ascii=ascii_only, sort_keys=True, indent=2)
+        text = to_json(value, ensure_ascii=ascii_only, sort_keys=True, indent=2)
     return [escape_json(line) for line in text.split("\n")]
 
 
@@ -114,7 +114,7 @@ def _contrast(expected: Any, received: Any, room: int) -> tuple[str, str]:
     if one != other and not (texts and (_look_alike(one, other) or "…" in one + other)):
         return one, other
     plain, others = (
-        value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
+        value if isinstance(value, str) else to_json(value, ensure_ascii=False, sort_keys=True)
         for value in (expected, received)
     )
     at = common_head(plain, others)

@@ -1,4 +1,7 @@
-"""Placeholders within texts: the run id, what the project's patterns find, and what is volatile by its shape."""
+"""Placeholders within texts: the run id, what the project's patterns find, and what is volatile by its shape.
+
+A moment has a placeholder without a number: two readings of a clock may be equal in one run and differ in the next.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,19 @@ from typing import Any
 from ..redaction.forms import Span
 from ..redaction.jsonpath import Pattern, Wild
 from ..redaction.user_rules import Matcher, matcher
-from .patterns import BUILT_IN, MASKS, identity, is_volatile, may_hold, says, scanner, without_stop
+from .moments import UNITS, Moment, Nearness, moment_found, moment_of
+from .patterns import (
+    BUILT_IN,
+    MASKS,
+    identity,
+    is_uuid_of_digits,
+    is_volatile,
+    may_hold,
+    says,
+    scanner,
+    without_stop,
+)
+from .timed_ids import KINDS, made_at
 
 SHORTEST_RUN_ID = 6
 """Characters that a run id needs to be known within texts: a shorter one ("42") would stand in prices too."""
@@ -24,6 +39,10 @@ Give = Callable[[str, str], str]
 """The placeholder for a value of a kind."""
 
 _FEW = 4
+_HEX_UUID, _KSUID, _LONGEST_TIME = 32, 27, 21
+_ALWAYS_TIMED = ("ulid", "ksuid", "objectid", "snowflake")
+_LATEST = 4.2e18
+_DAYS = re.compile(r"[+-]\d+d$")
 _WORD = re.compile(r"[0-9A-Za-z]+")
 
 # --- what a project says of its own values
@@ -67,7 +86,7 @@ class NormaliserConfig:
             patterns=tuple((name, _expression(name, text)) for name, text in self.patterns.items()),
             kept_keys=frozenset(str(pattern.steps[-1]) for pattern in kept if _is_name(pattern)),
             kept_paths=tuple(pattern for pattern in kept if not _is_name(pattern)),
-            placeholder=re.compile(rf"<({'|'.join(map(re.escape, names))})(?::(\d+))?>"),
+            placeholder=re.compile(rf"<({'|'.join(map(re.escape, names))})(?:[+-]\d+d)?(?::(\d+))?>"),
             plain=scanner(names, urls=False),
             with_urls=scanner(names, urls=True),
         )
@@ -156,14 +175,15 @@ class RunIds:
 class Texts:
     """Finds what is volatile within a text."""
 
-    def __init__(self, compiled: Compiled, known: Known, runs: RunIds) -> None:
+    def __init__(self, compiled: Compiled, known: Known, runs: RunIds, near: Nearness) -> None:
         self.compiled = compiled
         self.known = known
         self.runs = runs
+        self.near = near
 
     def may_change(self, text: Any) -> bool:
         """Whether what a text becomes may depend on the run, or on what the run was asked."""
-        return not isinstance(text, str) or may_hold(text) or (self.runs.any_long and self.runs.may_be_in(text))
+        return not isinstance(text, str) or self._may_hold(text) or (self.runs.any_long and self.runs.may_be_in(text))
 
     def replaced(self, text: str, give: Give) -> str:
         """The text with placeholders for the run id, for what the project's patterns find, and for volatile shapes."""
@@ -174,13 +194,29 @@ class Texts:
             text, once = once, self._once(once, give)
         return once
 
+    def whole(self, text: str, give: Give) -> str | None:
+        """The placeholder for a text that is volatile as a whole; None where it has no such shape."""
+        size = len(text)
+        if size == _HEX_UUID and is_uuid_of_digits(text):
+            return self._given(give, "uuid", text) if self.is_of_run("uuid", text) else None
+        if size == _KSUID and text.isalnum():
+            return self._given(give, "ksuid", text) if self.is_of_run("ksuid", text) else None
+        return self._clock(text) if 8 <= size <= _LONGEST_TIME and text[2:3] == ":" else None
+
+    def _clock(self, text: str) -> str | None:
+        """The placeholder for a time without a day."""
+        return next(filter(None, (self._moment(moment_of(text, day)) for day in self.near.days)), None)
+
+    def _may_hold(self, text: str) -> bool:
+        return may_hold(text) or any(mark in text for mark in self.near.marks)
+
     def _once(self, text: str, give: Give) -> str:
         if self.runs.any_long and self.runs.may_be_in(text):
             spans = (found.span() for found in self.runs.pattern.finditer(text))
             text = self._outside_placeholders(spans, text, partial(self.runs.placeholder, give))
         if self.compiled.patterns:
             text = self._by_patterns(text, give)
-        if may_hold(text):
+        if self._may_hold(text):
             pattern = self.compiled.with_urls if "://" in text else self.compiled.plain
             text = pattern.sub(partial(self._shape, give), text)
         return text
@@ -204,18 +240,52 @@ class Texts:
 
     def _shape(self, give: Give, found: re.Match[str]) -> str:
         kind, text = found.lastgroup or "", found[0]
+        if kind == "placeholder":
+            return text
         if kind == "url":
             return self._url(give, text)
-        if kind == "placeholder" or not is_volatile(kind, text):
+        if kind.startswith("moment"):
+            return self._moment(moment_found(kind, text)) or text
+        if kind == "epoch":
+            return self.epoch(number_of(text), may_expire=False) or text
+        if kind == "clock":
+            return (text[6:8] != "00" and self._clock(text)) or text  # "at 10:30:00 sharp"
+        if kind == "relative":
+            return text if ("relative", text) in self.known.parts else _unnumbered(give, text)
+        if not is_volatile(kind, text) or not self.is_of_run(kind, text):
             return text
         return self._given(give, kind, text)
+
+    def _moment(self, moment: Moment | None) -> str | None:
+        """The placeholder for a moment that is near the run, unless the run was told of it, in whatever notation."""
+        if moment is None or (found := self.near.of(moment)) is None or any(map(moment.is_same, self.known.instants)):
+            return None
+        return f"<timestamp{found}>"
+
+    def epoch(self, value: float, *, may_expire: bool) -> str | None:
+        """The same for a number."""
+        if not value < _LATEST or (found := self.near.of_number(value, may_expire=may_expire)) is None:
+            return None
+        per_second = UNITS[_DAYS.sub("", found)]
+        moment = Moment((value / per_second,), 1e-6 if isinstance(value, float) else 1 / per_second)
+        return None if any(map(moment.is_same, self.known.instants)) else f"<{found}>"
+
+    def is_of_run(self, kind: str, text: str) -> bool:
+        """Whether an id may have been made by the run: one of an earlier moment names what exists already.
+
+        A UUID of a moment that is still to come carries none: some make the version up.
+        """
+        made = made_at(kind, text) if kind in KINDS else []
+        if not made:
+            return kind not in _ALWAYS_TIMED
+        return any(map(self.near.is_near, made)) or (kind == "uuid" and self.near.cannot_be(made[0]))
 
     def _url(self, give: Give, text: str) -> str:
         """A URL that is good for a time or a reader only is replaced; of any other one, the volatile parts."""
         if is_volatile("url", text):
             url = without_stop(text)
             return self._given(give, "url", url) + text[len(url) :]
-        if not may_hold(text.partition("://")[2]):
+        if not self._may_hold(text.partition("://")[2]):
             return text
         return self.compiled.plain.sub(partial(self._shape, give), text)
 
@@ -244,6 +314,8 @@ class Known:
     """The volatile parts of the texts, by kind."""
     durations: frozenset[tuple[str, Any]] = frozenset()
     """Durations with the keys that they stand under."""
+    instants: tuple[float, ...] = ()
+    """The moments, in seconds since the epoch."""
 
     @classmethod
     def of(cls, inputs: Any, compiled: Compiled, runs: RunIds) -> Known:
@@ -257,12 +329,52 @@ class Known:
         texts = [item for item in scalars if isinstance(item, str) and not runs.another_in(item)]
         numbers = [item for item in scalars if isinstance(item, int | float) and not isinstance(item, bool)]
         parts: set[tuple[str, str]] = set()
+        noted = _Noted()
+        inside = Texts(compiled, NOTHING_KNOWN, RunIds(), noted)
         for text in texts:
-            Texts(compiled, cls(), RunIds()).replaced(text, partial(_noted, parts))
-        return cls(frozenset(texts), frozenset(numbers), frozenset(parts), frozenset(_durations(inputs)))
+            if inside.whole(text, partial(_noted, parts)) is None:
+                inside.replaced(text, partial(_noted, parts))
+        for number in numbers:
+            noted.of_number(number)
+        instants = tuple(dict.fromkeys(noted.instants))
+        return cls(frozenset(texts), frozenset(numbers), frozenset(parts), frozenset(_durations(inputs)), instants)
 
+
+class _Noted(Nearness):
+    """Has everything that carries a moment noted, whenever that is."""
+
+    marks = frozenset([""])
+
+    def __init__(self) -> None:
+        super().__init__(())
+        self.instants: list[float] = []
+
+    def of(self, moment: Moment) -> None:
+        self.instants += moment.at_home()
+
+    def of_number(self, value: float, *, may_expire: bool = True) -> None:
+        del may_expire
+        self.instants += [value / unit for unit in UNITS.values() if _EARLIEST_INPUT < value / unit < _LATEST_INPUT]
+
+    def is_near(self, instant: float, precision: float = 1.0) -> bool:
+        del instant, precision
+        return True
+
+
+_EARLIEST_INPUT, _LATEST_INPUT = 946_684_800, 4_102_444_800
+"""The years 2000 and 2100, in seconds of the epoch."""
 
 NOTHING_KNOWN = Known()
+
+
+def number_of(text: str) -> float:
+    """The number that digits are; exact where they have no point."""
+    return float(text) if "." in text else int(text)
+
+
+def _unnumbered(give: Give, text: str) -> str:
+    give("relative", text)  # which notes it, of an input
+    return "<relative-time>"
 
 
 def _noted(parts: set[tuple[str, str]], name: str, value: str) -> str:
@@ -277,7 +389,7 @@ def _durations(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
     elif isinstance(value, list | tuple):
         for item in value:
             yield from _durations(item, key)
-    elif says(key).duration:
+    elif says(key).units:
         yield key, value
 
 

@@ -9,13 +9,13 @@ different processes: they meet in a folder that the session made for this.
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 import secrets
 import shutil
 from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
+
+from ..originals import json, os
 
 
 @dataclass(frozen=True)

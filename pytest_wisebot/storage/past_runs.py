@@ -5,10 +5,7 @@ Nothing here fails: a log that cannot be read has no runs.
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -18,6 +15,8 @@ from typing import Any, Final
 
 from ..errors import WisebotError
 from ..event_log import event_at, log_lines
+from ..files import is_there, open_to_read
+from ..originals import json, os, time
 from ..runs import Api, RunRequest, WorkflowRun
 from .sessions import FILE_NAME, IDENTITY, Sessions, identity_of, is_kept_run, is_of, mistake
 from .store import RequestKeys
@@ -48,7 +47,7 @@ class _Index:
 
     def offsets(self, key: bytes) -> list[int]:
         """Where lines begin that may hold a run of this key, in order."""
-        with suppress(OSError), self._path.open("rb") as file:
+        with suppress(OSError), open_to_read(self._path) as file:
             now = os.fstat(file.fileno())
             if now.st_ino != self._file or now.st_size < self._end:  # written anew, to mask a credential
                 self._end, self._file, self._offsets = 0, now.st_ino, {}
@@ -121,7 +120,7 @@ class PastRuns:
 
     def _is_of(self, folder: Path) -> bool:
         if folder not in self._of:
-            if not (folder / FILE_NAME).exists():
+            if not is_there(folder / FILE_NAME):
                 return False
             self._of[folder] = is_of(folder, self._identity)
         return self._of[folder]

@@ -8,7 +8,6 @@ every run.
 from __future__ import annotations
 
 import queue
-import threading
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -20,6 +19,7 @@ from typing import Final, TypeVar
 
 from ..errors import ConfigurationError, WisebotError
 from ..event_log import Events, run_event
+from ..originals import threading
 from ..redaction import Redactor
 from ..runs import Ended, EngineError, RunRequest, WorkflowRun
 from .sessions import Session
@@ -143,7 +143,8 @@ class RunRecorder:
 
     def _work(self) -> None:
         while (step := self._todo.get()) is not None:
-            step()
+            with self._noting_problems():  # else the thread ends, and every later run waits for it
+                step()
 
     def _looked_up(self, request: RunRequest) -> Lookup:
         try:

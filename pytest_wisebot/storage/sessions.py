@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import re
 import secrets
-import shutil
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
-from functools import cache, cached_property
+from datetime import datetime
+from functools import cached_property
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final
@@ -29,7 +27,19 @@ from ..event_log import (
     log_lines,
     moment,
 )
-from ..files import foreign_owner, is_locked, write_new, write_whole
+from ..files import (
+    entries_of,
+    foreign_owner,
+    is_folder,
+    is_locked,
+    is_there,
+    make_folder,
+    open_to_read,
+    remove_folder,
+    write_new,
+    write_whole,
+)
+from ..originals import dates, os, threading
 from ..redaction import Redactor
 from ..runs import KEPT, Occurrence, RunRequest, WorkflowRun, logged_types
 from ..shapes import checker
@@ -51,6 +61,14 @@ MOST_NAMED: Final = 10
 """Lines of a log that are named one by one."""
 
 _NAME: Final = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{6}")
+
+_NUMBER: Final = re.compile(rb'"number":(\d{1,15})[,}]')
+
+_HEAD: Final = 256
+"""Bytes of a log in which its session's number stands."""
+
+_BEGINS: Final = float("inf")
+"""The number of a session that has no log yet."""
 
 IDENTITY: Final = ("environment", "origin", "base_url", "emulator")
 """Equal in two sessions when the runs of one may be judged in the other."""
@@ -77,25 +95,30 @@ class Sessions:
             OSError: it cannot be made.
         """
         for folder in (self._top, self.folder):
-            folder.mkdir(mode=0o700, exist_ok=True)
+            make_folder(folder, 0o700)
         with suppress(FileExistsError):
             write_new(str(self._top / ".gitignore"), b"*\n")
-        now = datetime.now(UTC)
+        now = dates.now()
         made = self.folder / f"{now:%Y%m%dT%H%M%S.%f}Z-{secrets.token_hex(3)}"
-        made.mkdir(mode=0o700)
+        os.mkdir(made, 0o700)
         there = self.all()
         stay = {made, keep, *there[:MOST_KEPT], *list(filter(_has_runs, there))[:MOST_KEPT]}
         for old in there:
             if old not in stay and not is_locked(old / FILE_NAME):
-                shutil.rmtree(old, ignore_errors=True)
+                remove_folder(old)
         return made
 
     def all(self) -> list[Path]:
         """The folders of the sessions, the newest first."""
-        with suppress(OSError):
-            found = [path for path in self.folder.iterdir() if _NAME.fullmatch(path.name) and path.is_dir()]
-            return sorted((path for path in found if not path.is_symlink()), reverse=True)
-        return []
+        return [path for _, path in reversed(self._numbered())]
+
+    def next_number(self) -> int:
+        """The number of a new session, by which sessions are ordered: a clock may have been moved."""
+        return 1 + int(max((number for number, _ in self._numbered() if number != _BEGINS), default=0))
+
+    def _numbered(self) -> list[tuple[float, Path]]:
+        found = (path for path in entries_of(self.folder) if _NAME.fullmatch(path.name) and is_folder(path))
+        return sorted((_number(path), path) for path in found)
 
     def named(self, name: str) -> Path:
         """The session of this id.
@@ -127,7 +150,7 @@ class Sessions:
     def unreadable(self, last: Path | None) -> list[Path]:
         """The sessions after this one whose logs do not tell what they ran against."""
         newer = takewhile(lambda path: path != last, self.all())
-        return [path for path in newer if not identity_of(path) and (path / FILE_NAME).exists()]
+        return [path for path in newer if not identity_of(path) and is_there(path / FILE_NAME)]
 
     def doubt(self) -> str:
         """Why another user may read or change the kept runs, in words; empty if none can."""
@@ -136,6 +159,16 @@ class Sessions:
                 if owner := foreign_owner(folder):
                     return f"{folder} {owner}: what is kept there may be read and changed by others"
         return ""
+
+
+def _number(folder: Path) -> float:
+    """A session's number; 0 where an earlier version kept it."""
+    try:
+        with open_to_read(folder / FILE_NAME) as file:
+            found = _NUMBER.search(file.read(_HEAD))
+    except OSError:
+        return _BEGINS
+    return int(found[1]) if found else 0
 
 
 def _checked(folder: Path) -> Path:
@@ -189,12 +222,11 @@ _NEEDED: Final = ("key", "workflow", "ok", "made")
 def mistake(event: Mapping[str, Any]) -> str:
     """Why a run cannot be taken from this event, in words that go on after "line 3 has "."""
     missing = next((name for name in _NEEDED if name not in event), None)
-    return f'no "{missing}"' if missing else _checker()(event)
+    return f'no "{missing}"' if missing else _wrong_type(event)
 
 
-@cache
-def _checker() -> Callable[[Mapping[str, Any]], str]:
-    return checker({**logged_types(), "key": str}, allows_null=False)
+_wrong_type: Final = checker({**logged_types(), "key": str}, allows_null=False)
+"""Made now: freezegun replaces the classes of dates that the types name."""
 
 
 class LoggedRuns:
@@ -290,7 +322,7 @@ class LoggedRuns:
         Raises:
             ConfigurationError: the log cannot be read.
         """
-        return [datetime.fromisoformat(event["made"]) for event in self.events()], True
+        return [dates.read(event["made"]) for event in self.events()], True
 
 
 def _key_of(event: Mapping[str, Any]) -> Key:
@@ -367,9 +399,10 @@ class Session:
         carry = self._carry
         events = carry.events() if carry is not None else ()
         carried = [cleaned_line({**event, "event": "carried"}, self._redactor) for event in events]
+        number = self._sessions.next_number()
         self.folder = self._sessions.begin(carry.folder if carry is not None else None)
         facts = {"storage": STORAGE, **self._facts(), "carried_from": carry.folder.name if carry is not None else None}
-        first = {"event": "session", "format": FORMAT, "session": self.id, **facts}
+        first = {"event": "session", "format": FORMAT, "session": self.id, "number": number, **facts}
         lines = [cleaned_line(first, self._redactor), *carried, *self._waiting]
         path = self.folder / FILE_NAME
         write_whole(str(path), b"".join(lines), 0o600)  # never without the runs that it takes over

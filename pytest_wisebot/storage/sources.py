@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Final, Protocol
 
 from ..errors import NotRun, RecordingNotFound
+from ..originals import dates
 from ..runs import Ended, Occurrence, RunRequest, WorkflowRun
 from .sessions import Session
 from .store import Found, KeptRuns, Key, Store
@@ -244,7 +245,7 @@ class Replay(Live):
         recordings: Finder,
         store: Store,
         max_age_days: int | None = None,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] = dates.now,
     ) -> None:
         self._recordings = recordings
         self._store = store

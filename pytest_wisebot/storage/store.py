@@ -11,7 +11,6 @@ again if it has changed, before it is written.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -23,10 +22,23 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from ..errors import ConfigurationError
-from ..files import Seen, folder_lock, safe_name, seen, sweep, write_whole
+from ..files import (
+    Seen,
+    entries_of,
+    folder_lock,
+    is_there,
+    make_folder,
+    read_bytes,
+    remove_file,
+    safe_name,
+    seen,
+    sweep,
+    write_whole,
+)
+from ..originals import dates, json, os
 from ..redaction import Redactor
 from ..runs import Occurrence, RunRequest, WorkflowRun
-from ..text import readable_json
+from ..text import json_number, readable_json
 from .input_diff import differences, input_diff
 
 FORMAT: Final = 1
@@ -59,7 +71,7 @@ _EVENT_NAMES: Final = {name: event_name for event_name, name in _ABOUT_NAMES.ite
 _NOT_ABOUT: Final = (*_ENVELOPE, "extra", "workflow_id", "first_source", "contradiction", "commands")
 """Parts of a run that stand elsewhere in a file, or are not recorded: commands name hosts and files of one machine."""
 
-_OWN_FACTS: Final = ("started_at", "elapsed", "attempts", "status", "source", "session")
+_OWN_FACTS: Final = ("started_at", "elapsed", "clock_ahead", "attempts", "status", "source", "session")
 """Facts of which no part comes from outside."""
 
 _OCCURRENCE_TYPES: Final[dict[str, tuple[type, ...]]] = {
@@ -245,7 +257,7 @@ class Store:
             group.entries[occurrence] = entry
             self._write(path, group)
             for numbered in self._numbered(key).pop(key[1], ()):
-                numbered.unlink(missing_ok=True)
+                remove_file(numbered)
         return path, occurrence
 
     def check(self, request: RunRequest) -> None:
@@ -270,9 +282,9 @@ class Store:
             if group.entries:
                 self._write(path, group)
                 return
-            path.unlink()
-            if not any(path.parent.iterdir()):
-                path.parent.rmdir()
+            remove_file(path)
+            if not entries_of(path.parent):
+                os.rmdir(path.parent)
 
     def clean_again(self, paths: Iterable[Path]) -> None:
         """Masks credentials in files that became known after they had been written.
@@ -281,14 +293,14 @@ class Store:
             OSError: a file cannot be read, or written.
         """
         for path in paths:
-            written = path.read_bytes()
+            written = read_bytes(path)
             cleaned = self._redactor.clean(written.decode("utf-8", "surrogateescape"))
             if (data := cleaned.encode("utf-8", "surrogateescape")) != written:
                 write_whole(str(path), data)
 
     def _write(self, path: Path, group: _Group) -> None:
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
+        if not is_there(path):
+            make_folder(path.parent)
             sweep([path.parent])
         write_whole(str(path), group.text().encode())
         group.seen = seen(path)
@@ -354,7 +366,8 @@ class Store:
 
     def paths(self) -> list[Path]:
         """Every file of recordings, in order."""
-        return sorted(path for path in self.folder.glob("*/*.json") if _NAME.fullmatch(path.name))
+        found = (path for folder in entries_of(self.folder) for path in entries_of(folder))
+        return sorted(path for path in found if _NAME.fullmatch(path.name))
 
     def dates(self) -> tuple[list[datetime], bool]:
         """When the runs were made, as far as their files can be read, and whether these are all files."""
@@ -374,7 +387,7 @@ class Store:
         folder = self._path(key).parent
         if key[0] not in self._listed:
             listed = self._listed[key[0]] = {}
-            for path in sorted(folder.glob("*.*.json"), key=lambda path: (len(path.name), path.name)):
+            for path in sorted(entries_of(folder), key=lambda path: (len(path.name), path.name)):
                 if (named := _NAME.fullmatch(path.name)) and named[2]:
                     listed.setdefault(named[1], []).append(path)
         return self._listed[key[0]]
@@ -394,10 +407,10 @@ class Store:
 
     def _read(self, paths: list[Path]) -> _Group:
         group = _Group(seen=seen(paths[0]))
-        for path in filter(Path.exists, paths):
+        for path in filter(is_there, paths):
             request, entries = _read_file(path, self.shown(path))
             group.request = group.request or request
-            group.size += path.stat().st_size
+            group.size += os.stat(path).st_size
             for entry in entries:
                 group.entries.setdefault(entry.occurrence, entry)
         return group
@@ -436,7 +449,7 @@ def _read_file(path: Path, name: str) -> tuple[dict[str, Any], list[_Entry]]:
         ConfigurationError: it cannot be read; the message names it, and it stays as it is.
     """
     try:
-        data = json.loads(path.read_bytes(), parse_constant=_refuse)
+        data = json.loads(read_bytes(path), parse_constant=_refuse, parse_float=json_number)
     except OSError as error:
         raise ConfigurationError(f"{name}: cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
@@ -476,7 +489,7 @@ def _checked_entry(number: int, said: Any, about: Any, path: Path) -> _Entry:
     if not isinstance(said, dict) or not isinstance(about, dict):
         raise ValueError(f"occurrence {number} is not an object")
     try:
-        made: datetime | None = datetime.fromisoformat(about["started_at"])
+        made: datetime | None = dates.read(about["started_at"])
     except (KeyError, TypeError, ValueError):
         made = None
     if made is None or made.tzinfo is None:
@@ -491,7 +504,7 @@ def _checked_entry(number: int, said: Any, about: Any, path: Path) -> _Entry:
 
 def _run_of(envelope: Mapping[str, Any], about: Mapping[str, Any], request: RunRequest) -> WorkflowRun:
     """The recorded run. Numbers that were edited into something else take their default."""
-    numbers = {name: about.get(name) for name in ("elapsed", "attempts", "status")}
+    numbers = {name: about.get(name) for name in ("elapsed", "clock_ahead", "attempts", "status")}
     wrong = {name for name, value in numbers.items() if isinstance(value, bool) or not isinstance(value, int | float)}
     facts = {_EVENT_NAMES.get(name, name): value for name, value in about.items() if name not in wrong}
     extra = {name: value for name, value in envelope.items() if name not in _ENVELOPE}
@@ -513,8 +526,8 @@ def _order(occurrence: Occurrence) -> tuple[str, str, int, int, float]:
 def _dates(path: Path) -> list[datetime]:
     """When the runs in a file were made, as far as it can be read."""
     try:
-        text = path.read_text("utf-8", "replace")
+        text = read_bytes(path).decode("utf-8", "replace")
         found = re.findall(r'"started_at": "([^"]+)"', text[text.rindex('"about": [') :])
-        return [datetime.fromisoformat(one) for one in found]
+        return [dates.read(one) for one in found]
     except (OSError, ValueError):
         return []

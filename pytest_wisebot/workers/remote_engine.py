@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import platform
 import socket
-import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import asdict
@@ -16,6 +16,7 @@ from typing import Any, Final
 from ..engine.pending import EngineCallbacks, PendingRun, Promise
 from ..engine.values import Ahead, CollectedTests
 from ..errors import Cancelled, ConfigurationError, ConnectionLost, WisebotError
+from ..originals import threading
 from ..redaction import Secret
 from ..runs import Ended, RunRequest
 from .protocol import request_to_dict
@@ -60,6 +61,8 @@ class RemoteEngine:
         self._session: Future[dict[str, Any]] = Future()
         self._lock = threading.Lock()
         self._over = False
+        self._leaves = False
+        self._why = "the session has ended"
         self._channel = _connected(address, {"key": key, "collected": collected}, worker)
         self._listener = threading.Thread(target=self._listen, name="wisebot-remote", daemon=True)
         self._listener.start()
@@ -97,7 +100,7 @@ class RemoteEngine:
         number, future = next(self._numbers), Promise[Ended]()
         with self._lock:
             if self._over:
-                raise Cancelled("the session has ended: no run is started any more")
+                raise Cancelled(f"{self._why}: no run is started any more")
             self._futures[number] = future
         self._call("submit", number=number, request=request_to_dict(request), key=key)
         callbacks = EngineCallbacks(
@@ -119,14 +122,24 @@ class RemoteEngine:
         """The test of this key is over and has not asked."""
         self._call("forget", key=key)
 
+    def take_back_refusals(self, references: Collection[str]) -> None:
+        """The refusals of these runs were what their test expected: they open no circuit."""
+        self._call("take_back_refusals", references=list(references))
+
     def close(self) -> None:
         """Leaves the controller."""
+        self._leaves = True
         self._channel.hang_up()
         self._listener.join(FAREWELL_SECONDS)
 
     def _call(self, call: str, **arguments: Any) -> None:
-        with suppress(OSError):  # lost: the thread that listens settles the open runs
+        try:
             self._channel.send({"call": call, **arguments})
+        except OSError as error:
+            # What is closed in this process the thread that listens does not notice.
+            if error.errno == errno.EBADF and not self._leaves:
+                self._why = "a test has closed the connection of its worker to the controller, as os.closerange does"
+                self._settle(self._why)
 
     def _listen(self) -> None:
         try:
@@ -136,12 +149,13 @@ class RemoteEngine:
             self._settle()
             self._channel.close()
 
-    def _settle(self) -> None:
+    def _settle(self, why: str = "the session ended before the run did") -> None:
         """No message will come any more: ends all that waits for one."""
         with self._lock:
             self._over = True
-        lost = ConnectionLost("the session ended before the run did; whether it was sent is not known here")
-        for future in list(self._futures.values()):
+            open_runs, self._futures = list(self._futures.values()), {}
+        lost = ConnectionLost(f"{why}; whether it was sent is not known here")
+        for future in open_runs:
             future.set_result(Ended(lost))
         if not self._session.done():
             self._session.set_exception(Cancelled("the session has ended"))

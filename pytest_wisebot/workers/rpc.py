@@ -6,7 +6,6 @@ No worker waits for an answer, apart from the description of the session at its 
 from __future__ import annotations
 
 import queue
-import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -16,6 +15,7 @@ from ..engine.engine import Engine
 from ..engine.pending import PendingRun, Promise
 from ..engine.values import Ahead, CollectedTests
 from ..errors import WisebotError
+from ..originals import threading
 from ..redaction import Secret
 from ..runs import Ended
 from .protocol import request_from_dict
@@ -85,6 +85,7 @@ class _Worker:
             "wait_abandoned": self._abandon_wait,
             "cancel": self._cancel,
             "forget": self._forget,
+            "take_back_refusals": self._take_back_refusals,
         }
 
     def do(self, call: str, **arguments: Any) -> None:
@@ -131,6 +132,10 @@ class _Worker:
     def _forget(self, key: str) -> None:
         with suppress(WisebotError):  # without an engine nothing was started
             self._host.engine.forget(key)
+
+    def _take_back_refusals(self, references: list[str]) -> None:
+        with suppress(WisebotError):
+            self._host.engine.take_back_refusals(references)
 
     def _await(self, number: int) -> None:
         if (pending := self._pending.get(number)) is not None:

@@ -9,15 +9,17 @@ MD5, which some machines refuse.
 
 from __future__ import annotations
 
+import errno
 import hmac
-import json
 import secrets
 import socket
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
+
+from ..files import file_of
+from ..originals import json, threading, time
+from ..text import json_number, to_json
 
 if TYPE_CHECKING:
     from ..redaction import Secret
@@ -39,7 +41,7 @@ FAREWELL_SECONDS: Final = 1.0
 
 def encoded(message: Mapping[str, Any]) -> bytes:
     """A message as one line of ASCII: inputs and answers may hold lone surrogates."""
-    return json.dumps(message, separators=(",", ":")).encode("ascii") + b"\n"
+    return to_json(message, separators=(",", ":")).encode("ascii") + b"\n"
 
 
 class Channel:
@@ -52,18 +54,21 @@ class Channel:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.settimeout(timeout)
         self._connection = connection
+        self._file = file_of(connection.fileno())
         self._lines = connection.makefile("rb")
         self._lock = threading.Lock()
 
     def send(self, message: Mapping[str, Any]) -> None:
         """Sends a message. Raises `OSError` when the other side has gone."""
         with self._lock:
+            if file_of(self._connection.fileno()) != self._file:
+                raise OSError(errno.EBADF, "the descriptor was closed, and may be another file's by now")
             self._connection.sendall(encoded(message))
 
     def receive(self, longest: int) -> dict[str, Any]:
         """The next message. Raises `OSError`, or `ValueError` where it is not JSON or too long."""
         with suppress(RecursionError):
-            message = json.loads(self._lines.readline(longest))
+            message = json.loads(self._lines.readline(longest), parse_float=json_number)
             if isinstance(message, dict):
                 return message
         raise ValueError("not a message")
@@ -73,7 +78,7 @@ class Channel:
         self._connection.settimeout(None)
         with suppress(OSError, ValueError):  # gone, in the middle of a line perhaps
             for line in self._lines:
-                yield json.loads(line)
+                yield json.loads(line, parse_float=json_number)
 
     def hang_up(self) -> None:
         """Ends the connection, and wakes the threads that use it: closing alone does not."""
@@ -82,8 +87,9 @@ class Channel:
 
     def close(self) -> None:
         """Releases the socket. For the thread that reads."""
-        self._lines.close()  # while it is open the socket is, too
-        self._connection.close()
+        with suppress(OSError):  # closed by a test, with its descriptor
+            self._lines.close()  # while it is open the socket is, too
+            self._connection.close()
 
 
 class WorkerServer:

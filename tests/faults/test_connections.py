@@ -72,17 +72,16 @@ def test_loopback_never_uses_a_proxy(
     assert refusing_proxy.got == []
 
 
-@pytest.mark.parametrize("proxy", ["socks5://user:CANARY-pw@127.0.0.1:1", "nonsense://CANARY-pw"])
+@pytest.mark.parametrize("proxy", ["socks4://user:CANARY-pw@127.0.0.1:1", "nonsense://CANARY-pw", "http://[CANARY-pw"])
 def test_a_proxy_that_cannot_be_used_is_the_users_to_mend(
     ask: Any, monkeypatch: pytest.MonkeyPatch, proxy: str
 ) -> None:
-    """The message names the variables, and not the proxy, whose URL may hold a password."""
+    """The message names the variable, and not the proxy, whose URL may hold a password."""
     monkeypatch.setenv("ALL_PROXY", proxy)
     with pytest.raises(ConfigurationError) as caught:
         ask(origin="https://wisebot.example", secret="FAKE-secret", retries=0)
-    assert str(caught.value) == (
-        "the proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names cannot be used: write http://HOST:PORT"
-    )
+    forms = "http://HOST:PORT, https://HOST:PORT or socks5://HOST:PORT"
+    assert str(caught.value) == f"the proxy that ALL_PROXY names cannot be used: write {forms}"
 
 
 def test_certificates_that_cannot_be_read_are_the_users_to_mend(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:

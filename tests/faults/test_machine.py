@@ -296,7 +296,7 @@ def test_snapshots_that_cannot_be_written_or_removed(recorded: Recorded) -> None
                 raise OSError(errno.ENOSPC, "No space left on device")
             return real(path, *args, **kwargs)
 
-        os.open = full
+        pytest_wisebot.files.os.open = full
 
         def refused(self, missing_ok=False):
             raise PermissionError(errno.EACCES, "Permission denied")

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 Numbers = Callable[[pytest.RunResult], list[str]]
 """Gives the lines of the block "wisebot" at a session's end."""
 
-QUIET_NEIGHBOURS = ("-p", "no:randomly", "-p", "no:asyncio")
+QUIET_NEIGHBOURS = tuple(
+    f"-pno:{name}" for name in ("randomly", "asyncio", "fakefs", "respx", "socket", "time_machine")
+)
 """Tests run in the order in which they are written, and errors show no foreign frames, whatever else is installed."""
 
 

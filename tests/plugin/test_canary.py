@@ -192,8 +192,8 @@ CONFTEST = """
 SWITCHED_OFF = """
     from pytest_wisebot.redaction import Redactor
 
-    Redactor.clean = Redactor.clean_json = lambda self, value: value
-    Redactor.clean_answer = lambda self, answer: dict(answer)
+    Redactor.clean = Redactor.clean_json = lambda self, value, *_: value
+    Redactor.clean_answer = Redactor.clean_inputs = lambda self, answer, *_: dict(answer)
 """
 
 NAMES = """

@@ -186,3 +186,40 @@ def test_each_secret_of_a_call_is_a_credential_of_its_own(outside: Outside) -> N
             assert trigger_workflow("locked", secret="FAKE-secret-that-no-test-has").ok
     """)
     outside.run().assert_outcomes(passed=8)
+
+
+@pytest.mark.parametrize("api", ["webhook", "dashboard"])
+@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["one process", "xdist"])
+def test_refusals_that_tests_expect_open_no_circuit(outside: Outside, api: str, workers: list[str]) -> None:
+    """Seven tests of a refused credential pass one after the other; each of them asks for itself."""
+    outside.project.write("secret.txt", "FAKE-secret-of-old")
+    outside.project.write("token.txt", "wb_live_FAKE_token_of_old")
+    outside.test(f"""
+        @pytest.mark.parametrize("n", range(7))
+        def test_refused(trigger_workflow, n):
+            with pytest.raises(AuthenticationFailed):
+                trigger_workflow("echo", {{"n": n}}, api="{api}")
+    """)
+    outside.run(*workers).assert_outcomes(passed=7)
+
+
+def test_within_one_test_five_refusals_stop_the_rest(outside: Outside) -> None:
+    """They count when they happen: what a test expects, it need not ask for a hundred times."""
+    outside.project.write("secret.txt", "FAKE-secret-of-old")
+    outside.test("""
+        def test_refused(trigger_workflow):
+            for _ in range(5):
+                with pytest.raises(AuthenticationFailed):
+                    trigger_workflow("echo", {"n": 1})
+            with pytest.raises(CircuitOpen):
+                trigger_workflow("echo", {"n": 1})
+
+        def test_after(trigger_workflow):
+            with pytest.raises(AuthenticationFailed):
+                trigger_workflow("echo", {"n": 1})
+
+        @pytest.mark.parametrize("n", range(6))
+        def test_that_fails(trigger_workflow, n):
+            trigger_workflow("echo", {"n": n})
+    """)
+    assert outside.run().parseoutcomes() == {"passed": 2, "infrastructure": 5, "not": 1}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from harness import Project
+from harness import Outside, Project
 
 
 def section(result: pytest.RunResult) -> list[str]:
@@ -42,36 +42,34 @@ def test_the_section_has_all_that_is_known_of_each_run(project: Project) -> None
         "  trace:    TRACE",
         '  inputs:   {"ticketId": "it\'s $5", "message": "charged\\ntwice"}',
         '  result:   {"ticketId": "it\'s $5", "category": "billing"}',
-        "  repeat:   curl -sS -X POST 'http://HOST/workflows/trigger?workflowId=triage' "
-        "-H \"Authorization: Bearer $EMULATOR_SECRET\" -H 'Content-Type: application/json' "
-        """--data-raw '{"ticketId": "it'"'"'s $5", "message": "charged\\ntwice"}'""",
-        "  repeat:   WISEBOT_WORKFLOW_TRIGGER_ORIGIN=http://HOST "
-        'WISEBOT_WORKFLOW_SECRET="$EMULATOR_SECRET" wisebot workflow trigger triage '
-        """--data '{"ticketId": "it'"'"'s $5", "message": "charged\\ntwice"}'""",
+        "  repeat:   python -m pytest test_it.py::test_it",
+        "  repeat:   python -m pytest_wisebot.emulator flows:emulator  # serves its workflows by hand",
         "",
         "refund over the dashboard API, environment local: failed (emulator)",
         "  runId:    RUN (SECONDS, status 200)",
         "  trace:    TRACE",
         "  inputs:   {}",
         '  error:    "unknown ticket"',
-        '  repeat:   curl -sS -X POST http://HOST/api/v1/flow/refund -H "Authorization: Bearer $EMULATOR_TOKEN"',
+        "  repeat:   python -m pytest test_it.py::test_it",
+        "  repeat:   python -m pytest_wisebot.emulator flows:emulator  # serves its workflows by hand",
     ]
 
 
-def test_the_command_names_the_credential_by_its_reference(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_names_the_credential_by_its_reference(outside: Outside, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the settings name by ``env:`` or ``file:`` is named so in the command, and never shown."""
-    monkeypatch.setenv("TRIAGE_SECRET", "FAKE-secret-of-triage")
-    secret = project.write("my secret.txt", "FAKE-secret-of-echo\n")
+    monkeypatch.setenv("ECHO_SECRET", "FAKE-secret-of-all")
+    project = outside.project
+    secret = project.write("my secret.txt", "FAKE-secret-of-all\n")
     project.write(
         "wisebot.toml",
-        """
+        f"""
         default-environment = "local"
         [environments.local]
-        emulator = "flows:emulator"
+        origin = "{outside.handle.origin}"
         secret-header = "x-workflow-secret"
         [environments.local.workflows.sort]
-        id = "triage"
-        secret = "env:TRIAGE_SECRET"
+        id = "echo"
+        secret = "env:ECHO_SECRET"
         [environments.local.workflows.repeat]
         id = "echo"
         secret = "file:my secret.txt"
@@ -84,8 +82,8 @@ def test_the_command_names_the_credential_by_its_reference(project: Project, mon
     """)
     commands = [line for line in section(project.run()) if "curl" in line]
     assert commands == [
-        "  repeat:   curl -sS -X POST 'http://HOST/workflows/trigger?workflowId=triage' "
-        '-H "X-Workflow-Secret: $TRIAGE_SECRET"',
+        "  repeat:   curl -sS -X POST 'http://HOST/workflows/trigger?workflowId=echo' "
+        '-H "X-Workflow-Secret: $ECHO_SECRET"',
         "  repeat:   curl -sS -X POST 'http://HOST/workflows/trigger?workflowId=echo' "
         f"-H \"X-Workflow-Secret: $(cat '{secret}')\"",
     ]

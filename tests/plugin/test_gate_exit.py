@@ -238,3 +238,25 @@ def test_the_selection_is_what_a_gated_session_runs(outside: Outside, monkeypatc
         assert (word(result), result.ret) == ("GATE OPEN", 0)
         assert result.parseoutcomes()["passed"] == 1
     assert outside.run("--wisebot-env", "outside").parseoutcomes() == {"passed": 1, "failed": 1}
+
+
+RENAMES = """
+    import pytest
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(item, call):
+        report = yield
+        report.nodeid = f"a test with words: {item.name}"
+        return report
+"""
+
+
+def test_reports_under_other_names_are_those_of_their_tests(outside: Outside) -> None:
+    """As a ``conftest.py`` gives them for a page of its own: no test is without a report. xdist refuses it."""
+    toml = outside.project.path / "wisebot.toml"
+    toml.write_text(f"{toml.read_text('utf-8')}\n{FORGIVES}", "utf-8")
+    outside.project.write("conftest.py", RENAMES)
+    outside.test(PASSES, FAILS)
+    result = outside.run("--wisebot-env=outside", "--wisebot-gate")
+    assert result.ret == 0  # forgiven by number, and by its own name
+    assert any("test_it.py::test_fails" in line for line in result.outlines if line.startswith("  ok "))

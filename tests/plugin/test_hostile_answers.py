@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import Project
+from harness import Outside, Project
 
 Answering = Callable[[bytes], bytes]
 
@@ -237,14 +237,14 @@ def test_a_retry_after_that_no_date_can_hold_is_none(empty_project: Project, ser
     empty_project.run(*given).assert_outcomes(passed=1)
 
 
-def test_a_large_input_does_not_fill_the_screen(project: Project) -> None:
+def test_a_large_input_does_not_fill_the_screen(outside: Outside) -> None:
     """A failing run of 4 MB shows a bounded section, and no command that was cut in the middle."""
-    project.test("""
+    outside.test("""
         def test_it(trigger_workflow):
             trigger_workflow("echo", {"text": "x" * 4_000_000})
             pytest.fail("no")
     """)
-    result = project.run()
+    result = outside.run()
     result.assert_outcomes(failed=1)
     assert len(result.stdout.str()) < 10_000
     result.stdout.fnmatch_lines(["  repeat:   4000??? characters, shown by -vv (and in run.commands)"])

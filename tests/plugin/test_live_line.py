@@ -45,7 +45,8 @@ WAITING = """
 """
 
 LINE = re.compile(
-    r"wisebot: \d+ done, \d+ running(, \d+ waiting \((cap \d+|back-off until \d\d:\d\d:\d\d)\))?(, oldest \d+ s: \S+)?"
+    r"wisebot: \d+ done, \d+ running(, \d+ waiting \((cap \d+|back-off until \d\d:\d\d:\d\d)\))?"
+    r"(, oldest \d+ s: [^\s,]+)?(, about \d+ (s|min) left)?"
 )
 
 
@@ -139,7 +140,7 @@ def test_it_stands_below_the_dots_while_a_test_waits_and_leaves_nothing(outside:
     assert screens.code == 0
     assert [line for line in screens.lines if not LINE.fullmatch(line)] == []
     assert "wisebot: 0 done, 2 running, 1 waiting (cap 2), oldest 1 s: nap" in screens.lines
-    assert "wisebot: 2 done, 1 running, oldest 1 s: nap" in screens.lines
+    assert any(line.startswith("wisebot: 2 done, 1 running, oldest 1 s: nap, about ") for line in screens.lines)
     assert screens.above == {"test_it.py ."}
     assert max(sum(line in screens.lines for line in screen) for screen in screens.seen) == 1
     assert [line for line in screens.seen[-1] if line in screens.lines] == []
@@ -241,8 +242,14 @@ def test_it_tells_what_waits_for_the_limit_of_a_workflow() -> None:
     assert line_of(status) == line
 
 
+def test_what_is_left_is_said_in_seconds_or_minutes() -> None:
+    """Where the durations are known."""
+    assert line_of(Status(done=1, running=2, left=41.6)) == "wisebot: 1 done, 2 running, about 42 s left"
+    assert line_of(Status(done=1, running=2, left=400.0)) == "wisebot: 1 done, 2 running, about 7 min left"
+
+
 def test_it_is_off_where_pytest_is_quiet(outside: Outside, watch: Any) -> None:
-    """With ``-q`` nothing is said while a test waits."""
+    """With ``-q`` nothing is said on a terminal while a test waits."""
     outside.project.write("conftest.py", QUICK)
     outside.test(WAITING.replace("1.3", "0.4"))
     screens = watch("-q")
@@ -306,7 +313,8 @@ def test_without_a_terminal_it_is_a_plain_line_now_and_then(outside: Outside, ar
     assert "\x1b" not in result.stdout.str()
     assert result.stderr.str() == ""
     quiet = outside.project.run_apart("-p", "wisebot", "-q", *args)
-    assert [line for line in quiet.outlines if "done," in line] == []
+    said = [line for line in quiet.outlines if "done," in line]  # else a CI job that is silent for long is ended
+    assert 2 <= len(said) <= 8
 
 
 def test_without_a_terminal_nothing_is_said_for_half_a_minute(outside: Outside) -> None:

@@ -44,16 +44,26 @@ def test_a_mock_of_httpx_answers_no_run(outside: Outside, ahead: bool) -> None:
 
 
 def test_what_no_network_answered_is_no_run(outside: Outside) -> None:
-    """A mock below httpx' transport cannot be passed by; then the test says so, and is not green without a run."""
+    """A mock in the place of httpcore's own class cannot be passed by: the test is not green without a run."""
     outside.test("""
         import httpcore
 
-        async def mocked(self, request):
-            return httpcore.Response(200, content=b'{"ok": true, "runId": "mocked"}')
+        class Mocked:
+            def __init__(self, **options):
+                pass
+
+            async def __aenter__(self):
+                return self
+
+            async def __aexit__(self, *_):
+                pass
+
+            async def handle_async_request(self, request):
+                return httpcore.Response(200, content=b'{"ok": true, "runId": "mocked"}')
 
         @pytest.mark.parametrize("api", ["webhook", "dashboard"])
         def test_it(trigger_workflow, monkeypatch, api):
-            monkeypatch.setattr(httpcore.AsyncConnectionPool, "handle_async_request", mocked)
+            monkeypatch.setattr(httpcore, "AsyncConnectionPool", Mocked)
             trigger_workflow("echo", api=api)
     """)
     result = outside.run()
@@ -62,7 +72,7 @@ def test_what_no_network_answered_is_no_run(outside: Outside) -> None:
     result.stdout.fnmatch_lines([
         'E       pytest_wisebot.errors.ConfigurationError: workflow "echo": no request was sent to http://127.0.0.1:*, '
         "and yet an answer came: something in this process, such as a mock of httpx or httpcore, answers in the "
-        "network's place"
+        "network's place; where it is another test's, --wisebot-no-ahead keeps this run out of it"
     ])  # fmt: skip
 
 

@@ -40,6 +40,7 @@ def test_a_value_that_moves_the_rootdir(checkout: Project, option: str) -> None:
     assert not result.outlines
 
 
+@pytest.mark.usefixtures("every_plugin")
 def test_a_value_that_moves_the_rootdir_from_the_environment(
     checkout: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -70,6 +71,7 @@ def test_a_value_that_moves_nothing(checkout: Project, args: list[str]) -> None:
         assert str(checkout.path / "checkout") in result.outlines
 
 
+@pytest.mark.usefixtures("every_plugin")
 def test_a_rootdir_that_is_given(checkout: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """With ``--rootdir`` the file of pytest's configuration would not be found all the same; workers go on as well."""
     assert run(checkout, "--rootdir=.", "--wisebot-summary", "../page.md").ret == pytest.ExitCode.USAGE_ERROR

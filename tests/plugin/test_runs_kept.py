@@ -41,12 +41,14 @@ RUNS = 10
 
 REFUSES_CONNECTIONS = """
     import socket
+    from pytest_wisebot.plugin.session_state import state_of
 
     def refuse(self, address):
         raise AssertionError(f"connected to {address}")
 
-    socket.socket.connect = refuse
-    socket.socket.connect_ex = refuse
+    def pytest_configure(config):
+        for kind in (socket.socket, state_of(config).sockets.socket):  # tests', and that of runs
+            kind.connect = kind.connect_ex = refuse
 """
 
 REMEMBERS = """
@@ -144,6 +146,7 @@ def test_a_secret_of_one_call_is_not_needed_either(outside: Outside, monkeypatch
 
 ONLY_LOOPBACK = """
     import socket
+    from pytest_wisebot.plugin.session_state import state_of
 
     def only(connect):
         def connect_there(self, address):
@@ -152,14 +155,16 @@ ONLY_LOOPBACK = """
             return connect(self, address)
         return connect_there
 
-    socket.socket.connect = only(socket.socket.connect)
-    socket.socket.connect_ex = only(socket.socket.connect_ex)
-
     def resolve(*args, **kwargs):
         assert args[0] in ("127.0.0.1", "localhost", None), args
         return getaddrinfo(*args, **kwargs)
 
-    getaddrinfo, socket.getaddrinfo = socket.getaddrinfo, resolve
+    getaddrinfo = socket.getaddrinfo
+
+    def pytest_configure(config):
+        for module in (socket, state_of(config).sockets):  # tests', and that of runs
+            module.getaddrinfo, kind = resolve, module.socket
+            kind.connect, kind.connect_ex = only(kind.connect), only(kind.connect_ex)
 """
 
 

@@ -79,10 +79,14 @@ def test_an_emulator_is_named(project: Project) -> None:
     ]
 
 
-def test_quiet_is_quiet(project: Project) -> None:
-    """``-q`` leaves the lines out."""
+def test_quiet_names_the_hosts_alone(project: Project) -> None:
+    """``-q`` has one line, ``-qq`` none."""
     project.test(USES)
-    assert lines_of(project.run("-q")) == []
+    assert lines_of(project.run("-q")) == ["environment local: the emulator flows:emulator"]
+    assert lines_of(project.run("-qq")) == []
+    hosts = ("--wisebot-origin=http://127.0.0.1:1", "--wisebot-base-url=http://127.0.0.1:2")
+    assert lines_of(project.run("-q", *hosts)) == ["environment local: http://127.0.0.1:1 and http://127.0.0.1:2"]
+    assert lines_of(project.run("-q", "--wisebot-runs=replay")) == ["environment local: no host is asked"]
 
 
 @pytest.mark.parametrize("args", [[], ["--collect-only"]])

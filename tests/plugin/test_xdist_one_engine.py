@@ -281,9 +281,10 @@ HEAVY = {"httpx", "httpcore", "pydantic", "pydantic_core", "anyio", "asyncio", "
 @pytest.mark.usefixtures("real_processes")
 @pytest.mark.parametrize("wrong", [False, True], ids=["", "with a broken wisebot.toml"])
 def test_a_session_without_our_fixtures_stays_light_on_controller_and_workers(
-    empty_project: Project, wrong: bool
+    empty_project: Project, monkeypatch: pytest.MonkeyPatch, wrong: bool
 ) -> None:
     """No test uses the plugin: nothing heavy is loaded through it in any process, not even at the end."""
+    monkeypatch.delenv("PYTEST_ADDOPTS")
     if wrong:
         empty_project.write("wisebot.toml", "this is no TOML")
     empty_project.write(
@@ -300,7 +301,7 @@ def test_a_session_without_our_fixtures_stays_light_on_controller_and_workers(
         """,
     )
     empty_project.write("test_it.py", SUITE_WITHOUT)
-    result = empty_project.run_apart(*ALONE, "-p", "no:anyio", "-n", "2")
+    result = empty_project.run_apart(*ALONE, "-n", "2")
     assert result.parseoutcomes() == {"passed": 2}
     found = {file.name.partition("-")[0]: file.read_text("utf-8") for file in empty_project.path.glob("*er-*")}
     assert found == {"controller": "[]", "worker": "[]"}

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pytest_wisebot.apis import Outgoing, Prepared, checked_id, prepare, status_check
 from pytest_wisebot.errors import ConfigurationError
 from pytest_wisebot.redaction import Secret
-from pytest_wisebot.runs import TEST_HEADER, Api, RunRequest, json_inputs
+from pytest_wisebot.runs import TEST_HEADER, Api, Occurrence, RunRequest, json_inputs
 from pytest_wisebot.settings import Credential, Settings, Workflow, read_credential
 
 HOOK, APP = "https://hook.test", "https://app.test:8443"
@@ -486,3 +486,48 @@ def test_the_commands_can_be_typed_into_a_shell_with_history() -> None:
     for command in prepared("a!b", {"a": "wow!"}).commands:
         outside = "".join(command.split("'")[::2])
         assert "!" not in outside
+
+
+@needs_bash
+def test_a_large_body_goes_through_standard_input(tmp_path: Path) -> None:
+    """No system takes an argument of megabytes: curl reads it, and Wisebot's own command is left out."""
+    inputs = {"text": "it's $5 `x` " * 20_000}
+    (command,) = prepared("k57", inputs).commands
+    first, body, last = command.splitlines()
+    assert first.endswith(" --data-binary @- <<'END_OF_INPUTS'")
+    assert last == "END_OF_INPUTS"
+    assert json.loads(body) == inputs
+    assert typed(command, tmp_path, HOOK_SECRET="FAKE")[1][-2:] == ["--data-binary", "@-"]
+
+
+def test_a_run_of_the_session_s_emulator_is_repeated_by_its_test() -> None:
+    """Its ports and secrets are gone with the session."""
+    settings = dataclasses.replace(
+        SETTINGS, emulator="flows:emulator", emulated_fallback=Credential("emulator", None, Secret("CANARY-fallback"))
+    )
+    request = RunRequest("triage", {}, occurrence=Occurrence("gw1:tests/test_a b.py::test_it[x]"))
+    assert prepare(request, settings).commands == (
+        "python -m pytest 'tests/test_a b.py::test_it[x]'",
+        "python -m pytest_wisebot.emulator flows:emulator  # serves its workflows by hand",
+    )
+
+
+@BOTH
+def test_on_windows_the_command_is_for_powershell(monkeypatch: pytest.MonkeyPatch, api: Api) -> None:
+    """The credential by its variable, or by its file; the body in ASCII, whatever version reads it."""
+    monkeypatch.setattr("sys.platform", "win32")
+    url, name = ("https://hook.test/workflows/trigger?workflowId=k57", "HOOK_SECRET")
+    body = '{"a": "it\'\'s \\\\u00e9"}'.replace("\\\\", "\\")
+    if api is Api.DASHBOARD:
+        url, name = "https://app.test:8443/api/v1/flow/k57", "APP_TOKEN"
+        body = f'{{"inputs": {body}}}'
+    headers = f"@{{ 'Authorization' = \"Bearer $env:{name}\" }}"
+    expected = f"Invoke-RestMethod -Method Post -Uri '{url}' -Headers {headers}"
+    assert prepared("k57", {"a": "it's é"}, api).commands == (
+        f"{expected} -ContentType 'application/json' -Body '{body}'",
+    )
+    assert prepared("k57", api=api).commands == (expected,)
+    file = Credential("x", "file:C:\\it's.txt", Secret(SECRET))
+    settings = dataclasses.replace(SETTINGS, secret=file, token=file)
+    (command,) = prepared("k57", api=api, settings=settings).commands
+    assert "Bearer $((Get-Content -Raw -LiteralPath 'C:\\it''s.txt').TrimEnd())" in command

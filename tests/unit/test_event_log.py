@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_wisebot import ConnectionLost, NotRun, WisebotError, WorkflowRun
 from pytest_wisebot.errors import Answer, Attempted
-from pytest_wisebot.event_log import event_line, run_event
+from pytest_wisebot.event_log import event_at, event_line, run_event
+from pytest_wisebot.redaction import Redactor, Secret
 from pytest_wisebot.runs import Api, Ended, Occurrence, RunRequest
+from pytest_wisebot.text import json_number
+from pytest_wisebot.workers.server import encoded
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -146,3 +150,17 @@ def test_an_error_has_its_class_and_its_facts(error: WisebotError, facts: dict[s
     event = written(run_event(RunRequest("triage"), Ended(error, attempts=facts["attempts"])))
     assert facts.items() <= event.items()
     assert "ok" not in event
+
+
+def test_a_number_keeps_its_digits_in_log_and_wire(tmp_path: Path) -> None:
+    """What a workflow answered is read again as it was written, by a later session or on the other side of xdist."""
+    number = json_number("12345678901234567.89")
+    run = WorkflowRun(ok=True, workflow="w", result=Redactor([Secret("FAKE-secret-1")]).clean_json({"n": number}))
+    line = event_line(run_event(RunRequest("w"), Ended(run)))
+    (tmp_path / "log").write_bytes(line)
+    sent = encoded({"run": run.to_dict()})
+    for found in (
+        WorkflowRun.from_event(event_at(tmp_path / "log", 0)),
+        WorkflowRun.from_dict(json.loads(sent, parse_float=json_number)["run"]),
+    ):
+        assert repr(found.result) == "{'n': 12345678901234567.89}"

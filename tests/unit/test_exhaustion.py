@@ -16,6 +16,7 @@ import pytest
 
 from pytest_wisebot import ConfigurationError, ConnectionFailed
 from pytest_wisebot import exhaustion as exhaustion_module
+from pytest_wisebot.client.attempt import AttemptState
 from pytest_wisebot.client.exchange import Exchanger, is_of_the_network
 from pytest_wisebot.client.proxies import Proxies
 from pytest_wisebot.engine import engine as engine_module
@@ -71,7 +72,7 @@ def test_a_host_that_cannot_be_looked_up_for_want_of_descriptors(monkeypatch: py
     def refuse(*_: Any) -> int:
         raise EMFILE
 
-    monkeypatch.setattr(os, "open", refuse)
+    monkeypatch.setattr("pytest_wisebot.exhaustion.os.open", refuse)
     assert (shortage(socket.gaierror(socket.EAI_AGAIN, "Temporary failure")) or "").startswith("out of file descrip")
 
 
@@ -125,8 +126,10 @@ def test_a_system_without_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_connection_names_the_limit_and_what_to_set() -> None:
     """Without a descriptor for a connection the reason is this process's limit, and no host's."""
-    exchanger = Exchanger(Settings(), Proxies({}))
-    reason = exchanger.why_no_connection(chained(httpx.ConnectError("failed"), EMFILE))
+    exchanger = Exchanger(Settings(), {}, Redactor())
+    reason = exchanger.why_not_run(
+        chained(httpx.ConnectError("failed"), EMFILE), "https://wisebot.example", AttemptState()
+    )
     assert reason.startswith("out of file descriptors: ")
     assert reason.endswith("(ulimit -n); raise the limit for pytest, or run fewer at once (--wisebot-concurrency)")
 
@@ -135,11 +138,11 @@ def test_certificates_that_cannot_be_opened_for_want_of_a_descriptor(monkeypatch
     """They are not called unreadable: it is a connection that failed, which may be tried again."""
     error = EMFILE
 
-    def refuse(**_: Any) -> ssl.SSLContext:
+    def refuse(*_: Any) -> None:
         raise error
 
-    monkeypatch.setattr(ssl, "create_default_context", refuse)
-    routes = Proxies({"SSL_CERT_FILE": "certificates.pem"})
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", refuse)
+    routes = Proxies(Settings(), {"SSL_CERT_FILE": "certificates.pem"})
     with pytest.raises(OSError, match="Too many open files") as caught:
         routes.transport("https://wisebot.example")
     assert is_of_the_network(caught.value)
@@ -165,7 +168,7 @@ def test_a_host_that_no_thread_can_look_up(monkeypatch: pytest.MonkeyPatch) -> N
 def test_an_engine_that_cannot_begin(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     """An event loop for which a descriptor or a thread lacks is an infrastructure error, and no traceback."""
 
-    def refuse(_: str) -> None:
+    def refuse(*_: object) -> None:
         raise error
 
     monkeypatch.setattr(engine_module, "start_blocking_portal", refuse)

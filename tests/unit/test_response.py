@@ -78,3 +78,20 @@ def test_a_large_answer_is_cleaned_beside_the_other_runs(monkeypatch: pytest.Mon
 
     in_main = size < LARGE
     assert [thread is threading.main_thread() for thread in seen] == [in_main, in_main]
+
+
+@pytest.mark.parametrize(
+    ("date", "ahead"),
+    [
+        ("Sun, 29 Nov 2026 14:03:27 GMT", 0.0),
+        ("Sun, 29 Nov 2026 14:03:26 GMT", 0.0),
+        ("Sun, 29 Nov 2026 15:03:27 GMT", 3_600.0),
+        ("Sun, 29 Nov 2026 13:03:27 GMT", -3_600.0),
+        ("soon", 0.0),
+        ("", 0.0),
+    ],
+)
+def test_an_answer_says_how_far_ahead_the_servers_clock_is(date: str, ahead: float) -> None:
+    """By its ``Date``, which has whole seconds; where it has none that can be read, both clocks are taken as one."""
+    headers = httpx.Headers({"Date": date} if date else {})
+    assert response.clock_ahead(Received(200, headers, b"", at=1_795_961_007.4)) == ahead

@@ -320,6 +320,7 @@ def test_a_run_is_written_with_every_field() -> None:
         "status_code": 500,
         "started_at": "2026-01-02T03:04:05.678901+00:00",
         "elapsed": 1.25,
+        "clock_ahead": 0.0,
         "attempts": 3,
         "source": "emulator",
         "trial": 4,

@@ -59,6 +59,12 @@ max-response-mib = 1
 secret-header = "x-workflow-secret"
 allow-http = false
 trace = false
+ca-file = "company.pem"
+client-cert = "client.pem"
+client-key = "client.key"
+client-key-password = "env:KEY_PASSWORD"
+headers.x-gate = "env:GATE"
+dashboard-headers = { x-other = "file:other.txt" }
 protected = true
 
 [environments.staging.workflows.triage]
@@ -101,6 +107,12 @@ def test_a_file_with_every_key_is_read(tmp_path: Path) -> None:
                 "secret_header": "x-workflow-secret",
                 "allow_http": False,
                 "trace": False,
+                "ca_file": "company.pem",
+                "client_cert": "client.pem",
+                "client_key": "client.key",
+                "client_key_password": "env:KEY_PASSWORD",
+                "headers": {"x-gate": "env:GATE"},
+                "dashboard_headers": {"x-other": "file:other.txt"},
                 "protected": True,
                 "workflows": {
                     "triage": {
@@ -236,14 +248,15 @@ CHARACTERS = "a host has no spaces, control or non-ASCII characters"
         (
             "zzz = 1",
             "zzz: unknown key, known: emulator, origin, base-url, secret, token, api, timeout, connect-timeout, "
-            "concurrency, retries, max-runs, max-response-mib, secret-header, allow-http, trace, protected, "
+            "concurrency, retries, max-runs, max-response-mib, secret-header, allow-http, trace, "
+            "ca-file, client-cert, client-key, client-key-password, headers, dashboard-headers, protected, "
             "workflows",
         ),
         (
             '"a b" = 1',
             '"a b": unknown key, known: emulator, origin, base-url, secret, token, api, timeout, '
             "connect-timeout, concurrency, retries, max-runs, max-response-mib, secret-header, allow-http, trace, "
-            "protected, workflows",
+            "ca-file, client-cert, client-key, client-key-password, headers, dashboard-headers, protected, workflows",
         ),
         ('workflows.triage.ids = "x"', 'workflows.triage.ids: unknown key, did you mean "id"?'),
         (

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+import json
+import pickle
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_wisebot.text import escape, truncate_middle
+from pytest_wisebot.text import WrittenNumber, escape, json_number, to_json, truncate_middle
 
 EVERY_CHARACTER = st.text(st.characters(codec=None, exclude_categories=[]))
 
@@ -41,3 +45,35 @@ def test_a_brief_name_is_no_longer_than_was_asked_for(text: str, most: int) -> N
     """Head and tail of a name stay, and its length is bounded."""
     assert len(truncate_middle(text, most)) <= most
     assert truncate_middle(text, len(text)) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["12345678901234567.89", "1e-400", "0.30000000000000000001", "1.2345678901234567890E5"]
+)
+def test_a_number_that_no_float_is_keeps_its_digits(text: str) -> None:
+    """Through copies, pickles and JSON; it counts and compares as a float."""
+    number = json_number(text)
+    assert isinstance(number, WrittenNumber)
+    (read,) = json.loads(to_json([number]), parse_float=json_number)
+    for again in (copy.deepcopy(number), pickle.loads(pickle.dumps(number)), read):
+        assert again == float(text)
+    assert to_json({"a": [number, 0.5, '"']}) == f'{{"a": [{text}, 0.5, "\\""]}}'
+    assert repr(copy.deepcopy(number)) == repr(pickle.loads(pickle.dumps(number))) == text
+    assert number + 1 == float(text) + 1
+    assert number != json_number(f"{text[0]}9{text[1:]}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1.50", "1e2", "0.1", "0.10000000000000001", "0.1000000000000000055511151231257827", "1.7976931348623157e308"],
+)
+def test_other_numbers_are_floats(text: str) -> None:
+    """Those that are written with more or fewer digits of the same float, too."""
+    assert type(json_number(text)) is float
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_every_float_is_one(value: float) -> None:
+    """As Python, C and others write it."""
+    for text in (repr(value), f"{value:.17g}", f"{value:.20e}"):
+        assert type(json_number(text)) is float

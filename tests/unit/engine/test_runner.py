@@ -278,9 +278,10 @@ def test_a_defect_inside_becomes_the_outcome_of_its_run(clock: Clock) -> None:
             broken, good = house.take("broken", "good")
             error = await outcome(broken)
             assert isinstance(error, EngineError)
-            first, *_, last, end = str(error).split("\n")
+            first, *_, last, _, advice = str(error).split("\n")
             assert first == "pytest-wisebot failed inside; please report this:"
-            assert (last, end) == ("ZeroDivisionError: a defect with <secret> in it", "")
+            assert last == "ZeroDivisionError: a defect with <secret> in it"
+            assert advice.endswith("--wisebot-no-ahead keeps runs out of other tests.")
             assert await told(good) == ["ok"]
             assert house.runner.numbers().without_verdict == 1
 
@@ -897,6 +898,26 @@ def test_the_status_says_how_far_the_runs_are(clock: Clock) -> None:
             await told(b, c)
             house.runner.prioritise(c)
             assert house.status() == Status(done=3, cap=1)
+
+    clock.run(main())
+
+
+def test_what_is_left_is_known_from_runs_that_have_ended(clock: Clock) -> None:
+    """By workflow: the rest of those under way, and those that wait, over the places under the cap."""
+
+    async def main() -> None:
+        async with House(clock, {"a": Step(10.0), "b": Step(4.0)}, cap=2) as house:
+            first = house.take("a", "b")
+            await house.until(1.0)
+            assert house.status().left is None
+            await told(*first)
+            jobs = house.take("a", "a", "b", "b")
+            await house.until(12.0)
+            assert house.status().left == pytest.approx((8.0 + 8.0 + 4.0 + 4.0) / 2)
+            (unknown,) = house.take("c")
+            assert house.status().left is None
+            await told(*jobs, unknown)
+            assert house.status().left is None
 
     clock.run(main())
 

@@ -137,7 +137,7 @@ def test_a_file_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path, mon
 
     path = tmp_path / "test_it.json"
     path.write_text("old", "utf-8")
-    monkeypatch.setattr(os, "replace", full)
+    monkeypatch.setattr("pytest_wisebot.files.os.replace", full)
     with pytest.raises(OSError, match="No space left"):
         write(str(path), "new")
     assert os.listdir(tmp_path) == ["test_it.json"]  # noqa: PTH208 - names alone

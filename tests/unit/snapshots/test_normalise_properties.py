@@ -15,19 +15,27 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_wisebot.snapshots import normalise as module
 from pytest_wisebot.snapshots.json_codec import dumps
-from pytest_wisebot.snapshots.normalise import NormaliserConfig, normalise
+from pytest_wisebot.snapshots.moments import Nearness, Span
+from pytest_wisebot.snapshots.normalise import NormaliserConfig
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 # --- volatile values
 
-MOMENTS = st.datetimes(datetime(2010, 1, 1), datetime(2099, 12, 30))  # noqa: DTZ001 - each kind gives them its own zone
-ZONES = st.builds(lambda minutes: timezone(timedelta(minutes=minutes)), st.integers(-12 * 60, 14 * 60)) | st.just(UTC)
+NOON = datetime(2024, 5, 1, 10, 30, 12, tzinfo=UTC)
+RUN = Span(NOON.timestamp(), NOON.timestamp() + 5)
+MOMENTS = st.builds(lambda seconds: NOON + timedelta(seconds=seconds), st.floats(-100, 100))
+
+
+def normalise(value: Any, spans: Any = (RUN,), **given: Any) -> Any:
+    """The normalised value of a run."""
+    return module.normalise(value, near=Nearness(spans), **given)
 
 
 def ulid(moment: datetime, rest: str) -> str:
-    milliseconds = int(moment.replace(tzinfo=UTC).timestamp() * 1000)
+    milliseconds = int(moment.timestamp() * 1000)
     return "".join(CROCKFORD[(milliseconds >> shift) & 31] for shift in range(45, -1, -5)) + rest
 
 
@@ -35,14 +43,6 @@ VOLATILE = {
     "uuid": st.uuids(version=4).map(str) | st.uuids(version=4).map(lambda value: str(value).upper()),
     "ulid": st.builds(ulid, MOMENTS, st.text(CROCKFORD, min_size=16, max_size=16)).filter(
         lambda text: not text.isdigit()
-    ),
-    "timestamp": st.one_of(
-        st.builds(lambda moment, zone: moment.replace(tzinfo=zone).isoformat(), MOMENTS, ZONES),
-        MOMENTS.map(lambda moment: moment.isoformat(timespec="milliseconds") + "Z"),
-        MOMENTS.map(str),
-        MOMENTS.map(lambda moment: f"{moment:%Y%m%dT%H%M%S}Z"),
-        MOMENTS.map(lambda moment: format_datetime(moment.replace(tzinfo=UTC), usegmt=True)),
-        MOMENTS.map(lambda moment: moment.ctime()),
     ),
     "url": st.builds(
         "https://{}.example/{}?{}={}".format,
@@ -315,3 +315,42 @@ def test_the_copy_shares_nothing_that_changes(rows: list[dict[str, Any]]) -> Non
     for row in normalise(rows):
         row["changed"] = True
     assert json.dumps(rows) == before
+
+
+WRITERS: list[Callable[[datetime], Any]] = [
+    lambda moment: moment.isoformat(timespec="seconds"),
+    lambda moment: moment.astimezone(timezone(timedelta(hours=5, minutes=30))).isoformat(),
+    lambda moment: moment.strftime("%Y-%m-%d %H:%M:%S"),
+    lambda moment: moment.strftime("%Y%m%dT%H%M%SZ"),
+    lambda moment: format_datetime(moment, usegmt=True),
+    lambda moment: moment.strftime("%H:%M:%S"),
+    lambda moment: moment.strftime("%d.%m.%Y, %H:%M Uhr"),
+    lambda moment: moment.strftime("%B %d, %Y at %I:%M %p"),
+    lambda moment: moment.strftime("done %m/%d/%Y, %I:%M:%S %p."),
+    lambda moment: int(moment.timestamp()),
+    lambda moment: int(moment.timestamp() * 1000),
+    lambda moment: moment.timestamp(),
+    lambda moment: str(int(moment.timestamp())),
+]
+
+
+def _answer(started: datetime, elapsed: float, writers: list[int]) -> Any:
+    """What a workflow with two clocks answers, and its snapshot."""
+    ended = started + timedelta(seconds=elapsed)
+    value = {"clocks": [[WRITERS[one](started), WRITERS[one](ended)] for one in writers], "due": "2026-12-24T10:05:00Z"}
+    return normalise(value, spans=[Span(started.timestamp(), ended.timestamp())])
+
+
+@given(
+    st.datetimes(datetime(2023, 1, 1), datetime(2030, 1, 1)),  # noqa: DTZ001
+    st.lists(st.tuples(st.integers(0, 10**6), st.floats(0, 90)), min_size=3, max_size=3),
+    st.lists(st.integers(0, len(WRITERS) - 1), min_size=1),
+)
+def test_clocks_are_the_same_in_all_sessions(
+    first: datetime, sessions: list[tuple[int, float]], writers: list[int]
+) -> None:
+    """Two readings of a clock, in whole seconds or finer, whatever second a session starts at and how long it takes."""
+    starts = [first.replace(tzinfo=UTC) + timedelta(seconds=after) for after, _ in sessions]
+    found = [_answer(at, elapsed, writers) for at, (_, elapsed) in zip(starts, sessions, strict=True)]
+    nightly = _answer(first.replace(hour=2, minute=0, second=0, microsecond=0, tzinfo=UTC), 0.4, writers)
+    assert found == [nightly] * 3

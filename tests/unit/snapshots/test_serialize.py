@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pytest_wisebot.plugin.runtime import Comparison
 from pytest_wisebot.redaction import Redact, Redactor
 from pytest_wisebot.runs import WorkflowRun
+from pytest_wisebot.settings import Settings
 from pytest_wisebot.snapshots.serialize import ComparisonContext, ComparisonOptions, receive
 
 
@@ -78,3 +82,65 @@ def test_the_keys_of_a_run_are_no_keys_of_the_project() -> None:
     stored = {"ok": True, "result": {"ok": "<redacted>", "n": 1}}
     assert json.loads(receive(run, ComparisonOptions(), around)) == stored
     assert json.loads(receive([run, {"ok": 1}], ComparisonOptions(), around)) == [stored, {"ok": "<redacted>"}]
+
+
+def clocks(started: datetime, elapsed: float) -> WorkflowRun:
+    """A run whose answer has two readings of a clock, in whole seconds, and an appointment."""
+    ended = started + timedelta(seconds=elapsed)
+    result = {
+        "startedAt": f"{started:%Y-%m-%dT%H:%M:%SZ}",
+        "endedAt": int(ended.timestamp()),
+        "due": "2027-03-01T09:00",
+    }
+    return WorkflowRun(ok=True, workflow="w", result=result, started_at=started, elapsed=elapsed)
+
+
+def twenty_sessions() -> list[WorkflowRun]:
+    """From second 0 on, at other fractions of a second each: a nightly job at 02:00:00 is the first."""
+    night = datetime(2026, 11, 29, 2, tzinfo=UTC)
+    return [clocks(night + timedelta(days=n, seconds=n * 3.17), 0.4 + n % 3 * 0.3) for n in range(20)]
+
+
+def test_twenty_sessions_are_green() -> None:
+    """Whatever the second at which they start, and whether both readings fall into one second."""
+    texts = [held(run, run) for run in twenty_sessions()]
+    result = {"startedAt": "<timestamp>", "endedAt": "<epoch>", "due": "2027-03-01T09:00"}
+    assert texts == [{"ok": True, "result": result}] * 20
+
+
+def test_twenty_sessions_have_no_drift() -> None:
+    """Each run is held against its own time, the recorded one and the new one."""
+    compare = Comparison(Settings(), Redactor())
+    first, *others = twenty_sessions()
+    assert [compare(first, run) for run in others] == [[]] * 19
+    stale = dataclasses.replace(others[0], result=clocks(first.started_at - timedelta(hours=1), 0.4).result)
+    assert compare(first, stale) != []
+
+
+def test_runs_of_wider_fixtures_and_kept_runs_have_times_of_their_own() -> None:
+    """A part of a run of an hour ago, or of last year, is held against that run; any other value against the test."""
+    now = datetime.now(UTC)
+    early, kept = clocks(now - timedelta(hours=1), 0.4), clocks(now - timedelta(days=400, hours=3), 0.4)
+    for run in (early, kept):
+        assert held(run.result, run)["startedAt"] == "<timestamp>"
+        assert held({"at": now.isoformat()}, run) == {"at": "<timestamp>"}
+    assert held(dict(kept.result, endedAt=now.isoformat()), early)["startedAt"] == kept.result["startedAt"]
+    assert held([early, kept], early, kept)[1]["result"]["startedAt"] == "<timestamp>"
+
+
+def test_a_servers_clock_is_its_answers_date() -> None:
+    """What a server says by a clock that is an hour ahead is its clock; without its ``Date`` it would be an answer."""
+    now = datetime.now(UTC)
+    result = {"at": (now + timedelta(hours=1)).isoformat()}
+    run = WorkflowRun(ok=True, workflow="w", result=result, started_at=now, elapsed=0.4, clock_ahead=3_600.0)
+    assert held(run, run)["result"] == {"at": "<timestamp>"}
+    right = dataclasses.replace(run, clock_ahead=0.0)
+    assert held(right, right)["result"] == result
+
+
+def test_an_input_stays_in_another_notation() -> None:
+    """A moment that a workflow was told, and any other one of the clock is a placeholder."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    result = {"same": int(now.timestamp()), "local": now.strftime("%d.%m.%Y, %H:%M Uhr"), "own": now.timestamp() + 1}
+    run = WorkflowRun(ok=True, workflow="w", result=result, inputs={"at": now.isoformat()}, started_at=now)
+    assert held(run, run)["result"] == result | {"own": "<epoch>"}
