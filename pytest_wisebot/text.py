@@ -23,6 +23,8 @@ LONGEST_PATH: Final = 120
 _NOT_PLAIN: Final = re.compile(r"[^\x20-\x7e]")
 """All but printable ASCII, of which a text mostly consists."""
 
+_TOML_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
+
 _BARE_KEY: Final = re.compile(r"[\w-]+")
 
 _COLOUR: Final = re.compile(r"\x1b\[[\d;]*m")
@@ -228,6 +230,26 @@ def _step(step: str | int | None) -> str:
     if not isinstance(step, str):
         return "[*]" if step is None else f"[{step}]"
     return f".{step}" if _BARE_KEY.fullmatch(step) else f"[{escape_json(json.dumps(step, ensure_ascii=False))}]"
+
+
+def toml_key(*names: str) -> str:
+    """The name of a key or a table in TOML: ``workflows."with space"``."""
+    return ".".join(name if _TOML_KEY.fullmatch(name) else _toml_quoted(name) for name in names)
+
+
+def toml_string(text: str) -> str:
+    """A string of TOML, in single quotes where that spares escapes."""
+    return f"'{text}'" if '"' in text and "'" not in text and text.isprintable() else _toml_quoted(text)
+
+
+def _toml_quoted(text: str) -> str:
+    """A basic string. TOML has no surrogates: they are shown, and are not the same."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{_NOT_PLAIN.sub(lambda found: _toml_char(found[0]), escaped)}"'
+
+
+def _toml_char(char: str) -> str:
+    return char if char.isprintable() else f"\\U{ord(char):08x}"
 
 
 def not_empty(text: str) -> str:

@@ -55,7 +55,10 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "emulator": ({"runs", "errors", "exhaustion", "redaction"}, set()),
     "report": ({"errors", "runs", "shapes", "outcomes", "event_log", "gate_config", "redaction"}, {"jinja2"}),
     "__main__": ({"cli"}, set()),
-    "cli": ({"errors", "redaction", "settings", "client", "report", "emulator", "plugin"}, {"pytest"}),
+    "cli": (
+        {"errors", "runs", "redaction", "settings", "client", "storage", "snapshots", "report", "emulator", "plugin"},
+        {"pytest"},
+    ),
     "plugin": (
         EVERY_ROOM - {"cli", "__main__"},
         {"pytest", "_pytest"},

@@ -78,6 +78,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(pytest.main(["-p", "no:cacheprovider", *config, *options.paths], plugins=[_Check(options.env)]))
 
 
+def without_session(config: pytest.Config) -> None:
+    """Switches off the options that concern sessions with tests."""
+    for option, value in _SWITCHED_OFF.items():
+        setattr(config.option, option, value)
+
+
 class _Check:
     """Takes the place of a session in a pytest that is configured."""
 
@@ -86,8 +92,7 @@ class _Check:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_cmdline_main(self, config: pytest.Config) -> int:
-        for option, value in _SWITCHED_OFF.items():
-            setattr(config.option, option, value)
+        without_session(config)
         codes, has_webhook = {0}, False
         names: Sequence[str | None] = self._environments or _environments_of(config)
         for name in names:

@@ -19,7 +19,7 @@ from .item_session import WisebotSession
 from .mark_use import has_unused_mark, unused_declaration
 from .markers import says_trials
 from .redact_pytest import WithoutInputs, clean_report, clean_text, clean_value
-from .report_facts import add_facts, facts_of
+from .report_facts import add_facts, add_note, facts_of
 from .run_tracker import RunTracker, references
 from .runs_section import SECTION, render
 from .runtime import LocalRuntime, Runtime, clean_output, local_runtime
@@ -215,6 +215,9 @@ class ItemLifecycle:
     def _add_sections_of_snapshots(self, report: pytest.TestReport) -> None:
         """A part of the failure itself, and not captured output: JUnit XML has it, too."""
         sections, self._state.snapshot_sections[:] = self._state.snapshot_sections[:], []
+        notes, self._state.snapshot_notes[:] = self._state.snapshot_notes[:], []
+        for note in notes:
+            add_note(report, note)
         longrepr: Any = report.longrepr
         for title, lines in sections if report.failed and hasattr(longrepr, "addsection") else ():
             longrepr.addsection(title, "\n".join(lines))

@@ -368,13 +368,15 @@ class Comparison:
         from ..snapshots.acceptance import Received
         from ..snapshots.moments import Nearness, Span
         from ..snapshots.normalise import NormaliserConfig, normalise
+        from ..snapshots.volatile import without_volatile
 
         compared: dict[str, Any] = {"ok": run.ok}
         compared |= {"result": run.result} if run.has_result else {}
         compared |= {"error": run.error} if run.error is not None else {}
         compared |= {"extra": rest} if (rest := {key: run.extra[key] for key in run.extra if key != "runId"}) else {}
-        habits = NormaliserConfig(self._rules.keys, self._rules.patterns, self._rules.keep)
+        said = self._rules.of([run.workflow])
+        habits = NormaliserConfig(said.keys, said.patterns, said.keep, said.volatile)
         clean = dict(zip(compared, self._redactor.clean_json(list(compared.values())), strict=True))
-        near = Nearness([Span.of(run)])
-        normal = normalise(clean, inputs=run.inputs, run_id=run.run_id, habits=habits, near=near)
-        return Received(normal, clean, near)
+        steady, near = without_volatile(clean, habits.volatile_paths, [((), ())]), Nearness([Span.of(run)])
+        normal = normalise(steady, inputs=run.inputs, run_id=run.run_id, habits=habits, near=near)
+        return Received(normal, steady, near)

@@ -43,12 +43,17 @@ def target(settings: Settings) -> dict[str, Any]:
 
 
 def identity(settings: Settings) -> dict[str, Any]:
-    """Equal for two sessions that test the same Wisebot. An emulator has other ports each time."""
+    """Equal for two sessions that test the same Wisebot. An emulator has other ports each time.
+
+    Args:
+        settings: with or without hosts and credentials of the emulator; those of a worker of xdist have them.
+    """
+    has_started = settings.emulated_fallback is not None
     return {
         "environment": settings.environment,
-        "origin": settings.origin,
-        "base_url": settings.base_url,
-        "emulator": settings.emulated_by,
+        "origin": None if has_started else settings.origin,
+        "base_url": None if has_started else settings.base_url,
+        "emulator": settings.emulator if has_started else settings.emulated_by,
     }
 
 

@@ -54,6 +54,7 @@ class SessionState:
         written: what the session has written.
         earlier_snapshots: those with placeholders of an earlier version.
         snapshot_sections: titles and lines that a failed comparison adds to the test's report.
+        snapshot_notes: what the session's end says of new snapshots.
         debug_log: the file of ``--debug``.
         hides_values: credentials were given as values, and are hidden from the session's start.
         in_selection: decides whether ``[gate] select`` selects a test; None before it is compiled.
@@ -75,6 +76,7 @@ class SessionState:
         self.written = WrittenFiles()
         self.earlier_snapshots = WrittenFiles()
         self.snapshot_sections: list[tuple[str, list[str]]] = []
+        self.snapshot_notes: list[str] = []
         self.debug_log: Any = None
         self.hides_values = False
         self.in_selection: Callable[[pytest.Item], bool] | None = None

@@ -10,15 +10,18 @@ import pytest
 
 from ..errors import ConfigurationError, WisebotError
 from ..runs import WorkflowRun
+from ..settings import Snapshots
 from ..snapshots.assertion import SnapshotContext, WorkflowSnapshot
 from ..snapshots.normalise import NormaliserConfig
 from ..snapshots.patches import one_kind_for_a_file
 from ..snapshots.serialize import ComparisonContext
 from ..snapshots.write_conflicts import Claims
+from .session_metadata import identity
 from .session_state import state_of
 from .xdist import CLAIMS
 
 if TYPE_CHECKING:
+    from ..snapshots.remarks import KeptHistory
     from .item_session import WisebotSession
 
 
@@ -44,6 +47,7 @@ def snapshot_for(
         )
     shared = state_of(config).one(Shared)
     session = session_for(request)
+    shared.desk.kept = lambda: shared.kept(session)
     return WorkflowSnapshot(
         syrupy,
         item,
@@ -60,7 +64,7 @@ class Shared:
 
     def __init__(self, config: pytest.Config) -> None:
         config.add_cleanup(one_kind_for_a_file())
-        self._habits: NormaliserConfig | None = None
+        self._habits: dict[frozenset[str], NormaliserConfig] = {}
         folder: str | None = getattr(config, "workerinput", {}).get(CLAIMS)
         self.desk = SnapshotContext(
             claims=Claims(Path(folder) if folder else None),
@@ -68,25 +72,54 @@ class Shared:
             root=config.rootpath,
             sections=state_of(config).snapshot_sections,
             touched=state_of(config).written.add,
+            notes=state_of(config).snapshot_notes,
             earlier=state_of(config).earlier_snapshots.add,
         )
+        self._kept: KeptHistory | None = None
 
     def around(self, session: WisebotSession) -> ComparisonContext:
         """What a comparison takes from the session."""
-        if self._habits is None:
-            self._habits = _habits(session)
         redactor = session.redactor
-        began = session.tracker.began
-        return ComparisonContext(redactor.clean_json, redactor.clean, self._habits, lambda: _runs(session), began)
+        return ComparisonContext(
+            redactor.clean_json,
+            redactor.clean,
+            runs=lambda: _runs(session),
+            began=session.tracker.began,
+            habits_of=lambda workflows: self._habits_of(session, workflows),
+        )
+
+    def kept(self, session: WisebotSession) -> KeptHistory:
+        """Earlier runs of the session's environment; read for a snapshot that is red or new.
+
+        Raises:
+            ConfigurationError: there are no settings.
+        """
+        if self._kept is None:
+            from ..snapshots.remarks import KeptHistory
+            from ..storage.past_runs import PastRuns
+            from ..storage.sessions import Sessions
+            from ..storage.store import RequestKeys
+
+            settings = session.settings
+            keys = RequestKeys(session.redactor, lambda name: settings.workflow(name).id)
+            past = PastRuns(Sessions(self.desk.root), keys, identity(settings))
+            self._kept = KeptHistory(past.of, settings.snapshots_place)
+        return self._kept
+
+    def _habits_of(self, session: WisebotSession, workflows: frozenset[str]) -> NormaliserConfig:
+        """What the project says of volatile values. A plain value can be compared without any settings."""
+        if workflows not in self._habits:
+            try:
+                said = session.settings.snapshots.of(sorted(workflows))
+            except (WisebotError, pytest.UsageError):
+                said = Snapshots()
+            self._habits[workflows] = habits_of(said)
+        return self._habits[workflows]
 
 
-def _habits(session: WisebotSession) -> NormaliserConfig:
-    """What the project says of volatile values. A plain value can be compared without any settings."""
-    try:
-        said = session.settings.snapshots
-    except (WisebotError, pytest.UsageError):
-        return NormaliserConfig()
-    return NormaliserConfig(said.keys, said.patterns, said.keep)
+def habits_of(said: Snapshots) -> NormaliserConfig:
+    """The settings of snapshots, as the normaliser takes them."""
+    return NormaliserConfig(said.keys, said.patterns, said.keep, said.volatile)
 
 
 def _runs(session: WisebotSession) -> Iterator[WorkflowRun]:

@@ -99,6 +99,15 @@ class Pattern:
         """Every path in the value that is meant, in the order of the sorted text of the JSON."""
         return list(self._found(value))
 
+    def below(self, path: Path) -> list[Pattern]:
+        """The patterns that mean the same places, as seen from the value at this path; ``$`` for all of that value."""
+        at = self._closed({0})
+        for step in path:
+            if len(self.steps) in at:
+                return [Pattern(())]
+            at = self._after(at, step)
+        return [Pattern(self.steps[place:]) for place in sorted(at)]
+
     def _found(self, value: Any) -> Iterator[Path]:
         waiting: list[tuple[Path, Any, frozenset[int]]] = [((), value, self._closed({0}))]
         known: dict[tuple[frozenset[int], str | int], frozenset[int]] = {}  # thousands of rows ask the same again

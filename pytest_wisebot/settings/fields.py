@@ -176,13 +176,23 @@ REDACT: Final = Table(
         Field("paths", "json-paths", 'JSON paths into result, error and inputs, such as "items[*].email".', default=[]),
     ),
 )
-SNAPSHOTS: Final = Table(
-    "SnapshotsTable", "[snapshots]", "what differs from run to run in this project, and what does not.", (
+WORKFLOW_SNAPSHOTS: Final = Table(
+    "WorkflowSnapshotsTable", "[snapshots.workflows.NAME]",
+    "what differs from run to run in the results of one workflow, beside what holds for all.", (
         Field("keys", "placeholders", "Names of keys, in any letter case, and the placeholder for the values under "
               "them.", default={}),
         Field("patterns", "named-patterns", "Placeholders, and the regular expression, or ready-made pattern, for "
               "what they stand for.", default={}),
         Field("keep", "json-paths", "JSON paths, or names of keys, whose values stay as they are.", default=[]),
+        Field("volatile", "json-paths", 'JSON paths, such as "result.charge.id", or names of keys: the value there '
+              'becomes "<volatile>", whatever it is; null stays.', default=[]),
+    ),
+)
+SNAPSHOTS: Final = Table(
+    "SnapshotsTable", "[snapshots]", "what differs from run to run in this project, and what does not.", (
+        *WORKFLOW_SNAPSHOTS.fields,
+        Field("workflows", "tables", "What holds for single workflows beside this, by the name that tests use.",
+              default={}, table=WORKFLOW_SNAPSHOTS),
     ),
 )
 LIMITS: Final = Table(

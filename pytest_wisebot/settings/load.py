@@ -7,7 +7,6 @@ that the environment has for its own host.
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,9 +14,10 @@ from typing import Any
 
 from ..errors import ConfigurationError
 from ..gate_config import Gate, Limits
-from ..originals import json, os
+from ..originals import os
 from ..redaction import Redact
 from ..runs import Api
+from ..text import toml_key
 from .checks import check, checked_origin, describe, nearest, nearest_of_all, plain_http
 from .credentials import Credential, read_credential
 from .fields import DEFAULTS, ENVIRONMENT, FILE, LIMITS, WORKFLOW, Field, Table, settings_fields
@@ -62,7 +62,7 @@ def read_file(path: Path) -> dict[str, Any]:
             raise ConfigurationError(f"--wisebot-config: there is no [tool.wisebot] in {path}")
     mistakes: list[str] = []
     values = _read_table(FILE, data, place, mistakes)
-    mistakes += (f"{_dotted(*place, *where)}: {mistake}" for where, mistake in _contradictions(values))
+    mistakes += (f"{toml_key(*place, *where)}: {mistake}" for where, mistake in _contradictions(values))
     if mistakes:
         raise ConfigurationError("\n".join(f"{path.name}: {mistake}" for mistake in mistakes))
     return values
@@ -95,7 +95,7 @@ def _read_table(table: Table, data: Any, place: tuple[str, ...], mistakes: list[
     for key, field in keys.items():
         if key in data:
             values[field.name] = _read_value(field, data[key], (*place, key), mistakes)
-    mistakes += [f"{_dotted(*place, key)}: {_unknown(key, table)}" for key in data if key not in keys]
+    mistakes += [f"{toml_key(*place, key)}: {_unknown(key, table)}" for key in data if key not in keys]
     return values
 
 
@@ -114,19 +114,15 @@ def _read_value(field: Field, value: Any, place: tuple[str, ...], mistakes: list
     try:
         return check(field, value)
     except ValueError as error:
-        mistakes.append(f"{_dotted(*place)}: {error}")
+        mistakes.append(f"{toml_key(*place)}: {error}")
         return None
 
 
 def _is_table(value: Any, place: tuple[str, ...], mistakes: list[str]) -> bool:
     if not isinstance(value, dict):
         shown = "a string" if isinstance(value, str) else describe(value)  # it may be a credential: "triage = SECRET"
-        mistakes.append(f"{_dotted(*place)}: expected a table, got {shown}")
+        mistakes.append(f"{toml_key(*place)}: expected a table, got {shown}")
     return isinstance(value, dict)
-
-
-def _dotted(*place: str) -> str:
-    return ".".join(step if re.fullmatch(r"[\w-]+", step) else json.dumps(step) for step in place)
 
 
 def _contradictions(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -264,8 +260,10 @@ class _Resolution:
             return {name: self._credential(one, f"{source}.{name}", folder) for name, one in value.items()}
         if field.kind in ("folder", "file", "certificates"):
             return folder / os.path.expanduser(value)
-        kinds: Mapping[str, Any] = {"redact": Redact, "snapshots": Snapshots}
-        return kinds[field.name](**value) if field.name in kinds else value
+        if field.name == "snapshots":
+            workflows = {name: Snapshots(**own) for name, own in value.get("workflows", {}).items()}
+            return Snapshots(**{**value, "workflows": workflows})
+        return Redact(**value) if field.name == "redact" else value
 
     def _credential(self, value: Any, source: str, folder: Path) -> Credential:
         try:

@@ -23,6 +23,7 @@ from .fields import (
     SNAPSHOTS,
     WORKFLOW,
     WORKFLOW_ANYWHERE,
+    WORKFLOW_SNAPSHOTS,
     Field,
     Table,
     option_fields,
@@ -30,7 +31,7 @@ from .fields import (
 
 Row = tuple[str, ...]
 KEY_HEAD = ("key", "meaning", "default")
-TABLES = (DEFAULTS, ENVIRONMENT, GATE, LIMITS, REDACT, SNAPSHOTS, WORKFLOW_ANYWHERE, WORKFLOW)
+TABLES = (DEFAULTS, ENVIRONMENT, GATE, LIMITS, REDACT, SNAPSHOTS, WORKFLOW_ANYWHERE, WORKFLOW_SNAPSHOTS, WORKFLOW)
 
 
 def json_schema() -> dict[str, Any]:

@@ -70,11 +70,27 @@ class Snapshots:
         keys: names of keys, in any letter case, and the placeholder for the values under them.
         patterns: placeholders, and the regular expression for what they stand for.
         keep: JSON paths, or names of keys, whose values stay as they are.
+        volatile: JSON paths, or names of keys, whose values become ``<volatile>``.
+        workflows: the same for the results of single workflows, by name.
     """
 
     keys: Mapping[str, str] = field(default_factory=dict)
     patterns: Mapping[str, str] = field(default_factory=dict)
     keep: tuple[str, ...] = ()
+    volatile: tuple[str, ...] = ()
+    workflows: Mapping[str, Snapshots] = field(default_factory=dict)
+
+    def of(self, workflows: Iterable[str]) -> Snapshots:
+        """What holds for the results of these workflows: what holds for all, and what holds for each of them."""
+        joined = dataclasses.replace(self, workflows={})
+        for own in (self.workflows[name] for name in dict.fromkeys(workflows) if name in self.workflows):
+            joined = Snapshots(
+                {**joined.keys, **own.keys},
+                {**joined.patterns, **own.patterns},
+                (*joined.keep, *own.keep),
+                (*joined.volatile, *own.volatile),
+            )
+        return joined
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,6 +413,11 @@ class Settings:
         place, file = ".".join([*table_place(self.file), *names]), self.file.name if self.file else FILE_NAME
         return f"[{place}] in {file}" if place else file
 
+    def snapshots_place(self, workflow: str) -> tuple[tuple[str, ...], tuple[str, ...] | None]:
+        """A workflow's table under ``[snapshots]``: its names, and the volatile paths there; None without a table."""
+        own = self.snapshots.workflows.get(workflow)
+        return (*table_place(self.file), "snapshots", "workflows", workflow), own.volatile if own is not None else None
+
     def environment_of(self, api: Api) -> str | None:
         """The environment that a run over this API goes to: none where an option gave the host."""
         host = "origin" if api is Api.WEBHOOK else "base-url"
@@ -442,14 +463,17 @@ _TABLES: Final[Mapping[str, type[Any]]] = {"redact": Redact, "snapshots": Snapsh
 
 
 def _checked_table(name: str, table: Table, value: object) -> object:
-    kind = _TABLES[name]
+    kind = _TABLES[name.partition(".")[0]]
     if not isinstance(value, kind):
         raise ValueError(f"{name}: expected a {kind.__name__}, got {type(value).__name__}")
     for item in () if kind is Gate else table.fields:  # no hook has a reason to build a gate by hand
         try:
-            check(item, getattr(value, item.name))
+            if item.table is None:
+                check(item, getattr(value, item.name))
         except ValueError as error:
             raise ValueError(f"{name}.{item.name}: {error}") from None
+    for workflow, own in value.workflows.items() if isinstance(value, Snapshots) else ():
+        _checked_table(f"{name}.workflows.{workflow}", table, own)
     return value
 
 

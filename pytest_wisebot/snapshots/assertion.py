@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Never
+from typing import TYPE_CHECKING, Any, Never
 
 from syrupy.assertion import DiffMode, SnapshotAssertion
 from syrupy.location import PyTestLocation
@@ -15,6 +16,9 @@ from ..originals import os
 from .extension import WorkflowSnapshotExtension, read
 from .serialize import ASKABLE, ComparisonContext, ComparisonOptions, SerializedValue, receive
 from .write_conflicts import Claim, Claims
+
+if TYPE_CHECKING:
+    from .remarks import KeptHistory
 
 
 @dataclass
@@ -27,6 +31,8 @@ class SnapshotContext:
         root: what the paths of files are shown relative to.
         sections: differences that were too long for the line of the assertion: a title and lines.
         touched: told each file that is compared with, or written.
+        kept: earlier runs, of which a snapshot that is red or new says what differs from run to run.
+        notes: what is said of new snapshots at the end of the session.
         earlier: told each file whose placeholders of an earlier version accepted a value.
     """
 
@@ -35,6 +41,8 @@ class SnapshotContext:
     root: Path = field(default_factory=Path.cwd)
     sections: list[tuple[str, list[str]]] = field(default_factory=list)
     touched: Callable[[Path], object] = str
+    kept: Callable[[], KeptHistory | None] = lambda: None
+    notes: list[str] = field(default_factory=list)
     earlier: Callable[[Path], object] = str
 
 
@@ -75,6 +83,7 @@ class WorkflowSnapshot(SnapshotAssertion):
         self._asked = ComparisonOptions()
         self._refusal = ""
         self._against: str | None = None
+        self._compared: tuple[object, SerializedValue, ComparisonOptions] | None = None
         super().__init__(
             session=session,
             extension_class=WorkflowSnapshotExtension,
@@ -155,6 +164,7 @@ class WorkflowSnapshot(SnapshotAssertion):
         updates = self.update_snapshots, self.update_new_snapshots_only
         received.takes_earlier = not self.update_snapshots
         self._refusal = self._why_not_recorded(received, asked)
+        self._compared = other, received, asked
         if self._refusal or received.broken:
             self.update_snapshots = self.update_new_snapshots_only = False
         try:
@@ -167,6 +177,10 @@ class WorkflowSnapshot(SnapshotAssertion):
                 self._desk.touched(location)
                 if received.is_earlier:
                     self._desk.earlier(location)
+                if last.created or last.updated:
+                    self._note_of_recording(last.snapshot_location)
+                if last.success:
+                    self._compared = None  # syrupy keeps this object until the session's end
 
     # --- what is not recorded
 
@@ -208,6 +222,7 @@ class WorkflowSnapshot(SnapshotAssertion):
         lines = [*said, *failure.of_the_file(expected, received, where, refused=bool(said))]
         if diff_mode == DiffMode.DETAILED:
             lines += failure.differences(expected, received, whole=self._desk.whole)
+            lines += self._remarks(str(expected)) if expected is not None else []
         if failure.fits(lines):
             return failure.styled(lines)
         title = f"snapshot {where}"
@@ -216,6 +231,29 @@ class WorkflowSnapshot(SnapshotAssertion):
             *failure.styled(failure.first(lines)),
             f'... all {len(lines)} lines are below, in the section "{title}"',
         ]
+
+    # --- what earlier runs say
+
+    def _note_of_recording(self, location: str) -> None:
+        if lines := self._remarks(None):
+            from . import failure
+
+            where = failure.shown(location, self._desk.root)
+            self._desk.notes.append("\n".join([f"recorded {where}, of which", *(f"  {line}" for line in lines)]))
+
+    def _remarks(self, expected: str | None) -> list[str]:
+        """What earlier runs of equal inputs say; nothing where they cannot be read: no comparison fails by that."""
+        from . import remarks
+
+        with suppress(Exception):
+            kept = self._desk.kept()
+            if kept is not None and self._compared is not None:
+                value, received, asked = self._compared
+                compared = remarks.Compared(value, received, asked, self._around())
+                if expected is None:
+                    return remarks.of_a_recording(compared, kept)
+                return remarks.of_a_difference(compared, expected, kept)
+        return []
 
 
 def _of_a_shared_one(earlier: Claim, location: str) -> str:

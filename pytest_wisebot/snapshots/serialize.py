@@ -6,7 +6,7 @@ What no JSON can hold, and a rule or an exclusion that speaks of nothing, is an 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Self
@@ -20,6 +20,7 @@ from .moments import Nearness, Span
 from .normalise import NormaliserConfig, normalise
 from .rules import apply_rules, exclude
 from .shape import shape_of
+from .volatile import without_volatile
 
 ASKABLE = "name=, rules=, exclude=, shape= and failed="
 """What a test may say of one comparison."""
@@ -85,6 +86,7 @@ class ComparisonContext:
         clean_text: a text without credentials.
         habits: what the project says about volatile values.
         runs: the runs that the test uses, as far as they have ended.
+        habits_of: what the project says about those of runs of these workflows; None: nothing of its own.
         began: when the test began, in seconds since the epoch.
     """
 
@@ -93,6 +95,13 @@ class ComparisonContext:
     habits: NormaliserConfig = field(default_factory=NormaliserConfig)
     runs: Callable[[], Iterable[WorkflowRun]] = tuple
     began: float = field(default_factory=time.time)
+    habits_of: Callable[[frozenset[str]], NormaliserConfig] | None = None
+
+    def of(self, value: object) -> NormaliserConfig:
+        """What the project says about a value that a test compares."""
+        if self.habits_of is None:
+            return self.habits
+        return self.habits_of(frozenset(run.workflow for run in _runs_in(value) or self.runs()))
 
 
 class SerializedValue(str):
@@ -163,14 +172,14 @@ def receive(value: object, asked: ComparisonOptions, around: ComparisonContext) 
 
 
 def _received(value: object, data: Any, asked: ComparisonOptions, around: ComparisonContext) -> SerializedValue:
-    failed = _failed(value, around)
+    failed, habits = _failed(value, around), around.of(value)
     if asked.exclude:
         data = exclude(data, [_address(path, data, value) for path in asked.exclude])
     known = _known(value, around)
     near = known["near"]
     if asked.shape:  # keys may be as volatile as values
-        raw = _shape(value, data)
-        shape = normalise(raw, **known, habits=around.habits)
+        raw = _shape(value, _steady(value, data, around, habits))
+        shape = normalise(raw, **known, habits=habits)
         return SerializedValue.of(dumps(shape), failed=failed, received=Received(shape, raw, near))
     broken: Mapping[Path, str] = {}
     kept: frozenset[Path] = frozenset()
@@ -178,7 +187,8 @@ def _received(value: object, data: Any, asked: ComparisonOptions, around: Compar
         ruled = apply_rules(data, {_address(path, data, value): rule for path, rule in asked.rules.items()})
         data, kept = ruled.value, ruled.kept
         broken = {path: around.clean_text(rule) for path, rule in ruled.broken.items()}
-    normal = normalise(data, **known, habits=around.habits, skip=kept)
+    data = _steady(value, data, around, habits, {*kept, *broken})
+    normal = normalise(data, **known, habits=habits, skip=kept)
     text = dumps(normal)
     if kept and (clean := around.clean_text(text)) != text:  # a rule's text was not there to be cleaned before
         return SerializedValue.of(clean, broken, failed)
@@ -193,6 +203,16 @@ def _shape(value: object, data: Any) -> Any:
         held = shape if isinstance(value, WorkflowRun) else shape[0]
         held.update({name: runs[0].ok for name in ("ok",) if name in held})
     return shape
+
+
+def _steady(
+    value: object, data: Any, around: ComparisonContext, habits: NormaliserConfig, ruled: Collection[Path] = ()
+) -> Any:
+    """The data without what the project calls volatile; a rule of the test is closer."""
+    if not habits.volatile:
+        return data
+    origins = [(origin.at, origin.within) for origin in origins_of(value, around.runs)]
+    return without_volatile(data, habits.volatile_paths, origins, ruled)
 
 
 def _plain(value: object) -> Any:
@@ -299,3 +319,57 @@ def _address(path: str, data: Any, value: object) -> str:
     if not pattern.steps or not pattern.found_in(data["result"]):
         return path
     return f"result{path}" if path.startswith("[") else f"result.{path}"
+
+
+# --- where in the answer of a run a compared value stands
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A run that a compared value, or a part of it, comes from.
+
+    Attributes:
+        at: the place of that part in the compared value.
+        run: the run.
+        within: the place of that part in what a snapshot holds of the run: ``()`` for the whole of it.
+    """
+
+    at: Path
+    run: WorkflowRun
+    within: Path
+
+
+def origins_of(value: object, runs: Callable[[], Iterable[WorkflowRun]]) -> list[Origin]:
+    """The runs that a compared value comes from.
+
+    Args:
+        value: what a test compares: a run, a list with runs, a result, or a part of one.
+        runs: the runs of the test, asked for where the value is not a run itself.
+    """
+    if isinstance(value, WorkflowRun):
+        return [Origin((), value, ())]
+    if isinstance(value, list | tuple) and any(isinstance(item, WorkflowRun) for item in value):
+        return [Origin((at,), item, ()) for at, item in enumerate(value) if isinstance(item, WorkflowRun)]
+    for run in () if _is_everywhere(value) else runs():
+        places = _places(run.result, value)
+        if (place := next(places, None)) is not None and next(places, None) is None:
+            return [Origin((), run, ("result", *place))]
+    return []
+
+
+def _is_everywhere(value: object) -> bool:
+    """Whether Python has one object for all values that equal it."""
+    return value is None or isinstance(value, bool) or (isinstance(value, int) and -5 <= value <= 256) or value == ""
+
+
+def _places(whole: object, part: object) -> Iterator[Path]:
+    """Where the very object stands, by identity."""
+    waiting: list[tuple[Path, object]] = [((), whole)]
+    while waiting:
+        path, item = waiting.pop()
+        if item is part:
+            yield path
+        elif isinstance(item, Mapping):
+            waiting += [((*path, key), child) for key, child in item.items()]
+        elif isinstance(item, list | tuple):
+            waiting += [((*path, at), child) for at, child in enumerate(item)]

@@ -32,6 +32,9 @@ from .timed_ids import KINDS, made_at
 SHORTEST_RUN_ID = 6
 """Characters that a run id needs to be known within texts: a shorter one ("42") would stand in prices too."""
 
+VOLATILE = "<volatile>"
+"""In the place of what the project calls volatile."""
+
 Give = Callable[[str, str], str]
 """The placeholder for a value of a kind."""
 
@@ -55,16 +58,28 @@ class NormaliserConfig:
         patterns: names of placeholders, with a regular expression, or the name of a ready-made one, for the texts, or
             parts of texts, that they replace.
         keep: JSON paths, or names of keys at any depth, whose values stay as they are with all they hold.
+        volatile: JSON paths, or names of keys at any depth, whose values `serialize` replaces by `VOLATILE`.
     """
 
     keys: Mapping[str, str] = field(default_factory=dict)
     patterns: Mapping[str, str] = field(default_factory=dict)
     keep: tuple[str, ...] = ()
+    volatile: tuple[str, ...] = ()
+
+    @cached_property
+    def volatile_paths(self) -> tuple[Pattern, ...]:
+        """What ``volatile`` means, as paths; behind ``$`` a name alone is no key at any depth."""
+        found = [(text, Pattern.parse(text)) for text in self.volatile]
+        named = [not text.startswith("$") and _is_name(pattern) for text, pattern in found]
+        return tuple(
+            Pattern((Wild.DEPTH, pattern.steps[-1])) if is_name else pattern
+            for (_, pattern), is_name in zip(found, named, strict=True)
+        )
 
     @cached_property
     def compiled(self) -> Compiled:
         """The same, ready for use: a session normalises thousands of values by one set of habits."""
-        names = tuple(dict.fromkeys((*BUILT_IN, *MASKS, *self.keys.values(), *self.patterns)))
+        names = tuple(dict.fromkeys((*BUILT_IN, *MASKS, VOLATILE[1:-1], *self.keys.values(), *self.patterns)))
         kept = [Pattern.parse(text) for text in self.keep]
         return Compiled(
             keys={key.casefold(): name for key, name in self.keys.items()},

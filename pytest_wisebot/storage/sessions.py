@@ -146,7 +146,7 @@ class Sessions:
         Raises:
             ConfigurationError: another version wrote it.
         """
-        found = [path for path in self.all() if _is_of(path, identity)]
+        found = [path for path in self.all() if is_of(path, identity)]
         best = next(filter(_has_runs, found), None) if with_runs else None
         best = best or next(iter(found), None)
         return best and _checked(best)
@@ -154,7 +154,7 @@ class Sessions:
     def unreadable(self, last: Path | None) -> list[Path]:
         """The sessions after this one whose logs do not tell what they ran against."""
         newer = takewhile(lambda path: path != last, self.all())
-        return [path for path in newer if not _identity(path) and is_there(path / FILE_NAME)]
+        return [path for path in newer if not identity_of(path) and is_there(path / FILE_NAME)]
 
     def doubt(self) -> str:
         """Why another user may read or change the kept runs, in words; empty if none can."""
@@ -191,12 +191,13 @@ def _checked(folder: Path) -> Path:
     return folder
 
 
-def _is_of(folder: Path, identity: Mapping[str, Any]) -> bool:
-    session = _identity(folder)
+def is_of(folder: Path, identity: Mapping[str, Any]) -> bool:
+    """Whether a session ran against this environment and these hosts."""
+    session = identity_of(folder)
     return bool(session) and all(session.get(name) == identity.get(name) for name in IDENTITY)
 
 
-def _identity(folder: Path) -> Mapping[str, Any]:
+def identity_of(folder: Path) -> Mapping[str, Any]:
     """The first line of a session's log; the last one has the environment and the hosts, too."""
     path = folder / FILE_NAME
     if (first := first_event(path)).get("event") == "session":
@@ -208,11 +209,11 @@ def _identity(folder: Path) -> Mapping[str, Any]:
 
 def _has_runs(folder: Path) -> bool:
     with suppress(ConfigurationError):
-        return any(line.event is not None and _is_kept_run(line.event) for line in log_lines(folder / FILE_NAME))
+        return any(line.event is not None and is_kept_run(line.event) for line in log_lines(folder / FILE_NAME))
     return False
 
 
-def _is_kept_run(event: Mapping[str, Any]) -> bool:
+def is_kept_run(event: Mapping[str, Any]) -> bool:
     """Whether an event holds a run that the session made, or took over."""
     made_here = event.get("event") == "run" and event.get("source") not in KEPT
     return (made_here or event.get("event") == "carried") and "ok" in event
@@ -222,7 +223,7 @@ _NEEDED: Final = ("key", "workflow", "ok", "made")
 """Values without which a run cannot be taken from a log."""
 
 
-def _mistake(event: Mapping[str, Any]) -> str:
+def mistake(event: Mapping[str, Any]) -> str:
     """Why a run cannot be taken from this event, in words that go on after "line 3 has "."""
     missing = next((name for name in _NEEDED if name not in event), None)
     return f'no "{missing}"' if missing else _wrong_type(event)
@@ -257,11 +258,11 @@ class LoggedRuns:
         index: dict[Key, dict[Occurrence, int]] = {}
         for line in log_lines(self._path):
             event, problem = line.event, line.problem
-            if event is not None and _is_kept_run(event):
-                problem = f"has {wrong}" if (wrong := _mistake(event)) else ""
+            if event is not None and is_kept_run(event):
+                problem = f"has {wrong}" if (wrong := mistake(event)) else ""
             if problem:
                 self._wrong[line.number] = problem
-            elif event is not None and _is_kept_run(event):
+            elif event is not None and is_kept_run(event):
                 key = _key_of(event)
                 index.setdefault(key, {})[Occurrence.from_dict(event)] = line.offset
                 self._ids.setdefault(key[0], set()).add(event.get("workflow_id", ""))
@@ -301,7 +302,7 @@ class LoggedRuns:
         if offset is None:
             return None
         event = event_at(self._path, offset)
-        if _key_of(event) != key or _mistake(event):
+        if _key_of(event) != key or mistake(event):
             raise ConfigurationError(f"{self._path}: has changed while it was read")
         run = WorkflowRun.from_event({**event, "inputs": {}})
         return Found(self._keys.answer(run, request), self._path, wanted, self._keys.key(request))

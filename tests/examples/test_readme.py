@@ -37,6 +37,7 @@ PLACES = [
     ("console", "test_the_snapshots"),
     ("text", "test_the_snapshots"),
     ("toml", "test_what_a_project_says_of_its_values"),
+    ("text", "test_what_earlier_runs_show"),
     ("console", "test_nothing_is_paid_for_twice"),
     ("python", "test_the_trials"),
     ("toml", "test_the_gate"),
@@ -181,7 +182,8 @@ def test_what_a_project_says_of_its_values(first: Any) -> None:
     first.test(
         """
         def test_it(workflow_snapshot):
-            created = {"createdAt": "2026-05-01T10:00:00Z", "result": {"items": [{"id": "2026-05-01T10:00:00Z"}]}}
+            result = {"items": [{"id": "2026-05-01T10:00:00Z"}], "charge": {"id": 7}}
+            created = {"createdAt": "2026-05-01T10:00:00Z", "result": result}
             assert {"orderNumber": "A-7", "text": "in sess_0a1b2c3d", **created} == workflow_snapshot
         """,
         "test_it.py",
@@ -190,9 +192,47 @@ def test_what_a_project_says_of_its_values(first: Any) -> None:
     assert json.loads((first.path / "__snapshots__" / "test_it" / "test_it.json").read_text("utf-8")) == {
         "createdAt": "2026-05-01T10:00:00Z",
         "orderNumber": "<order:1>",
-        "result": {"items": [{"id": "2026-05-01T10:00:00Z"}]},
+        "result": {"charge": {"id": "<volatile>"}, "items": [{"id": "2026-05-01T10:00:00Z"}]},
         "text": "in <session:1>",
     }
+
+
+BILLING = """
+import threading
+from pathlib import Path
+from pytest_wisebot.emulator import Emulator
+
+emulator, lock = Emulator(), threading.Lock()
+
+@emulator.workflow("billing", secret="FAKE-secret")
+def billing(inputs):
+    with lock, (Path(__file__).parent / "count").open("a") as file:
+        file.write("x")
+        return {"charge": {"id": f"ch-no{file.tell()}"}, "total": int(Path(__file__).with_name("total").read_text())}
+"""
+
+
+def test_what_earlier_runs_show(first: Any) -> None:
+    """The lines below a red snapshot, of ten runs of which the last one has another total."""
+    first.write("flows.py", BILLING)
+    first.write("total", "5")
+    first.test(
+        """
+        def test_before(trigger_workflow):
+            trigger_workflow.map("billing", [{}] * 8)
+
+        @pytest.mark.wisebot("billing")
+        def test_it(workflow_run, workflow_snapshot):
+            assert workflow_run == workflow_snapshot
+        """,
+        "test_it.py",
+    )
+    first.run("test_it.py::test_before").assert_outcomes(passed=1)
+    first.run("test_it.py::test_it", "--snapshot-update").assert_outcomes(passed=1)
+    first.write("total", "6")
+    lines = first.run("test_it.py::test_it").outlines
+    start = lines.index("result.charge.id differed in 9 of the last 10 runs of these inputs: volatile?")
+    assert lines[start : start + 5] == block("text", "test_what_earlier_runs_show").splitlines()
 
 
 def without_numbers(lines: list[str]) -> list[str]:

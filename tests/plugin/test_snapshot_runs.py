@@ -169,6 +169,7 @@ def test_a_failed_run_is_recorded_where_the_test_says_so(flows: Any) -> None:
     assert flows.shown(flows.run()) == [
         "assert [+ received] == [- test_it]",
         *("error.reason", '- "unknown ticket"', '+ "too late"'),
+        "error.reason has been the same in the last 3 runs of these inputs: a real change",
     ]
 
 

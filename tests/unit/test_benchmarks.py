@@ -63,3 +63,33 @@ def test_the_table_says_what_was_extrapolated(report: ModuleType) -> None:
         "in series, plain httpx (from one test in 10)"
     ]
     assert {variant.part for suite in suites() for variant in suite.variants} == {1, 10}
+
+
+CORPUS = """
+import random
+from datetime import datetime, timezone
+
+def results(seed):
+    at = datetime.now(timezone.utc).isoformat()
+    return {"charge": {"id": ("id", f"ch-{random.Random(seed).random()}"), "at": ("clock", at), "rows": [{"n o": 5}]}}
+
+def plain(x):
+    if isinstance(x, tuple):
+        return x[1]
+    return {k: plain(v) for k, v in x.items()} if isinstance(x, dict) else x
+
+def labels(x):
+    return [(".id", "id"), (".at", "clock"), (".rows[0].n o", None)]
+
+WRONG = [("charge", "rows[0].n o", 6)]
+"""
+
+
+def test_what_is_learned_of_a_corpus_is_counted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """By the lines that the command prints: all that differs is masked, and a wrong answer is red."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    monkeypatch.setenv("PYTHONPATH", str(FOLDER.parents[1]))
+    (tmp_path / "made_corpus.py").write_text(CORPUS, "utf-8")
+    learning = importlib.import_module("learning")
+    figures = learning.measured(tmp_path / "made_corpus.py", runs=4, compared=2, seed=1)
+    assert figures.lines() == ["precision 1.000, recall 1.000", "green 1 of 1", "wrong answers that are red 1 of 1"]

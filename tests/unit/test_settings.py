@@ -1203,3 +1203,11 @@ def test_every_credential_in_force_can_be_masked(staging: Suite) -> None:
         "CANARY-emulated",
         "CANARY-fallback",
     }
+
+
+def test_a_hook_s_paths_of_one_workflow_are_checked() -> None:
+    """With the place of the wrong one."""
+    with pytest.raises(
+        ConfigurationError, match=r"snapshots\.workflows\.triage\.volatile: \[0\]: 'a\.\.b' is not a valid"
+    ):
+        Settings().replace(snapshots=Snapshots(workflows={"triage": Snapshots(volatile=("a..b",))}))

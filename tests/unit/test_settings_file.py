@@ -180,6 +180,10 @@ def test_what_is_redacted_and_what_snapshots_leave_out(tmp_path: Path) -> None:
         keys = { traceId = "trace" }
         patterns = { order = "ORD-[0-9]+" }
         keep = ["result.createdAt", "price"]
+        volatile = ["result.charge.id"]
+
+        [snapshots.workflows.triage]
+        volatile = ["result.summary"]
     """
     table = read_file(written(tmp_path, text))
     listed = read_file(written(tmp_path, 'redact.patterns = ["ACC-[0-9]+", "[0-9]{16}"]'))
@@ -193,8 +197,38 @@ def test_what_is_redacted_and_what_snapshots_leave_out(tmp_path: Path) -> None:
         "keys": {"traceId": "trace"},
         "patterns": {"order": "ORD-[0-9]+"},
         "keep": ("result.createdAt", "price"),
+        "volatile": ("result.charge.id",),
+        "workflows": {"triage": {"volatile": ("result.summary",)}},
     }
     assert listed["redact"]["patterns"] == table["redact"]["patterns"]
+
+
+def test_snapshots_of_one_workflow_have_what_holds_for_all_and_their_own(tmp_path: Path) -> None:
+    """What stands under a workflow comes on top, and is no other workflow's."""
+    text = """
+        [snapshots]
+        keys = { traceId = "trace", a = "b" }
+        volatile = ["result.charge.id"]
+
+        [snapshots.workflows.triage]
+        keys = { a = "c" }
+        keep = ["price"]
+        volatile = ["result.summary"]
+    """
+    written(tmp_path, text)
+    snapshots = resolve({}, start=tmp_path, root=tmp_path, cwd=tmp_path, variables={}).snapshots
+    triage = snapshots.of(["triage"])
+    assert triage.keys == {"traceId": "trace", "a": "c"}
+    assert triage.keep == ("price",)
+    assert triage.volatile == ("result.charge.id", "result.summary")
+    assert snapshots.of(["refund"]).volatile == snapshots.of([]).volatile == ("result.charge.id",)
+
+
+def test_a_wrong_path_of_one_workflow_is_told_with_its_place(tmp_path: Path) -> None:
+    """As are keys that the table does not have."""
+    said = told(tmp_path, '[snapshots.workflows.triage]\nvolatile = ["a..b"]\nvolatil = []')
+    assert "snapshots.workflows.triage.volatile: [0]: 'a..b' is not a valid JSON path" in said
+    assert 'snapshots.workflows.triage.volatil: unknown key, did you mean "volatile"?' in said
 
 
 # --- one mistake at a time ----------------------------------------------------------------------------------------
@@ -355,7 +389,7 @@ def test_a_mistake_in_an_environment_is_told_with_its_place(tmp_path: Path, line
         ("environments.staging.workflows = 1", "environments.staging.workflows: expected a table, got 1"),
         ('default-environment = "x"', 'default-environment: unknown environment "x", known: none'),
         ('redact.key = ["a"]', 'redact.key: unknown key, did you mean "keys"?'),
-        ("snapshots.zzz = 1", "snapshots.zzz: unknown key, known: keys, patterns, keep"),
+        ("snapshots.zzz = 1", "snapshots.zzz: unknown key, known: keys, patterns, keep, volatile, workflows"),
         ("redact = 1", "redact: expected a table, got 1"),
         ('redact.keys = "email"', "redact.keys: expected a list of names of keys, got a string"),
         (
