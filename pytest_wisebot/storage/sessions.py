@@ -134,7 +134,7 @@ class Sessions:
 
     def environment(self, folder: Path) -> Any:
         """The name of the environment of a session, None without one, or where its log does not tell."""
-        return _identity(folder).get("environment")
+        return identity_of(folder).get("environment")
 
     def last_of(self, identity: Mapping[str, Any], *, with_runs: bool = False) -> Path | None:
         """The newest session of the same environment and hosts.

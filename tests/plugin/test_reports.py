@@ -242,7 +242,7 @@ def test_nothing_is_lost_when_a_session_is_killed(killed: Path) -> None:
     assert {path.name for path in killed.iterdir()} == {"runs.jsonl"}
     command = [sys.executable, "-m", "pytest_wisebot.report", str(killed)]
     built = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert built.stdout.startswith("NOT GATED, killed: 2 tests never reported; 2 passed; 2 live runs against outside ")
+    assert built.stdout.startswith("NOT GATED, killed: 2 tests never reported; 2 passed; 2 live runs against outside\n")
     assert built.stdout.splitlines()[-1] == f"reports in {killed}"
     assert {path.name for path in killed.iterdir()} == FILES
     told = json.loads((killed / "report.json").read_text("utf-8"))

@@ -65,10 +65,9 @@ def test_an_appointment_that_moves_is_red(charge: Any) -> None:
     charge.update("--wisebot-runs=record")
     result = charge.run("--wisebot-runs=verify")
     assert result.parseoutcomes() == {"failed": 1}
-    assert [line.strip("E ") for line in charge.shown(result)][-2:] == [
-        '- "2026-12-24T10:05:00Z"',
-        '+ "2027-12-24T10:05:00Z"',
-    ]
+    shown = [line.strip("E ") for line in charge.shown(result)]
+    at = shown.index('- "2026-12-24T10:05:00Z"')
+    assert shown[at + 1] == '+ "2027-12-24T10:05:00Z"'
 
 
 def test_snapshots_of_an_earlier_version_stay_green_and_are_counted(charge: Any) -> None:

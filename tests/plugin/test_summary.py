@@ -238,6 +238,6 @@ def test_a_credential_with_blanks_is_not_put_together_in_a_summary(outside: Outs
     """)
     outside.run("--wisebot-gate", "--wisebot-report=report", "--wisebot-summary=summary.md")
     written = [outside.project.path / "summary.md", *outside.project.path.glob("report/*")]
-    assert len(written) == 5
+    assert len(written) == 6  # report.css among them
     assert [path.name for path in written if "CANARY" in " ".join(path.read_text("utf-8").split())] == []
     assert "<secret>" in written[0].read_text("utf-8")
