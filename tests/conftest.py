@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import os
 import pkgutil
 import textwrap
@@ -38,7 +38,10 @@ settings.register_profile("quick", max_examples=20, deadline=None, derandomize=T
 settings.register_profile("nightly", max_examples=500, deadline=None)
 settings.load_profile("quick")
 
-LOADED = ("wisebot", "xdist", "syrupy", "anyio")
+# Subtests are pytest's own from version 9 on.
+SUBTESTS = ("subtests",) if pytest.version_tuple < (9,) and importlib.util.find_spec("pytest_subtests") else ()
+
+LOADED = ("wisebot", "xdist", "syrupy", "anyio", *SUBTESTS)
 """The plugins of the projects' sessions."""
 
 FLOWS = """
