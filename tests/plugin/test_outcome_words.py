@@ -390,6 +390,8 @@ def test_a_trial_that_an_error_reached_is_no_failed_trial(outside: Outside) -> N
     start = shown.index("- wisebot trials -")
     assert shown[start + 1 : shown.index("- wisebot runs -")] == [
         "no verdict in trial 1; 2 of 3 must pass",
+        "warning: 66.7% is demanded, and 3 passes in 3 trials show no more than 43.9% (95% confidence); "
+        "it takes 8 trials",
         "  1  no verdict  S s  no run  Failed: down",
     ]
     assert len(outside.calls) == 1
