@@ -173,7 +173,7 @@ class Exchanger:
         return bytes(body), None
 
     def why_unanswered(self, error: Exception, host: str, state: AttemptState) -> str:
-        """Why there is no whole answer, and where nothing could have been run, what to do."""
+        """The reason why the answer is missing or incomplete; with advice if the run cannot have started."""
         return self.why_not_run(error, host, state) or self.why_lost(error, state)
 
     def why_not_run(self, error: Exception, host: str, state: AttemptState) -> str:

@@ -262,7 +262,7 @@ def _before_wisebot(received: Received, answer: Answer) -> str:
 def clock_ahead(received: Received) -> float:
     """Seconds that the server's clock is ahead of this machine's, by ``Date``; 0 where they agree, or it has none.
 
-    ``Date`` has whole seconds, and an answer takes a moment: less than two seconds are no difference.
+    ``Date`` has whole seconds, and an answer takes a moment: a difference below two seconds is ignored.
     """
     moment = _date(received.headers.get("date", ""))
     if moment is None:

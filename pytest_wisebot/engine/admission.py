@@ -145,7 +145,7 @@ class AdmissionQueue:
         """Takes out the tickets that are held back for longer than their limit, and returns them with the seconds.
 
         The seconds are those since a ticket joined in which the queue was shut, and will be as far as that is certain
-        now. The wait for a free slot is no part of them.
+        now. They do not include the wait for a free slot.
         """
         if not self._must_look:
             return []

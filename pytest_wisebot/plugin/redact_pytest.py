@@ -282,11 +282,11 @@ def secrets_in_sources(config: pytest.Config, paths: Iterable[Path]) -> list[Sec
 
 
 def _secret_arguments(path: Path) -> Iterator[str]:
-    """Literals, and strings that a name is bound to; a reference such as ``env:NAME`` is no credential."""
+    """Literals given as ``secret=``, and strings bound to a name given so; without references such as ``env:NAME``."""
     try:
         source = path.read_bytes()
         nodes = list(ast.walk(ast.parse(source))) if b"secret" in source else []
-    except (OSError, SyntaxError, ValueError, RecursionError):  # not Python, as a text file that a plugin collects
+    except (OSError, SyntaxError, ValueError, RecursionError):  # not Python: a plugin may collect other files
         return
     given = [one.value for node in nodes if isinstance(node, ast.Call) for one in node.keywords if one.arg == "secret"]
     names = {one.id for one in given if isinstance(one, ast.Name)}

@@ -49,7 +49,7 @@ _BREAKS: Final = (
     ((b"%0", b"%25"), r"%(?:25){0,8}0[aAdD]"),
     ((b"&#",), r"&#(?:1[03]|[xX]0?[aAdD]);"),
 )
-"""Ends of lines that were escaped, each with what stands in a text that has one."""
+"""Patterns of escaped line breaks, each with the bytes that a string must contain to match."""
 
 _NEXT_LINE: Final = b"\nE "
 """How pytest begins the lines of a failure."""
@@ -410,10 +410,10 @@ _MOST_ROUNDS: Final = 4
 
 
 class Unescaped:
-    """A text with the numeric escapes of printable ASCII undone, also where their own backslash was escaped.
+    """A string with numeric escapes of printable ASCII decoded, also if their backslash was itself escaped.
 
     Attributes:
-        text: the text.
+        text: the decoded string.
     """
 
     def __init__(self, text: str) -> None:
@@ -451,7 +451,7 @@ class Unescaped:
 
 
 def _spans_unescaped(undo: Callable[[str], Unescaped], form: Form, text: str) -> Iterator[Span]:
-    """Where a form stands in a text whose escapes of letters were undone."""
+    """Spans of a form in the decoded string, as positions in the original one."""
     unescaped = undo(text)
     for start, end in form.spans(unescaped.text):
         yield unescaped.original(start), unescaped.original(end)

@@ -50,7 +50,7 @@ _SHORTEST_IBAN: Final = 15
 
 
 def _ibans(text: str, stop: Stop) -> Iterator[Span]:
-    """What has the check digits of ISO 13616; the words that may follow are no part of it."""
+    """Matches with the check digits of ISO 13616, without the words that may follow."""
     found = _IBAN.search(text)
     while found:
         _go_on(stop)

@@ -21,7 +21,7 @@ _CUTS: Final = (
     (("truncated",), re.compile(r"truncated(?<=[\[(<]truncated)[\])>]")),
     (("*", "***"), re.compile(r"\*{3,64}")),
 )
-"""What stands where something was cut out, each with what a text then holds: single characters are found fastest."""
+"""Patterns of truncation marks, each with substrings of every match: single characters are found fastest."""
 
 _OPEN: Final = frozenset("[(<")
 _SHAPED_HEAD: Final = re.compile(r"eyJ[A-Za-z0-9_.-]{4,}\Z|wb_live_[A-Za-z0-9_-]*\Z")
@@ -31,7 +31,7 @@ _LONGEST_SHAPE: Final = 2048
 
 
 class TruncatedSecrets:
-    """Finds parts of these credentials beside the places where a text was cut.
+    """Finds parts of these credentials beside the truncation marks in a string.
 
     Attributes:
         has_escapes: a form of a credential has a backslash, so that JSON writes its parts in another way.

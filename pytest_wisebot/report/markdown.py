@@ -89,7 +89,7 @@ def _row(row: GateRule) -> str:
 
 
 def _name(line: str) -> str:
-    """A test on a line of its own in a table; the number of those that are left out is no name."""
+    """A test id on a line of its own in a table; the count of omitted tests is not formatted as an id."""
     return _plain(line) if line.startswith("and ") else _cell(line)
 
 

@@ -95,7 +95,7 @@ class Table:
 
 
 SHARED_KINDS: Final = ("certificates", "choice", "seconds", "switch", "whole")
-"""The kinds of settings that environments may share: a host has its own credentials, and they are no other host's."""
+"""The kinds of settings that environments may share: credentials belong to one host, and are not sent to another."""
 
 _VALUE: Final = "env:NAME, file:PATH, or the value itself (which the process list and the shell's history then show)."
 

@@ -125,7 +125,7 @@ class _Walk:
         return self._matches(stored, received if isinstance(received, str) else dumps(received).strip())
 
     def _matches(self, stored: str, received: str) -> bool:
-        """Whether a text with placeholders stands for another one."""
+        """Whether a string with placeholders accepts another string."""
         places = list(_PLACEHOLDER.finditer(stored))
         if not places:
             return stored == received

@@ -79,7 +79,7 @@ def course_of(values: Sequence[Any]) -> Course:
 
 
 def at(value: Any, path: Path) -> Any:
-    """What stands at a place; a mark that is no JSON value where there is nothing."""
+    """The value at a path; if absent, a sentinel that equals no JSON value."""
     for step in path:
         is_there = step in value if isinstance(value, Mapping) else isinstance(value, list) and _has(value, step)
         if not is_there:

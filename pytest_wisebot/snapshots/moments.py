@@ -93,7 +93,7 @@ _DATED = [(f"(?P<moment{n}>{_GROUP.sub('(?:', notation)})", notation) for n, not
 _OF_DIGITS = "|".join(group for group, notation in _DATED if notation.startswith("(?P"))
 _OF_WORDS = "|".join(group for group, notation in _DATED if not notation.startswith("(?P"))
 FINDS = rf"(?=\d)(?:{_OF_DIGITS})|(?=[\dA-W])(?:{_OF_WORDS})"
-"""All notations that have a date, each as a group by its number: what stands within a text."""
+"""All notations with a date as one pattern, each a group with its number; searched within strings."""
 
 _MONTHS = {"jan": 1, "feb": 2, "mar": 3, "apr": 4, "may": 5, "jun": 6, "jul": 7, "aug": 8, "sep": 9, "oct": 10}
 _MONTHS |= {"nov": 11, "dec": 12, "mär": 3, "mai": 5, "okt": 10, "dez": 12}
@@ -103,7 +103,7 @@ _HOURS |= {"BST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3, "WET": 0, "WEST":
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A moment as a text or a number states it.
+    """A moment as stated by a string or a number.
 
     Attributes:
         instants: seconds since the epoch that it may stand for; several where day and month may be exchanged, or where
@@ -294,7 +294,8 @@ def moment_of(text: str, today: float | None = None) -> Moment | None:
 
     Args:
         text: in any of the notations.
-        today: seconds since the epoch within the day that a time without a day means; None: such a text is no moment.
+        today: seconds since the epoch within the day that a time without a day means; None: such a
+            string is not taken for a moment.
     """
     for notation in _COMPILED if today is not None else _COMPILED[:-1]:
         if (found := notation.fullmatch(text)) is not None:
@@ -304,7 +305,7 @@ def moment_of(text: str, today: float | None = None) -> Moment | None:
 
 @lru_cache(maxsize=4096)
 def moment_found(group: str, text: str) -> Moment | None:
-    """The moment of a text that a group of `FINDS` has found."""
+    """The moment stated by a string that matched a group of `FINDS`."""
     if group == "moment0" and (quick := _of_iso(text)) is not None:
         return quick
     found = _COMPILED[int(group.removeprefix("moment"))].fullmatch(text)

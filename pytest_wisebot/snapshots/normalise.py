@@ -166,7 +166,7 @@ _MOST_KEYS = 50
 _NOTHING_STAYS: _Tree = {}
 _NUMBERS = (int, float)
 _FIRST_EPOCH = 10**9
-"""Any smaller number is no epoch, in whatever unit, since 2001."""
+"""Smaller numbers are not an epoch since 2001 in any unit."""
 _EPOCH_TEXT = re.compile(r"\d{10,19}(?:\.\d{1,9})?")
 _HEX_TEXT = re.compile(r"[0-9a-f]{32}|[0-9A-F]{32}")
 _FREE, _MEASURED, _BOUND = range(3)
@@ -304,7 +304,7 @@ class _Walk:
         return text
 
     def _digits(self, text: str, said: KeyHint) -> str:
-        """What stands for a number that is written as a text."""
+        """The replacement of a number written as a string."""
         if said.identity and self._texts.is_of_run("snowflake", text):
             return self._give("snowflake", text)
         return (said.moment and self._texts.epoch(number_of(text), may_expire=True)) or text

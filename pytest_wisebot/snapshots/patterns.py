@@ -1,4 +1,4 @@
-"""What differs from run to run: by its shape, whole or within a text, and by what the key above a value says.
+"""Values that differ from run to run: by shape, whole or within a string, and by the key above a value.
 
 A shape is taken only where hardly anything else can have it. What carries a moment (timestamps, epochs, ULIDs,
 ObjectIds, some UUIDs) is volatile if that moment is near the run (`moments`); any other one is an answer. What a key
@@ -208,7 +208,7 @@ class KeyHint:
         return (tenths and value <= most) or (thousandths and value * 1e-3 <= most)
 
     def measured(self, text: str, longest: float) -> bool:
-        """Whether a text may be such a time: it has seconds or what is finer ("350 ms", "PT3.2S"), unlike "P3D"."""
+        """Whether a string may be such a time: it has seconds or a finer unit ("350 ms", "PT3.2S"), unlike "P3D"."""
         if not self.units:
             return False
         if _BARE_TEXT.fullmatch(text):
@@ -299,7 +299,7 @@ _SHORTEST_OPAQUE = 12
 
 
 def is_opaque(text: str) -> bool:
-    """Whether a text looks like a token, an id, or a cookie with one: letters and digits that form no words."""
+    """Whether a string looks like a token, an id, or a cookie with one: letters and digits without words."""
     return any(len(part) >= _SHORTEST_OPAQUE and _is_random(part) for part in re.findall(r"[0-9A-Za-z+/]+", text))
 
 

@@ -239,4 +239,5 @@ def _with_sorted_sets(text: str) -> str:
             groups[-1].add(f"{closed}{token}")
         else:
             groups[-1].add(token)
-    return "".join(group.opening + ",".join(group.items) for group in groups)  # what was not closed is no Python
+    # An unclosed group would not be valid Python: its text comes back as it was.
+    return "".join(group.opening + ",".join(group.items) for group in groups)

@@ -54,7 +54,7 @@ class NormaliserConfig:
 
     Attributes:
         keys: names of keys, in any case, with the name of the placeholder for the values under them. Null and the empty
-            text stay: that nothing is there is no noise.
+            text stay: an absent value is never noise.
         patterns: names of placeholders, with a regular expression, or the name of a ready-made one, for the texts, or
             parts of texts, that they replace.
         keep: JSON paths, or names of keys at any depth, whose values stay as they are with all they hold.
@@ -68,7 +68,7 @@ class NormaliserConfig:
 
     @cached_property
     def volatile_paths(self) -> tuple[Pattern, ...]:
-        """What ``volatile`` means, as paths; behind ``$`` a name alone is no key at any depth."""
+        """The paths of ``volatile``; after ``$`` a single name matches at the top alone, and not at any depth."""
         found = [(text, Pattern.parse(text)) for text in self.volatile]
         named = [not text.startswith("$") and _is_name(pattern) for text, pattern in found]
         return tuple(
@@ -145,7 +145,7 @@ class RunIds:
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
-        """What finds those in a text that are long enough for that."""
+        """The pattern for those that are long enough to be searched within a string."""
         return re.compile(rf"(?<![0-9A-Za-z])(?:{'|'.join(map(re.escape, self._long))})(?![0-9A-Za-z])")
 
     def may_be_in(self, text: str) -> bool:
@@ -155,7 +155,7 @@ class RunIds:
         return not self._words.isdisjoint(_WORD.findall(text))
 
     def another_in(self, text: str) -> bool:
-        """Whether the id of another run stands in a text."""
+        """Whether a string contains the id of another run."""
         return self.may_be_in(text) and any(found != self._own for found in self.pattern.findall(text))
 
     def placeholder(self, give: Give, run_id: str) -> str:
@@ -169,7 +169,7 @@ class RunIds:
         return self._by_kind[kind].get(value)
 
 
-# --- within a text
+# --- within a string
 
 
 class Texts:
@@ -182,7 +182,7 @@ class Texts:
         self.near = near
 
     def may_change(self, text: Any) -> bool:
-        """Whether what a text becomes may depend on the run, or on what the run was asked."""
+        """Whether the replacement of a string may depend on the run or on its inputs."""
         return not isinstance(text, str) or self._may_hold(text) or (self.runs.any_long and self.runs.may_be_in(text))
 
     def replaced(self, text: str, give: Give) -> str:
@@ -195,7 +195,7 @@ class Texts:
         return once
 
     def whole(self, text: str, give: Give) -> str | None:
-        """The placeholder for a text that is volatile as a whole; None where it has no such shape."""
+        """The placeholder for a string that is volatile as a whole; None if it has no such shape."""
         size = len(text)
         if size == _HEX_UUID and is_uuid_of_digits(text):
             return self._given(give, "uuid", text) if self.is_of_run("uuid", text) else None

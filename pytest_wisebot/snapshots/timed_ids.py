@@ -73,7 +73,7 @@ KINDS: Final[dict[str, tuple[re.Pattern[str], Callable[[str], list[float]]]]] = 
 
 
 def made_at(kind: str, text: str) -> list[float]:
-    """When an id of this kind was made, in seconds since the epoch; none where the text is no such id.
+    """When an id of this kind was made, in seconds since the epoch; empty if the string is not a valid id of that kind.
 
     Args:
         kind: one of `KINDS`.

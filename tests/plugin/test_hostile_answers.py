@@ -3,56 +3,20 @@
 from __future__ import annotations
 
 import json
-import socket
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from harness import Outside, Project
+from raw_server import RawServer
 
 Answering = Callable[[bytes], bytes]
 
 
-class Server:
-    """Answers each connection's request as a function says."""
-
-    def __init__(self) -> None:
-        self.answer: Answering = lambda _: b""
-        self._socket = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self.origin = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        for _ in range(200):
-            try:
-                connection, _ = self._socket.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._reply, args=(connection,), daemon=True).start()
-
-    def _reply(self, connection: socket.socket) -> None:
-        with connection:
-            connection.settimeout(10)
-            request = b""
-            while b"\r\n\r\n" not in request:
-                piece = connection.recv(65536)
-                if not piece:
-                    return
-                request += piece
-            try:
-                connection.sendall(self.answer(request))
-            except OSError:
-                return
-
-    def close(self) -> None:
-        self._socket.close()
-
-
 @pytest.fixture
-def server() -> Iterator[Server]:
-    one = Server()
+def server() -> Iterator[RawServer]:
+    one = RawServer()
     yield one
     one.close()
 
@@ -107,7 +71,7 @@ def test_lone_surrogates_survive_in_failing_tests(project: Project, xdist: list[
 
 @pytest.mark.parametrize("brackets", [2**18, pytest.param(5 * 2**20, marks=pytest.mark.heavy)], ids=["1MiB", "15MiB"])
 def test_a_large_answer_does_not_use_up_another_runs_time(
-    empty_project: Project, server: Server, brackets: int
+    empty_project: Project, server: RawServer, brackets: int
 ) -> None:
     """Reading megabytes of brackets takes seconds of a processor, which no other run's deadline pays."""
     large = answer(b'{"ok": true, "runId": "run_1", "result": [' + b"[]," * brackets + b"[]]}")
@@ -129,7 +93,7 @@ def test_a_large_answer_does_not_use_up_another_runs_time(
     empty_project.run("--wisebot-origin", server.origin, "--wisebot-secret", "FAKE-secret").assert_outcomes(passed=1)
 
 
-def test_brackets_without_end_are_given_up_early(empty_project: Project, server: Server) -> None:
+def test_brackets_without_end_are_given_up_early(empty_project: Project, server: RawServer) -> None:
     """A deep answer is refused when it is too deep, and not when it has been counted to its end."""
     server.answer = lambda _: answer(b"[" * (15 * 2**20))
     empty_project.test("""
@@ -187,7 +151,7 @@ LEAKS = """
 @pytest.mark.parametrize("xdist", [[], ["-n", "1"]], ids=["one-process", "xdist"])
 @pytest.mark.parametrize("credential", ["CANARY-short/secret+1", LONG], ids=["short", "long"])
 def test_a_server_that_echoes_the_credential_gives_nothing_away(
-    empty_project: Project, server: Server, monkeypatch: pytest.MonkeyPatch, credential: str, xdist: list[str]
+    empty_project: Project, server: RawServer, monkeypatch: pytest.MonkeyPatch, credential: str, xdist: list[str]
 ) -> None:
     """What a server sends back in results and headers is masked in everything the session prints and writes."""
 
@@ -214,7 +178,7 @@ def test_a_server_that_echoes_the_credential_gives_nothing_away(
     assert [fragment for fragment in fragments if fragment in text] == []
 
 
-def test_what_an_answer_is_cut_to_holds_no_half_a_credential(empty_project: Project, server: Server) -> None:
+def test_what_an_answer_is_cut_to_holds_no_half_a_credential(empty_project: Project, server: RawServer) -> None:
     """An error's excerpt is cleaned before it is cut."""
     server.answer = lambda _: answer(b" " * 4080 + b"Bearer CANARY-secret-of-some-length", 401)
     empty_project.test("def test_it(trigger_workflow): trigger_workflow('x')")
@@ -224,7 +188,7 @@ def test_what_an_answer_is_cut_to_holds_no_half_a_credential(empty_project: Proj
     assert "CANARY" not in result.stdout.str()
 
 
-def test_a_retry_after_that_no_date_can_hold_is_none(empty_project: Project, server: Server) -> None:
+def test_a_retry_after_that_no_date_can_hold_is_none(empty_project: Project, server: RawServer) -> None:
     """A header of the server's cannot break the client."""
     server.answer = lambda _: answer(b"{}", 429, "Retry-After: Mon, 01 Jan 99999999999 00:00:00 GMT")
     empty_project.test("""
@@ -269,7 +233,7 @@ def test_a_secret_of_another_type_is_refused_and_not_shown(project: Project, val
 
 
 def test_a_call_behind_anothers_retry_after_ends_at_once_where_it_has_no_time(
-    empty_project: Project, server: Server
+    empty_project: Project, server: RawServer
 ) -> None:
     """A healthy call with ``timeout=2`` does not wait the minute that the answer to another one asks for."""
 
@@ -299,7 +263,7 @@ NAMES_OF_HEADERS = {
 }
 
 
-def test_an_answer_full_of_headers_is_cleaned_before_its_deadline(empty_project: Project, server: Server) -> None:
+def test_an_answer_full_of_headers_is_cleaned_before_its_deadline(empty_project: Project, server: RawServer) -> None:
     """A megabyte of names of headers takes a moment, where each value reaches to the answer's end."""
     text = {name: (unit * 2**20)[: 2**20] for name, unit in NAMES_OF_HEADERS.items()}
 
@@ -319,7 +283,7 @@ def test_an_answer_full_of_headers_is_cleaned_before_its_deadline(empty_project:
 
 @pytest.mark.parametrize("status", [200, 400])
 def test_an_answer_that_cannot_be_cleaned_in_time_is_unexpected(
-    empty_project: Project, server: Server, status: int
+    empty_project: Project, server: RawServer, status: int
 ) -> None:
     """A pattern that searches the rest of the text again after each match costs the run its deadline, and no more."""
     server.answer = lambda _: answer(json.dumps({"ok": True, "result": "x" * 250_000}).encode(), status)

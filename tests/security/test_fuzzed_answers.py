@@ -10,8 +10,6 @@ import gzip
 import json
 import os
 import secrets
-import socket
-import threading
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -21,6 +19,7 @@ import pytest
 from harness import Project
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
+from raw_server import RawServer
 
 from pytest_wisebot import (
     Api,
@@ -143,48 +142,9 @@ RUN_ANSWERS = st.tuples(RUNS, STATUSES, REASONS).map(
 ANSWERS = RUN_ANSWERS | whole_answers() | broken_answers()
 
 
-class Server:
-    """Gives each request the answer that is set, counts those that start a run, and closes the connection."""
-
-    def __init__(self) -> None:
-        self.answer: Callable[[bytes], bytes] = lambda _: b""
-        self.runs = 0
-        self._socket = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self.origin = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self._socket.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._reply, args=(connection,), daemon=True).start()
-
-    def _reply(self, connection: socket.socket) -> None:
-        with connection:
-            connection.settimeout(10)
-            request = b""
-            while b"\r\n\r\n" not in request:
-                piece = connection.recv(65536)
-                if not piece:
-                    return
-                request += piece
-            self.runs += request.startswith(b"POST")
-            try:
-                connection.sendall(self.answer(request))
-                connection.shutdown(socket.SHUT_WR)
-                connection.recv(1)  # else what was not read of the request resets the connection
-            except OSError:
-                return
-
-    def close(self) -> None:
-        self._socket.close()
-
-
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    one = Server()
+def server() -> Iterator[RawServer]:
+    one = RawServer()
     yield one
     one.close()
 
@@ -192,7 +152,7 @@ def server() -> Iterator[Server]:
 class Caller:
     """Runs workflows against the server, each with one attempt."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: RawServer) -> None:
         self.server = server
         self._runner = asyncio.Runner()
         self._settings = Settings(retries=0, max_response_mib=1).replace(
@@ -215,7 +175,7 @@ class Caller:
 
 
 @pytest.fixture(scope="module")
-def caller(server: Server) -> Iterator[Caller]:
+def caller(server: RawServer) -> Iterator[Caller]:
     one = Caller(server)
     yield one
     one.close()
@@ -300,7 +260,7 @@ EVIL: Final = "\x1b]0;PWNED\x07\x1b[2J\x1b[H\x1b[32m1 passed\x1b[0m\u202e|<b>`\x
 
 @pytest.mark.slow
 def test_no_field_of_an_answer_reaches_terminal_and_files_unescaped(
-    empty_project: Project, server: Server, tmp_path_factory: pytest.TempPathFactory
+    empty_project: Project, server: RawServer, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Whatever its field, runId, result, error, status, key or header: on the screen, in JUnit, log, page, summary."""
     fields: dict[str, dict[str, Any]] = {
