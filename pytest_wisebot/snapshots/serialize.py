@@ -171,6 +171,23 @@ def receive(value: object, asked: ComparisonOptions, around: ComparisonContext) 
         raise
 
 
+def as_stored(value: object, stored: str) -> SerializedValue | None:
+    """The text of a value that equals its snapshot as it is, so that there is nothing to clean and to replace.
+
+    Args:
+        value: what a test compares, without options.
+        stored: the text of its snapshot.
+
+    Returns:
+        None: it does not equal it, or JSON cannot hold it.
+    """
+    try:
+        text = dumps(_plain(value))
+    except (ValueError, RecursionError):  # `receive` finds the same, and where
+        return None
+    return SerializedValue.of(text) if text == stored else None
+
+
 def _received(value: object, data: Any, asked: ComparisonOptions, around: ComparisonContext) -> SerializedValue:
     failed, habits = _failed(value, around), around.of(value)
     if asked.exclude:

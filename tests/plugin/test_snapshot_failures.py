@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 from typing import Any
 
 import pytest
-from harness import Project, Recorded
+from harness import Outside, Project, Recorded
 
 ROWS = """
     SHIFT = {shift}
@@ -111,6 +111,24 @@ def test_no_credential_is_shown_or_written(recorded: Recorded, project: Project)
     outputs.append(recorded.run("-vv", "-vv", "--showlocals").stdout.str())
     assert ["FAKE-secret" in output for output in outputs] == [False] * 4
     assert ["<secret>" in output for output in outputs] == [True, False, True, True]
+
+
+def test_a_credential_in_a_stored_snapshot_that_matches_is_found(recorded: Recorded, outside: Outside) -> None:
+    """It was committed by hand: the value equals it, and yet the session fails and names the file."""
+    del outside
+    recorded.test("""
+        @pytest.mark.wisebot("echo", {"n": 1})
+        def test_it(workflow_run, workflow_snapshot):
+            assert "FAKE-secret-of-all" == workflow_snapshot
+    """)
+    recorded.update()
+    (path,) = (recorded.path / "__snapshots__").rglob("*.json")
+    path.write_text('"FAKE-secret-of-all"\n')
+    result = recorded.run()
+    result.assert_outcomes(passed=1)
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*test_it.json*<secret>*"])
+    assert "FAKE-secret-of-all" not in result.stdout.str()
 
 
 def test_a_comparison_is_true_or_false(recorded: Recorded) -> None:
