@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 import pkgutil
@@ -30,6 +31,10 @@ pytest_plugins = ["pytester"]
 for _module in pkgutil.walk_packages(pytest_wisebot.__path__, "pytest_wisebot."):
     if not _module.name.endswith("__main__"):
         importlib.import_module(_module.name)
+
+fork_server.remember_distributions()
+gc.collect()
+gc.freeze()  # what is loaded stays: no collection of a session has to look at it
 
 ROOT = Path(__file__).parents[1]
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import array
 import atexit
 import contextlib
+import functools
 import gc
 import importlib
 import importlib.metadata
@@ -31,7 +32,7 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -188,6 +189,30 @@ def forking() -> Iterator[None]:
             server.wait(_START_SECONDS)
 
 
+def remember_distributions() -> None:
+    """Finds what is installed once: each session asks for it several times, which is a quarter of a small one."""
+    find = importlib.metadata.distributions
+    read = importlib.metadata.Distribution.entry_points.fget  # type: ignore[attr-defined]
+
+    @functools.cache
+    def installed(folder: str) -> list[importlib.metadata.Distribution]:
+        return list(find(path=[folder]))
+
+    @functools.cache
+    def points(distribution: importlib.metadata.Distribution) -> Any:
+        return read(distribution)
+
+    def distributions(**asked: Any) -> Iterable[importlib.metadata.Distribution]:
+        if asked:
+            return find(**asked)
+        # Folders of a project may change, those of Python's environment do not while tests run.
+        kept = {folder for folder in sys.path if folder.startswith(sys.prefix)}
+        return (one for folder in sys.path for one in (installed(folder) if folder in kept else find(path=[folder])))
+
+    importlib.metadata.distributions = distributions
+    importlib.metadata.Distribution.entry_points = property(points)  # type: ignore[assignment]
+
+
 # The server's own side, in a process of its own.
 
 
@@ -207,6 +232,7 @@ def load_everything() -> None:
     for name in ("_hypothesis_pytestplugin", "hypothesis", "pydantic", "jinja2", "http.server", "asyncio", "trio"):
         _imported(name)
     sys.meta_path.remove(hook)
+    remember_distributions()
     # Sessions would warn of each plugin that it came too late to rewrite, which here has been done already.
     type(hook)._warn_already_imported = lambda *_: None  # type: ignore[method-assign]
 
