@@ -32,7 +32,7 @@ from .loading import load
 from .server import EmulatorServer
 from .workflows import Emulator, load_modules_of_runs
 
-PROGRAM = "python -m pytest_wisebot.emulator"
+PROGRAM = "pytest-wisebot emulator"
 
 STACK_SIZE = 4 * 1024 * 1024
 """Bytes of stack for each thread, of which a thousand may run at once. The usual 8 MiB each are more than some
@@ -41,7 +41,7 @@ containers grant; with 1 MiB, deeply nested JSON overflows the stack of Python 3
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line and returns its exit code: 0 when it was ended, 2 when it could not start."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     threading.stack_size(STACK_SIZE)
     raise_file_limit()  # here, and not in the session's process, from which every test inherits
     try:
@@ -55,16 +55,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The parser of the arguments."""
+    made = argparse.ArgumentParser(
         prog=PROGRAM,
         description="Serve the workflows of a Python file as Wisebot would: both APIs, on two local ports.",
+        epilog="for example: pytest-wisebot emulator flows.py --port=8787",
     )
-    parser.add_argument("target", type=not_empty, help="flows.py, flows.py:attribute or package.module:attribute")
-    parser.add_argument("--port", type=int, default=8787, help="port of the webhook API; 0 takes a free one (8787)")
-    parser.add_argument("--dashboard-port", type=int, help="port of the dashboard API (the webhook API's, plus 1)")
-    parser.add_argument("--session", metavar="FOLDER", help=argparse.SUPPRESS)
-    return parser
+    made.add_argument(
+        "target", metavar="TARGET", type=not_empty, help="flows.py, flows.py:attribute or package.module:attribute"
+    )
+    made.add_argument("--port", type=int, default=8787, help="port of the webhook API; 0 takes a free one (8787)")
+    made.add_argument("--dashboard-port", type=int, help="port of the dashboard API (the webhook API's, plus 1)")
+    made.add_argument("--session", metavar="FOLDER", help=argparse.SUPPRESS)
+    return made
 
 
 def ports(webhook: int, dashboard: int | None) -> tuple[int, int]:
