@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import __version__
+from ..text import print_any_letter
 
 if TYPE_CHECKING:
     import argparse
@@ -42,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The command's exit code; 2 for a command that does not exist.
     """
+    print_any_letter()
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["help"] and words[1:]:
         words = [words[1], "--help"]

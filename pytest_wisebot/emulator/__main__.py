@@ -25,7 +25,7 @@ from urllib.parse import quote
 
 from ..errors import ConfigurationError
 from ..exhaustion import raise_file_limit
-from ..text import not_empty
+from ..text import not_empty, print_any_letter
 from .functions import Workflow
 from .handle import Ready
 from .loading import load
@@ -79,8 +79,7 @@ def ports(webhook: int, dashboard: int | None) -> tuple[int, int]:
 def _serve_by_hand(target: str, webhook: int, dashboard: int) -> NoReturn:
     for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell's background job starts with it ignored
         signal.signal(number, signal.default_int_handler)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a workflow's id may hold letters that a terminal lacks
+    print_any_letter()
     emulator = load(target, Path.cwd())
     with EmulatorServer(emulator, webhook, dashboard) as server:
         print(welcome(target, emulator, server.origin, server.base_url), end="", flush=True)
@@ -125,8 +124,11 @@ def _take_streams() -> tuple[IO[bytes], IO[str]]:
     os.dup2(nothing, 0)
     os.close(nothing)
     os.dup2(2, 1)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(line_buffering=True)  # so that the last prints are not lost when the process ends
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(
+            stream, io.TextIOWrapper
+        ):  # else a workflow's print might fail by its letters, and with it the run
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
     return stdin, answer
 
 
@@ -156,17 +158,20 @@ def _examples(emulator: Emulator, origin: str, base_url: str) -> str:
     bag = dict.fromkeys(shown.inputs, "...")
     variables = _variables(workflows)
     return _filled(
-        "examples.txt",
+        "examples-powershell.txt" if sys.platform == "win32" else "examples.txt",
         id=_printable(shown.id),
         origin=origin,
         base_url=base_url,
-        secret=shlex.quote(shown.secret),
-        token=shlex.quote(emulator.token),
+        secret=_quoted(shown.secret),
+        token=_quoted(emulator.token),
         segment=quote(shown.id, safe=""),  # in double quotes, whose special characters it quotes
         bag=_shell_json(bag),
         inputs=_shell_json({"inputs": bag}),
         tables="\n\n".join(_table(workflow, name) for name, workflow in variables.items()),
-        exports="\n".join(f"export {name}={shlex.quote(workflow.secret)}" for name, workflow in variables.items()),
+        exports="\n".join(
+            f"{'$env:' if sys.platform == 'win32' else 'export '}{name}={_quoted(workflow.secret)}"
+            for name, workflow in variables.items()
+        ),
     )
 
 
@@ -193,7 +198,12 @@ def _printable(workflow_id: str) -> str:
 
 
 def _shell_json(value: object) -> str:
-    return shlex.quote(json.dumps(value, ensure_ascii=False))
+    return _quoted(json.dumps(value, ensure_ascii=sys.platform == "win32"))
+
+
+def _quoted(text: str) -> str:
+    """One word for the shell of this system, PowerShell on Windows."""
+    return "'" + text.replace("'", "''") + "'" if sys.platform == "win32" else shlex.quote(text)
 
 
 if __name__ == "__main__":

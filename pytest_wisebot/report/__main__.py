@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import ConfigurationError
-from ..text import not_empty
+from ..text import not_empty, print_any_letter
 from .gate import Baseline, Conclusion, build
 from .log_reader import read_log
 from .output import LOG, SUMMARY, add_event, append_summary, block, log_in, read_baseline, write_joined, write_reports
@@ -116,4 +116,5 @@ def _report(conclusion: Conclusion, folder: Path, summary: Path | None = None) -
 
 
 if __name__ == "__main__":
+    print_any_letter()
     sys.exit(main())
