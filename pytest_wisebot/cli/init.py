@@ -83,10 +83,11 @@ def _files(folder: Path, service: str | None) -> Iterator[tuple[Path, str]]:
     yield folder / "flows.py", _template("flows.py")
     yield _tests_of(folder) / _TEST, _template(_TEST)
     if service is not None:
-        root = next((one for one in (folder.resolve(), *folder.resolve().parents) if (one / ".git").exists()), folder)
-        below = folder.resolve().relative_to(root.resolve()).as_posix()
-        tests = "" if below == "." else f"{shlex.quote(below)} "
-        yield root / CI[service], ci_file(service, read_bytes(settings).decode("utf-8", "replace"), tests)
+        here = folder.resolve()
+        root = next((one for one in (here, *here.parents) if (one / ".git").exists()), here)
+        tests = "" if root == here else f"{shlex.quote(here.relative_to(root).as_posix())} "
+        text = read_bytes(settings).decode("utf-8", "replace")
+        yield (root if tests else folder) / CI[service], ci_file(service, text, tests)
 
 
 def _template(name: str) -> str:

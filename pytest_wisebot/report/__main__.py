@@ -39,12 +39,13 @@ _ABOUT = {
 def main(args: Sequence[str] | None = None) -> int:
     """Runs the command of these arguments, and returns the exit code."""
     words = list(sys.argv[1:] if args is None else args)
+    command = "merge" if words[:1] == ["merge"] else "report"
     try:
-        return _merge(words[1:]) if words[:1] == ["merge"] else _rebuild(words)
+        return _merge(words[1:]) if command == "merge" else _rebuild(words)
     except ConfigurationError as error:
-        print(f"pytest-wisebot report: {error}", file=sys.stderr)
+        print(f"pytest-wisebot {command}: {error}", file=sys.stderr)
     except OSError as error:
-        print(f"pytest-wisebot report: {error.filename}: {error.strerror}", file=sys.stderr)
+        print(f"pytest-wisebot {command}: {error.filename}: {error.strerror}", file=sys.stderr)
     return USAGE_ERROR
 
 

@@ -202,6 +202,21 @@ def test_the_ci_file_stands_at_the_root_of_the_repository(folder: Path) -> None:
     assert "TRIAGE_SECRET" not in text
 
 
+@pytest.mark.parametrize(
+    ("service", "line"),
+    [
+        ("github", "      - run: python -m pytest 'e2e/my tests' --junitxml=junit.xml\n"),
+        ("gitlab", "    - python -m pytest 'e2e/my tests' --junitxml=junit.xml\n"),
+        ("jenkins", "sh '''.venv/bin/python -m pytest 'e2e/my tests' --junitxml=junit-local.xml'''\n"),
+    ],
+)
+def test_a_folder_with_a_blank_is_quoted(folder: Path, service: str, line: str) -> None:
+    """The name stands within a command of the CI service's shell."""
+    (folder / ".git").mkdir()
+    assert main(["e2e/my tests", f"--ci={service}"]) == 0
+    assert line in (folder / CI[service]).read_text("utf-8")
+
+
 @pytest.mark.parametrize("target", ["file", "file/below"])
 def test_a_file_in_the_place_of_the_folder_is_an_error(
     folder: Path, capsys: pytest.CaptureFixture[str], target: str
