@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import ntpath
 import re
 import secrets
 import stat
@@ -34,6 +35,9 @@ NOT_FOLLOWED: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 REPLACE_SECONDS: Final = 2.0
 """Deadline for a scanner or an indexer that holds a file on Windows, which takes a moment."""
 
+LONGEST_PATH: Final = 247
+"""Characters of a path that each call of Windows takes; a name alone may have 255."""
+
 STALE_SECONDS: Final = 3600.0
 """Age from which on a temporary file is one that a killed process has left behind."""
 
@@ -47,6 +51,14 @@ def safe_name(name: str) -> str:
     return f"{readable or 'run'}-{digest}"
 
 
+def reachable(path: str | Path) -> str:
+    """A path for the system's calls: with the prefix by which Windows takes one that is longer than `LONGEST_PATH`."""
+    given = os.fspath(path)
+    if not WINDOWS or given.startswith("\\\\?\\") or len(absolute := ntpath.abspath(given)) <= LONGEST_PATH:
+        return given
+    return f"\\\\?\\UNC{absolute[1:]}" if absolute.startswith("\\\\") else f"\\\\?\\{absolute}"
+
+
 def write_whole(path: str, data: bytes, mode: int = 0o666) -> None:
     """Replaces the content of a file: a reader sees the old bytes or the new ones, and never a part.
 
@@ -56,7 +68,7 @@ def write_whole(path: str, data: bytes, mode: int = 0o666) -> None:
     try:
         write_new(temporary, data, mode)
         try:
-            _patiently(os.replace, temporary, path)
+            _patiently(os.replace, reachable(temporary), reachable(path))
         except BaseException:
             _discard(temporary)
             raise
@@ -71,7 +83,7 @@ def write_new(path: str, data: bytes, mode: int = 0o666) -> None:
     Raises:
         OSError: it exists (`FileExistsError`), or cannot be written.
     """
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NOT_FOLLOWED, mode)
+    descriptor = os.open(reachable(path), os.O_WRONLY | os.O_CREAT | os.O_EXCL | NOT_FOLLOWED, mode)
     try:
         try:
             write_all(descriptor, data)
@@ -84,7 +96,7 @@ def write_new(path: str, data: bytes, mode: int = 0o666) -> None:
 
 def _discard(path: str) -> None:
     with suppress(OSError):  # with its folder; the first error is the one to show
-        os.unlink(path)
+        os.unlink(reachable(path))
 
 
 def check_writable(folder: Path) -> None:
@@ -178,7 +190,7 @@ Seen = tuple[int, int, int]
 def seen(path: Path) -> Seen | None:
     """The state of a file; None where there is none."""
     try:
-        found = os.stat(path)
+        found = os.stat(reachable(path))
     except OSError:
         return None
     return found.st_ino, found.st_mtime_ns, found.st_size
@@ -257,13 +269,13 @@ def read_bytes(path: Path) -> bytes:
 
 def open_to_read(path: Path) -> BinaryIO:
     """A file, open for reading. Raises `OSError`."""
-    return io.open(path, "rb")
+    return io.open(reachable(path), "rb")
 
 
 def is_there(path: Path) -> bool:
     """Whether a file or folder exists."""
     try:
-        os.stat(path)
+        os.stat(reachable(path))
     except (OSError, ValueError):
         return False
     return True
@@ -280,21 +292,21 @@ def is_folder(path: Path) -> bool:
 def make_folder(path: Path, mode: int = 0o777) -> None:
     """Makes a folder, and those above it, where they do not exist. Raises `OSError`."""
     try:
-        os.mkdir(path, mode)
+        os.mkdir(reachable(path), mode)
     except FileNotFoundError:
         if path.parent == path:
             raise
         make_folder(path.parent)
         make_folder(path, mode)  # another process may have made it by now
     except FileExistsError:
-        if not stat.S_ISDIR(os.stat(path).st_mode):
+        if not stat.S_ISDIR(os.stat(reachable(path)).st_mode):
             raise
 
 
 def entries_of(path: Path) -> list[Path]:
     """The entries of a folder; none where it cannot be read."""
     try:
-        return [path / name for name in os.listdir(path)]
+        return [path / name for name in os.listdir(reachable(path))]
     except OSError:
         return []
 
@@ -302,7 +314,7 @@ def entries_of(path: Path) -> list[Path]:
 def remove_file(path: Path) -> None:
     """Removes a file, if it exists. Raises `OSError`."""
     with suppress(FileNotFoundError):
-        os.unlink(path)
+        _patiently(os.unlink, reachable(path))
 
 
 def remove_folder(path: Path) -> None:
@@ -325,3 +337,8 @@ def file_of(descriptor: int) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
+
+
+def file_of_socket(number: int) -> tuple[int, int] | None:
+    """The same of a socket. On Windows None: its number is none of a file, and may be equal to that of one."""
+    return None if WINDOWS else file_of(number)

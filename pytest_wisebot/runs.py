@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from enum import Enum, StrEnum
-from typing import Any, Final, NoReturn, Protocol, Self, TypeVar, get_type_hints
+from typing import Any, Final, Literal, NoReturn, Protocol, Self, TypeVar, get_type_hints
 
 from .errors import ConfigurationError, OutcomeUnknown, UnexpectedResponse, WisebotError
 from .originals import dates, json
@@ -35,6 +35,10 @@ class Api(StrEnum):
 
     WEBHOOK = "webhook"
     DASHBOARD = "dashboard"
+
+
+ApiName = Api | Literal["webhook", "dashboard"]
+"""An API, or its name: a type checker finds a name that is misspelled."""
 
 
 class Closed(Protocol):

@@ -6,8 +6,10 @@ JSON numbers that a float does not hold exactly keep the digits that they were w
 from __future__ import annotations
 
 import argparse
+import io
 import re
 import secrets
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal, InvalidOperation, localcontext
 from typing import Any, Final, Self
@@ -28,6 +30,12 @@ _TOML_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
 _BARE_KEY: Final = re.compile(r"[\w-]+")
 
 _COLOUR: Final = re.compile(r"\x1b\[[\d;]*m")
+
+
+def print_any_letter() -> None:
+    """From now on `print` writes letters that the output's encoding lacks as escapes, in place of an error."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def without_colours(text: str) -> str:

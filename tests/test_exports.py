@@ -6,10 +6,12 @@ import ast
 import importlib
 import json
 import re
+import tomllib
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+import yaml
 
 import pytest_wisebot
 from pytest_wisebot.settings import json_schema
@@ -72,8 +74,6 @@ def test_the_schema_that_ships_is_current() -> None:
 
 def test_the_schema_accepts_the_examples_file() -> None:
     """The keys of the example's ``wisebot.toml`` are all keys of the schema."""
-    import tomllib
-
     definitions = json_schema()["$defs"]
     data = tomllib.loads((ROOT / "examples" / "wisebot.toml").read_text("utf-8"))
     for table in data["environments"].values():
@@ -87,6 +87,21 @@ def test_one_version_everywhere() -> None:
     newest = re.search(r"^## \[(\d[^\]]*)\]", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
     assert newest is not None
     assert pytest_wisebot.__version__ == version("pytest-wisebot") == newest.group(1)
+
+
+def test_the_classifiers_are_what_ci_shows() -> None:
+    """A Python or a system that the metadata names has a job that runs the tests there, and each job is named."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    classifiers = [one.split(" :: ") for one in project["classifiers"]]
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8"))["jobs"]
+    pythons = jobs["test"]["strategy"]["matrix"]["python-version"]
+    assert pythons == [one[-1] for one in classifiers if one[0] == "Programming Language" and "." in one[-1]]
+    assert project["requires-python"] == f">={pythons[0]}"
+    elsewhere = jobs["platforms"]["strategy"]["matrix"]
+    assert {pythons[0], pythons[-1]} == {*elsewhere["python-version"]}
+    systems = {one.partition("-")[0] for one in (*elsewhere["os"], jobs["test"]["runs-on"])}
+    named = {"Linux": "ubuntu", "MacOS": "macos", "Windows": "windows"}
+    assert systems == {named[one[-1]] for one in classifiers if one[0] == "Operating System"}
 
 
 def test_the_package_is_typed() -> None:

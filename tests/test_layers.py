@@ -56,8 +56,9 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "report": ({"errors", "runs", "shapes", "outcomes", "event_log", "gate_config", "redaction"}, {"jinja2"}),
     "__main__": ({"cli"}, set()),
     "cli": (
-        {"errors", "runs", "redaction", "settings", "client", "storage", "snapshots", "report", "emulator", "plugin"},
-        {"pytest"},
+        {"errors", "runs", "redaction", "settings", "client", "storage", "snapshots", "report", "emulator", "plugin"}
+        | {"__version__"},
+        {"pytest", "shtab"},
     ),
     "plugin": (
         EVERY_ROOM - {"cli", "__main__"},

@@ -354,6 +354,20 @@ PRIVATE_NAMES = [
         loss="runs of async workflows in the emulator",
     ),
     PrivateName(
+        name="_actions",
+        owner="argparse:ArgumentParser",
+        users=("cli/completion",),
+        why="argparse lists the arguments of a parser nowhere else; each gets what completes it",
+        loss="`pytest-wisebot completion`",
+    ),
+    PrivateName(
+        name="_thread.start_new_thread",
+        owner="_thread",
+        users=("emulator/server",),
+        why="documented: starts a thread without waiting for it, so that the next connection is accepted at once",
+        loss="the emulator",
+    ),
+    PrivateName(
         name="_current_frames",
         owner="sys",
         users=("emulator/loops",),

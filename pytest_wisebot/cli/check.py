@@ -56,6 +56,21 @@ class Finding:
         return self.about.startswith("secret")
 
 
+def parser() -> argparse.ArgumentParser:
+    """The parser of the arguments."""
+    made = argparse.ArgumentParser(
+        prog="pytest-wisebot check",
+        description="Check settings, hosts, TLS, proxies and credentials. It starts no run and calls no webhook.",
+        epilog="for example: pytest-wisebot check --env=staging --env=production",
+    )
+    made.add_argument(
+        "--env", metavar="NAME", action="append", default=[], help="an environment of wisebot.toml; by default all"
+    )
+    made.add_argument("--config", metavar="FILE", help="the settings file in place of the nearest wisebot.toml")
+    made.add_argument("paths", metavar="PATH", nargs="*", help="where the tests are; by default as for pytest")
+    return made
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Checks, and prints a table.
 
@@ -63,17 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 if all is right; 4 if settings are wrong, or a credential is missing or refused; else 10 if a host, TLS or a
         proxy does not let through.
     """
-    parser = argparse.ArgumentParser(
-        prog="pytest-wisebot check",
-        description="Check settings, hosts, TLS, proxies and credentials. It starts no run and calls no webhook.",
-        epilog="for example: pytest-wisebot check --env staging --env production",
-    )
-    parser.add_argument(
-        "--env", metavar="NAME", action="append", default=[], help="an environment of wisebot.toml; by default all"
-    )
-    parser.add_argument("--config", metavar="FILE", help="the settings file in place of the nearest wisebot.toml")
-    parser.add_argument("paths", metavar="PATH", nargs="*", help="where the tests are; by default as for pytest")
-    options = parser.parse_args(arguments)
+    options = parser().parse_args(arguments)
     config = [f"--wisebot-config={options.config}"] if options.config is not None else []
     return int(pytest.main(["-p", "no:cacheprovider", *config, *options.paths], plugins=[_Check(options.env)]))
 

@@ -29,21 +29,26 @@ from .check import without_session
 SETTINGS_WRONG: Final = 4
 
 
+def parser() -> argparse.ArgumentParser:
+    """The parser of the arguments."""
+    made = argparse.ArgumentParser(
+        prog="pytest-wisebot learn",
+        description="Print the lines of wisebot.toml for what differs between kept runs of equal inputs.",
+        epilog="for example: pytest-wisebot learn --env=staging",
+    )
+    made.add_argument("--env", metavar="NAME", help="an environment of wisebot.toml; by default the runs of all")
+    made.add_argument("--config", metavar="FILE", help="the settings file in place of the nearest wisebot.toml")
+    made.add_argument("paths", metavar="PATH", nargs="*", help="where the tests are; by default as for pytest")
+    return made
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the lines for all workflows.
 
     Returns:
         0; 4 if settings are wrong.
     """
-    parser = argparse.ArgumentParser(
-        prog="pytest-wisebot learn",
-        description="Print the lines of wisebot.toml for what differs between kept runs of equal inputs.",
-        epilog="for example: pytest-wisebot learn --env staging",
-    )
-    parser.add_argument("--env", metavar="NAME", help="an environment of wisebot.toml; by default the runs of all")
-    parser.add_argument("--config", metavar="FILE", help="the settings file in place of the nearest wisebot.toml")
-    parser.add_argument("paths", metavar="PATH", nargs="*", help="where the tests are; by default as for pytest")
-    options = parser.parse_args(arguments)
+    options = parser().parse_args(arguments)
     config = [f"--wisebot-config={options.config}"] if options.config is not None else []
     return int(pytest.main(["-p", "no:cacheprovider", *config, *options.paths], plugins=[_Learn(options.env)]))
 

@@ -5,22 +5,31 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
-from ..settings.checks import nearest
+from .. import __version__
+from ..text import print_any_letter
+
+if TYPE_CHECKING:
+    import argparse
 
 PROGRAM: Final = "pytest-wisebot"
 
-COMMANDS: Final = {
+COMMANDS: Final[dict[str, tuple[str, ...]]] = {
+    "init": ("pytest_wisebot.cli.init", "write a first project that passes: settings, workflows, a test, a CI file"),
     "check": ("pytest_wisebot.cli.check", "check settings, hosts and credentials without a run"),
     "emulator": ("pytest_wisebot.emulator.__main__", "serve the workflows of a Python file as Wisebot would"),
     "learn": ("pytest_wisebot.cli.learn", "print the lines of wisebot.toml for what differs from run to run"),
     "report": ("pytest_wisebot.report.__main__", "make the reports of a session from its event log"),
-    "merge": ("pytest_wisebot.report.__main__", "join the reports of shards, and judge the union"),
+    "merge": ("pytest_wisebot.report.__main__", "join the reports of shards, and judge the union", "merge"),
     "scan": ("pytest_wisebot.cli.scan", "look for credentials in files"),
     "schema": ("pytest_wisebot.settings.schema", "print the JSON Schema of wisebot.toml"),
+    "completion": ("pytest_wisebot.cli.completion", "print what a shell needs to complete these commands"),
 }
-"""The module of each command, whose ``main`` takes the arguments and returns the exit code; and its help."""
+"""Of each command its module and its help, and where a module has several commands, the word for this one.
+
+The module's ``parser`` makes the parser of the arguments. Its ``main`` takes the arguments and returns the exit code.
+"""
 
 USAGE_ERROR: Final = 2
 
@@ -34,19 +43,55 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The command's exit code; 2 for a command that does not exist.
     """
+    print_any_letter()
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["help"] and words[1:]:
+        words = [words[1], "--help"]
     if not words or words[0] in ("-h", "--help", "help"):
         print(_help())
         return 0 if words else USAGE_ERROR
+    if words[0] in ("-V", "--version"):
+        print(f"{PROGRAM} {__version__}")
+        return 0
     if words[0] not in COMMANDS:
-        print(f"{PROGRAM}: unknown command {words[0]!r}, {nearest(words[0], COMMANDS)}", file=sys.stderr)
+        print(f"{PROGRAM}: {_unknown(words[0])}", file=sys.stderr)
         return USAGE_ERROR
-    module = importlib.import_module(COMMANDS[words[0]][0])
-    code: int = module.main(words if words[0] == "merge" else words[1:])
+    module, within = _loaded(words[0])
+    code: int = module.main([*within, *words[1:]])
     return code
 
 
+def parser_of(command: str) -> argparse.ArgumentParser:
+    """The parser of a command's arguments."""
+    module, within = _loaded(command)
+    parser: argparse.ArgumentParser = module.parser(*within)
+    return parser
+
+
+def _loaded(command: str) -> tuple[Any, Sequence[str]]:
+    """A command's module, and the word for the command within it."""
+    module, _, *within = COMMANDS[command]
+    return importlib.import_module(module), within
+
+
+def _unknown(word: str) -> str:
+    from ..settings.checks import nearest  # 0.1 s, for what is mistyped
+
+    if word.startswith("-"):
+        return f"unknown option {word!r}: the options of a command stand after it, as in {PROGRAM} check --env=staging"
+    return f"unknown command {word!r}, {nearest(word, COMMANDS)}"
+
+
 def _help() -> str:
-    lines = [f"  {name:10}{about}" for name, (_, about) in COMMANDS.items()]
-    example = f"for example: {PROGRAM} check --env staging"
-    return "\n".join([f"usage: {PROGRAM} COMMAND [-h] …", "", *lines, "", example])
+    lines = [f"  {name:12}{about}" for name, (_, about, *_) in COMMANDS.items()]
+    return "\n".join(
+        [
+            f"usage: {PROGRAM} COMMAND [-h] …",
+            f"       {PROGRAM} --version",
+            "",
+            *lines,
+            "",
+            f"for example: {PROGRAM} init my-tests",
+            f"             {PROGRAM} check --help",
+        ]
+    )

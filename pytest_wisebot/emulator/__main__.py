@@ -25,14 +25,14 @@ from urllib.parse import quote
 
 from ..errors import ConfigurationError
 from ..exhaustion import raise_file_limit
-from ..text import not_empty
+from ..text import not_empty, print_any_letter
 from .functions import Workflow
 from .handle import Ready
 from .loading import load
 from .server import EmulatorServer
 from .workflows import Emulator, load_modules_of_runs
 
-PROGRAM = "python -m pytest_wisebot.emulator"
+PROGRAM = "pytest-wisebot emulator"
 
 STACK_SIZE = 4 * 1024 * 1024
 """Bytes of stack for each thread, of which a thousand may run at once. The usual 8 MiB each are more than some
@@ -41,7 +41,7 @@ containers grant; with 1 MiB, deeply nested JSON overflows the stack of Python 3
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line and returns its exit code: 0 when it was ended, 2 when it could not start."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     threading.stack_size(STACK_SIZE)
     raise_file_limit()  # here, and not in the session's process, from which every test inherits
     try:
@@ -55,16 +55,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The parser of the arguments."""
+    made = argparse.ArgumentParser(
         prog=PROGRAM,
         description="Serve the workflows of a Python file as Wisebot would: both APIs, on two local ports.",
+        epilog="for example: pytest-wisebot emulator flows.py --port=8787",
     )
-    parser.add_argument("target", type=not_empty, help="flows.py, flows.py:attribute or package.module:attribute")
-    parser.add_argument("--port", type=int, default=8787, help="port of the webhook API; 0 takes a free one (8787)")
-    parser.add_argument("--dashboard-port", type=int, help="port of the dashboard API (the webhook API's, plus 1)")
-    parser.add_argument("--session", metavar="FOLDER", help=argparse.SUPPRESS)
-    return parser
+    made.add_argument(
+        "target", metavar="TARGET", type=not_empty, help="flows.py, flows.py:attribute or package.module:attribute"
+    )
+    made.add_argument("--port", type=int, default=8787, help="port of the webhook API; 0 takes a free one (8787)")
+    made.add_argument("--dashboard-port", type=int, help="port of the dashboard API (the webhook API's, plus 1)")
+    made.add_argument("--session", metavar="FOLDER", help=argparse.SUPPRESS)
+    return made
 
 
 def ports(webhook: int, dashboard: int | None) -> tuple[int, int]:
@@ -75,8 +79,7 @@ def ports(webhook: int, dashboard: int | None) -> tuple[int, int]:
 def _serve_by_hand(target: str, webhook: int, dashboard: int) -> NoReturn:
     for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell's background job starts with it ignored
         signal.signal(number, signal.default_int_handler)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a workflow's id may hold letters that a terminal lacks
+    print_any_letter()
     emulator = load(target, Path.cwd())
     with EmulatorServer(emulator, webhook, dashboard) as server:
         print(welcome(target, emulator, server.origin, server.base_url), end="", flush=True)
@@ -121,8 +124,11 @@ def _take_streams() -> tuple[IO[bytes], IO[str]]:
     os.dup2(nothing, 0)
     os.close(nothing)
     os.dup2(2, 1)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(line_buffering=True)  # so that the last prints are not lost when the process ends
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(
+            stream, io.TextIOWrapper
+        ):  # else a workflow's print might fail by its letters, and with it the run
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
     return stdin, answer
 
 
@@ -152,17 +158,20 @@ def _examples(emulator: Emulator, origin: str, base_url: str) -> str:
     bag = dict.fromkeys(shown.inputs, "...")
     variables = _variables(workflows)
     return _filled(
-        "examples.txt",
+        "examples-powershell.txt" if sys.platform == "win32" else "examples.txt",
         id=_printable(shown.id),
         origin=origin,
         base_url=base_url,
-        secret=shlex.quote(shown.secret),
-        token=shlex.quote(emulator.token),
+        secret=_quoted(shown.secret),
+        token=_quoted(emulator.token),
         segment=quote(shown.id, safe=""),  # in double quotes, whose special characters it quotes
         bag=_shell_json(bag),
         inputs=_shell_json({"inputs": bag}),
         tables="\n\n".join(_table(workflow, name) for name, workflow in variables.items()),
-        exports="\n".join(f"export {name}={shlex.quote(workflow.secret)}" for name, workflow in variables.items()),
+        exports="\n".join(
+            f"{'$env:' if sys.platform == 'win32' else 'export '}{name}={_quoted(workflow.secret)}"
+            for name, workflow in variables.items()
+        ),
     )
 
 
@@ -189,7 +198,12 @@ def _printable(workflow_id: str) -> str:
 
 
 def _shell_json(value: object) -> str:
-    return shlex.quote(json.dumps(value, ensure_ascii=False))
+    return _quoted(json.dumps(value, ensure_ascii=sys.platform == "win32"))
+
+
+def _quoted(text: str) -> str:
+    """One word for the shell of this system, PowerShell on Windows."""
+    return "'" + text.replace("'", "''") + "'" if sys.platform == "win32" else shlex.quote(text)
 
 
 if __name__ == "__main__":

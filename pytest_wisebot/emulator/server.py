@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 import traceback
+from _thread import start_new_thread
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from functools import partial
@@ -33,8 +34,10 @@ from .workflows import Emulator
 HOST = "127.0.0.1"
 """Loopback only: an emulator prints its secrets, and must not be reached from another machine."""
 
-BACKLOG = 1024
-"""Connections that may wait to be accepted. A client beyond repeats its SYN only after 1, 3 and 7 s."""
+BACKLOG = socket.SOMAXCONN if sys.platform == "win32" else 1024
+"""Connections that may wait to be accepted. A client beyond repeats its SYN only after 1, 3 and 7 s.
+
+macOS lets 128 wait at most (``kern.ipc.somaxconn``), Windows 200 unless asked by its own constant."""
 
 LARGEST_BODY = 64 * 1024 * 1024
 """Maximum bytes of a request's body; a larger one is answered with 413."""
@@ -190,7 +193,7 @@ class _Listener:
 
     def _start(self, connection: socket.socket, client: Address) -> None:
         try:
-            threading.Thread(target=self._serve, args=(connection, client), daemon=True).start()
+            start_new_thread(self._serve, (connection, client))  # and no `Thread`: its start waits, as does the queue
         except (RuntimeError, MemoryError) as error:
             if self._is_control:
                 self._serve(connection, client)

@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Final, ParamSpec, TypeVar
 
-from ..files import file_of
+from ..files import file_of_socket
 from ..originals import os, pinned, threading, time
 
 P = ParamSpec("P")
@@ -21,8 +21,8 @@ T = TypeVar("T")
 TICK: Final = 0.02
 """Seconds between two looks at the clock."""
 
-NOTICED: Final = 0.005
-"""Seconds below which a delay is the scheduler's own grain."""
+NOTICED: Final = max(0.005, 1.5 * time.get_clock_info("monotonic").resolution)
+"""Seconds below which a delay is the scheduler's own grain, or the clock's: on Windows that may be 16 ms."""
 
 PATIENCE: Final = 0.25
 """Seconds that a test yields to a late loop, at most."""
@@ -62,7 +62,7 @@ class Watch:
         self._loop = loop
         self._lost = lost
         self._socket = sockets.socket()
-        self._file = file_of(self._socket.fileno())
+        self._file = file_of_socket(self._socket.fileno())
         self._over = threading.Event()
         loop.call_later(BEAT, self._beat)
         threading.Thread(target=self._look, name="wisebot-watch", daemon=True).start()
@@ -76,7 +76,7 @@ class Watch:
             self._socket.detach()  # its descriptor may be another file's by now
 
     def _is_whole(self) -> bool:
-        return file_of(self._socket.fileno()) == self._file
+        return file_of_socket(self._socket.fileno()) == self._file
 
     def _beat(self) -> None:
         if self._over.is_set():

@@ -11,7 +11,7 @@ import pytest
 
 from ..errors import ConfigurationError
 from ..originals import os
-from ..text import count
+from ..text import count, print_any_letter
 from .runtime import local_runtime
 from .session_state import state_of
 from .settings_source import resolved
@@ -85,6 +85,7 @@ def scan(config: pytest.Config) -> pytest.ExitCode:
     redactor = state_of(config).redactor
     redactor.add(*credentials)
     found = list(_found(paths, redactor))
+    print_any_letter()
     for line in (*_lines(found), *unknown):
         print(line)
     known = count(len(credentials), "credential")

@@ -6,19 +6,28 @@ import inspect
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final, TypeGuard
+from typing import Any, Final, Literal, TypeGuard
 
 import pytest
 
-LINE = (
-    "wisebot(workflow=None, inputs=None, *, api=None, timeout=None, max_seconds=None, trials=1, min_passes=None, "
-    "share=False): "
-    "the run that the workflow_run fixture gives: workflow name, input bag (default: the test's argument 'inputs'; "
-    "{} for none), "
-    "api 'webhook', 'dashboard' or 'both', seconds for the whole run, seconds that the run itself may take, how many "
-    "trials the test has and how many of them must pass (default: all), whether equal requests of the session use one "
-    "run. "
-    "Without a workflow the rest holds for the runs that the test starts by trigger_workflow."
+FIELDS: Final = {
+    "workflow": "its name in wisebot.toml, or its id; left out: the rest holds for what trigger_workflow runs",
+    "inputs": "the input bag, {} for none; left out: the test's argument 'inputs'",
+    "api": "'webhook', 'dashboard' or 'both'; left out: that of the settings",
+    "timeout": "seconds for the whole run, its retries included; left out: those of the settings",
+    "max_seconds": "seconds that the run itself may take",
+    "trials": "how many times the test is executed, each time with a run of its own",
+    "min_passes": "how many of the trials must pass; left out: all",
+    "share": "True: equal requests of the session use one run",
+}
+"""What each argument is, in one line of ``pytest --markers``."""
+
+LINE: Final = "\n".join(
+    [
+        "wisebot(workflow=None, inputs=None, *, api=None, timeout=None, max_seconds=None, trials=1, min_passes=None, "
+        "share=False): the run that the fixture workflow_run gives",
+        *(f"    {name}: {text}" for name, text in FIELDS.items()),
+    ]
 )
 
 APIS = ("webhook", "dashboard", "both")
@@ -45,7 +54,7 @@ def wisebot(
     workflow: str | None = None,
     inputs: Any = None,
     *,
-    api: str | None = None,
+    api: Literal["webhook", "dashboard", "both"] | None = None,
     timeout: float | None = None,
     max_seconds: float | None = None,
     trials: int | None = None,

@@ -55,6 +55,7 @@ class StatusLine:
         self._status = status
         self._fd: int | None = None
         self._file: tuple[int, int] | None = None
+        self._encoding = "utf-8"
         self._is_terminal = False
         self._lock = threading.RLock()
         self._ended = threading.Event()
@@ -73,6 +74,7 @@ class StatusLine:
                 if self._config.get_verbosity() >= 0 or not sys.stdout.isatty():
                     self._fd = os.dup(sys.stdout.fileno())
                     self._file = file_of(self._fd)
+                    self._encoding = sys.stdout.encoding or self._encoding
         if self._fd is not None:
             rewrites = os.isatty(self._fd) and os.environ.get("TERM", "dumb") != "dumb"
             self._is_terminal = rewrites and not _logs_live(self._config)
@@ -145,7 +147,7 @@ class StatusLine:
     def _write(self, text: str) -> None:
         if self._fd is not None and file_of(self._fd) == self._file:
             with suppress(OSError):  # the terminal has gone: the tests go on
-                os.write(self._fd, text.encode("utf-8", "replace"))
+                os.write(self._fd, text.encode(self._encoding, "replace"))
 
     def _columns(self) -> int:
         with suppress(OSError):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 
 from ..errors import ConfigurationError, WisebotError
-from ..runs import Api, RunRequest, WorkflowRun, json_inputs
+from ..runs import Api, ApiName, RunRequest, WorkflowRun, json_inputs
 from ..text import brief
 from .item_session import WisebotSession
 from .mark_use import inputs_left_out
@@ -55,7 +55,7 @@ class TriggerWorkflow:
         workflow: str,
         inputs: Inputs | None = None,
         *,
-        api: Api | str | None = None,
+        api: ApiName | None = None,
         timeout: float | None = None,
         secret: str | None = None,
     ) -> WorkflowRun:
@@ -68,7 +68,7 @@ class TriggerWorkflow:
         workflow: str,
         inputs: Inputs | None = None,
         *,
-        api: Api | str | None = None,
+        api: ApiName | None = None,
         timeout: float | None = None,
         secret: str | None = None,
     ) -> PendingRun:
@@ -82,7 +82,7 @@ class TriggerWorkflow:
         workflow: str,
         inputs: Iterable[Inputs | None],
         *,
-        api: Api | str | None = None,
+        api: ApiName | None = None,
         timeout: float | None = None,
         secret: str | None = None,
     ) -> list[WorkflowRun]:
@@ -101,7 +101,7 @@ class TriggerWorkflow:
         self,
         workflow: str,
         bags: list[Inputs | None],
-        api: Api | str | None,
+        api: ApiName | None,
         timeout: float | None,
         secret: str | None,
     ) -> list[PendingRun]:
@@ -121,7 +121,7 @@ class TriggerWorkflow:
             raise error.with_traceback(None) from None
 
     def _request(
-        self, workflow: str, declaration: Declared, api: Api | str | None, timeout: float | None, secret: str | None
+        self, workflow: str, declaration: Declared, api: ApiName | None, timeout: float | None, secret: str | None
     ) -> RunRequest:
         session = self._session
         chosen = as_api(api) or session.tracker.api or session.settings.api

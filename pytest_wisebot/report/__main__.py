@@ -1,4 +1,6 @@
-"""``python -m pytest_wisebot.report``: makes reports of event logs, of one session or of the shards of a suite.
+"""``pytest-wisebot report`` and ``merge``: make reports of event logs, of one session or of the shards of a suite.
+
+``python -m pytest_wisebot.report DIR`` and ``python -m pytest_wisebot.report merge`` are the same.
 
 ``DIR``
     builds ``report.json``, ``summary.md`` and ``report.html`` from the ``runs.jsonl`` there, even if the session was
@@ -19,7 +21,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import ConfigurationError
-from ..text import not_empty
+from ..text import not_empty, print_any_letter
 from .gate import Baseline, Conclusion, build
 from .log_reader import read_log
 from .output import LOG, SUMMARY, add_event, append_summary, block, log_in, read_baseline, write_joined, write_reports
@@ -27,24 +29,52 @@ from .output import LOG, SUMMARY, add_event, append_summary, block, log_in, read
 USAGE_ERROR = 2
 """The exit code if the arguments are wrong, or a log cannot be read."""
 
+_ABOUT = {
+    "report": ("Make the reports of a session from its event log; see also: pytest-wisebot merge.", "report out"),
+    "merge": ("Join the shards of a suite, and judge the union.", "merge shard-1 shard-2 -o out --baseline=none"),
+}
+"""Of each command its description, and an example."""
+
 
 def main(args: Sequence[str] | None = None) -> int:
     """Runs the command of these arguments, and returns the exit code."""
     words = list(sys.argv[1:] if args is None else args)
+    command = "merge" if words[:1] == ["merge"] else "report"
     try:
-        return _merge(words[1:]) if words[:1] == ["merge"] else _rebuild(words)
+        return _merge(words[1:]) if command == "merge" else _rebuild(words)
     except ConfigurationError as error:
-        print(f"pytest_wisebot.report: {error}", file=sys.stderr)
+        print(f"pytest-wisebot {command}: {error}", file=sys.stderr)
     except OSError as error:
-        print(f"pytest_wisebot.report: {error.filename}: {error.strerror}", file=sys.stderr)
+        print(f"pytest-wisebot {command}: {error.filename}: {error.strerror}", file=sys.stderr)
     return USAGE_ERROR
 
 
+def parser(command: str = "report") -> argparse.ArgumentParser:
+    """The parser of the arguments of ``report``, or of ``merge``."""
+    about, example = _ABOUT[command]
+    made = argparse.ArgumentParser(
+        prog=f"pytest-wisebot {command}", description=about, epilog=f"for example: pytest-wisebot {example}"
+    )
+    wanted = f"compare with an earlier session: its {LOG}; none: there is none yet"
+    made.add_argument("--baseline", metavar="FILE", type=not_empty, help=wanted)
+    if command == "merge":
+        _add_merged(made)
+    else:
+        made.add_argument("folder", metavar="DIR", type=_path, help=f"the folder that has the session's {LOG}")
+    return made
+
+
+def _add_merged(made: argparse.ArgumentParser) -> None:
+    made.add_argument("shards", metavar="SHARD", nargs="+", type=_path, help="the report folder of a shard")
+    made.add_argument("-o", "--output", metavar="DIR", type=_path, required=True, help="where the reports go")
+    made.add_argument(
+        "--max-missing-tests", metavar="N", type=_natural, help="in the place of max-missing-tests in [gate]"
+    )
+    made.add_argument("--summary", metavar="FILE", type=_path, help=f"append {SUMMARY} to this file")
+
+
 def _rebuild(words: list[str]) -> int:
-    parser = _parser("makes the reports of a session from its event log; see also: merge --help")
-    parser.usage = "%(prog)s [-h] [--baseline FILE] DIR\n       %(prog)s merge [-h] SHARD [SHARD ...] -o DIR"
-    parser.add_argument("folder", metavar="DIR", type=_path, help=f"the folder that has the session's {LOG}")
-    options = parser.parse_args(words)
+    options = parser().parse_args(words)
     events = list(read_log(log_in(options.folder)))
     if not events:
         raise ConfigurationError(f"{options.folder / LOG}: is empty: its session ended before it had begun")
@@ -52,26 +82,12 @@ def _rebuild(words: list[str]) -> int:
 
 
 def _merge(words: list[str]) -> int:
-    parser = _parser("joins the shards of a suite, and judges the union", prog="merge")
-    parser.add_argument("shards", metavar="SHARD", nargs="+", type=_path, help="the report folder of a shard")
-    parser.add_argument("-o", "--output", metavar="DIR", type=_path, required=True, help="where the reports go")
-    parser.add_argument(
-        "--max-missing-tests", metavar="N", type=_natural, help="in the place of max-missing-tests in [gate]"
-    )
-    parser.add_argument("--summary", metavar="FILE", type=_path, help=f"append {SUMMARY} to this file")
-    options = parser.parse_args(words)
+    options = parser("merge").parse_args(words)
     baseline = _baseline(options)
     log = write_joined(options.shards, options.output, {"max_missing_tests": options.max_missing_tests})
     conclusion = build(read_log(log), baseline)
     add_event(log, {"baseline": conclusion.compared})
     return _report(conclusion, options.output, options.summary)
-
-
-def _parser(description: str, prog: str = "") -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=f"python -m pytest_wisebot.report {prog}".strip(), description=description)
-    wanted = f"compare with an earlier session: its {LOG}; none: there is none yet"
-    parser.add_argument("--baseline", metavar="FILE", type=not_empty, help=wanted)
-    return parser
 
 
 def _path(text: str) -> Path:
@@ -101,4 +117,5 @@ def _report(conclusion: Conclusion, folder: Path, summary: Path | None = None) -
 
 
 if __name__ == "__main__":
+    print_any_letter()
     sys.exit(main())

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from ..errors import ConfigurationError
 from ..event_log import FORMAT, event_line
-from ..files import is_locked, write_whole
+from ..files import is_locked, remove_file, write_whole
 from .baseline import NONE_YET, Comparison
 from .document import json_report
 from .format import named
@@ -59,7 +59,7 @@ def clear(folder: Path) -> None:
         )
     folder.mkdir(parents=True, exist_ok=True)
     for name in (LOG, *_WRITERS):
-        (folder / name).unlink(missing_ok=True)
+        remove_file(folder / name)
 
 
 def write_reports(

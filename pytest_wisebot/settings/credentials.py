@@ -89,7 +89,7 @@ def _from_file(name: str, given_by: str, folder: Path) -> Credential:
     try:
         path = folder / Path(name).expanduser()
         reference = f"file:{path.absolute()}"
-        text = read_bytes(path).decode()
+        text = read_bytes(path).decode("utf-8-sig")  # an editor of Windows may begin a file with its mark
     except RuntimeError:
         return Credential(given_by, reference, problem="no such home folder")
     except OSError as error:

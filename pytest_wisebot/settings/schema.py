@@ -106,9 +106,18 @@ def _prose(text: str) -> str:
     )
 
 
+def parser() -> argparse.ArgumentParser:
+    """The parser of the arguments, of which there are none."""
+    return argparse.ArgumentParser(
+        prog="pytest-wisebot schema",
+        description="Print the JSON Schema of wisebot.toml, by which editors complete and check the file.",
+        epilog="for example: pytest-wisebot schema > wisebot.schema.json",
+    )
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the schema."""
-    argparse.ArgumentParser(description="print the JSON Schema of wisebot.toml").parse_args(arguments)
+    parser().parse_args(arguments)
     print(json.dumps(json_schema(), indent=2))
     return 0
 

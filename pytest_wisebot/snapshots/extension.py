@@ -15,7 +15,7 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension
 from syrupy.location import PyTestLocation
 from syrupy.types import PropertyFilter, PropertyMatcher, SerializableData, SerializedData, SnapshotIndex
 
-from ..files import make_folder, write_whole
+from ..files import make_folder, reachable, write_whole
 from ..originals import io, os
 from .json_codec import dumps, loads
 from .naming import folders, name_of_test, stem
@@ -114,7 +114,7 @@ class WorkflowSnapshotExtension(SingleFileSnapshotExtension):
         """Removes a file; one that cannot be removed keeps syrupy from none of the others."""
         del snapshot_names
         try:
-            Path(snapshot_location).unlink(missing_ok=True)
+            Path(reachable(snapshot_location)).unlink(missing_ok=True)
         except OSError as error:
             NOT_REMOVED.append(f"{snapshot_location} cannot be removed: {error.strerror}")
 
@@ -139,7 +139,7 @@ def read(location: str) -> str | None:
     """
     try:
         # A checkout may have made CRLF of its line ends.
-        with io.open(location, encoding="utf-8", errors="surrogateescape") as file:
+        with io.open(reachable(location), encoding="utf-8", errors="surrogateescape") as file:
             return file.read()
     except FileNotFoundError:
         return None

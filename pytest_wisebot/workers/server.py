@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from ..files import file_of
+from ..files import file_of_socket
 from ..originals import json, threading, time
 from ..text import json_number, to_json
 
@@ -54,14 +54,14 @@ class Channel:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.settimeout(timeout)
         self._connection = connection
-        self._file = file_of(connection.fileno())
+        self._file = file_of_socket(connection.fileno())
         self._lines = connection.makefile("rb")
         self._lock = threading.Lock()
 
     def send(self, message: Mapping[str, Any]) -> None:
         """Sends a message. Raises `OSError` when the other side has gone."""
         with self._lock:
-            if file_of(self._connection.fileno()) != self._file:
+            if file_of_socket(self._connection.fileno()) != self._file:
                 raise OSError(errno.EBADF, "the descriptor was closed, and may be another file's by now")
             self._connection.sendall(encoded(message))
 

@@ -11,10 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from harness import Project
+
+from pytest_wisebot.cli.init import ci_file
+from pytest_wisebot.cli.main import parser_of
+from pytest_wisebot.settings.fields import option_fields
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
+CI_FILES = sorted((EXAMPLES / "ci").iterdir())
 
 
 @pytest.fixture
@@ -27,9 +33,9 @@ def copied(empty_project: Project) -> Any:
 @pytest.mark.parametrize(
     ("args", "passed"),
     [
-        ([], 26),
-        (["-n", "2"], 26),
-        (["-p", "no:xdist", "-p", "no:syrupy", "--ignore=test_snapshots.py"], 21),
+        ([], 43),
+        (["-n", "2"], 43),
+        (["-p", "no:xdist", "-p", "no:syrupy", "--ignore=test_snapshots.py"], 38),
     ],
     ids=str,
 )
@@ -85,7 +91,7 @@ def test_they_run_against_a_wisebot_that_is_named_by_options(copied: Any) -> Non
         result = copied.run_apart(*hosts, *credentials)
     finally:
         process.stop()
-    assert result.parseoutcomes() == {"passed": 24, "skipped": 2}
+    assert result.parseoutcomes() == {"passed": 41, "skipped": 2}
 
 
 def re_secret(flows: str) -> str:
@@ -104,9 +110,71 @@ def test_the_ci_files_name_every_variable_of_the_file() -> None:
     """A variable that ``wisebot.toml`` names and the CI files forget would fail the first real session."""
     staging = tomllib.loads((EXAMPLES / "wisebot.toml").read_text("utf-8"))["environments"]["staging"]
     named = {staging["token"], *(workflow["secret"] for workflow in staging["workflows"].values())}
-    for file in ("github-actions.yml", "github-actions-shards.yml", "gitlab-ci.yml"):
-        text = (EXAMPLES / "ci" / file).read_text("utf-8")
+    for file in CI_FILES:
+        text = file.read_text("utf-8")
         assert [name for name in named if name.removeprefix("env:") not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("service", "name"),
+    [("github", "github-actions.yml"), ("gitlab", "gitlab-ci.yml"), ("jenkins", "Jenkinsfile")],
+)
+def test_the_ci_files_are_what_init_writes(service: str, name: str) -> None:
+    """There is one source for both: `pytest_wisebot/cli/templates`."""
+    settings = (EXAMPLES / "wisebot.toml").read_text("utf-8")
+    expected = ci_file(service, settings, tests="examples ", needs=" dirty-equals")
+    assert (EXAMPLES / "ci" / name).read_text("utf-8") == expected
+
+
+@pytest.mark.parametrize("file", CI_FILES, ids=lambda file: file.name)
+def test_the_ci_files_can_be_read_by_their_service(file: Path) -> None:
+    """YAML is YAML with jobs in it; what Groovy opens it closes, in the right order."""
+    text = file.read_text("utf-8")
+    if file.suffix == ".yml":
+        jobs = yaml.safe_load(text)
+        jobs = jobs.get("jobs", jobs)
+        assert any("script" in job or "steps" in job for job in jobs.values() if isinstance(job, dict))
+        return
+    open_brackets = ""
+    for bracket in re.findall(
+        r"[(){}\[\]]", re.sub(r"//.*|'''.*?'''|'[^'\n]*'|\"[^\"\n]*\"", "", text, flags=re.DOTALL)
+    ):
+        if bracket in "({[":
+            open_brackets += bracket
+        else:
+            assert open_brackets[-1:] + bracket in ("()", "{}", "[]")
+            open_brackets = open_brackets[:-1]
+    assert open_brackets == ""
+
+
+@pytest.mark.parametrize("file", CI_FILES, ids=lambda file: file.name)
+def test_the_commands_of_the_ci_files_exist(file: Path) -> None:
+    """Each option of pytest and each command of `pytest-wisebot` is there, and is written as ``--option=value``."""
+    text = re.sub(r" \\\n +|\n +(?=--)", " ", file.read_text("utf-8"))
+    fields = {field.option_name: field for field in option_fields()}
+    used = re.findall(r"(--wisebot-[a-z0-9-]+)(=?)", text)
+    assert used
+    assert [name for name, _ in used if name not in fields] == []
+    assert [name for name, equals in used if bool(equals) != (fields[name].flag is None)] == []
+    for command, rest in re.findall(r"(?<=pytest-wisebot )(report|merge)( [^\n]*)", text):
+        arguments = [word.strip('"') for word in rest.split()]
+        assert [word for word in arguments if word.startswith("--") and "=" not in word] == []
+        parser_of(command).parse_args(arguments)
+
+
+def test_the_ci_files_keep_history_baseline_and_summary() -> None:
+    """Each one compares with the last deployment, remembers how tests were before, and shows the summary."""
+    for file in CI_FILES:
+        text = file.read_text("utf-8")
+        for option in ("baseline", "history", "summary"):
+            assert re.search(rf"--(wisebot-)?{option}=", text), f"{file.name}: {option}"
+
+
+def test_the_tour_leads_to_every_file() -> None:
+    """`examples/README.md` names each example, and leads nowhere else."""
+    links = re.findall(r"\]\(([^)]+)\)", (EXAMPLES / "README.md").read_text("utf-8"))
+    files = [*EXAMPLES.glob("*.py"), EXAMPLES / "wisebot.toml", *CI_FILES]
+    assert sorted(links) == sorted(path.relative_to(EXAMPLES).as_posix() for path in files)
 
 
 def test_the_help_of_the_emulator_names_no_internals() -> None:

@@ -156,6 +156,7 @@ def test_kept_sessions_that_a_test_removes(outside: Outside) -> None:  # noqa: F
     assert line.endswith("events.jsonl: was removed or replaced during the session")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such permissions")
 @POSIX
 @pytest.mark.parametrize(
     ("mode", "by"), [(0o777, "all users"), (0o770, "its group"), (0o755, "")], ids=["all", "group", "none"]

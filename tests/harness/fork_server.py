@@ -5,7 +5,7 @@ pytest-xdist and for each emulator. The suite starts hundreds of them. A process
 like any other, with its own id, streams, folder and environment; it has loaded its modules before it begins.
 
 Not forked, but started as ever: commands that this file does not recognise, the children of a process that leads a
-session of its own, and all of them where the system cannot fork.
+session of its own, and all of them on other systems than Linux.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ def _line(connection: socket.socket) -> bytes:
 @contextlib.contextmanager
 def forking() -> Iterator[None]:
     """While it lasts, the known commands of this process are forked by a server that starts now."""
-    if not hasattr(os, "fork") or not hasattr(socket, "AF_UNIX"):
+    if sys.platform != "linux":  # macOS forks, but its libraries do not bear it
         yield
         return
     with tempfile.TemporaryDirectory(prefix="fork") as folder:

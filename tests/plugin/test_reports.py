@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -231,7 +229,7 @@ def killed(outside: Outside) -> Path:
             assert time.monotonic() < ends_at, (outside.project.path / "log.txt").read_text()
             time.sleep(0.05)
     finally:
-        os.kill(process.pid, signal.SIGKILL)
+        process.kill()
         process.wait(30)
     path: Path = outside.project.path / "out"
     return path

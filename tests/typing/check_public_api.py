@@ -33,6 +33,9 @@ def check_runs(trigger_workflow: TriggerWorkflow, workflow_run: WorkflowRun, wis
     assert_type(trigger_workflow.start("triage", api=wisebot_api), PendingRun)
     assert_type(trigger_workflow.start("triage").wait(timeout=1.0), WorkflowRun)
     assert_type(trigger_workflow.map("triage", [{"a": 1}, None]), list[WorkflowRun])
+    trigger_workflow("triage", api="webhok")  # type: ignore[arg-type]
+    trigger_workflow.start("triage", api="both")  # type: ignore[arg-type]
+    trigger_workflow.map("triage", [], api="Dashboard")  # type: ignore[arg-type]
     assert_type(run.result_as(Triage), Triage)
     assert_type(run.result_as(list[int]), list[int])
     assert_type(workflow_run.run_id, str | None)

@@ -512,6 +512,18 @@ def test_a_run_of_the_session_s_emulator_is_repeated_by_its_test() -> None:
     )
 
 
+def test_on_windows_a_test_is_named_for_powershell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A quote within a test's id is doubled there; a plain word has none."""
+    monkeypatch.setattr("sys.platform", "win32")
+    fallback = Credential("emulator", None, Secret("CANARY-fallback"))
+    settings = dataclasses.replace(SETTINGS, emulator="flows:emulator", emulated_fallback=fallback)
+    request = RunRequest("triage", {}, occurrence=Occurrence("test_a.py::test_it[it's]"))
+    assert prepare(request, settings).commands == (
+        "python -m pytest 'test_a.py::test_it[it''s]'",
+        "python -m pytest_wisebot.emulator flows:emulator  # serves its workflows by hand",
+    )
+
+
 @BOTH
 def test_on_windows_the_command_is_for_powershell(monkeypatch: pytest.MonkeyPatch, api: Api) -> None:
     """The credential by its variable, or by its file; the body in ASCII, whatever version reads it."""

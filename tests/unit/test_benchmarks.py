@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+pytest.importorskip("resource")  # by which they measure
+
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 
 

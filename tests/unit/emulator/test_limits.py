@@ -10,7 +10,6 @@ import re
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -275,14 +274,11 @@ def server() -> Iterator[EmulatorServer]:
 
 def no_thread(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     """Lets no thread start that serves a request."""
-    start = threading.Thread.start
 
-    def refuse(thread: threading.Thread) -> None:
-        if "_serve" in thread.name:
-            raise error
-        start(thread)
+    def refuse(*_: object) -> None:
+        raise error
 
-    monkeypatch.setattr(threading.Thread, "start", refuse)
+    monkeypatch.setattr("pytest_wisebot.emulator.server.start_new_thread", refuse)
 
 
 @pytest.mark.parametrize(

@@ -157,7 +157,7 @@ def test_a_port_in_use_is_named(tmp_path: Path, name: str) -> None:
         webhook, dashboard = (port, "0") if name == "webhook" else ("0", port)
         ended = started("flows.py", "--port", webhook, "--dashboard-port", dashboard, folder=tmp_path)
     assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
-    expected = f"python -m pytest_wisebot.emulator: error: {name} port: cannot listen on 127.0.0.1:{port}: "
+    expected = f"pytest-wisebot emulator: error: {name} port: cannot listen on 127.0.0.1:{port}: "
     assert ended.stderr.startswith(expected)
 
 
@@ -185,7 +185,7 @@ def test_errors_are_one_line(tmp_path: Path, target: str, text: str, message: st
     (tmp_path / "flows.py").write_text(text)
     ended = started(target, "--port", "0", folder=tmp_path)
     assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)
-    assert ended.stderr.startswith(f"python -m pytest_wisebot.emulator: error: {message}")
+    assert ended.stderr.startswith(f"pytest-wisebot emulator: error: {message}")
 
 
 def test_an_exception_in_the_file_is_shown_from_the_file_on(tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ def test_an_exception_in_the_file_is_shown_from_the_file_on(tmp_path: Path) -> N
     ended = started("flows.py", folder=tmp_path)
     assert ended.returncode == 2
     assert ended.stderr.startswith(
-        "python -m pytest_wisebot.emulator: error: flows.py raised while it was loaded:\n"
+        "pytest-wisebot emulator: error: flows.py raised while it was loaded:\n"
         f'Traceback (most recent call last):\n  File "{flows.resolve()}", line 4, in <module>\n    load()\n'
     )
     assert ended.stderr.endswith("KeyError: 'cause'\n")

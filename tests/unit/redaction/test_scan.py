@@ -131,6 +131,7 @@ def test_what_is_not_there_is_told(tmp_path: Path, redactor: Redactor) -> None:
     assert told(tmp_path / "no", redactor) == ["no: cannot be read: there is no such file"]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")
 def test_links_pipes_and_what_is_packed_are_left_alone(tmp_path: Path, redactor: Redactor) -> None:
     """A link in a ring, one that leads nowhere, a pipe and a compressed file stop nothing and find nothing."""
     (tmp_path / "a").mkdir()

@@ -93,7 +93,7 @@ def test_bad_arguments_are_told(
     shard(tmp_path / "torn", [], half=b"{\n{}\n")
     (tmp_path / "empty").touch()
     assert main(args) == 2
-    assert capsys.readouterr().err.startswith(f"pytest_wisebot.report: {message}")
+    assert capsys.readouterr().err.startswith(f"pytest-wisebot {'merge' if 'merge' in args else 'report'}: {message}")
     assert not (tmp_path / "out").exists()
 
 
