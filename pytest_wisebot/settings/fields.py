@@ -253,9 +253,9 @@ TARGET: Final = (
 """The options that choose where runs go, beside those of `ENVIRONMENT`."""
 
 SESSION: Final = (
-    Field("runs", "choice", "Where runs come from. live: from Wisebot; record: from Wisebot, and kept as recordings; "
-          "replay: from the recordings, without any network; last: from the last session, judged again; resume: from "
-          "the last session, the rest from Wisebot; verify: from Wisebot, compared with the recordings.",
+    Field("runs", "choice", "Where runs come from. live: from Wisebot. record: from Wisebot, and kept as recordings. "
+          "replay: from the recordings, without any network. last: from the last session, judged again. resume: from "
+          "the last session, the rest from Wisebot. verify: from Wisebot, compared with the recordings.",
           default="live", default_text="live", option_choices=MODES),
     Field("workflow", "texts", "Run only the tests of workflow NAME (repeatable), as far as markers and calls show.",
           metavar="NAME"),

@@ -1,0 +1,29 @@
+# flows.py
+import random
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from pytest_wisebot.emulator import Emulator, WorkflowFailure
+
+emulator = Emulator()
+
+
+@emulator.workflow("triage", inputs=("ticketId", "message"), latency=0.05)
+def triage(inputs):
+    if not inputs.get("message"):
+        raise WorkflowFailure("the ticket has no message")
+    return {"ticketId": inputs["ticketId"], "category": "billing" if "charged" in inputs["message"] else "other"}
+
+
+@emulator.workflow("summarise", inputs=("text",), latency=0.05)
+def summarise(text):
+    opening = random.choice(["In short:", "The gist:", "Summed up:"])  # other words in each run, as of a model
+    return {"summary": f"{opening} {text.split('. ')[0]}.", "words": len(text.split())}
+
+
+@emulator.workflow("refund", inputs=("ticketId", "amount"), latency=0.05)
+def refund(inputs):
+    if inputs["amount"] > 500:
+        raise WorkflowFailure({"code": "needs-approval", "limit": 500})
+    now = datetime.now(UTC).isoformat()
+    return {"refundId": f"rf-{uuid4()}", "ticketId": inputs["ticketId"], "amount": inputs["amount"], "paidAt": now}
