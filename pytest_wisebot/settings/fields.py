@@ -1,6 +1,6 @@
 """The one table of settings: option, key in ``wisebot.toml``, environment variables, default, bounds and help.
 
-The options of pytest, the check of ``wisebot.toml``, its JSON Schema, the `Settings` and the tables of the README are
+The options of pytest, the check of ``wisebot.toml``, its JSON Schema, the `Settings` and the tables of the manual are
 made from it. ``[tool.wisebot]`` of a ``pyproject.toml`` has the same keys. pytest loads this module at every start: it
 imports the standard library only. What a kind of value looks like stands in `checks.KINDS`.
 """
