@@ -1,8 +1,10 @@
 """The checker of prose: no sentence is longer than 30 words, and none has a word of the project's list.
 
-As a Sphinx extension it looks at each page as it is built, with the text that comes from docstrings and tables of the code:
-each finding is a warning, which ``-W`` makes an error. `findings` checks any string, as the README.
-Tools such as Vale look at files alone, and would see none of that text; codespell looks for misspelt words beside it.
+As a Sphinx extension it looks at each page as it is built, with the text that comes from docstrings and tables of the
+code: each finding is a warning, which ``-W`` makes an error. `findings` checks any string, such as one of the README.
+
+It is the project's own because checkers such as Vale and proselint read files, and would see none of that text; they
+also fetch their program, or cannot count the words of a sentence. codespell looks for misspelt words beside it.
 """
 
 from __future__ import annotations
@@ -46,7 +48,7 @@ def paragraphs_of_markdown(text: str) -> Iterator[str]:
         yield from (cell for cell in block.split("|") if cell.strip())
 
 
-def _check_page(app: Any, doctree: Any, name: str) -> None:
+def _check_page(_: Any, doctree: Any, __: str) -> None:
     from docutils import nodes
     from sphinx.util import logging
 

@@ -1,7 +1,7 @@
 """The directive ``wisebot``: reference text that is made from the code, so that it cannot say anything else.
 
-``{wisebot} options`` is the table of options, ``{wisebot} api assert_ok`` the signature and the docstring of a public name.
-``{project}`` shows the two files that the guides start from.
+``{wisebot} table options`` is the table of options, ``{wisebot} api assert_ok`` the signature and the docstring of a
+public name. ``{project}`` shows the two files that the guides start from.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 from docutils import nodes
 from docutils.statemachine import StringList
+from pygments.lexers.shell import BashLexer
 from sphinx.util.docutils import SphinxDirective
 
 import pytest_wisebot
@@ -28,6 +29,19 @@ from pytest_wisebot.settings.schema import reference_tables
 PROJECT = Path(__file__).parents[1] / "_project"
 SCHEMA = Path(pytest_wisebot.__file__).parent / "report" / "report.schema.json"
 SECTION = re.compile(r"^(Args|Attributes|Returns|Raises|Yields):$", re.MULTILINE)
+CALLED = {
+    "Emulator.workflow": "@emulator.workflow",
+    "PendingRun.cancel": "pending.cancel",
+    "PendingRun.wait": "pending.wait",
+    "TriggerWorkflow.__call__": "trigger_workflow",
+    "TriggerWorkflow.map": "trigger_workflow.map",
+    "TriggerWorkflow.start": "trigger_workflow.start",
+    "WorkflowRun.result_as": "run.result_as",
+    "WorkflowSnapshot.__call__": "workflow_snapshot",
+}
+"""How a reader writes the call of a method."""
+
+LONGEST_LINE = 84
 HEADS = {"Args": "argument", "Attributes": "attribute", "Raises": "error"}
 
 
@@ -84,19 +98,38 @@ def _public(name: str) -> Any:
 
 
 def _signature(name: str, thing: Any) -> str:
-    try:
-        signature = str(inspect.signature(thing))
-    except (TypeError, ValueError):
-        return name
-    plain = re.sub(r"\(self(, )?", "(", signature)
-    return name + re.sub(r"'([^']*)'", r"\1", re.sub(r"\b(?:\w+\.)+(?=[A-Z])", "", plain))
+    """How a function is called, one argument a line where it is long."""
+    signature = inspect.signature(thing)
+    arguments = [str(one) for one in signature.parameters.values() if one.name not in ("self", "unknown")]
+    first = next((at for at, one in enumerate(signature.parameters.values()) if one.kind is one.KEYWORD_ONLY), None)
+    if first is not None:
+        arguments.insert(first - ("self" in signature.parameters), "*")
+    returned = signature.return_annotation
+    result = f" -> {returned}" if isinstance(returned, str) else ""
+    line = f"{name}({', '.join(arguments)}){result}"
+    text = (
+        line
+        if len(line) <= LONGEST_LINE
+        else "\n".join([f"{name}(", *(f"    {one}," for one in arguments), f"){result}"])
+    )
+    return re.sub(r"'([^']*)'", r"\1", re.sub(r"\b(?:\w+\.)+(?=[A-Z])", "", text))
+
+
+def _call(name: str, thing: Any) -> str:
+    """A call with the names of its arguments and their defaults."""
+    given = [
+        one.name if one.default is one.empty else f"{one.name}={one.default!r}"
+        for one in inspect.signature(thing).parameters.values()
+    ]
+    return f"{name}({', '.join(given)})"
 
 
 def api(name: str) -> str:
     """Signature and docstring of a public name."""
     thing = _public(name)
-    shown = name.rpartition(".")[2] if name.startswith(("TriggerWorkflow.", "EmulatorHandle.")) else name
-    signature = "" if inspect.isclass(thing) else f"```python\n{_signature(shown, thing)}\n```\n\n"
+    shown = CALLED.get(name) or name.replace("EmulatorHandle.", "wisebot_emulator.")
+    is_call = callable(thing) and not inspect.isclass(thing)
+    signature = "" if not is_call else f"```python\n{_signature(shown, thing)}\n```\n\n"
     return signature + docstring(inspect.getdoc(thing) or "")
 
 
@@ -144,21 +177,28 @@ def marker(_: str) -> str:
     return f"```python\n@pytest.mark.{signature}\n```"
 
 
-def error_tables(_: str) -> str:
-    """Each branch of the tree of errors: who must act, and the classes with what happened."""
-    parts = []
-    for branch in (
-        errors.ConfigurationError,
-        errors.NotStarted,
-        errors.Rejected,
-        errors.OutcomeUnknown,
-        errors.UnexpectedResponse,
-        errors.NotRun,
-        errors.RecordingNotFound,
-    ):
-        parts.append(f"## {branch.__name__}\n\n{inspect.getdoc(branch)}")
-        if leaves := branch.__subclasses__():
-            parts.append(table(("class", "what happened"), ((f"`{one.__name__}`", _about(one)) for one in leaves)))
+BRANCHES = (
+    errors.ConfigurationError,
+    errors.NotStarted,
+    errors.Rejected,
+    errors.OutcomeUnknown,
+    errors.UnexpectedResponse,
+    errors.NotRun,
+    errors.RecordingNotFound,
+)
+ACTS = re.compile(r"\n*^Who must act: (?P<who>.+?)\. Sent again: (?P<again>.+?)\.$", re.MULTILINE | re.DOTALL)
+
+
+def error_table(name: str) -> str:
+    """Who must act, by the branches of the tree of errors; or one branch: what it means, and its classes."""
+    if not name:
+        found = ((one.__name__, ACTS.search(inspect.getdoc(one) or "")) for one in BRANCHES)
+        rows = [(f"`{branch}`", *acts.group("who", "again")) for branch, acts in found if acts is not None]
+        return table(("class", "who must act", "sent again"), rows)
+    branch = getattr(errors, name)
+    parts = [ACTS.sub("", inspect.getdoc(branch) or "")]
+    if leaves := branch.__subclasses__():
+        parts.append(table(("class", "what happened"), ((f"`{one.__name__}`", _about(one)) for one in leaves)))
     return "\n\n".join(parts)
 
 
@@ -186,23 +226,24 @@ def fault_tables(_: str) -> str:
     rows = []
     for name in faults:
         method = getattr(Fault, name)
-        call = _signature(f"Fault.{name}", method).partition(" ->")[0]
-        call = re.sub(r": [^=,)]+", "", call).replace(" = ", "=")
-        first = (inspect.getdoc(method) or "").partition("\n\n")[0]
-        rows.append((f"`{call}`", first))
+        rows.append((f"`{_call(name, method)}`", (inspect.getdoc(method) or "").partition("\n\n")[0]))
     return table(("fault", "what happens"), rows)
 
 
 def command_table(_: str) -> str:
     """The commands of the program."""
-    return table(("command", "what it does"), ((f"`{name}`", _sentence(about) + ".") for name, (_, about) in COMMANDS.items()))
+    return table(
+        ("command", "what it does"), ((f"`{name}`", _sentence(about) + ".") for name, (_, about) in COMMANDS.items())
+    )
 
 
 def report_table(name: str) -> str:
     """The keys of ``report.json``, or of one of its parts, from the JSON Schema that ships with the package."""
     schema = json.loads(SCHEMA.read_text("utf-8"))
     part = schema["$defs"][name] if name else schema
-    rows = [(f"`{key}`", _kind(value, schema), value.get("description", "")) for key, value in part["properties"].items()]
+    rows = [
+        (f"`{key}`", _kind(value, schema), value.get("description", "")) for key, value in part["properties"].items()
+    ]
     return table(("key", "value", "meaning"), rows)
 
 
@@ -217,21 +258,32 @@ def _kind(value: dict[str, Any], schema: dict[str, Any]) -> str:
     return " or ".join(kind) if isinstance(kind, list) else str(kind)
 
 
+def settings_table(name: str) -> str:
+    """Options, environment variables, or a table of ``wisebot.toml``; the choices of an option stand in its meaning."""
+
+    def without_choices(found: re.Match[str]) -> str:
+        choices = ", ".join(f"`{one}`" for one in found[2].split(","))
+        return f"`{found[1]}=…` | {choices}. "
+
+    return re.sub(r"`(--[\w-]+)=\{([\w,]+)\}` \| ", without_choices, reference_tables()[name])
+
+
 KINDS: dict[str, Callable[[str], str]] = {
     "api": api,
     "commands": command_table,
-    "errors": error_tables,
+    "errors": error_table,
     "faults": fault_tables,
     "fixtures": fixture_table,
     "marker": marker,
     "outcomes": outcome_table,
     "report": report_table,
-    "table": lambda name: reference_tables()[name],
+    "table": settings_table,
 }
 
 
 def setup(app: Any) -> dict[str, Any]:
-    """Registers the directives."""
+    """Registers the directives, and the lexer of commands that stand without a prompt."""
+    app.add_lexer("console", BashLexer)
     app.add_directive("wisebot", Reference)
     app.add_directive("project", Project)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

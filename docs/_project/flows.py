@@ -12,12 +12,14 @@ emulator = Emulator()
 def triage(inputs):
     if not inputs.get("message"):
         raise WorkflowFailure("the ticket has no message")
-    return {"ticketId": inputs["ticketId"], "category": "billing" if "charged" in inputs["message"] else "other"}
+    category = "billing" if "charged" in inputs["message"] else "other"
+    return {"ticketId": inputs["ticketId"], "category": category}
 
 
 @emulator.workflow("summarise", inputs=("text",), latency=0.05)
 def summarise(text):
-    opening = random.choice(["In short:", "The gist:", "Summed up:"])  # other words in each run, as of a model
+    # Other words in each run, as of a model.
+    opening = random.choice(["In short:", "The gist:", "Summed up:"])
     return {"summary": f"{opening} {text.split('. ')[0]}.", "words": len(text.split())}
 
 
@@ -25,5 +27,9 @@ def summarise(text):
 def refund(inputs):
     if inputs["amount"] > 500:
         raise WorkflowFailure({"code": "needs-approval", "limit": 500})
-    now = datetime.now(UTC).isoformat()
-    return {"refundId": f"rf-{uuid4()}", "ticketId": inputs["ticketId"], "amount": inputs["amount"], "paidAt": now}
+    return {
+        "refundId": f"rf-{uuid4()}",
+        "ticketId": inputs["ticketId"],
+        "amount": inputs["amount"],
+        "paidAt": datetime.now(UTC).isoformat(),
+    }

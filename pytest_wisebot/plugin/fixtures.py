@@ -48,7 +48,7 @@ def workflow_snapshot(request: pytest.FixtureRequest) -> WorkflowSnapshot:
     """What was recorded: ``assert run == workflow_snapshot`` compares a run, or any JSON value, with its snapshot.
 
     Call it to say more of one comparison: ``name=``; ``rules=``, paths and what the values there must equal;
-    ``exclude=``, paths that are left out. ``shape=True`` compares types alone, and ``failed=True`` records a failed run.
+    ``exclude=``, paths that are left out. ``shape=True`` compares types alone; ``failed=True`` records a failed run.
     ``--snapshot-update`` records.
     """
     __tracebackhide__ = True

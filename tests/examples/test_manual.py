@@ -130,7 +130,12 @@ def test_the_reference_has_every_public_name() -> None:
     others = [one.__name__ for one in public if not (isinstance(one, type) and issubclass(one, Exception))]
     without = {"Api", "Settings"}  # plain values, which the pages of run and fixtures name
     assert [name for name in others if f"{{wisebot}} api {name}" not in text and name not in without] == []
-    assert "```{wisebot} errors" in text
+    page = (DOCS / "reference" / "errors.md").read_text("utf-8")
+    for one in public:
+        if isinstance(one, type) and issubclass(one, Exception):
+            assert (
+                any(f"{{wisebot}} errors {branch.__name__}\n" in page for branch in one.__mro__) or one.__subclasses__()
+            )
 
 
 # --- links
@@ -165,12 +170,9 @@ def test_links_within_the_repository_lead_somewhere(page: Path) -> None:
 
 def strings_of_the_code() -> list[str]:
     """The constant parts of all strings of the package."""
-    found = []
-    for path in (ROOT / "pytest_wisebot").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                found.append(node.value)
-    return found
+    trees = [ast.parse(path.read_text("utf-8")) for path in (ROOT / "pytest_wisebot").rglob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    return [node.value for node in nodes if isinstance(node.value, str)]
 
 
 def test_the_messages_of_troubleshooting_are_real() -> None:

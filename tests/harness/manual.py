@@ -3,15 +3,17 @@
 What a page's blocks mean:
 
 - A block whose first line is ``# NAME`` (``// NAME``) is that file; ``# add to NAME`` goes to its end.
-- Each line of a ``console`` block is a command, run in a folder of the page's own. Hosts of a real Wisebot are those of an
-  emulator, and its credentials are the values of the variables that ``wisebot.toml`` names.
-- A ``text`` block is a part of the screen of the command before it. A line ``…`` leaves lines out, and ``…`` at the end of
-  a line its rest; seconds, ports and ids may differ.
+- Each line of a ``console`` block is a command, run in a folder of the page's own. Hosts of a real Wisebot are those of
+  an emulator, and its credentials are the values of the variables that ``wisebot.toml`` names.
+- A ``text`` block is a part of the screen of the command before it. A line ``…`` leaves lines out, and ``…`` at the end
+  of a line its rest; seconds, ports and ids may differ.
 - ``{project}`` stands for the two files of ``docs/_project``.
 
 Comments above a block: ``<!-- exit: 1 -->`` (the exit code of the last command; else 0), ``<!-- columns: 160 -->``,
-``<!-- until: WORDS -->`` (a command that does not end: until it has printed this), ``<!-- not run: REASON -->``; and, as steps of
-their own, ``<!-- edit: FILE: OLD => NEW -->`` for what the text asks the reader to change.
+``<!-- until: WORDS -->`` (a command that does not end: until it has printed this), ``<!-- not run: REASON -->``. A step
+of its own is ``<!-- edit: FILE: OLD => NEW -->``, for what the words beside it ask the reader to change.
+
+With the variable ``MANUAL_SCREENS`` each page's screens are written into that folder, for a new page to quote.
 """
 
 from __future__ import annotations
@@ -173,9 +175,9 @@ class Reader:
         for shown, real in self._hosts.items():
             text = text.replace(real, shown)
         self.screen = text.splitlines()
-        if os.environ.get("MANUAL_SHOW"):
-            with open(os.environ["MANUAL_SHOW"] + "/" + self.page.stem, "a") as f:
-                print(f"##### {command}  -> {code}", *self.screen, sep="\n", file=f)
+        if folder := os.environ.get("MANUAL_SCREENS"):
+            with (Path(folder) / f"{self.page.stem}.txt").open("a", encoding="utf-8") as file:
+                print(f"##### {command} (exit code {code})", *self.screen, sep="\n", file=file)
         return code
 
     def _run(self, words: list[str], command: str, notes: dict[str, str]) -> tuple[int, str]:
@@ -191,14 +193,16 @@ class Reader:
         return self._process(["bash", "-c", self._with_hosts(command)], notes)
 
     def _process(self, words: list[str], notes: dict[str, str]) -> tuple[int, str]:
-        given = {"cwd": self.project.path, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        place, both = self.project.path, subprocess.STDOUT
         if "until" not in notes:
-            done = subprocess.run(words, check=False, timeout=60, **given)
+            done = subprocess.run(words, cwd=place, stdout=subprocess.PIPE, stderr=both, text=True, timeout=60)
             return done.returncode, done.stdout
-        words = [word if not word.isdigit() else "0" for word in words]  # a free port
-        process = subprocess.Popen(words, env={**os.environ, "PYTHONUNBUFFERED": "1"}, **given)
+        words = ["0" if word.isdigit() else word for word in words]  # a free port
+        unbuffered = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        process = subprocess.Popen(words, cwd=place, stdout=subprocess.PIPE, stderr=both, text=True, env=unbuffered)
         text, deadline = "", time.monotonic() + 30
         try:
+            assert process.stdout is not None
             while notes["until"] not in text and time.monotonic() < deadline and process.poll() is None:
                 text += process.stdout.readline()
         finally:
@@ -242,7 +246,8 @@ def _fits(part: list[str], lines: list[str]) -> bool:
 
 def _same(line: str) -> str:
     """A line without what differs from session to session."""
-    line = re.sub(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22,}|\b00-[0-9a-f]{32}-[0-9a-f]{16}-01|run_[0-9a-f]{24}", "ID", line)
+    ids = r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22,}|\b00-[0-9a-f]{32}-[0-9a-f]{16}-01|run_[0-9a-f]{24}"
+    line = re.sub(ids, "ID", line)
     line = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", line)
     line = re.sub(r"\b\d+(?:\.\d+)? ?(m?s|min|seconds? ago)\b", lambda found: f"N {found[1][:2]}", line)
     line = re.sub(r"\b\d{8}T\d{6}\.\d+Z-\w+", "SESSION", line)
