@@ -65,6 +65,8 @@ class ConfigurationError(WisebotError):
     """Something the user wrote or left out: an option, ``wisebot.toml``, a marker, a credential, an input.
 
     Nothing was sent.
+
+    Who must act: you. Sent again: never.
     """
 
 
@@ -200,7 +202,10 @@ class InfrastructureError(WisebotError):
 class NotStarted(InfrastructureError):
     """By the contract no run was made. It was tried again as often as ``--wisebot-retries`` allows.
 
-    Each run has a ``runId``: an answer that has none, and says "too many requests", tells of no run.
+    Each run has a ``runId``. An answer "too many requests" without one stands for no run.
+
+    Who must act: the maintainer of the network, or of Wisebot's limits. Sent again: as often as ``--wisebot-retries``
+    allows.
     """
 
     outcome = "The run did not start."
@@ -224,8 +229,10 @@ class RateLimited(NotStarted):
 class Rejected(InfrastructureError):
     """The request was refused, and was not tried again.
 
-    Itself, and none of its branches: 401 or 403 as an HTML page, or with ``Retry-After``. That is how firewalls answer
-    that stand before Wisebot, and it says nothing of the credential.
+    Itself, and none of its branches: 401 or 403 as an HTML page, or with ``Retry-After``. So do firewalls answer that
+    stand before Wisebot. It is not a verdict on the credential.
+
+    Who must act: you, or the maintainer of the firewall. Sent again: never.
     """
 
     outcome = "The run was refused."
@@ -251,6 +258,8 @@ class OutcomeUnknown(InfrastructureError):
     """The workflow may have run, with its cost and its side effects.
 
     It is not repeated, unless ``wisebot.toml`` calls the workflow ``idempotent``.
+
+    Who must act: the maintainer of Wisebot or its gateways. Sent again: only with ``idempotent = true``.
     """
 
     outcome = "The workflow may have run; it was not started again."
@@ -286,13 +295,18 @@ class UnexpectedResponse(InfrastructureError):
     """A 2xx answer that is not an envelope: not JSON, too large, too deep, or another shape.
 
     Or any answer that could not be read and cleaned of credentials within the run's deadline.
+
+    Who must act: the maintainer of the host that answered. Sent again: never.
     """
 
     outcome = "The workflow may have run, but its answer cannot be read."
 
 
 class NotRun(WisebotError):
-    """The run was stopped before it was sent."""
+    """The run was stopped before it was sent.
+
+    Who must act: you, by the reason that the message names. Sent again: never.
+    """
 
     @property
     def reason(self) -> str:
@@ -321,7 +335,10 @@ class Cancelled(NotRun):
 
 
 class RecordingNotFound(WisebotError):
-    """No recorded run answers this request, or the one that does is older than ``max-age-days`` allows."""
+    """No recorded run answers this request, or the one that does is older than ``max-age-days`` allows.
+
+    Who must act: you, by ``--wisebot-runs=record``. Sent again: never.
+    """
 
 
 def _attempts_in_words(attempts: int) -> str:

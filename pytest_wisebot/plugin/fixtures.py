@@ -47,8 +47,8 @@ def workflow_run(request: pytest.FixtureRequest, wisebot_api: Api) -> WorkflowRu
 def workflow_snapshot(request: pytest.FixtureRequest) -> WorkflowSnapshot:
     """What was recorded: ``assert run == workflow_snapshot`` compares a run, or any JSON value, with its snapshot.
 
-    Call it to say more of one comparison: ``name=``, ``rules=`` (paths, and what the values there must equal),
-    ``exclude=`` (paths that are left out), ``shape=True`` (types alone), ``failed=True`` (a failed run is recorded).
+    Call it to say more of one comparison: ``name=``; ``rules=``, paths and what the values there must equal;
+    ``exclude=``, paths that are left out. ``shape=True`` compares types alone; ``failed=True`` records a failed run.
     ``--snapshot-update`` records.
     """
     __tracebackhide__ = True

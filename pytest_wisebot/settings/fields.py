@@ -1,6 +1,6 @@
 """The one table of settings: option, key in ``wisebot.toml``, environment variables, default, bounds and help.
 
-The options of pytest, the check of ``wisebot.toml``, its JSON Schema, the `Settings` and the tables of the README are
+The options of pytest, the check of ``wisebot.toml``, its JSON Schema, the `Settings` and the tables of the manual are
 made from it. ``[tool.wisebot]`` of a ``pyproject.toml`` has the same keys. pytest loads this module at every start: it
 imports the standard library only. What a kind of value looks like stands in `checks.KINDS`.
 """
@@ -253,9 +253,9 @@ TARGET: Final = (
 """The options that choose where runs go, beside those of `ENVIRONMENT`."""
 
 SESSION: Final = (
-    Field("runs", "choice", "Where runs come from. live: from Wisebot; record: from Wisebot, and kept as recordings; "
-          "replay: from the recordings, without any network; last: from the last session, judged again; resume: from "
-          "the last session, the rest from Wisebot; verify: from Wisebot, compared with the recordings.",
+    Field("runs", "choice", "Where runs come from. live: from Wisebot. record: from Wisebot, and kept as recordings. "
+          "replay: from the recordings, without any network. last: from the last session, judged again. resume: from "
+          "the last session, the rest from Wisebot. verify: from Wisebot, compared with the recordings.",
           default="live", default_text="live", option_choices=MODES),
     Field("workflow", "texts", "Run only the tests of workflow NAME (repeatable), as far as markers and calls show.",
           metavar="NAME"),

@@ -1,4 +1,4 @@
-"""The JSON Schema of ``wisebot.toml``, and the README's tables of settings.
+"""The JSON Schema of ``wisebot.toml``, and the manual's tables of settings.
 
 ``python -m pytest_wisebot.settings.schema`` prints the schema; the package ships a copy of it.
 """
@@ -70,7 +70,7 @@ def _field_schema(field: Field) -> dict[str, Any]:
 
 
 def reference_tables() -> dict[str, str]:
-    """The tables of the README in Markdown, by what they are about."""
+    """The tables of the manual in Markdown, by what they are about."""
     variables = (field for field in ENVIRONMENT.fields if field.variables)
     return {
         "options": _markdown(("option", "meaning", "default"), map(_option_row, option_fields())),

@@ -1,4 +1,4 @@
-"""The forms in which a credential may stand in a text: the one list, by which it is tested and which the README shows.
+"""The forms in which a credential may stand in a text: the one list, by which it is tested and which the manual shows.
 
 It imports the standard library alone: a project under test gets a copy of this file.
 """
@@ -20,7 +20,7 @@ class CredentialForm:
     """One form.
 
     Attributes:
-        words: what the README calls it.
+        words: what the manual calls it.
         write: writes a credential of printable ASCII in this form.
     """
 

@@ -802,7 +802,7 @@ def test_a_session_that_ends_before_its_time_shows_no_credential(
     suite.write(test_it=_indented(ENDS[end]))
     assert suite.run(*NOISY, LEAKS=leaks).shown == []
     if end in ("collection", "hook"):
-        without_trace = [flag for flag in NOISY if flag != "--debug"]  # xdist's own, see the README
+        without_trace = [flag for flag in NOISY if flag != "--debug"]  # xdist's own, see the manual
         assert suite.run(*without_trace, "-n", "1", LEAKS=leaks).shown == []
     suite.switched_off = True
     suite.write(test_it=_indented(ENDS[end]))

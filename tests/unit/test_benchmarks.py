@@ -1,4 +1,4 @@
-"""What the benchmarks make of their figures: they are run by hand, and their table stands in the README."""
+"""What the benchmarks make of their figures: they are run by hand, and their table stands in the manual."""
 
 from __future__ import annotations
 

@@ -33,8 +33,6 @@ from pytest_wisebot.settings.fields import (
     settings_fields,
 )
 
-README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
-
 
 class Parser:
     """What `pytest_addoption` needs of pytest's parser."""
@@ -101,7 +99,7 @@ def test_a_setting_of_the_table_is_in_the_settings(made_up: Field, tmp_path: Pat
 
 
 def test_a_setting_of_the_table_is_in_schema_and_reference(made_up: Field) -> None:
-    """Editors complete it, and the README's tables describe it."""
+    """Editors complete it, and the manual's tables describe it."""
     assert json_schema()["$defs"]["EnvironmentTable"]["properties"][made_up.key] == {
         "anyOf": [{"type": "integer"}, {"type": "null"}],
         "default": None,
@@ -148,36 +146,19 @@ def test_no_environment_shares_a_host_or_a_credential() -> None:
     assert not [name for name in shared if re.search("secret$|token|password|headers", name)]
 
 
+def test_the_reference_has_every_option_key_and_variable() -> None:
+    """The tables that the manual is built from have a row for each option, key and environment variable."""
+    tables = reference_tables()
+    options = re.findall(r"^\| `(--[\w-]+)", tables["options"], re.MULTILINE)
+    assert options == [field.option_name for field in option_fields()]
+    for table in (FILE, DEFAULTS, ENVIRONMENT, WORKFLOW, WORKFLOW_ANYWHERE, REDACT, SNAPSHOTS, LIMITS, GATE):
+        keys = re.findall(r"^\| `([\w-]+)` \|", tables[table.place], re.MULTILINE)
+        assert keys == [field.key for field in table.fields]
+    variables = [re.findall(r"`(\w+)`", row.partition(" | ")[0]) for row in tables["variables"].splitlines()[2:]]
+    assert variables == [list(field.variables) for field in ENVIRONMENT.fields if field.variables]
+
+
 def test_every_field_has_a_check() -> None:
     """The kind of each field of the file has a check and a JSON Schema."""
     tables = (FILE, ENVIRONMENT, WORKFLOW, REDACT, SNAPSHOTS, GATE)
     assert {field.kind for table in tables for field in table.fields if field.table is None} <= set(KINDS)
-
-
-# --- the README -----------------------------------------------------------------------------------------------------
-
-
-def section(title: str) -> str:
-    return README.partition(f"### {title}\n")[2].partition("\n### ")[0]
-
-
-def test_the_readme_has_every_option() -> None:
-    """The README's table has each option with its value, and no other."""
-    ours = set(re.findall(r"^\| (`--\S.*?`) \|", reference_tables()["options"], re.MULTILINE))
-    assert ours == set(re.findall(r"^\| (`--\S.*?`) \|", section("Options"), re.MULTILINE))
-    assert len(ours) == len(option_fields())
-
-
-@pytest.mark.parametrize("table", [ENVIRONMENT, GATE, WORKFLOW], ids=lambda table: table.place)
-def test_the_readme_has_every_key(table: Table) -> None:
-    """The README names each key of ``wisebot.toml``."""
-    text = section("wisebot.toml")
-    assert not [field.key for field in table.fields if field.table is None and f"`{field.key}`" not in text]
-
-
-def test_the_readme_has_every_variable() -> None:
-    """The README names each environment variable, in the order in which the first one wins."""
-    rows = re.findall(r"^\| (`.*?`) \|", reference_tables()["variables"], re.MULTILINE)
-    found = [re.findall(r"\w+", row) for row in section("Environment variables").splitlines() if row.startswith("| `")]
-    for names in (re.findall(r"\w+", row.replace("then", "")) for row in rows):
-        assert any([name for name in row if name in names] == names for row in found)
