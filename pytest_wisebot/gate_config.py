@@ -1,7 +1,7 @@
-"""The ``[gate]`` table of ``wisebot.toml`` as plain values.
+"""The tables ``[gate]`` and ``[report]`` of ``wisebot.toml`` as plain values.
 
-The settings read it, the event log carries it, and the gate judges by it. Reports that are made later need no
-``wisebot.toml``.
+The settings read them, the event log carries them, the gate judges by the one, and reports show the other. Reports that
+are made later need no ``wisebot.toml``.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ class Limits:
         max_seconds: most seconds of each of a workflow's runs.
         max_pass_rate_drop: largest drop of the pass rate below the baseline's; 0.05 is five of a hundred tests.
         max_p95_growth: largest growth of the p95 above the baseline's, as a share of it; 0.25 is a quarter more.
+        max_flaky_rate: largest share of a test's last sessions in which it was flaky, or passed after it had failed on
+            the same commit, from 0 to 1.
     """
 
     min_pass_rate: float | None = None
@@ -35,6 +37,7 @@ class Limits:
     max_seconds: float | None = None
     max_pass_rate_drop: float | None = None
     max_p95_growth: float | None = None
+    max_flaky_rate: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,23 @@ class Gate:
     def to_dict(self) -> dict[str, Any]:
         """The table as JSON."""
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class ReportConfig:
+    """The ``[report]`` table, with the addresses of the environment.
+
+    Attributes:
+        title: the title of the page and of the summary; empty for none.
+        workflow_url: the address of a workflow's editor, with ``{id}``; empty for none.
+        run_url: the address of a run, with ``{id}``, and ``{workflow}`` for the workflow's id; empty for none.
+        history_sessions: how many sessions a history file holds.
+    """
+
+    title: str = ""
+    workflow_url: str = ""
+    run_url: str = ""
+    history_sessions: int = 200
 
 
 def selected(text: str) -> dict[str, str]:

@@ -14,6 +14,7 @@ import io as _io
 import json as _json
 import os as _os
 import socket as _socket
+import subprocess as _subprocess
 import sys
 import threading as _threading
 import time as _time
@@ -142,6 +143,7 @@ if TYPE_CHECKING:
     import io as io
     import json as json
     import os as os
+    import subprocess as subprocess
     import threading as threading
     import time as time
 else:
@@ -152,5 +154,6 @@ else:
     io = Held(_io)
     json = Held(_json)
     os = Held(_os, path=Held(_os.path))
+    subprocess = Held(_subprocess)
     threading = Held(_threading)
     time = Held(_time, time=_CLOCK.time)

@@ -49,6 +49,9 @@ SUBTESTS = ("subtests",) if pytest.version_tuple < (9,) and importlib.util.find_
 LOADED = ("wisebot", "xdist", "syrupy", "anyio", *SUBTESTS)
 """The plugins of the projects' sessions."""
 
+CI_SERVERS = ("GITHUB_ACTIONS", "GITLAB_CI", "TF_BUILD", "CIRCLECI", "BUILDKITE", "JENKINS_URL")
+"""The variables by which a session knows the CI server that it runs on."""
+
 FLOWS = """
     import time
     from pytest_wisebot.emulator import Emulator, WorkflowFailure
@@ -125,7 +128,7 @@ def _no_wisebot_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test depends on what the shell that runs it has to say about Wisebot, or about pytest."""
     for name in list(os.environ):
         # With CI or BUILD_NUMBER pytest shortens no line of its summary.
-        if name.startswith(("WISE", "CONVEX", "PYTEST_ADDOPTS")) or name in ("CI", "BUILD_NUMBER"):
+        if name.startswith(("WISE", "CONVEX", "PYTEST_ADDOPTS")) or name in ("CI", "BUILD_NUMBER", *CI_SERVERS):
             monkeypatch.delenv(name)
 
 

@@ -29,6 +29,7 @@ _SWITCHED_OFF: Final = {
     "wisebot_report": None,
     "wisebot_summary": None,
     "wisebot_baseline": None,
+    "wisebot_history": None,
     "wisebot_runs": "live",
 }
 """Options of a project's ``addopts`` that concern sessions with tests."""

@@ -19,6 +19,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "init": ("pytest_wisebot.cli.init", "write a first project that passes: settings, workflows, a test, a CI file"),
     "check": ("pytest_wisebot.cli.check", "check settings, hosts and credentials without a run"),
     "emulator": ("pytest_wisebot.emulator.__main__", "serve the workflows of a Python file as Wisebot would"),
+    "history": ("pytest_wisebot.cli.history", "show how tests and workflows have been in the last sessions"),
     "learn": ("pytest_wisebot.cli.learn", "print the lines of wisebot.toml for what differs from run to run"),
     "report": ("pytest_wisebot.report.__main__", "make the reports of a session from its event log"),
     "merge": ("pytest_wisebot.report.__main__", "join the reports of shards, and judge the union", "merge"),

@@ -133,7 +133,7 @@ def asks_for_report(config: pytest.Config) -> bool:
 
 def wants_report(option: argparse.Namespace) -> bool:
     """The same by the options alone, before they are all known."""
-    asked = (option.wisebot_report, option.wisebot_summary, option.wisebot_baseline)
+    asked = (option.wisebot_report, option.wisebot_summary, option.wisebot_baseline, option.wisebot_history)
     if not option.wisebot_gate and all(one is None for one in asked):
         return False
     return not any(getattr(option, name, False) for name in (*_LISTING, *_WITHOUT_TESTS))

@@ -12,6 +12,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +24,7 @@ from ..files import check_writable
 from ..originals import os, threading, time
 from ..report.baseline import NONE_YET
 from ..report.gate import Baseline, Conclusion, build
+from ..report.history import History, check_history, entry_of, read_history, write_entry
 from ..report.log_reader import read_log
 from ..report.output import (
     COLOURS,
@@ -53,7 +55,7 @@ class Reporting:
     """Keeps the log, judges the session at its end, and writes the reports.
 
     Raises:
-        pytest.UsageError: the folder of reports cannot be written, or the baseline cannot be read.
+        pytest.UsageError: the folder of reports, or the history, cannot be written, or the baseline cannot be read.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -63,6 +65,7 @@ class Reporting:
         self._gated = bool(config.option.wisebot_gate)
         self._began_at = time.time()
         self._baseline = _baseline(config)
+        self._history = _checked_history(config)
         self.folder, self._log = _begun(config)
         self._lock = threading.Lock()
         self._lost_events = 0
@@ -145,6 +148,7 @@ class Reporting:
     def _finish(self, session: pytest.Session, code: int) -> int:
         self.clean_again()
         self._log.check()
+        self._read_history()
         last, end = self._written(session, code)
         if self._state.one(LeakScan).look_again(self._published()):
             self._state.exit_status.failed_by("a credential in a report")
@@ -157,12 +161,14 @@ class Reporting:
             lines = count(self._lost_events, "change")
             self._say(f"wisebot: the event log is not whole, {lines} of it failed: {self._problem}")
         self._append_summary(last)
+        self._add_to_history(last, code)
         self._tell(last)
         return last.verdict.code if self._gated else code
 
     def _last_event(self, end: Mapping[str, Any], last: Conclusion) -> Mapping[str, Any]:
         code = last.verdict.code if self._gated else end["without_gate"]
-        said = {"exitstatus": code, "verdict": str(last.verdict.word), "baseline": last.compared}
+        word = str(last.verdict.word)
+        said = {"exitstatus": code, "verdict": word, "baseline": last.compared, "history": last.history}
         return {"event": "end", "ended": moment(time.time()), **end, **said}
 
     def _published(self) -> Iterator[Path]:
@@ -195,7 +201,7 @@ class Reporting:
         """The conclusion of the log, with the end that it has now, and the reports of it."""
         end = self._end(session, code)
         event = {"event": "end", "ended": moment(time.time()), **end}
-        last = build([*read_log(self._log.path), event], self._baseline)
+        last = build([*read_log(self._log.path), event], self._baseline, self._history)
         self._try(lambda: self._write(last))
         return last, end
 
@@ -220,8 +226,12 @@ class Reporting:
         elif last.comparison is not None:
             for change in beside(last.comparison):
                 reporter.write_line(f"wisebot: {change}")
-        if self._config.option.wisebot_report is not None and (self._gated or reporter.verbosity >= 0):
-            reporter.write_line(f"wisebot: reports in {self._config.option.wisebot_report}")
+        if self._gated or reporter.verbosity >= 0:
+            option = self._config.option
+            places = {"reports": option.wisebot_report, "history": option.wisebot_history}
+            for what, place in places.items():
+                if place is not None:
+                    reporter.write_line(f"wisebot: {what} in {place}")
 
     def _write(self, last: Conclusion) -> None:
         if self._config.option.wisebot_report is not None:
@@ -239,6 +249,36 @@ class Reporting:
                 self._say(f"wisebot: --wisebot-summary={given}: has no room for more: GitHub shows at most 1 MiB")
         except OSError as error:
             self._say(f"wisebot: --wisebot-summary={given}: cannot be written: {error.strerror}")
+
+    def _read_history(self) -> None:
+        """Reads the history anew: other sessions may have ended meanwhile."""
+        given = self._config.option.wisebot_history
+        if given is None:
+            return
+        try:
+            self._history = read_history(self._config.invocation_params.dir / given, given)
+        except ConfigurationError as error:  # what was read when the session began still holds
+            self._say(f"wisebot: --wisebot-history: {error}")
+        if self._history is not None:
+            self._history = replace(self._history, clean=self._redactor.clean)
+            if self._history.warning:
+                self._say(f"wisebot: --wisebot-history: {self._redactor.clean(self._history.warning)}")
+
+    def _add_to_history(self, last: Conclusion, code: int) -> None:
+        """Adds the line of the session; of a shard, ``merge`` adds one for all shards."""
+        given, model = self._config.option.wisebot_history, last.model
+        if given is None:
+            return
+        if (split := model.sessions[0].split) is not None and split[1] > 1:
+            self._say(
+                f"wisebot: shard {split[0]} of {split[1]} adds nothing to {given}: pytest-wisebot merge --history does"
+            )
+            return
+        entry = entry_of(model, str(last.verdict.word), last.verdict.code if self._gated else code)
+        try:
+            write_entry(self._config.invocation_params.dir / given, entry, model.report.history_sessions)
+        except OSError as error:
+            self._say(f"wisebot: --wisebot-history={given}: cannot be written: {error.strerror}")
 
     def _try(self, write: Callable[[], None]) -> None:
         """A report that cannot be written changes no verdict: the log is what counts."""
@@ -270,6 +310,16 @@ def _baseline(config: pytest.Config) -> Baseline | Literal["none"] | None:
         return read_baseline(config.invocation_params.dir / given, given)
     except ConfigurationError as error:
         raise pytest.UsageError(f"--wisebot-baseline: {error}") from None
+
+
+def _checked_history(config: pytest.Config) -> History | None:
+    given = config.option.wisebot_history
+    if given is None:
+        return None
+    try:
+        return check_history(config.invocation_params.dir / given, given)
+    except ConfigurationError as error:
+        raise pytest.UsageError(f"--wisebot-history: {error}") from None
 
 
 def _begun(config: pytest.Config) -> tuple[Path, EventLog]:

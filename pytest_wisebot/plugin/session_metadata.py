@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from ..originals import dates
+from .build_info import build_info, is_wanted
+from .session_state import state_of
 
 if TYPE_CHECKING:
     from ..settings import Settings
@@ -34,12 +37,18 @@ def beginning(config: pytest.Config, began: float) -> dict[str, Any]:
         "updates_snapshots": bool(config.getoption("update_snapshots", False)),
         "each": config.getoption("dist", "no") == "each",
         "split": _split(config),
+        "build": _build(config),
     }
 
 
 def target(settings: Settings) -> dict[str, Any]:
     """The Wisebot that the session tests, and the rules that judge it."""
-    return {**identity(settings), "protected": settings.protected, "gate": settings.gate.to_dict()}
+    return {
+        **identity(settings),
+        "protected": settings.protected,
+        "gate": settings.gate.to_dict(),
+        "report": asdict(settings.report_config),
+    }
 
 
 def identity(settings: Settings) -> dict[str, Any]:
@@ -55,6 +64,12 @@ def identity(settings: Settings) -> dict[str, Any]:
         "base_url": None if has_started else settings.base_url,
         "emulator": settings.emulator if has_started else settings.emulated_by,
     }
+
+
+def _build(config: pytest.Config) -> dict[str, Any]:
+    """Where the session comes from, if a report or a verdict is made of it: what is known."""
+    known = asdict(state_of(config).one(build_info)) if is_wanted(config) else {}
+    return {name: value for name, value in known.items() if value}
 
 
 def snapshots_written(config: pytest.Config) -> int:

@@ -23,6 +23,7 @@ from typing import Literal
 from ..errors import ConfigurationError
 from ..text import not_empty, print_any_letter
 from .gate import Baseline, Conclusion, build
+from .history import History, check_history, entry_of, read_history, write_entry
 from .log_reader import read_log
 from .output import LOG, SUMMARY, add_event, append_summary, block, log_in, read_baseline, write_joined, write_reports
 
@@ -60,6 +61,9 @@ def parser(command: str = "report") -> argparse.ArgumentParser:
     if command == "merge":
         _add_merged(made)
     else:
+        made.add_argument(
+            "--history", metavar="FILE", type=_path, help="show, and judge by, this history; nothing is added"
+        )
         made.add_argument("folder", metavar="DIR", type=_path, help=f"the folder that has the session's {LOG}")
     return made
 
@@ -71,6 +75,7 @@ def _add_merged(made: argparse.ArgumentParser) -> None:
         "--max-missing-tests", metavar="N", type=_natural, help="in the place of max-missing-tests in [gate]"
     )
     made.add_argument("--summary", metavar="FILE", type=_path, help=f"append {SUMMARY} to this file")
+    made.add_argument("--history", metavar="FILE", type=_path, help="judge by this history, and add one line for all")
 
 
 def _rebuild(words: list[str]) -> int:
@@ -78,16 +83,34 @@ def _rebuild(words: list[str]) -> int:
     events = list(read_log(log_in(options.folder)))
     if not events:
         raise ConfigurationError(f"{options.folder / LOG}: is empty: its session ended before it had begun")
-    return _report(build(events, _baseline(options)), options.folder)
+    history = read_history(_existing(options.history), str(options.history)) if options.history is not None else None
+    return _report(build(events, _baseline(options), history), options.folder)
 
 
 def _merge(words: list[str]) -> int:
     options = parser("merge").parse_args(words)
     baseline = _baseline(options)
+    history = check_history(options.history, str(options.history)) if options.history is not None else None
     log = write_joined(options.shards, options.output, {"max_missing_tests": options.max_missing_tests})
-    conclusion = build(read_log(log), baseline)
-    add_event(log, {"baseline": conclusion.compared})
-    return _report(conclusion, options.output, options.summary)
+    conclusion = build(read_log(log), baseline, history)
+    add_event(log, {"baseline": conclusion.compared, "history": conclusion.history})
+    code = _report(conclusion, options.output, options.summary)
+    if history is not None:
+        _add_to_history(options.history, history, conclusion)
+    return code
+
+
+def _add_to_history(path: Path, history: History, conclusion: Conclusion) -> None:
+    """Adds one line for all shards."""
+    entry = entry_of(conclusion.model, str(conclusion.verdict.word), conclusion.verdict.code)
+    write_entry(path, entry, conclusion.model.report.history_sessions)
+    print("\n".join(filter(None, (history.warning, f"history in {path}"))))
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise ConfigurationError(f"{path}: there is no such file")
+    return path
 
 
 def _path(text: str) -> Path:

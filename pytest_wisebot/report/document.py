@@ -9,7 +9,9 @@ from ..event_log import moment
 from ..originals import json
 from .baseline import Comparison
 from .gate import Conclusion
-from .model import Run, Test, Workflow, all_counts, outcome_counts, pass_rate
+from .history import Past
+from .model import Model, Run, Test, Workflow, all_counts, outcome_counts, pass_rate
+from .trends import WORDS, Trend, trends_of_tests, trends_of_workflows
 from .verdict import GateRule
 
 FORMAT: Final = 1
@@ -22,7 +24,7 @@ _KEYS: Final = {"run_id": "runId", "problem": "error", "diff": "drift"}
 
 _SESSION: Final = (
     "name", "version", "mode", "started", "ended", "environment", "origin", "base_url", "emulator", "exitstatus",
-    "gate", "extent",
+    "gate", "extent", "build", "report",
 )  # fmt: skip
 _RUN: Final = (
     "reference", "workflow", "workflow_id", "api", "outcome", "run_id", "trial", "status", "queued", "started", "ended",
@@ -43,11 +45,12 @@ def json_report(conclusion: Conclusion) -> str:
         "sessions": [_values(one, *_SESSION) for one in model.sessions],
         "counts": outcome_counts(model.tests),
         "all_counts": all_counts(model.tests),
-        "workflows": {name: _workflow(one) for name, one in model.workflows.items()},
+        "workflows": {name: _workflow(one, model) for name, one in model.workflows.items()},
         "baseline": _comparison(conclusion.comparison) if conclusion.comparison is not None else None,
         "tests": [_test(test) for test in model.tests],
         "unreported": model.unreported,
-        "runs": [_run(run, model.trial_outcomes.get(run.reference)) for run in model.runs],
+        "runs": [_run(run, model) for run in model.runs],
+        "history": _history(conclusion.trend) if conclusion.trend is not None else None,
     }
     return json.dumps(document, indent=1, allow_nan=False) + "\n"
 
@@ -72,8 +75,9 @@ def _value(name: str, value: Any) -> Any:
     return value or None if name in _NULL_IF_EMPTY else value
 
 
-def _workflow(one: Workflow) -> dict[str, Any]:
+def _workflow(one: Workflow, model: Model) -> dict[str, Any]:
     return {
+        "url": model.link_of_workflow(one.name) or None,
         "tests": outcome_counts(one.tests),
         **pass_rate(one.tests)._asdict(),
         "runs": len(one.runs),
@@ -98,5 +102,29 @@ def _test(test: Test) -> dict[str, Any]:
     }
 
 
-def _run(run: Run, trial_outcome: str | None) -> dict[str, Any]:
-    return {**_values(run, *_RUN), "trial": run.trial or None, "trial_outcome": trial_outcome}
+def _run(run: Run, model: Model) -> dict[str, Any]:
+    trial, url = run.trial or None, model.link_of_run(run) or None
+    return {**_values(run, *_RUN), "trial": trial, "trial_outcome": model.trial_outcomes.get(run.reference), "url": url}
+
+
+def _history(trend: Past) -> dict[str, Any]:
+    """The last sessions, this one included, each with its outcome of each test and workflow; null where it has none."""
+    sessions = [{**asdict(one), "started": moment(one.started)} for one in trend.sessions]
+    workflows = trends_of_workflows(trend, {})
+    return {
+        "file": trend.file,
+        "sessions": sessions,
+        "tests": {one.name: _trend(one) for one in trends_of_tests(trend)},
+        "workflows": {one.name: {**_trend(one), "p95": one.p95} for one in workflows},
+        "left_out": trend.left_out,
+    }
+
+
+def _trend(one: Trend) -> dict[str, Any]:
+    since = one.since.session if one.since is not None else None
+    return {
+        "outcomes": [WORDS.get(letter) for letter in one.letters],
+        "flaky": one.rate.flaky,
+        "judged": one.rate.judged,
+        "failing_since": {"commit": since.build.commit, "started": moment(since.started)} if since else None,
+    }

@@ -12,6 +12,7 @@ from ..shapes import read
 from ..text import count
 from .baseline import NONE_YET, ROUNDING, Beside, Comparison, compare
 from .format import count_named, named, percent, seconds_text
+from .history import WINDOW, FlakyRate, History, Past, entry_of, flaky_rate, past_of, tests_of
 from .log_reader import model_of
 from .model import Model, Run, Test, Workflow, counts_in_words, pass_rate
 from .preconditions import lost_events, preconditions
@@ -19,6 +20,9 @@ from .verdict import GateRule, GateStatus, Verdict, judged, no_verdict, not_judg
 
 RELATIVE_LIMITS: Final = {"max_pass_rate_drop": "max-pass-rate-drop", "max_p95_growth": "max-p95-growth"}
 """Limits that need a baseline."""
+
+FEWEST_SESSIONS: Final = 10
+"""Sessions with a verdict on a test from which on its flaky rate is judged."""
 
 _GIVE_BASELINE: Final = f"--wisebot-baseline=FILE, or ={NONE_YET} where there is no earlier session yet"
 
@@ -40,6 +44,18 @@ class Conclusion:
     comparison: Comparison | None = None
     none_yet: bool = False
     """Whether it was stated that there is no earlier session to compare with."""
+    past: Past | None = None
+    """What the sessions before it show; None without a history."""
+
+    @property
+    def trend(self) -> Past | None:
+        """What its environment's last sessions show, this one included; None without a history."""
+        return self.past.with_session(entry_of(self.model)) if self.past is not None else None
+
+    @property
+    def history(self) -> Any:
+        """The sessions before it as the log keeps them, so that later reports agree with this one."""
+        return self.past.to_dict() if self.past is not None else None
 
     @property
     def compared(self) -> Any:
@@ -57,13 +73,18 @@ class Conclusion:
         return f"{self.verdict.word}{state} {counts}; {count(model.live_runs, 'live run')} against {target}"
 
 
-def build(events: Iterable[Mapping[str, Any]], baseline: Baseline | Literal["none"] | None = None) -> Conclusion:
+def build(
+    events: Iterable[Mapping[str, Any]],
+    baseline: Baseline | Literal["none"] | None = None,
+    history: History | None = None,
+) -> Conclusion:
     """Builds the conclusion of a log.
 
     Args:
         events: of one session, or of several that were one suite.
         baseline: an earlier session to compare with, or the statement that there is none yet; None for the comparison
             that the log itself has.
+        history: the sessions of a file; None for the earlier sessions that the log itself has.
     """
     model = model_of(events)
     given = model.compared if baseline is None else baseline
@@ -73,24 +94,31 @@ def build(events: Iterable[Mapping[str, Any]], baseline: Baseline | Literal["non
     elif isinstance(given, Mapping):
         comparison = read(Comparison, given)
     none_yet = given == NONE_YET
-    return Conclusion(model, judge(model, comparison, none_yet=none_yet), comparison, none_yet)
+    past = past_of(history, model) if history is not None else None
+    if past is None and isinstance(model.past, Mapping):
+        past = Past.from_dict(model.past)
+    return Conclusion(model, judge(model, comparison, none_yet=none_yet, past=past), comparison, none_yet, past)
 
 
-def judge(model: Model, baseline: Comparison | None = None, *, none_yet: bool = False) -> Verdict:
+def judge(
+    model: Model, baseline: Comparison | None = None, *, none_yet: bool = False, past: Past | None = None
+) -> Verdict:
     """The verdict on a session, or on several that were one suite.
 
     Args:
         model: the session, with the limits.
         baseline: how it compares with an earlier session.
         none_yet: whether it was stated that there is no earlier session to compare with.
+        past: what the sessions before it show; None without a history.
     """
     if not model.is_joined and not any(one.gated for one in model.sessions):
-        return Verdict(GateStatus.NOT_GATED, 0, tuple(_rules(model, baseline)))
+        return Verdict(GateStatus.NOT_GATED, 0, (*_rules(model, baseline), *_flaky_rates(model, past)))
     pytest_code = next((status for one in model.sessions if (status := one.exitstatus) not in (None, 0, 1)), None)
     pytest_code = pytest_code if not model.is_joined else None
     if lost := list(lost_events(model)):  # no rule can be applied to a part of what happened
         return Verdict.of(lost, pytest_code)
-    rows = [*preconditions(model), *_baseline_rules(model, baseline, none_yet=none_yet), *_rules(model, baseline)]
+    compared = _baseline_rules(model, baseline, none_yet=none_yet)
+    rows = [*preconditions(model), *compared, *_rules(model, baseline), *_flaky_rates(model, past)]
     return Verdict.of(rows, pytest_code)
 
 
@@ -259,3 +287,40 @@ def _not_in_both(model: Model, both: set[str]) -> Iterator[GateRule]:
         for limit, rule in RELATIVE_LIMITS.items():
             if model.gate.of(name, limit) is not None:
                 yield not_judged(rule, "a run of it then and now", missing, name)
+
+
+# --- rules about the last sessions
+
+
+def _flaky_rates(model: Model, past: Past | None) -> Iterator[GateRule]:
+    """The limits of how often a test is flaky in the last sessions, of all tests and of those of single workflows."""
+    gate = model.gate
+    scopes: list[tuple[str, float | None, Sequence[Test]]] = [("", gate.overall.max_flaky_rate, model.counted)]
+    for name, limits in sorted(gate.workflows.items()):
+        own = model.workflows[name].tests if name in model.workflows else ()
+        scopes.append((name, limits.max_flaky_rate, [test for test in own if test.counts]))
+    limited = [(name, most, tests) for name, most, tests in scopes if most is not None]
+    trend = past.with_session(entry_of(model)) if past is not None and limited else None
+    for name, most, tests in limited:
+        wanted = f"at most {percent(most)} of a test's last {WINDOW} sessions"
+        if trend is None:
+            yield no_verdict("flaky rate", f"{wanted}: --wisebot-history=FILE", "no history", name)
+        else:
+            rates = {test: flaky_rate(found, trend.sessions) for test, found in tests_of(trend, tests).items()}
+            yield from _flaky_rate(rates, most, wanted, name)
+
+
+def _flaky_rate(rates: Mapping[str, FlakyRate], most: float, wanted: str, workflow: str) -> Iterator[GateRule]:
+    """A row for the tests with enough sessions, and one for the others, which are not judged."""
+    enough = {test: rate for test, rate in rates.items() if rate.judged >= FEWEST_SESSIONS}
+    over = sorted((test for test in enough if enough[test].share > most + ROUNDING), key=lambda one: -enough[one].share)
+    if enough:
+        worst = max(enough.values(), key=lambda rate: rate.share)
+        of = f"{percent(worst.share)} ({worst.flaky} of {count(worst.judged, 'session')})"
+        measured = f"up to {of}, {count(len(over), 'test')} above: {named(over)}" if over else f"at most {of}"
+        yield judged(not over, "flaky rate", wanted, measured, workflow).naming(over)
+    few = [test for test in rates if test not in enough]
+    if few or not rates:
+        why = f"{count(len(few), 'test')} with a verdict in fewer than {FEWEST_SESSIONS} sessions"
+        measured = f"{why}: {named(few)}" if few else "no test to judge"
+        yield not_judged("flaky rate", wanted, measured, workflow).naming(few)

@@ -14,12 +14,15 @@ from ..gate_config import Gate
 from ..outcomes import PASSED, SKIPPED, WITHOUT_RUN, XFAILED, XPASSED
 from ..text import count, escape, truncate_middle
 from .baseline import ROUNDING, Beside, Comparison
+from .build_info import web_address
 from .format import duration, seconds_text, time_of_day
+from .history import Past, name_of
 from .latency_plot import strips
 from .model import Model, all_counts, outcome_counts
 from .page_budget import Budget, longest, share_bytes
 from .rows import FILTERS, Rows, RunRow, TestRow, baseline_words
 from .timeline import bar_title, timeline
+from .trends import trends_of_tests, trends_of_workflows
 from .verdict import Verdict
 
 if TYPE_CHECKING:
@@ -32,15 +35,21 @@ NOTABLE_GROWTH: Final = 0.1
 """A growth of the p95 that stands out, if the gate has no limit for it."""
 
 
-def html_report(model: Model, verdict: Verdict, baseline: Comparison | None = None) -> str:
+MOST_TRENDS: Final = 2_000
+"""Tests that have a strip of their own; the page counts the others, which are the steadiest."""
+
+
+def html_report(model: Model, verdict: Verdict, baseline: Comparison | None = None, trend: Past | None = None) -> str:
     """The page of a session.
 
     Args:
         model: the session.
         verdict: whether the workflows may be deployed, and why not.
         baseline: how the session compares with an earlier one.
+        trend: what the last sessions show, this one included.
     """
-    return _environment().get_template("page.html").render(_page(model, verdict, baseline))
+    page = {**_page(model, verdict, baseline), "history": _history(model, trend)}
+    return _environment().get_template("page.html").render(page)
 
 
 def style_sheet() -> str:
@@ -72,6 +81,7 @@ def _shown(value: Any) -> Any:
 
 _FILTERS: Final[tuple[Callable[..., Any], ...]] = (
     *FILTERS, bar_title, count, duration, seconds_text, time_of_day, truncate_middle,
+    web_address,
 )  # fmt: skip
 
 
@@ -101,6 +111,27 @@ def _page(model: Model, verdict: Verdict, baseline: Comparison | None) -> Mappin
         "run_anchors": {run.reference: f"run-{number}" for number, run in enumerate(model.runs, 1)},
         "test_anchors": rows.anchors,
         "trial_outcomes": model.trial_outcomes,
+    }
+
+
+def _history(model: Model, trend: Past | None) -> Mapping[str, Any] | None:
+    """The variables of the section about the last sessions; None without a history."""
+    if trend is None:
+        return None
+    tests = trends_of_tests(trend)
+    ids = {name_of(test.id): test.id for test in model.tests}
+    used = {name_of(test.id) for test in model.tests if test.uses_runs}
+    limits = {name: model.gate.of(name, "p95_seconds") for name in model.workflows}
+    shown = [one for one in tests if one.name in used]
+    return {
+        "file": trend.file,
+        "sessions": trend.sessions,
+        "left_out": trend.left_out,
+        "ids": ids,
+        "tests": [one for one in shown if not one.is_steady][:MOST_TRENDS],
+        "steady": [one for one in shown if one.is_steady][:MOST_TRENDS],
+        "more": max(0, len(shown) - MOST_TRENDS),
+        "workflows": trends_of_workflows(trend, limits),
     }
 
 

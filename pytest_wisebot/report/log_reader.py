@@ -13,6 +13,7 @@ from ..event_log import read_events
 from ..outcomes import BAD, ERROR, FAILED, PASSED, REPORT_ORDER, XPASSED, rank
 from ..shapes import checker, read, types_of
 from .baseline import Comparison
+from .history import Past
 from .model import Model, Run, Session, Test
 
 Event = Mapping[str, Any]
@@ -54,8 +55,8 @@ def _checker(kind: str, names_baseline: bool) -> Callable[[Event], str]:
         of, more = Test, {"runs": tuple[str, ...], "item": int}
     elif kind == "merge":
         more = {"max_missing_tests": int}
-    if kind in ("end", "merge") and not names_baseline:
-        more["baseline"] = Comparison
+    if kind in ("end", "merge"):
+        more |= {"history": Past} | ({} if names_baseline else {"baseline": Comparison})
     types = types_of(of) if of is not None else {}
     return checker({_RENAMED.get(kind, {}).get(name, name): hint for name, hint in types.items()} | more)
 
@@ -81,12 +82,11 @@ def model_of(events: Iterable[Event]) -> Model:
         for test in _tests(one, own, prefix, index):
             known = tests.get((test.worker, test.id))
             tests[test.worker, test.id] = test if known is None else _both(known, test)
-    compared = _last(sessions[0], "end").get("baseline") if len(sessions) == 1 else None
-    compared, max_missing_tests = union.get("baseline", compared), union.get("max_missing_tests")
+    last: Event = {**_last(sessions[0], "end"), **union} if len(sessions) == 1 else union
     known_sessions = tuple(map(_session, sessions)) or (Session(),)
-    if any(one.shard for one in known_sessions):
-        return _of_gate(Model(known_sessions, tuple(tests.values()), tuple(runs), compared, max_missing_tests))
-    return Model(known_sessions, tuple(tests.values()), tuple(runs), compared, max_missing_tests)
+    given = last.get("baseline"), union.get("max_missing_tests"), last.get("history")
+    model = Model(known_sessions, tuple(tests.values()), tuple(runs), *given)
+    return _of_gate(model) if any(one.shard for one in known_sessions) else model
 
 
 def _of_gate(union: Model) -> Model:

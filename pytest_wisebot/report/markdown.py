@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from ..outcomes import BAD, DRIFT, ERROR, FAILED, FLAKY, OUTCOMES, PASSED, SKIPPED, XFAILED, rank
 from ..text import brief, count, escape
 from .baseline import Comparison
+from .build_info import web_address
 from .format import percent, seconds_text
 from .gate import Conclusion
+from .history import name_of
 from .model import NOT_NEEDED, Model, Run, Test, Workflow, counts_in_words, outcome_counts, pass_rate
+from .trends import notes_of_tests
 from .verdict import GateRule, RuleState
 
 MOST_BYTES: Final = 900 * 1024
@@ -52,7 +55,7 @@ def markdown_report(conclusion: Conclusion, most: int = MOST_BYTES) -> str:
     tail = "\n".join([*_unreported(model), *_workflows(model), ""])
     room = most - len(head.encode()) - len(tail.encode()) - 500
     if room >= 0:
-        return f"{head}\n{_failures(model, room)}{tail}"
+        return f"{head}\n{_failures(model, room, notes_of_tests(conclusion.trend))}{tail}"
     short = f"{_title(conclusion)}\n{_counts(conclusion)}\n**This page has no room for more.**\n"
     return short if len(short.encode()) <= most else ""
 
@@ -64,6 +67,7 @@ def _head(conclusion: Conclusion) -> Iterator[str]:
     verdict = conclusion.verdict
     yield _title(conclusion)
     yield _counts(conclusion)
+    yield from _where_from(conclusion.model)
     if verdict.rows:
         yield "| | rule | wanted | measured |"
         yield "|---|---|---|---|"
@@ -72,14 +76,23 @@ def _head(conclusion: Conclusion) -> Iterator[str]:
 
 
 def _title(conclusion: Conclusion) -> str:
-    verdict = conclusion.verdict
-    return f"# {verdict.word if verdict.is_gated else 'Wisebot workflows'}\n"
+    verdict, title = conclusion.verdict, conclusion.model.report.title
+    word = verdict.word if verdict.is_gated else "Wisebot workflows"
+    return f"# {_plain(f'{title}: ') if title else ''}{word}\n"
 
 
 def _counts(conclusion: Conclusion) -> str:
     model = conclusion.model
     targets = ", ".join(map(_code, model.targets)) or "no target"
     return f"**{counts_in_words(model.tests)}**; {count(model.live_runs, 'live run')} against {targets}\n"
+
+
+def _where_from(model: Model) -> Iterator[str]:
+    """Commit, branch, pull request and job; of shards what they have in common."""
+    build = model.build
+    job = [f"job {_linked(_code(build.job_words), web_address(build.job_url))}"] if build.job_words else []
+    if known := [*(f"{name} {_code(value)}" for name, value in build.where), *job]:
+        yield f"From {', '.join(known)}\n"
 
 
 def _row(row: GateRule) -> str:
@@ -111,15 +124,21 @@ def _beside(comparison: Comparison | None) -> Iterator[str]:
 # --- what did not pass
 
 
-def _failures(model: Model, room: int) -> str:
-    """As many tests that did not pass as fit into so many bytes, the worst outcome first."""
+def _failures(model: Model, room: int, notes: Mapping[str, str]) -> str:
+    """As many tests that did not pass as fit into so many bytes, the worst outcome first.
+
+    Args:
+        model: the session.
+        room: bytes.
+        notes: what the last sessions tell of tests.
+    """
     tests = [test for test in model.tests if test.outcome in (FLAKY, ERROR, *BAD)]
     if not tests:
         return ""
     text = "## What did not pass\n\n"
     tests.sort(key=lambda test: rank(FAILED if test.outcome == ERROR else test.outcome))
     for number, test in enumerate(tests):
-        section = "\n".join(_failure(test)) + "\n"
+        section = "\n".join(_failure(test, model, notes.get(name_of(test.id), ""))) + "\n"
         if len((text + section).encode()) > room:
             rest = count(len(tests) - number, "more test")
             return f"{text}\n**{rest} did not pass, and this page has no room for it**.\n\n"
@@ -127,12 +146,14 @@ def _failures(model: Model, room: int) -> str:
     return text
 
 
-def _failure(test: Test) -> Iterator[str]:
+def _failure(test: Test, model: Model, note: str) -> Iterator[str]:
     yield f"### {test.outcome}: {_code(test.id)}\n"
+    if note:
+        yield f"- {_plain(note)}"
     yield from _trials(test)
     runs = sorted(test.runs, key=lambda run: _rank_of_trial(test, run))
     for run in runs[:MOST_RUNS]:
-        yield f"- {_about(run, test)}"
+        yield f"- {_about(run, test, model)}"
     yield from _left_out(len(test.runs) - MOST_RUNS, "run")
     diff = [line for run in test.runs for line in run.diff]
     said = test.said if not diff or test.outcome != DRIFT else "\n".join(diff)
@@ -155,17 +176,25 @@ def _rank_of_trial(test: Test, run: Run) -> int:
     return 2 if word == NOT_NEEDED else word == PASSED
 
 
-def _about(run: Run, test: Test) -> str:
+def _about(run: Run, test: Test, model: Model) -> str:
     took = f", {seconds_text(run.seconds)}" if run.seconds is not None else ""
     attempts = f", {run.attempts} attempts" if run.attempts > 1 else ""
     kept = f", {run.source}" if run.is_kept else ""
-    run_id = f", runId {_code(run.run_id)}" if run.run_id else f", trace {_code(run.trace)}" if run.trace else ""
+    link = model.link_of_run(run)
+    run_id = (
+        f", runId {_linked(_code(run.run_id), link)}"
+        if run.run_id
+        else f", trace {_code(run.trace)}"
+        if run.trace
+        else ""
+    )
     word = test.trials.outcome_of(run.trial) if test.trials is not None else ""
     trial = f"trial {run.trial} {word}".rstrip() + ": " if run.trial else ""
     against = f", contradicts itself: {run.contradiction}" if run.contradiction else ""
     what = _plain(f"{run.problem or run.outcome}{against}")
     inputs = f", inputs {_code(brief(run.inputs, MOST_OF_INPUTS))}" if run.inputs else ""
-    return f"{trial}{_code(run.workflow)} ({run.api}) {what}{run_id}{took}{attempts}{kept}{inputs}"
+    workflow = _linked(_code(run.workflow), model.link_of_workflow(run.workflow))
+    return f"{trial}{workflow} ({run.api}) {what}{run_id}{took}{attempts}{kept}{inputs}"
 
 
 # --- the rest
@@ -185,16 +214,17 @@ def _workflows(model: Model) -> Iterator[str]:
     yield f"| workflow | tests | {' | '.join(_COLUMNS)} | pass rate | live runs | p50 | p95 | slowest |"
     yield "|---" * (len(_COLUMNS) + 7) + "|"
     worst_first = sorted(model.workflows.values(), key=lambda one: (pass_rate(one.tests).share, one.name))
-    yield from map(_workflow, worst_first[:MOST_ROWS])
+    yield from (_workflow(one, model.link_of_workflow(one.name)) for one in worst_first[:MOST_ROWS])
     yield from _left_out(len(worst_first) - MOST_ROWS, "workflow")
 
 
-def _workflow(workflow: Workflow) -> str:
+def _workflow(workflow: Workflow, link: str) -> str:
     counts, rate = outcome_counts(workflow.tests), pass_rate(workflow.tests)
     times = [seconds_text(workflow.took(share)) if workflow.seconds else "-" for share in (0.5, 0.95, 1.0)]
     numbers = [str(counts.get(outcome, "-")) for outcome in _COLUMNS]
     share = percent(rate.share) if rate.judged else "-"
-    cells = [_cell(workflow.name), str(len(workflow.tests)), *numbers, share, str(len(workflow.seconds)), *times]
+    name = _linked(_cell(workflow.name), link)
+    cells = [name, str(len(workflow.tests)), *numbers, share, str(len(workflow.seconds)), *times]
     return f"| {' | '.join(cells)} |"
 
 
@@ -224,6 +254,11 @@ def _code(text: str) -> str:
 def _cell(text: str) -> str:
     """The same in a table, where a bar would end the cell, even in code."""
     return _code(text).replace("|", "\\|")
+
+
+def _linked(shown: str, address: str) -> str:
+    """A formatted string as a link to an address, which has no character that would end it; as it is without one."""
+    return f"[{shown}](<{address}>)" if address else shown
 
 
 def _plain(text: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
-from ..gate_config import Gate
+from ..gate_config import Gate, ReportConfig
 from ..outcomes import (
     DRIFT,
     FAILED,
@@ -26,6 +26,7 @@ from ..outcomes import (
     XFAILED,
 )
 from ..shapes import Moment
+from .build_info import BuildInfo, common, run_link, workflow_link
 from .format import numbered, percent, percentile
 
 NOT_NEEDED: Final = "not needed"
@@ -352,6 +353,8 @@ class Session:
         lost_events: how many changes of its log failed, as on a full disk.
         split: group and number of groups of pytest-split.
         extent: the folders whose tests it collects; None before the tests were collected.
+        build: the commit and the job that it comes from.
+        report: what reports show beside it.
     """
 
     name: str = ""
@@ -381,6 +384,8 @@ class Session:
     lost_events: int = 0
     split: tuple[int, int] | None = None
     extent: Extent | None = None
+    build: BuildInfo = field(default_factory=BuildInfo)
+    report: ReportConfig = field(default_factory=ReportConfig)
 
     @property
     def has_begun(self) -> bool:
@@ -455,6 +460,8 @@ class Model:
     """The baseline in the log: a comparison as JSON, or ``none`` if there is none yet; None if none was given."""
     max_missing_tests: int | None = None
     """Replaces the number in ``[gate]``: an option of ``merge``."""
+    past: Any = None
+    """The earlier sessions in the log, as JSON; None if no history was given."""
 
     @property
     def begun(self) -> tuple[Session, ...]:
@@ -477,6 +484,26 @@ class Model:
         gate = next((one.gate for one in self.begun), self.sessions[0].gate)
         allowed = self.max_missing_tests
         return gate if allowed is None else replace(gate, max_missing_tests=allowed)
+
+    @property
+    def report(self) -> ReportConfig:
+        """The ``[report]`` table of the sessions."""
+        return next((one.report for one in self.begun), ReportConfig())
+
+    @property
+    def build(self) -> BuildInfo:
+        """The commit and the job; of several sessions what they have in common."""
+        return common(one.build for one in self.begun)
+
+    def link_of_run(self, run: Run) -> str:
+        """The address of a run; empty without one."""
+        return run_link(self.sessions[run.session].report, run.run_id, run.workflow_id)
+
+    def link_of_workflow(self, name: str) -> str:
+        """The address of a workflow's editor; empty without one."""
+        runs = self.workflows[name].runs if name in self.workflows else ()
+        found = next((run for run in runs if run.workflow_id), None)
+        return workflow_link(self.sessions[found.session].report, found.workflow_id) if found is not None else ""
 
     @property
     def is_joined(self) -> bool:

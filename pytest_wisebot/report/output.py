@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, NamedTuple
 from ..errors import ConfigurationError
 from ..event_log import FORMAT, event_line
 from ..files import is_locked, remove_file, write_whole
+from ..text import escape
 from .baseline import NONE_YET, Comparison
 from .document import json_report
 from .format import named
@@ -33,7 +34,7 @@ _WRITERS: Final[Mapping[str, Callable[[Conclusion], str]]] = {
     JSON: json_report,
     SUMMARY: markdown_report,
     "report.css": lambda _: style_sheet(),
-    "report.html": lambda one: html_report(one.model, one.verdict, one.comparison),
+    "report.html": lambda one: html_report(one.model, one.verdict, one.comparison, one.trend),
 }
 
 _MASKS: Final = {SUMMARY: r"\<secret\>", "report.html": "&lt;secret&gt;"}
@@ -215,7 +216,9 @@ def block(conclusion: Conclusion, width: int) -> list[BlockLine]:
     lines = list(_table(rows))
     if any(len(str(line)) > width for line in lines):
         lines = [line for row in rows for line in _stacked(row, max(map(len, map(_state, rows))), width)]
-    head = [BlockLine(line) for line in wrap(conclusion.headline, width, **_WHOLE_WORDS)]
+    build = escape(str(conclusion.model.build))
+    texts = [conclusion.headline, *([f"from {build}"] if build else [])]
+    head = [BlockLine(line) for text in texts for line in wrap(text, width, **_WHOLE_WORDS)]
     return [*head, *lines, *map(BlockLine, beside(conclusion.comparison))]
 
 

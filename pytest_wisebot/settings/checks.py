@@ -184,6 +184,27 @@ def checked_id(workflow_id: str) -> str:
     return workflow_id
 
 
+def _link(*placeholders: str) -> Callable[[str], str]:
+    """A check for an address with these placeholders, of which it has the first one in its path or its query."""
+    known = " and ".join(f"{{{name}}}" for name in placeholders)
+    needed = f"{{{placeholders[0]}}}"
+
+    def checked(text: str) -> str:
+        example = f'as in "https://example.com/{needed}"'
+        if unknown := [name for name in re.findall(r"\{([^{}]*)\}", text) if name not in placeholders]:
+            raise ValueError(f'"{{{unknown[0]}}}" stands for nothing here: write {known}, {example}')
+        if not text.isascii() or re.search(r"[\s\x00-\x1f\x7f\\<>\"]", text):
+            raise ValueError("an address has no spaces, quotes, control or non-ASCII characters")
+        found = re.fullmatch(r"https?://([^/?#{}]+)[/?#].*", text)
+        if found is None or needed not in text or re.search(r"[{}]", re.sub(r"\{[^{}]*\}", "", text)):
+            raise ValueError(f"expected an address with {needed} after its host, {example}, got {brief(text)}")
+        if "@" in found[1]:
+            raise ValueError("a user name or password has no place in an address")
+        return text
+
+    return checked
+
+
 def _checked_select(text: str) -> str:
     selected(text)  # whether the expressions are valid, pytest decides
     return text
@@ -324,6 +345,8 @@ KINDS: Final[Mapping[str, Kind]] = {
     "emulator": Kind(_STRING, _checked_emulator),
     "id": Kind(_STRING, checked_id),
     "select": Kind(_STRING, _checked_select),
+    "workflow-link": Kind(_STRING, _link("id")),
+    "run-link": Kind(_STRING, _link("id", "workflow")),
     "switch": Kind({"type": "boolean"}),
     "whole": Kind({"type": "integer"}),
     "count": Kind({"type": "integer"}),

@@ -117,6 +117,14 @@ WORKFLOW_ANYWHERE: Final = Table(
     "WorkflowDefaultsTable", "[workflows.NAME]", "one workflow in all environments that do not differ.",
     tuple(field for field in WORKFLOW.fields if field.name not in ("id", "secret")), part_of=WORKFLOW,
 )
+LINKS: Final = (
+    Field("workflow_url", "workflow-link", 'The address of a workflow\'s editor, with "{id}" for its id there: reports '
+          "link to it."),
+    Field("run_url", "run-link", 'The address of a run, with "{id}" for its runId, and "{workflow}" for the '
+          "workflow's id if needed: reports link to it."),
+)
+"""Addresses of all environments stand under ``[report]``."""
+
 ENVIRONMENT: Final = Table(
     "EnvironmentTable", "[environments.NAME]", "one Wisebot to test against.", (
         Field("emulator", "emulator", 'The local emulator to start: "module:attribute" of a module beside this file.',
@@ -157,6 +165,7 @@ ENVIRONMENT: Final = Table(
         Field("headers", "headers", 'Headers for origin alone, each as "env:NAME" or "file:PATH".', default={},
               unless=("origin",)),
         Field("dashboard_headers", "headers", "The same for base-url alone.", default={}, unless=("base_url",)),
+        *LINKS,
         Field("protected", "switch", "Refuses to run without --wisebot-allow-protected.", default=False),
         Field("workflows", "tables", "The workflows of this environment, by the name that tests use.",
               default={}, table=WORKFLOW),
@@ -210,6 +219,8 @@ LIMITS: Final = Table(
               "By how much a workflow's pass rate may be below the baseline's; 0.05 is five points."),
         Field("max_p95_growth", "growth",
               "By what share of it a workflow's p95 may be above the baseline's; 0.25 is a quarter more."),
+        Field("max_flaky_rate", "share", "In which share of the last 30 sessions a test may have been flaky, or have "
+              "passed after it had failed on the same commit; needs --wisebot-history."),
     ),
 )
 GATE: Final = Table(
@@ -227,6 +238,14 @@ GATE: Final = Table(
               default={}, table=LIMITS),
     ),
 )
+REPORT: Final = Table(
+    "ReportTable", "[report]", "what reports show beside the session, and how long a history is.", (
+        Field("title", "text", "The title of page and summary, such as the project's name."),
+        *LINKS,
+        Field("history_sessions", "whole", "How many sessions the file of --wisebot-history holds.",
+              default=200, least=1),
+    ),
+)
 FILE: Final = Table(
     "FileTable", "wisebot.toml", "the environments that a suite can run against, and what its results show.", (
         Field("default_environment", "text", "The environment without --wisebot-env."),
@@ -241,6 +260,7 @@ FILE: Final = Table(
         Field("redact", "table", "What is redacted in results, as tests see them, and in texts.", table=REDACT),
         Field("snapshots", "table", "What snapshots leave out or keep.", table=SNAPSHOTS),
         Field("gate", "table", "What --wisebot-gate opens at.", table=GATE),
+        Field("report", "table", "What reports show beside the session, and how long a history is.", table=REPORT),
     ),
 )
 TARGET: Final = (
@@ -272,6 +292,8 @@ SESSION: Final = (
           "is none yet.", metavar="FILE"),
     Field("report", "text", "Write runs.jsonl, report.json, summary.md and report.html there.", metavar="DIR"),
     Field("summary", "text", "Append summary.md to FILE, such as $GITHUB_STEP_SUMMARY.", metavar="FILE"),
+    Field("history", "text", "Add a line about the session to FILE, and show the last 30 sessions of this environment.",
+          metavar="FILE"),
     Field("scan", "texts", "Look for credentials in PATH (repeatable), and run no test.", metavar="PATH"),
 )
 """The options that concern one session, and are no settings of a project."""

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigurationError
-from ..gate_config import Gate, Limits
+from ..gate_config import Gate, Limits, ReportConfig
 from ..originals import os
 from ..redaction import Redact
 from ..runs import Api
 from ..text import toml_key
 from .checks import check, checked_origin, describe, nearest, nearest_of_all, plain_http
 from .credentials import Credential, read_credential
-from .fields import DEFAULTS, ENVIRONMENT, FILE, LIMITS, WORKFLOW, Field, Table, settings_fields
+from .fields import DEFAULTS, ENVIRONMENT, FILE, LIMITS, LINKS, WORKFLOW, Field, Table, settings_fields
 from .settings import FILE_NAME, PROJECT_FILE_NAME, Settings, Snapshots, Workflow, key_place, table_place
 
 
@@ -230,6 +230,8 @@ class _Resolution:
             return table[field.name], self._place(place + field.key), self.folder
         if field in DEFAULTS.fields and field.name in self.shared:
             return self.shared[field.name], self._place(f"defaults.{field.key}"), self.folder
+        if field in LINKS and field.name in (report := self.file.get("report", {})):
+            return report[field.name], self._place(f"report.{field.key}"), self.folder
         variable = self._variable(field)
         if variable is None or self.name is not None:
             return None
@@ -263,7 +265,8 @@ class _Resolution:
         if field.name == "snapshots":
             workflows = {name: Snapshots(**own) for name, own in value.get("workflows", {}).items()}
             return Snapshots(**{**value, "workflows": workflows})
-        return Redact(**value) if field.name == "redact" else value
+        tables: Mapping[str, Any] = {"redact": Redact, "report": ReportConfig}
+        return tables[field.name](**value) if field.name in tables else value
 
     def _credential(self, value: Any, source: str, folder: Path) -> Credential:
         try:

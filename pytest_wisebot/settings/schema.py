@@ -20,6 +20,7 @@ from .fields import (
     GATE,
     LIMITS,
     REDACT,
+    REPORT,
     SNAPSHOTS,
     WORKFLOW,
     WORKFLOW_ANYWHERE,
@@ -31,7 +32,18 @@ from .fields import (
 
 Row = tuple[str, ...]
 KEY_HEAD = ("key", "meaning", "default")
-TABLES = (DEFAULTS, ENVIRONMENT, GATE, LIMITS, REDACT, SNAPSHOTS, WORKFLOW_ANYWHERE, WORKFLOW_SNAPSHOTS, WORKFLOW)
+TABLES = (
+    DEFAULTS,
+    ENVIRONMENT,
+    GATE,
+    LIMITS,
+    REDACT,
+    REPORT,
+    SNAPSHOTS,
+    WORKFLOW_ANYWHERE,
+    WORKFLOW_SNAPSHOTS,
+    WORKFLOW,
+)
 
 
 def json_schema() -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from ..errors import ConfigurationError
-from ..gate_config import Gate
+from ..gate_config import Gate, ReportConfig
 from ..originals import os
 from ..redaction import Redact, Secret
 from ..runs import Api
@@ -126,6 +126,8 @@ class Settings:
         client_key_password: the password of that key.
         headers: headers for ``origin`` alone.
         dashboard_headers: headers for ``base_url`` alone.
+        workflow_url: the address of a workflow's editor, with ``{id}``.
+        run_url: the address of a run, with ``{id}``, and ``{workflow}`` for the workflow's id.
         protected: the environment refuses to run without ``--wisebot-allow-protected``.
         protected_hosts: the origins that any protected environment names, with that environment.
         allow_protected: ``--wisebot-allow-protected`` was given.
@@ -135,6 +137,7 @@ class Settings:
         redact: what is redacted in results and texts although it is no credential.
         snapshots: what snapshots leave out or keep.
         gate: what opens the gate.
+        report: what reports show beside the session.
         sources: where each value came from, by its name in ``wisebot.toml``.
     """
 
@@ -164,6 +167,8 @@ class Settings:
     client_key_password: Credential | None = None
     headers: Mapping[str, Credential] = field(default_factory=dict)
     dashboard_headers: Mapping[str, Credential] = field(default_factory=dict)
+    workflow_url: str | None = None
+    run_url: str | None = None
     protected: bool = _DEFAULTS["protected"]
     protected_hosts: Mapping[str, str] = field(default_factory=dict)
     allow_protected: bool = False
@@ -173,6 +178,7 @@ class Settings:
     redact: Redact = field(default_factory=Redact)
     snapshots: Snapshots = field(default_factory=Snapshots)
     gate: Gate = field(default_factory=Gate)
+    report: ReportConfig = field(default_factory=ReportConfig)
     sources: Mapping[str, str] = field(default_factory=dict)
 
     def replace(self, *, keep_credentials: bool = False, **changes: Any) -> Self:
@@ -270,6 +276,11 @@ class Settings:
         if item.kind == "origin" and not self.allow_http and (problem := plain_http(value)):
             raise ValueError(problem)
         return Api(value) if item.name == "api" else value
+
+    @property
+    def report_config(self) -> ReportConfig:
+        """What reports show beside the session, with the addresses of this environment."""
+        return dataclasses.replace(self.report, workflow_url=self.workflow_url or "", run_url=self.run_url or "")
 
     @property
     def emulated_by(self) -> str | None:
@@ -459,7 +470,9 @@ def key_place(path: Path | None, key: str) -> str:
     return f"{path.name if path is not None else FILE_NAME}: {'.'.join([*table_place(path), key])}"
 
 
-_TABLES: Final[Mapping[str, type[Any]]] = {"redact": Redact, "snapshots": Snapshots, "gate": Gate}
+_TABLES: Final[Mapping[str, type[Any]]] = {
+    "redact": Redact, "snapshots": Snapshots, "gate": Gate, "report": ReportConfig,
+}  # fmt: skip
 
 
 def _checked_table(name: str, table: Table, value: object) -> object:
@@ -468,8 +481,9 @@ def _checked_table(name: str, table: Table, value: object) -> object:
         raise ValueError(f"{name}: expected a {kind.__name__}, got {type(value).__name__}")
     for item in () if kind is Gate else table.fields:  # no hook has a reason to build a gate by hand
         try:
-            if item.table is None:
-                check(item, getattr(value, item.name))
+            own = getattr(value, item.name, "")
+            if item.table is None and own != "":
+                check(item, own)
         except ValueError as error:
             raise ValueError(f"{name}.{item.name}: {error}") from None
     for workflow, own in value.workflows.items() if isinstance(value, Snapshots) else ():

@@ -567,6 +567,7 @@ DIES = """
 NOISY = ["-vv", "-l", "--showlocals", "--tb=long", "--setup-show", "--log-level=DEBUG", "--log-cli-level=DEBUG"]
 NOISY += ["--log-file=log.txt", "--debug", "--junitxml=junit.xml", "-o", "junit_logging=all", "-rA", "--durations=0"]
 NOISY += ["--color=yes", "--wisebot-gate", "--wisebot-report=out", "--wisebot-summary=page.md"]
+NOISY += ["--wisebot-history=history.jsonl"]
 
 
 @dataclass

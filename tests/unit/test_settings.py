@@ -179,7 +179,7 @@ def test_a_file_of_another_name_is_told_by_its_name(suite: Suite) -> None:
 
     assert suite.told(config=suite.folder / "other.toml") == (
         "other.toml: zzz: unknown key, known: default-environment, recordings, max-age-days, defaults, environments, "
-        "workflows, redact, snapshots, gate"
+        "workflows, redact, snapshots, gate, report"
     )
 
 
@@ -266,6 +266,31 @@ def test_defaults_hold_for_every_environment_and_for_none(suite: Suite) -> None:
         (5, Api.DASHBOARD, False, 7),
     ]
     assert none.source("max_runs") == "wisebot.toml: defaults.max-runs"
+
+
+def test_an_environments_addresses_win_over_those_of_all(suite: Suite) -> None:
+    """Links lead to the environment's editor and runs, else to those under ``[report]``; a hook may give others."""
+    suite.write("""
+        [report]
+        title = "Shop"
+        workflow-url = "https://app.test/{id}"
+        run-url = "https://app.test/runs/{id}"
+        [environments.staging]
+        workflow-url = "https://staging.test/{id}"
+        [environments.local]
+    """)
+    staging, local = suite.settings(env="staging"), suite.settings(env="local")
+
+    assert staging.report_config.workflow_url == "https://staging.test/{id}"
+    assert staging.source("workflow-url") == "wisebot.toml: environments.staging.workflow-url"
+    assert local.report_config.workflow_url == "https://app.test/{id}"
+    assert local.source("workflow-url") == "wisebot.toml: report.workflow-url"
+    assert staging.report_config.run_url == "https://app.test/runs/{id}"
+    assert (staging.report_config.title, staging.report_config.history_sessions) == ("Shop", 200)
+    changed = local.replace(run_url="https://preview.test/{workflow}/{id}")
+    assert changed.report_config.run_url == "https://preview.test/{workflow}/{id}"
+    with pytest.raises(ConfigurationError, match=r"expected an address with \{id\}"):
+        local.replace(run_url="https://preview.test/")
 
 
 def test_defaults_protect_and_allow_as_an_environment_does(suite: Suite) -> None:

@@ -65,6 +65,8 @@ client-key = "client.key"
 client-key-password = "env:KEY_PASSWORD"
 headers.x-gate = "env:GATE"
 dashboard-headers = { x-other = "file:other.txt" }
+workflow-url = "https://app.example.com/flows/{id}"
+run-url = "https://app.example.com/flows/{workflow}/runs/{id}"
 protected = true
 
 [environments.staging.workflows.triage]
@@ -113,6 +115,8 @@ def test_a_file_with_every_key_is_read(tmp_path: Path) -> None:
                 "client_key_password": "env:KEY_PASSWORD",
                 "headers": {"x-gate": "env:GATE"},
                 "dashboard_headers": {"x-other": "file:other.txt"},
+                "workflow_url": "https://app.example.com/flows/{id}",
+                "run_url": "https://app.example.com/flows/{workflow}/runs/{id}",
                 "protected": True,
                 "workflows": {
                     "triage": {
@@ -160,6 +164,7 @@ def test_the_schema_describes_every_key() -> None:
         "redact",
         "snapshots",
         "gate",
+        "report",
     }
     for table in TABLES:
         properties = schema["$defs"][table.name]["properties"]
@@ -236,7 +241,9 @@ def test_a_wrong_path_of_one_workflow_is_told_with_its_place(tmp_path: Path) -> 
 REFERENCE = 'write a reference, "env:NAME" or "file:PATH": a credential is never written into this file'
 NOT_AN_ORIGIN = 'is not an origin: write scheme and host, as in "https://example.com"'
 USER_INFO = "a user name or password has no place in it: write scheme and host only"
-KNOWN = "default-environment, recordings, max-age-days, defaults, environments, workflows, redact, snapshots, gate"
+KNOWN = (
+    "default-environment, recordings, max-age-days, defaults, environments, workflows, redact, snapshots, gate, report"
+)
 CHARACTERS = "a host has no spaces, control or non-ASCII characters"
 
 
@@ -249,14 +256,15 @@ CHARACTERS = "a host has no spaces, control or non-ASCII characters"
             "zzz = 1",
             "zzz: unknown key, known: emulator, origin, base-url, secret, token, api, timeout, connect-timeout, "
             "concurrency, retries, max-runs, max-response-mib, secret-header, allow-http, trace, "
-            "ca-file, client-cert, client-key, client-key-password, headers, dashboard-headers, protected, "
-            "workflows",
+            "ca-file, client-cert, client-key, client-key-password, headers, dashboard-headers, workflow-url, run-url, "
+            "protected, workflows",
         ),
         (
             '"a b" = 1',
             '"a b": unknown key, known: emulator, origin, base-url, secret, token, api, timeout, '
             "connect-timeout, concurrency, retries, max-runs, max-response-mib, secret-header, allow-http, trace, "
-            "ca-file, client-cert, client-key, client-key-password, headers, dashboard-headers, protected, workflows",
+            "ca-file, client-cert, client-key, client-key-password, headers, dashboard-headers, workflow-url, run-url, "
+            "protected, workflows",
         ),
         ('workflows.triage.ids = "x"', 'workflows.triage.ids: unknown key, did you mean "id"?'),
         (
@@ -287,6 +295,37 @@ CHARACTERS = "a host has no spaces, control or non-ASCII characters"
         ("concurrency = true", "concurrency: expected a whole number, got true"),
         ("retries = -1", "retries: expected a whole number, at least 0, got -1"),
         ("max-response-mib = 0", "max-response-mib: expected a whole number, at least 1, got 0"),
+        (
+            'workflow-url = "https://x.test/flows"',
+            'workflow-url: expected an address with {id} after its host, as in "https://example.com/{id}", got '
+            '"https://x.test/flows"',
+        ),
+        (
+            'workflow-url = "https://x.test/{workflow}"',
+            'workflow-url: "{workflow}" stands for nothing here: write {id}, as in "https://example.com/{id}"',
+        ),
+        (
+            'run-url = "https://x.test/{runId}"',
+            'run-url: "{runId}" stands for nothing here: write {id} and {workflow}, as in "https://example.com/{id}"',
+        ),
+        (
+            'run-url = "https://{id}.x.test/"',
+            'run-url: expected an address with {id} after its host, as in "https://example.com/{id}", got '
+            '"https://{id}.x.test/"',
+        ),
+        (
+            'run-url = "javascript:alert({id})"',
+            'run-url: expected an address with {id} after its host, as in "https://example.com/{id}", got '
+            '"javascript:alert({id})"',
+        ),
+        (
+            'run-url = "https://me:FAKE-password@x.test/{id}"',
+            "run-url: a user name or password has no place in an address",
+        ),
+        (
+            'run-url = "https://x.test/{id} "',
+            "run-url: an address has no spaces, quotes, control or non-ASCII characters",
+        ),
         ('api = "both"', 'api: expected "webhook" or "dashboard", got "both"'),
         ("api = 1", 'api: expected "webhook" or "dashboard", got 1'),
         (
@@ -474,6 +513,14 @@ def test_a_mistake_in_an_environment_is_told_with_its_place(tmp_path: Path, line
             "snapshots.keep = { a = 1 }",
             'snapshots.keep: expected a list of JSON paths, as in ["items[*].email"], got a table',
         ),
+        ("report.history-sessions = 0", "report.history-sessions: expected a whole number, at least 1, got 0"),
+        ("report.titel = 1", 'report.titel: unknown key, did you mean "title"?'),
+        (
+            'report.run-url = "x.test/{id}"',
+            'report.run-url: expected an address with {id} after its host, as in "https://example.com/{id}", got '
+            '"x.test/{id}"',
+        ),
+        ("gate.max-flaky-rate = 10", "gate.max-flaky-rate: expected a share from 0 to 1, as in 0.95 for 95%, got 10"),
         (
             'default-environment = "stagin"\nenvironments = { local = {}, staging = {} }',
             'default-environment: unknown environment "stagin", did you mean "staging"? known: local, staging',
