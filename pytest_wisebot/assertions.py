@@ -110,6 +110,11 @@ def _checked(run: object) -> None:
 
 
 def fail(run: WorkflowRun, what: str, details: list[str] | None = None) -> NoReturn:
+    """Fails a test: what is wrong with a run, in detail, and the facts of the run.
+
+    Raises:
+        AssertionError: always.
+    """
     __tracebackhide__ = True
     raise AssertionError(
         "\n".join([f'workflow "{run.workflow}" over the {run.api} API: {what}', *_lines(run, details)])

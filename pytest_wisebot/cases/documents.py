@@ -8,6 +8,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from json import scanner
 from json.decoder import JSONArray, JSONObject  # type: ignore[attr-defined]
 from pathlib import Path
@@ -28,11 +29,11 @@ Lines = dict[int, dict[str | int, int]]
 
 
 class CasesError(Exception):
-    """A file of cases is wrong. The message has one line for each mistake, with its place."""
+    """A file of cases is wrong. The message has one line for each mistake, with its place; line 0 is the whole file."""
 
     def __init__(self, file: str, mistakes: Iterable[tuple[int, str]]) -> None:
         found = sorted(mistakes)
-        lines = [f"{file}:{line}: {escape(text)}" for line, text in found[:MOST_MISTAKES]]
+        lines = [f"{file}{f':{line}' if line else ''}: {escape(text)}" for line, text in found[:MOST_MISTAKES]]
         if len(found) > 1:
             lines.insert(0, f"{file}: {count(len(found), 'mistake')}")
         if len(found) > MOST_MISTAKES:
@@ -57,11 +58,13 @@ class Document:
         value: it consists of JSON's types alone.
         lines: where its parts stand.
         mistakes: what is wrong so far: lines, and words.
+        broken: by their identity, the rows with such mistakes, which lack what is wrong.
     """
 
     value: Any
     lines: Lines = field(default_factory=dict)
     mistakes: list[tuple[int, str]] = field(default_factory=list)
+    broken: set[int] = field(default_factory=set)
 
     def line_of(self, steps: Steps) -> int:
         """The line of a value, or else of the nearest one around it."""
@@ -83,15 +86,15 @@ def read_document(path: Path, readers: Mapping[str, Callable[[str], Document]], 
     """
     reader = readers.get(path.suffix.lower())
     if reader is None:
-        raise CasesError(shown, [(1, f"expected a file named {_any_of(f'*{one}' for one in readers)}")])
+        raise CasesError(shown, [(0, f"expected a file named {_any_of(f'*{one}' for one in readers)}")])
     try:
         return reader(_decoded(path.read_bytes()))
     except MistakeError as error:
         raise CasesError(shown, [(error.line, error.text)]) from None
     except RecursionError:
-        raise CasesError(shown, [(1, "is nested too deeply")]) from None
+        raise CasesError(shown, [(0, "is nested too deeply")]) from None
     except OSError as error:
-        raise CasesError(shown, [(1, _missing(path) or f"cannot be read: {error.strerror}")]) from None
+        raise CasesError(shown, [(0, _missing(path) or f"cannot be read: {error.strerror}")]) from None
 
 
 def _any_of(words: Iterable[str]) -> str:
@@ -102,14 +105,13 @@ def _any_of(words: Iterable[str]) -> str:
 def _missing(path: Path) -> str:
     if path.exists():
         return ""
-    from ..settings.checks import nearest
-
-    known = sorted(one.name for one in path.parent.iterdir() if one.is_file()) if path.parent.is_dir() else []
-    return f"no such file, {nearest(path.name, known)}" if len(known) <= 20 else "no such file"
+    there = [one.name for one in path.parent.iterdir() if one.suffix == path.suffix] if path.parent.is_dir() else []
+    near = get_close_matches(path.name, there, n=1)
+    return f"no such file{f', did you mean {near[0]}?' if near else ': a path is relative to the file of the test'}"
 
 
 def _decoded(data: bytes) -> str:
-    """The text, with ``\\n`` at the end of each line."""
+    """The text, with a line feed alone at the end of each line."""
     advice = 'save it as UTF-8 (in a spreadsheet: "CSV UTF-8")'
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data[:4]:
         raise MistakeError(1, f"is not UTF-8, but UTF-16 or another encoding: {advice}")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 from ..assertions import assert_failed, assert_ok, assert_result, fail
 from ..runs import WorkflowRun
 from ..text import brief, printable, show_path
 from .documents import INSTALL, Steps
+from .schemas import EXPECT, RULE, fits
 
 if TYPE_CHECKING:
     from ..snapshots.assertion import WorkflowSnapshot
@@ -23,20 +25,24 @@ def expects_failure(expect: Expect) -> bool:
     return "failed" in expect or expect.get("ok") is False
 
 
-def mistakes_of_expect(expect: Expect, steps: Steps) -> Iterator[tuple[Steps, str]]:
-    """What no schema finds: patterns, and keys that contradict each other."""
+def mistakes_of_expect(given: Expect, steps: Steps) -> Iterator[tuple[Steps, str]]:
+    """What no schema finds, of the keys that are right to the schema: patterns, and keys that contradict each other."""
+    known = EXPECT["properties"]
+    expect = {
+        key: value for key, value in given.items() if key in known and (key == "rules" or fits(known[key], value))
+    }
     if "failed" in expect and expect.get("ok") is True:
         yield (*steps, "failed"), "contradicts ok: true: leave one of them out"
     for key in ("result", "schema"):
         if key in expect and expects_failure(expect):
             yield (*steps, key), "a run that fails has no result: leave it out, or failed and ok: false"
-    if "rules" in expect and not expect.get("snapshot"):
+    if "rules" in expect and not given.get("snapshot"):
         yield (*steps, "rules"), "hold in a snapshot: write snapshot: true beside them"
     if "failed" in expect:
         yield from _wrong_pattern(expect["failed"], (*steps, "failed"))
     if "schema" in expect:
         yield from _wrong_schema(expect["schema"], (*steps, "schema"))
-    for path, rule in expect.get("rules", {}).items():
+    for path, rule in expect["rules"].items() if isinstance(expect.get("rules"), dict) else ():
         yield from _wrong_rule(path, rule, (*steps, "rules", path))
 
 
@@ -47,19 +53,25 @@ def _wrong_pattern(text: str, steps: Steps) -> Iterator[tuple[Steps, str]]:
         yield steps, f"{brief(text)} is not a valid regular expression: {error}"
 
 
-def _wrong_rule(path: str, rule: Expect, steps: Steps) -> Iterator[tuple[Steps, str]]:
+def _wrong_rule(path: str, rule: object, steps: Steps) -> Iterator[tuple[Steps, str]]:
     from ..redaction.jsonpath import Pattern
 
     try:
         Pattern.parse(path)
     except ValueError as error:
         yield steps, str(error)
-    if "regex" in rule:
-        yield from _wrong_pattern(rule["regex"], (*steps, "regex"))
+    known = RULE["properties"]
+    right = {key: value for key, value in rule.items() if key in known and fits(known[key], value)} if _is(rule) else {}
+    if "regex" in right:
+        yield from _wrong_pattern(right["regex"], (*steps, "regex"))
     for name in ("str", "number", "length"):
-        bounds = rule.get(name)
-        if isinstance(bounds, dict) and bounds.get("min", 0) > bounds.get("max", float("inf")):
+        bounds = right.get(name)
+        if _is(bounds) and bounds.get("min", -math.inf) > bounds.get("max", math.inf):
             yield (*steps, name), f"min {bounds['min']} is above max {bounds['max']}"
+
+
+def _is(value: object) -> TypeGuard[dict[str, Any]]:
+    return isinstance(value, dict)
 
 
 def _wrong_schema(schema: Any, steps: Steps) -> Iterator[tuple[Steps, str]]:

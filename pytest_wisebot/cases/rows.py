@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from ..text import brief, show_path
 from .documents import CasesError, Document, Steps, read_document, read_json, read_json_lines
-from .schemas import ROW, SUITE, Schema, mistakes
+from .schemas import ROW, SUITE, Schema, fits, mistakes
 from .tables import read_table
 from .yaml_values import read_yaml
 
@@ -50,7 +50,7 @@ class Case:
     inputs: dict[str, Any] = field(default_factory=dict)
     expected: Any = MISSING
     expect: Mapping[str, Any] = field(default_factory=dict)
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
     skip: bool | str = False
 
@@ -67,12 +67,26 @@ class Suite:
     cases: list[Case]
 
 
-def read_rows(path: Path, shown: str) -> list[Case]:
+@dataclass(frozen=True, slots=True)
+class Demands:
+    """What a test adds to the check of its rows.
+
+    Attributes:
+        fit: raises TypeError or ValueError where a row's options do not fit the marker's.
+        needs_expected: the test takes ``expected``.
+    """
+
+    fit: Callable[[dict[str, Any]], object]
+    needs_expected: bool = False
+
+
+def read_rows(path: Path, shown: str, demands: Demands) -> list[Case]:
     """The cases of a data file.
 
     Args:
         path: the file.
         shown: its name for people.
+        demands: what the test adds to the check.
 
     Raises:
         CasesError: something in it is wrong; the message has each mistake.
@@ -83,53 +97,87 @@ def read_rows(path: Path, shown: str) -> list[Case]:
         problem = f"expected a list of rows, got {brief(rows, 80)}"
         raise CasesError(shown, [(1, problem)])
     if not rows and not document.mistakes:
-        raise CasesError(shown, [(1, "has no rows: a file of cases has at least one")])
-    _check(document, {"type": "array", "items": ROW}, rows, (), shown)
+        raise CasesError(shown, [(0, "has no rows: a file of cases has at least one")])
+    _check(_Rows(document, (), rows, demands), {"type": "array", "items": ROW}, shown)
     return _cases(rows, document, (), shown)
 
 
-def read_suite(path: Path, shown: str) -> Suite:
-    """The suite of a file; as `read_rows`."""
-    from .expectations import mistakes_of_expect
+def read_suite(path: Path, shown: str, fit: Callable[[dict[str, Any]], object]) -> Suite:
+    """The suite of a file.
 
+    Args:
+        path: the file.
+        shown: its name for people.
+        fit: raises TypeError or ValueError where the options of a case do not fit together.
+
+    Raises:
+        CasesError: something in it is wrong; the message has each mistake.
+    """
     document = read_document(path, SUITES, shown)
-    rows = document.value.get("cases") if isinstance(document.value, dict) else None
-    rows = rows if isinstance(rows, list) else []
-    for place, row in enumerate(rows):
-        if isinstance(row, dict) and next(mistakes(SUITE["properties"]["cases"]["items"], row), None) is None:
-            found = mistakes_of_expect(row.get("expect", {}), ("cases", place, "expect"))
-            document.mistakes.extend(_placed(document, found, ("cases",)))
-    _check(document, SUITE, rows, ("cases",), shown)
-    value = document.value
-    return Suite(value["workflow"], value.get("api"), _cases(rows, document, ("cases",), shown))
+    value = document.value if isinstance(document.value, dict) else {}
+    rows = value.get("cases")
+    demands = Demands(fit)
+    _check(_Rows(document, ("cases",), rows if isinstance(rows, list) else [], demands), SUITE, shown)
+    return Suite(value["workflow"], value.get("api"), _cases(value["cases"], document, ("cases",), shown))
 
 
-def _check(document: Document, schema: Schema, rows: list[Any], around: Steps, shown: str) -> None:
-    found = [*document.mistakes, *_placed(document, mistakes(schema, document.value), around)]
-    found += _placed(document, _mistakes_of_ids(rows, around, document), around)
-    if found:
-        raise CasesError(shown, found)
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The rows of a document, and the way to them."""
+
+    document: Document
+    around: Steps
+    rows: list[Any]
+    demands: Demands
+
+    def placed(self, found: Iterable[tuple[Steps, str]]) -> Iterator[tuple[int, str]]:
+        """Mistakes with their lines; that of a row shows the way from the row on."""
+        for steps, text in found:
+            is_of_row = steps[: len(self.around)] == self.around and len(steps) > len(self.around)
+            inside = steps[len(self.around) + 1 :] if is_of_row else steps
+            yield self.document.line_of(steps), f"{show_path(inside)}: {text}" if inside else text
+
+    def mistakes(self) -> Iterator[tuple[Steps, str]]:
+        """What no schema finds."""
+        yield from self._mistakes_of_ids()
+        for place, row in enumerate(self.rows):
+            if isinstance(row, dict):
+                steps = (*self.around, place)
+                yield from self._mistakes_of_options(row, steps)
+                if self.demands.needs_expected and "expected" not in row:
+                    yield steps, "the key expected is missing, which the test takes as an argument"
+                if isinstance(row.get("expect"), dict):
+                    from .expectations import mistakes_of_expect
+
+                    yield from mistakes_of_expect(row["expect"], (*steps, "expect"))
+
+    def _mistakes_of_options(self, row: dict[str, Any], steps: Steps) -> Iterator[tuple[Steps, str]]:
+        options = {key: row[key] for key in OPTIONS if key in row and fits(ROW["properties"][key], row[key])}
+        try:
+            if options:
+                self.demands.fit(options)
+        except (TypeError, ValueError) as error:
+            yield steps, str(error)
+
+    def _mistakes_of_ids(self) -> Iterator[tuple[Steps, str]]:
+        seen: dict[str, Steps] = {}
+        for place, row in enumerate(self.rows):
+            if not isinstance(row, dict):
+                continue
+            given, steps = row.get("id"), (*self.around, place, "id")
+            if isinstance(given, str) and given.strip() and (problem := _wrong_id(given)):
+                yield steps, f"{brief(given, 80)} {problem}"
+            name = str(given) if given is not None else _numbered(place)
+            if (first := seen.setdefault(name, steps)) is not steps:
+                line = self.document.line_of(first[:-1])
+                yield steps, f"{brief(name, 80)} is also the id of the row in line {line}"
 
 
-def _placed(document: Document, found: Iterator[tuple[Steps, str]], around: Steps) -> Iterator[tuple[int, str]]:
-    """Mistakes with their lines; that of a row shows the way from the row on."""
-    for steps, text in found:
-        is_of_row = steps[: len(around)] == around and len(steps) > len(around)
-        inside = steps[len(around) + 1 :] if is_of_row else steps
-        yield document.line_of(steps), f"{show_path(inside)}: {text}" if inside else text
-
-
-def _mistakes_of_ids(rows: list[Any], around: Steps, document: Document) -> Iterator[tuple[Steps, str]]:
-    seen: dict[str, Steps] = {}
-    for place, row in enumerate(rows):
-        if not isinstance(row, dict):
-            continue
-        given, steps = row.get("id"), (*around, place, "id")
-        if isinstance(given, str) and given.strip() and (problem := _wrong_id(given)):
-            yield steps, f"{brief(given, 80)} {problem}"
-        name = str(given) if given is not None else _numbered(place)
-        if (first := seen.setdefault(name, steps)) is not steps:
-            yield steps, f"{brief(name, 80)} is also the id of the row in line {document.line_of(first[:-1])}"
+def _check(rows: _Rows, schema: Schema, shown: str) -> None:
+    document = rows.document
+    found = [*mistakes(schema, document.value), *rows.mistakes()]
+    if found or document.mistakes:
+        raise CasesError(shown, [*document.mistakes, *rows.placed(found)])
 
 
 def _wrong_id(text: str) -> str:
@@ -139,7 +187,9 @@ def _wrong_id(text: str) -> str:
     if found := re.search(r"::|[\[\]]", text):
         return f"has {found[0]}, by which pytest finds the parts of a test's name"
     if text.startswith(("__", "pytest")):
-        return f"begins with {text[:6] if text.startswith('pytest') else '__'}: such names are those of Python and pytest"
+        return (
+            f"begins with {text[:6] if text.startswith('pytest') else '__'}: such names are those of Python and pytest"
+        )
     return f"is longer than {LONGEST_ID} characters" if len(text) > LONGEST_ID else ""
 
 

@@ -126,6 +126,11 @@ def mistakes(schema: Schema, value: Any, steps: Steps = ()) -> Iterator[tuple[St
             yield from mistakes(schema["items"], item, (*steps, place))
 
 
+def fits(schema: Schema, value: Any) -> bool:
+    """Whether a value has no mistake."""
+    return next(mistakes(schema, value), None) is None
+
+
 def _mistakes_of_object(schema: Schema, value: dict[str, Any], steps: Steps) -> Iterator[tuple[Steps, str]]:
     properties, others = schema.get("properties", {}), schema.get("additionalProperties", True)
     for key in schema.get("required", ()):
@@ -148,7 +153,7 @@ def _fits(schema: Schema, value: Any) -> bool:
     if "enum" in schema:
         return value in schema["enum"]
     if "anyOf" in schema:
-        return any(next(mistakes(one, value), None) is None for one in schema["anyOf"])
+        return any(fits(one, value) for one in schema["anyOf"])
     kind = schema.get("type")
     return kind is None or (_is_a(kind, value) and all(_holds(bound, schema[bound], value) for bound in schema))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -173,7 +172,7 @@ def _check_beside(column: _Column, others: list[_Column]) -> None:
             raise ValueError(f"{column.name} stands there twice")
         shorter, longer = sorted((other, column), key=lambda one: len(one.steps))
         if longer.steps[: len(shorter.steps)] == shorter.steps:
-            raise ValueError(f"{column.name}: {longer.name} would stand inside of {shorter.name}, which is a value")
+            raise ValueError(f"{longer.name} would stand inside of {shorter.name}, which is a value")
 
 
 def _row(columns: list[_Column | None], cells: list[str], line: int, document: Document) -> dict[str, Any]:
@@ -186,6 +185,7 @@ def _row(columns: list[_Column | None], cells: list[str], line: int, document: D
                 value = column.value(cell)
             except ValueError as error:
                 document.mistakes.append((line, f"{column.name}: {error}"))
+                document.broken.add(id(row))
                 value = _LEFT_OUT
             if value is not _LEFT_OUT:
                 _put(row, column.steps, value)

@@ -26,6 +26,9 @@ _WORDS: Final = {
 _WHOLE: Final = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
+_FIRST: Final = frozenset(["", *"~nNtTfF-0123456789"])
+"""How a scalar begins that may be more than a string."""
+
 _NO_KEY: Final[Any] = object()
 
 
@@ -76,24 +79,25 @@ class _Builder:
 
     def take(self, kind: str, event: Any) -> None:
         line = event.start_mark.line + 1
-        if getattr(event, "tag", None) is not None:
-            raise MistakeError(line, f"the tag {event.tag} has no meaning here: values have JSON's types alone")
         if kind == "ScalarEvent":
             self._scalar(event, line)
-        elif kind == "AliasEvent":
-            self._alias(event.anchor, line)
-        elif kind in ("MappingStartEvent", "SequenceStartEvent"):
-            self._start({} if kind == "MappingStartEvent" else [], event.anchor, line)
         elif kind in ("MappingEndEvent", "SequenceEndEvent"):
             self._end()
+        elif kind in ("MappingStartEvent", "SequenceStartEvent"):
+            _refuse_tag(event.tag, line)
+            self._start({} if kind == "MappingStartEvent" else [], event.anchor, line)
+        elif kind == "AliasEvent":
+            self._alias(event.anchor, line)
         elif kind == "DocumentStartEvent":
             self._documents += 1
             if self._documents > 1:
                 raise MistakeError(line, "a second document begins: write one document in a file")
 
     def _scalar(self, event: Any, line: int) -> None:
+        if event.tag is not None:
+            _refuse_tag(event.tag, line)
         around = self._open[-1] if self._open else None
-        if around is not None and isinstance(around.value, dict) and around.key is _NO_KEY:
+        if around is not None and around.key is _NO_KEY and isinstance(around.value, dict):
             self._key(around, event, line)
             return
         value = event.value if event.style else _plain(event.value, line)
@@ -150,8 +154,15 @@ class _Builder:
             around.key = _NO_KEY
 
 
+def _refuse_tag(tag: str | None, line: int) -> None:
+    if tag is not None:
+        raise MistakeError(line, f"the tag {tag} has no meaning here: values have JSON's types alone")
+
+
 def _plain(text: str, line: int) -> Any:
     """The value of a scalar without quotes."""
+    if text[:1] not in _FIRST:
+        return text
     if text in _WORDS:
         return _WORDS[text]
     try:

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from ..cases.documents import CasesError
-from ..cases.expectations import judge
-from ..cases.rows import MISSING, Case, read_rows, read_suite
+from ..cases.rows import SUITES, Case, Demands, read_rows, read_suite
 from ..originals import os
 from . import markers
 from .markers import CASE, Declared
+
+_MARK = pytest.mark.wisebot
 
 INHERITED = ("workflow", "api", "timeout", "max_seconds", "trials", "min_passes", "share")
 """The arguments of the marker that hold for rows which do not name others."""
@@ -32,14 +33,14 @@ def parametrize_cases(metafunc: pytest.Metafunc) -> None:
     try:
         mark = definition.get_closest_marker("wisebot")
         declaration = markers.parsed(mark, definition.nodeid)
+        base = _base(declaration, config)
         path = Path(definition.path).parent / str(declaration.cases)
-        cases = read_rows(path, _shown(path, config))
-        options = _options(cases, declaration, config)
-        _check_expected(metafunc, cases)
+        demands = Demands(lambda options: markers.wisebot(**base | options), "expected" in metafunc.fixturenames)
+        cases = read_rows(path, _shown(path, config), demands)
     except Exception as error:  # noqa: BLE001 - shown as the collection's error, without a traceback
         raise pytest.Collector.CollectError(str(error)) from None
     own_apis = markers.has_its_own_apis(metafunc)
-    rows = [(case, one, api) for case, one in zip(cases, options, strict=True) for api in _apis(one, own_apis)]
+    rows = [(case, base | case.options, api) for case in cases for api in _apis(base | case.options, own_apis)]
     names = [CASE, *(name for name in ("inputs", "expected") if name in metafunc.fixturenames)]
     if any(api for _, _, api in rows):
         names.append("wisebot_api")
@@ -53,39 +54,10 @@ def _shown(path: Path, config: pytest.Config) -> str:
     return Path(os.path.relpath(path, config.rootpath)).as_posix()
 
 
-def _options(cases: list[Case], declaration: Declared, config: pytest.Config) -> list[dict[str, Any]]:
-    """The marker's arguments for each row.
-
-    Raises:
-        CasesError: arguments of rows and of the marker do not fit together.
-    """
+def _base(declaration: Declared, config: pytest.Config) -> dict[str, Any]:
+    """The marker's arguments, which hold for rows that name no others."""
     base = {name: value for name in INHERITED if (value := getattr(declaration, name)) not in (None, False)}
-    named = config.option.wisebot_api
-    found: list[dict[str, Any]] = []
-    wrong: dict[str, list[tuple[int, str]]] = {}
-    for case in cases:
-        options = base | dict(case.options)
-        if named == "both":
-            options.setdefault("api", named)
-        if declaration.workflow is not None:
-            options["inputs"] = case.inputs
-        try:
-            if case.options:
-                markers.wisebot(**options)
-        except (TypeError, ValueError) as error:
-            wrong.setdefault(case.file, []).append((case.line, f"{case.id}: {error}"))
-        found.append(options)
-    for file, mistakes in wrong.items():
-        raise CasesError(file, mistakes)
-    return found
-
-
-def _check_expected(metafunc: pytest.Metafunc, cases: list[Case]) -> None:
-    if "expected" in metafunc.fixturenames:
-        lacking = [case for case in cases if case.expected is MISSING]
-        if lacking:
-            problem = "expected is missing, which the test takes as an argument"
-            raise CasesError(lacking[0].file, [(case.line, f"{case.id}: {problem}") for case in lacking])
+    return base if config.option.wisebot_api != "both" else {"api": "both"} | base
 
 
 def _apis(options: Mapping[str, Any], own: bool) -> list[str]:
@@ -93,11 +65,13 @@ def _apis(options: Mapping[str, Any], own: bool) -> list[str]:
     return ["webhook", "dashboard"] if options.get("api") == "both" and not own else [""]
 
 
-def _parameter(names: list[str], case: Case, options: dict[str, Any], api: str) -> Any:
+def _parameter(names: list[str], case: Case, options: Mapping[str, Any], api: str) -> Any:
     if options.get("api") == "both":  # which a mark on a parameter cannot be
         options = {name: value for name, value in options.items() if name != "api"}
+    if "workflow" in options:
+        options = {**options, "inputs": case.inputs}
     values = {CASE: case, "inputs": case.inputs, "expected": case.expected, "wisebot_api": api or None}
-    marks = [pytest.mark.wisebot(**options), *_skip_marks(case)]
+    marks = [_MARK.with_args(**options), *_skip_marks(case)]
     return pytest.param(*(values[name] for name in names), id=f"{case.id}-{api}" if api else case.id, marks=marks)
 
 
@@ -121,15 +95,15 @@ class SuiteFile(pytest.Module):
     def _getobj(self) -> ModuleType:
         try:
             _refuse_twins(self.path)
-            suite = read_suite(self.path, _shown(self.path, self.config))
-            declared = Declared(suite.workflow, api=suite.api)
-            options = _options(suite.cases, declared, self.config)
+            suite = read_suite(self.path, _shown(self.path, self.config), lambda options: markers.wisebot(**options))
         except CasesError as error:
             raise self.CollectError(str(error)) from None
+        base = _base(Declared(suite.workflow, api=suite.api), self.config)
         module = ModuleType(self.path.name)
         self.cases = {case.id: case for case in suite.cases}
-        for case, one in zip(suite.cases, options, strict=True):
-            setattr(module, case.id, _function(case, one, self.path, module.__name__))
+        for case in suite.cases:
+            options = base | case.options | {"inputs": case.inputs}
+            setattr(module, case.id, _function(case, options, self.path, module.__name__))
         return module
 
     def collect(self) -> Iterator[pytest.Item | pytest.Collector]:
@@ -142,13 +116,15 @@ class SuiteFile(pytest.Module):
 
 def _refuse_twins(path: Path) -> None:
     """Two suites whose names differ by what follows the last point would have one folder of snapshots."""
-    twins = sorted(one.name for one in path.parent.glob(f"{path.stem}.*") if one.name.endswith((".yaml", ".yml", ".json")))
+    twins = sorted(one.name for one in path.parent.iterdir() if one.stem == path.stem and one.suffix in SUITES)
     if len(twins) > 1:
-        raise CasesError(path.name, [(1, f"{' and '.join(twins)} would share their snapshots: rename one of them")])
+        raise CasesError(path.name, [(0, f"{' and '.join(twins)} would share their snapshots: rename one of them")])
 
 
 def _function(case: Case, options: Mapping[str, Any], path: Path, module: str) -> FunctionType:
     """The test of a case. To a traceback its one line is that of the case in the file."""
+    from ..cases.expectations import judge
+
     takes, passes = "workflow_run", "workflow_run"
     if case.expect.get("snapshot"):
         takes, passes = f"{takes}, workflow_snapshot", f"{passes}, snapshot=workflow_snapshot"
