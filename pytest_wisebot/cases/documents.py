@@ -32,7 +32,7 @@ class CasesError(Exception):
     """A file of cases is wrong. The message has one line for each mistake, with its place; line 0 is the whole file."""
 
     def __init__(self, file: str, mistakes: Iterable[tuple[int, str]]) -> None:
-        found = sorted(mistakes)
+        found = sorted(mistakes, key=lambda one: one[0])
         lines = [f"{file}{f':{line}' if line else ''}: {escape(text)}" for line, text in found[:MOST_MISTAKES]]
         if len(found) > 1:
             lines.insert(0, f"{file}: {count(len(found), 'mistake')}")

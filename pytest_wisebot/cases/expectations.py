@@ -26,7 +26,7 @@ def expects_failure(expect: Expect) -> bool:
 
 
 def mistakes_of_expect(given: Expect, steps: Steps) -> Iterator[tuple[Steps, str]]:
-    """What no schema finds, of the keys that are right to the schema: patterns, and keys that contradict each other."""
+    """What no schema finds, of the keys that are right to it: patterns, and keys that contradict each other."""
     known = EXPECT["properties"]
     expect = {
         key: value for key, value in given.items() if key in known and (key == "rules" or fits(known[key], value))

@@ -19,7 +19,7 @@ DATA: Final = {
 }  # fmt: skip
 SUITES: Final = {".yaml": read_yaml, ".yml": read_yaml, ".json": read_json}
 
-OPTIONS: Final = ("trials", "min_passes", "api", "max_seconds", "quarantine")
+OPTIONS: Final[tuple[str, ...]] = ("trials", "min_passes", "api", "max_seconds", "quarantine")
 """The keys of a row that are arguments of the marker ``wisebot``."""
 
 LONGEST_ID: Final = 120
@@ -141,7 +141,7 @@ class _Rows:
         """What no schema finds."""
         yield from self._mistakes_of_ids()
         for place, row in enumerate(self.rows):
-            if isinstance(row, dict):
+            if isinstance(row, dict) and id(row) not in self.document.broken:
                 steps = (*self.around, place)
                 yield from self._mistakes_of_options(row, steps)
                 if self.demands.needs_expected and "expected" not in row:
@@ -152,10 +152,11 @@ class _Rows:
                     yield from mistakes_of_expect(row["expect"], (*steps, "expect"))
 
     def _mistakes_of_options(self, row: dict[str, Any], steps: Steps) -> Iterator[tuple[Steps, str]]:
-        options = {key: row[key] for key in OPTIONS if key in row and fits(ROW["properties"][key], row[key])}
+        options = {key: row[key] for key in OPTIONS if key in row}
+        if not options or not all(fits(ROW["properties"][key], value) for key, value in options.items()):
+            return
         try:
-            if options:
-                self.demands.fit(options)
+            self.demands.fit(options)
         except (TypeError, ValueError) as error:
             yield steps, str(error)
 
@@ -187,9 +188,7 @@ def _wrong_id(text: str) -> str:
     if found := re.search(r"::|[\[\]]", text):
         return f"has {found[0]}, by which pytest finds the parts of a test's name"
     if text.startswith(("__", "pytest")):
-        return (
-            f"begins with {text[:6] if text.startswith('pytest') else '__'}: such names are those of Python and pytest"
-        )
+        return "begins with __ or pytest, as names do that Python and pytest use themselves"
     return f"is longer than {LONGEST_ID} characters" if len(text) > LONGEST_ID else ""
 
 

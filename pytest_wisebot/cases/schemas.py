@@ -151,7 +151,7 @@ def _mistakes_of_object(schema: Schema, value: dict[str, Any], steps: Steps) -> 
 def _fits(schema: Schema, value: Any) -> bool:
     """Whether a value is right, apart from what a mapping or list holds."""
     if "enum" in schema:
-        return value in schema["enum"]
+        return bool(value in schema["enum"])
     if "anyOf" in schema:
         return any(fits(one, value) for one in schema["anyOf"])
     kind = schema.get("type")
@@ -168,7 +168,7 @@ def _is_a(kind: str, value: Any) -> bool:
 
 def _holds(bound: str, limit: Any, value: Any) -> bool:
     if bound in ("minLength", "minItems", "minProperties"):
-        return len(value.strip() if isinstance(value, str) else value) >= limit
+        return bool(len(value.strip() if isinstance(value, str) else value) >= limit)
     if bound == "minimum":
         return bool(value >= limit)
     return bound != "exclusiveMinimum" or bool(value > limit)

@@ -58,9 +58,10 @@ def read_yaml(text: str) -> Document:
         for event in yaml.parse(text, Loader=getattr(yaml, "CLoader", yaml.Loader)):  # which makes events alone here
             builder.take(type(event).__name__, event)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        mark, around = error.problem_mark or error.context_mark, error.context_mark
         line = mark.line + 1 if mark is not None else 1
-        raise MistakeError(line, f"is not valid YAML: {error.problem or error.context}") from None
+        begun = f", {error.context} from line {around.line + 1} on" if error.context and around is not None else ""
+        raise MistakeError(line, f"is not valid YAML: {error.problem or ''}{begun}") from None
     except yaml.YAMLError as error:
         raise MistakeError(1, f"is not valid YAML: {' '.join(str(error).split())}") from None
     return Document(builder.value, builder.lines)

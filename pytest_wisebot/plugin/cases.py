@@ -1,4 +1,4 @@
-"""Tests of rows: ``cases=`` of the marker, and suites that need no Python. They are functions to pytest, as any other."""
+"""Tests of rows: ``cases=`` of the marker, and suites that need no Python. To pytest they are functions."""
 
 from __future__ import annotations
 

@@ -247,6 +247,11 @@ _last_parsed: tuple[pytest.Mark | None, Declared] = (None, Declared())
 
 
 def parsed(mark: pytest.Mark | None, nodeid: str) -> Declared:
+    """The arguments of a mark.
+
+    Raises:
+        ConfigurationError: an argument is unknown or wrong; the message names it.
+    """
     __tracebackhide__ = True
     global _last_parsed
     known, declaration = _last_parsed
