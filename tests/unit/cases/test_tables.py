@@ -103,7 +103,7 @@ def test_each_wrong_cell_is_one_line_with_its_place(tmp_path: Path) -> None:
         "b,x,NaN,01,1,[1,,,,,1\n",
         needs_expected=True,
     )
-    assert found == [
+    assert [found[0], *sorted(found[1:])] == [
         "rows.csv: 13 mistakes",
         'rows.csv:3: api: expected one of "webhook", "dashboard", "both", got "webhok"',
         "rows.csv:3: expected: expected a whole number such as 12, got \"many\"",
@@ -131,7 +131,6 @@ def test_every_wrong_column_is_listed(tmp_path: Path) -> None:
     )
     assert [line.partition(": ")[2].partition(", ")[0] for line in found[1:]] == [
         'column 1: unknown column "idd"',
-        'column 10: unknown type "int" of expected.x',
         'column 2: unknown type "numbr" of inputs.amount',
         'column 3: unknown column "amount"',
         "column 4: inputs as a whole is JSON: write inputs:json",
@@ -139,9 +138,10 @@ def test_every_wrong_column_is_listed(tmp_path: Path) -> None:
         'column 7: unknown type "json" of trials',
         "column 8: inputs.a stands there twice",
         'column 9: unknown column "inputs."',
+        'column 10: unknown type "int" of expected.x',
     ]
     assert 'did you mean "id"?' in found[1]
-    assert 'did you mean "number"? known: number, integer, boolean, json' in found[3]
+    assert 'did you mean "number"? known: number, integer, boolean, json' in found[2]
 
 
 @pytest.mark.parametrize(
