@@ -107,11 +107,6 @@ def suite_schema() -> dict[str, Any]:
     }
 
 
-def suite_schema_text() -> str:
-    """The same as the text of a file."""
-    return json.dumps(suite_schema(), indent=2) + "\n"
-
-
 # --- the check
 
 

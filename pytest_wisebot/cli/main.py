@@ -18,7 +18,7 @@ COMMANDS: Final = {
     "report": ("pytest_wisebot.report.__main__", "make the reports of a session from its event log"),
     "merge": ("pytest_wisebot.report.__main__", "join the reports of shards, and judge the union"),
     "scan": ("pytest_wisebot.cli.scan", "look for credentials in files"),
-    "schema": ("pytest_wisebot.settings.schema", "print the JSON Schema of wisebot.toml"),
+    "schema": ("pytest_wisebot.cli.schema", "print the JSON Schema of wisebot.toml, or of suites"),
 }
 """The module of each command, whose ``main`` takes the arguments and returns the exit code; and its help."""
 
