@@ -31,9 +31,9 @@ def assert_ok(run: WorkflowRun) -> None:
     __tracebackhide__ = True
     _checked(run)
     if not run.ok:
-        _fail(run, "expected it to succeed, it failed")
+        fail(run, "expected it to succeed, it failed")
     if run.contradiction:
-        _fail(run, f"expected it to succeed, {_contradicted(run)}")
+        fail(run, f"expected it to succeed, {_contradicted(run)}")
 
 
 def assert_failed(run: WorkflowRun, match: str | None = None) -> None:
@@ -50,9 +50,9 @@ def assert_failed(run: WorkflowRun, match: str | None = None) -> None:
     __tracebackhide__ = True
     _checked(run)
     if run.ok:
-        _fail(run, f"expected it to fail, {_contradicted(run) if run.contradiction else 'it succeeded'}")
+        fail(run, f"expected it to fail, {_contradicted(run) if run.contradiction else 'it succeeded'}")
     if match is not None and not _found(match, run.error):
-        _fail(run, f"it failed, but not with an error that matches {match!r}")
+        fail(run, f"it failed, but not with an error that matches {match!r}")
 
 
 @overload
@@ -78,12 +78,12 @@ def assert_result(run: WorkflowRun, expected: object) -> Any:
     __tracebackhide__ = True
     assert_ok(run)
     if not run.has_result:
-        _fail(run, f"expected the result {brief(expected)}, the answer has none")
+        fail(run, f"expected the result {brief(expected)}, the answer has none")
     if _is_type(expected):
         return _validated(run, expected)
     differences = list(_differences(expected, run.result, "$"))
     if differences:
-        _fail(run, _counted(differences), differences)
+        fail(run, _counted(differences), differences)
     return run.result
 
 
@@ -99,7 +99,7 @@ def assert_envelope(run: WorkflowRun) -> None:
     _checked(run)
     deviations = list(_deviations(run))
     if deviations:
-        _fail(run, "the answer is not the documented envelope", deviations)
+        fail(run, "the answer is not the documented envelope", deviations)
 
 
 def _checked(run: object) -> None:
@@ -109,7 +109,12 @@ def _checked(run: object) -> None:
         raise TypeError(f"expected a WorkflowRun, got {type(run).__name__}{hint}")
 
 
-def _fail(run: WorkflowRun, what: str, details: list[str] | None = None) -> NoReturn:
+def fail(run: WorkflowRun, what: str, details: list[str] | None = None) -> NoReturn:
+    """Fails a test: what is wrong with a run, in detail, and the facts of the run.
+
+    Raises:
+        AssertionError: always.
+    """
     __tracebackhide__ = True
     raise AssertionError(
         "\n".join([f'workflow "{run.workflow}" over the {run.api} API: {what}', *_lines(run, details)])
@@ -158,7 +163,7 @@ def _validated(run: WorkflowRun, kind: Any) -> Any:
     details = [
         f"{_path(item['loc'], run.result)}: {printable(item['msg'], 300)}, got {brief(item['input'])}" for item in found
     ]
-    _fail(run, f"the result is no {name}", details)
+    fail(run, f"the result is no {name}", details)
 
 
 def _path(location: tuple[int | str, ...], value: Any) -> str:

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
 import pytest_wisebot
+from pytest_wisebot.cli.main import main
 from pytest_wisebot.settings import json_schema
 
 PACKAGE = Path(pytest_wisebot.__file__).parent
@@ -67,9 +69,17 @@ def test_the_emulators_names() -> None:
 
 
 def test_the_schema_that_ships_is_current() -> None:
-    """``wisebot.schema.json`` is made from the table; `python -m pytest_wisebot.settings.schema` prints it anew."""
+    """``wisebot.schema.json`` is made from the table; `pytest-wisebot schema` prints it anew."""
     shipped = json.loads((PACKAGE / "wisebot.schema.json").read_text("utf-8"))
     assert shipped == json_schema()
+
+
+def test_the_schema_of_suites_that_ships_is_current(capsys: pytest.CaptureFixture[str]) -> None:
+    """``wisebot-suite.schema.json`` is what `pytest-wisebot schema suite` prints, and is itself a valid schema."""
+    shipped = json.loads((PACKAGE / "wisebot-suite.schema.json").read_text("utf-8"))
+    assert main(["schema", "suite"]) == 0
+    assert shipped == json.loads(capsys.readouterr().out)
+    Draft202012Validator.check_schema(shipped)
 
 
 def test_the_schema_accepts_the_examples_file() -> None:

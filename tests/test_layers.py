@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "pytest_wisebot"
 EVERY_ROOM = {
     "text", "files", "originals", "shapes", "errors", "exhaustion", "runs", "outcomes", "event_log", "gate_config",
     "redaction", "settings", "envelope", "commands", "apis", "client", "assertions", "engine", "storage", "workers",
-    "emulator", "snapshots", "report", "plugin", "cli", "__main__",
+    "emulator", "snapshots", "report", "plugin", "cli", "cases", "__main__",
 }  # fmt: skip
 
 ANY_ROOM_MAY = {"text", "files", "originals"}
@@ -52,12 +52,16 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         set(),
     ),
     "snapshots": ({"runs", "redaction"}, {"syrupy"}),
+    "cases": (
+        {"runs", "redaction", "settings", "assertions", "snapshots"},
+        {"yaml", "jsonschema", "referencing"},
+    ),
     "emulator": ({"runs", "errors", "exhaustion", "redaction"}, set()),
     "report": ({"errors", "runs", "shapes", "outcomes", "event_log", "gate_config", "redaction"}, {"jinja2"}),
     "__main__": ({"cli"}, set()),
     "cli": (
         {"errors", "runs", "redaction", "settings", "client", "storage", "snapshots", "report", "emulator", "plugin"}
-        | {"__version__"},
+        | {"cases", "__version__"},
         {"pytest", "shtab"},
     ),
     "plugin": (

@@ -141,6 +141,13 @@ PRIVATE_NAMES = [
         loss="names of snapshots of tests over both APIs whose other parameters have a hyphen in their ids",
     ),
     PrivateName(
+        name="_getobj",
+        owner="_pytest.python:Module",
+        users=("plugin/cases",),
+        why="the module of a file, which a suite without Python makes itself; pytest has no public way to give one",
+        loss="the collection of *.wisebot.yaml and *.wisebot.json, by an error that names the import",
+    ),
+    PrivateName(
         name="_arg2scope",
         owner=_CALLSPEC,
         users=("plugin/trials",),

@@ -24,7 +24,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "report": ("pytest_wisebot.report.__main__", "make the reports of a session from its event log"),
     "merge": ("pytest_wisebot.report.__main__", "join the reports of shards, and judge the union", "merge"),
     "scan": ("pytest_wisebot.cli.scan", "look for credentials in files"),
-    "schema": ("pytest_wisebot.settings.schema", "print the JSON Schema of wisebot.toml"),
+    "schema": ("pytest_wisebot.cli.schema", "print the JSON Schema of wisebot.toml, or of suites"),
     "completion": ("pytest_wisebot.cli.completion", "print what a shell needs to complete these commands"),
 }
 """Of each command its module and its help, and where a module has several commands, the word for this one.

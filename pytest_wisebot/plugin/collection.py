@@ -156,19 +156,48 @@ FIXTURE = "trigger_workflow"
 def keep_workflows(session: pytest.Session, items: list[pytest.Item]) -> None:
     """Deselects the tests of other workflows than those that ``--wisebot-workflow`` names.
 
-    A worker of xdist reports a wrong name as an error of the collection: xdist cannot hand on any other.
-
     Raises:
         pytest.UsageError: no collected test is of a workflow of that name.
     """
+    wrong = 'no collected test is marked with workflow "{}", or calls it by that name'
+    _keep(session, items, "workflow", workflows_of, wrong)
+
+
+def keep_tagged(session: pytest.Session, items: list[pytest.Item]) -> None:
+    """Deselects the tests that no row or case with a tag of ``--wisebot-tag`` has made.
+
+    Raises:
+        pytest.UsageError: no collected test has that tag.
+    """
+    _keep(session, items, "tag", tags_of, 'no row or case has the tag "{}"')
+
+
+def tags_of(item: pytest.Item) -> tuple[str, ...]:
+    """The tags of the row or case that a test was made of."""
+    case = markers.case_of(item)
+    return case.tags if case is not None else ()
+
+
+def _keep(
+    session: pytest.Session,
+    items: list[pytest.Item],
+    option: str,
+    names_of: Callable[[pytest.Item], Iterable[str]],
+    wrong: str,
+) -> None:
+    """Deselects the tests of other names than an option has.
+
+    A worker of xdist reports a wrong name as an error of the collection: xdist cannot hand on any other.
+    """
     config = session.config
-    problem = "" if session.testsfailed else _unknown_name(config)  # half a collection does not have every name
+    wanted = getattr(config.option, f"wisebot_{option}")
+    # Half a collection does not have every name.
+    problem = "" if session.testsfailed else _unknown_name(config, option, wanted, names_of, wrong)
     if problem and not xdist.is_worker(config):
         raise pytest.UsageError(problem)
     if problem:
         session.ihook.pytest_collectreport(report=pytest.CollectReport("", "failed", problem, []))
-    wanted = set(config.option.wisebot_workflow)
-    rest = {id(item): item for item in items if wanted.isdisjoint(workflows_of(item))}
+    rest = {id(item): item for item in items if set(wanted).isdisjoint(names_of(item))}
     if rest:
         items[:] = [item for item in items if id(item) not in rest]
         config.hook.pytest_deselected(items=list(rest.values()))
@@ -192,16 +221,21 @@ def _names(values: Iterable[object]) -> Iterator[str]:
     return (value for value in values if isinstance(value, str))
 
 
-def _unknown_name(config: pytest.Config) -> str:
+def _unknown_name(
+    config: pytest.Config,
+    option: str,
+    wanted: list[str],
+    names_of: Callable[[pytest.Item], Iterable[str]],
+    wrong: str,
+) -> str:
     """What is wrong with the names; empty where each is that of a collected test, selected or not."""
     items = state_of(config).one(Collection).items.values()
-    known = {name for item in items for name in workflows_of(item)}
-    for name in config.option.wisebot_workflow:
+    known = {name for item in items for name in names_of(item)}
+    for name in wanted:
         if name not in known:
             from ..settings.checks import nearest_of_all
 
-            problem = f'no collected test is marked with workflow "{name}", or calls it by that name'
-            return f"--wisebot-workflow: {problem}, {nearest_of_all(name, sorted(known))}"
+            return f"--wisebot-{option}: {wrong.format(name)}, {nearest_of_all(name, sorted(known))}"
     return ""
 
 

@@ -27,6 +27,7 @@ NARROWING: Final = (
     ("tests", "keyword", "-k"),
     ("tests", "markexpr", "-m"),
     ("tests", "wisebot_workflow", "--wisebot-workflow"),
+    ("tests", "wisebot_tag", "--wisebot-tag"),
     ("tests", "deselect", "--deselect"),
     ("tests", "stepwise", "--stepwise --sw"),
     ("tests", "splits", "--splits"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from . import gate_selection, markers, session_end, xdist
-from .collection import Collection, keep_workflows
+from .collection import Collection, keep_tagged, keep_workflows
 from .options import (
     asks_for_report,
     check_root,
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 OURS = frozenset({"trigger_workflow", "wisebot_emulator", "wisebot_settings", "workflow_run"})
 """The fixtures by which a test uses this plugin."""
+
+
+SUITES = (".wisebot.yaml", ".wisebot.yml", ".wisebot.json")
+"""How the names of suites end that need no Python."""
 
 
 class HookSpecs:
@@ -99,8 +103,24 @@ def pytest_cmdline_main(config: pytest.Config) -> pytest.ExitCode | None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Runs a test once over each API where both are named."""
-    markers.parametrize_api(metafunc)
+    """Makes a test of each row of ``cases=``, and runs a test once over each API where both are named."""
+    mark = metafunc.definition.get_closest_marker("wisebot")
+    if mark is not None and mark.kwargs.get("cases") is not None:
+        from .cases import parametrize_cases
+
+        parametrize_cases(metafunc)
+    else:
+        markers.parametrize_api(metafunc)
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """A suite that needs no Python: ``*.wisebot.yaml`` or ``*.wisebot.json``."""
+    if not file_path.name.endswith(SUITES):
+        return None
+    from .cases import SuiteFile
+
+    suite: pytest.Collector = SuiteFile.from_parent(parent, path=file_path)
+    return suite
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -112,7 +132,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def pytest_collection_modifyitems(
     session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
 ) -> Generator[None, object, object]:
-    """After every other plugin: removes tests of other workflows and those that the gate does not judge.
+    """After every other plugin: removes tests of other workflows or tags, and those that the gate does not judge.
 
     The marks of the rest are checked.
     """
@@ -121,6 +141,8 @@ def pytest_collection_modifyitems(
     result = yield
     if config.option.wisebot_workflow:
         keep_workflows(session, items)
+    if config.option.wisebot_tag:
+        keep_tagged(session, items)
     if config.option.wisebot_gate:
         gate_selection.deselect_others(config, items)
     if any(map(markers.mark_of, items)):

@@ -17,7 +17,7 @@ from . import item_report, xdist
 from .item_events import ItemAttempts, ItemLedger
 from .item_session import WisebotSession
 from .mark_use import has_unused_mark, unused_declaration
-from .markers import says_trials
+from .markers import case_of, says_trials
 from .redact_pytest import WithoutInputs, clean_report, clean_text, clean_value
 from .report_facts import add_facts, add_note, facts_of
 from .run_tracker import RunTracker, references
@@ -223,6 +223,8 @@ class ItemLifecycle:
             longrepr.addsection(title, "\n".join(lines))
 
     def _add_section_of_runs(self, item: pytest.Item, report: pytest.TestReport) -> None:
+        if report.failed and (case := case_of(item)) is not None:
+            report.sections.append(("wisebot case", str(case)))
         if report.failed and self.session is not None:
             whole = item.config.get_verbosity() >= 2
             if text := render(

@@ -15,7 +15,7 @@ from ..runs import json_inputs
 from . import markers
 from .markers import Declared
 
-NOT_INPUTS = frozenset({"wisebot_api", "anyio_backend"})
+NOT_INPUTS = frozenset({"wisebot_api", "anyio_backend", markers.CASE})
 """Parameters that determine how a test runs, and not what it is about."""
 
 _OURS = __package__.partition(".")[0]
@@ -99,7 +99,8 @@ def _never_used(item: pytest.Item) -> str | None:
     """What is wrong with a test that has no way to use the run that its own mark declares."""
     if not markers.declares_its_own_run(item):
         return None
-    known = isinstance(item, pytest.Function) and all(map(markers.is_plain, markers.parameters(item).values()))
+    values = [value for name, value in markers.parameters(item).items() if name != markers.CASE]
+    known = isinstance(item, pytest.Function) and all(map(markers.is_plain, values))
     return _unused(item) if known and not _may_use_by_name(item) else None
 
 

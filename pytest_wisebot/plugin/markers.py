@@ -6,9 +6,13 @@ import inspect
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final, Literal, TypeGuard
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeGuard
 
 import pytest
+
+if TYPE_CHECKING:
+    from ..cases.rows import Case
 
 FIELDS: Final = {
     "workflow": "its name in wisebot.toml, or its id; left out: the rest holds for what trigger_workflow runs",
@@ -19,13 +23,14 @@ FIELDS: Final = {
     "trials": "how many times the test is executed, each time with a run of its own",
     "min_passes": "how many of the trials must pass; left out: all",
     "share": "True: equal requests of the session use one run",
+    "cases": "a file of which each row is a test: JSONL, JSON, CSV or YAML, relative to the test's file",
 }
 """What each argument is, in one line of ``pytest --markers``."""
 
 LINE: Final = "\n".join(
     [
         "wisebot(workflow=None, inputs=None, *, api=None, timeout=None, max_seconds=None, trials=1, min_passes=None, "
-        "share=False): the run that the fixture workflow_run gives",
+        "share=False, cases=None): the run that the fixture workflow_run gives",
         *(f"    {name}: {text}" for name, text in FIELDS.items()),
     ]
 )
@@ -48,6 +53,7 @@ class Declared:
     trials: int | None = None
     min_passes: int | None = None
     share: bool = False
+    cases: str | PurePath | None = None
 
 
 def wisebot(
@@ -60,6 +66,7 @@ def wisebot(
     trials: int | None = None,
     min_passes: int | None = None,
     share: bool = False,
+    cases: str | PurePath | None = None,
 ) -> Declared:
     """The marker's arguments, checked.
 
@@ -79,7 +86,15 @@ def wisebot(
         raise TypeError(f"share: expected True or False, got {share!r}")
     if share and trials is not None:
         raise ValueError("share=True and trials: every trial would judge the same run")
-    return Declared(workflow, inputs, api, timeout, max_seconds, trials, min_passes, share)
+    _check_cases(cases, inputs)
+    return Declared(workflow, inputs, api, timeout, max_seconds, trials, min_passes, share, cases)
+
+
+def _check_cases(cases: object, inputs: object) -> None:
+    if cases is not None and (not isinstance(cases, str | PurePath) or not str(cases).strip()):
+        raise TypeError(f"cases: expected the path of a file, relative to the test's own, got {cases!r}")
+    if cases is not None and inputs is not None:
+        raise ValueError("inputs and cases: each row of cases has its own inputs")
 
 
 def _check_trials(trials: object, min_passes: object) -> None:
@@ -108,7 +123,9 @@ def declared(item: pytest.Item) -> Declared:
     """
     __tracebackhide__ = True
     on_parameter = next(_marks_on_parameters(item), None)
-    declaration = _parsed(on_parameter or item.get_closest_marker("wisebot"), item.nodeid)
+    declaration = parsed(on_parameter or item.get_closest_marker("wisebot"), item.nodeid)
+    if declaration.cases is not None:
+        raise _without_cases(item)
     if on_parameter is not None and declaration.api == "both":
         from ..errors import ConfigurationError
 
@@ -117,6 +134,28 @@ def declared(item: pytest.Item) -> Declared:
             "put it on the function, the class or the module"
         )
     return declaration
+
+
+def _without_cases(item: pytest.Item) -> Exception:
+    """The error for a marker whose cases made no tests."""
+    from ..errors import ConfigurationError
+
+    return ConfigurationError(
+        f"{item.nodeid}: the wisebot marker: cases= makes tests of a test function alone: "
+        "put it on a function that is not of a unittest.TestCase, and not on one parameter of it"
+    )
+
+
+CASE: Final = "wisebot_case"
+"""The parameter of the tests that ``cases=`` makes, which holds their row."""
+
+
+def case_of(item: pytest.Item) -> Case | None:
+    """The row of a data file, or the case of a suite, that a test was made of; None for other tests."""
+    found: Case | None = parameters(item).get(CASE) or getattr(item.parent, "cases", {}).get(
+        getattr(item, "originalname", None)
+    )
+    return found
 
 
 def mark_of(item: pytest.Item) -> pytest.Mark | None:
@@ -217,7 +256,12 @@ _last_parsed: tuple[pytest.Mark | None, Declared] = (None, Declared())
 """The last valid mark: a test's mark is read several times, and its neighbours have the same one."""
 
 
-def _parsed(mark: pytest.Mark | None, nodeid: str) -> Declared:
+def parsed(mark: pytest.Mark | None, nodeid: str) -> Declared:
+    """The arguments of a mark.
+
+    Raises:
+        ConfigurationError: an argument is unknown or wrong; the message names it.
+    """
     __tracebackhide__ = True
     global _last_parsed
     known, declaration = _last_parsed
@@ -253,16 +297,16 @@ def parametrize_api(metafunc: pytest.Metafunc) -> None:
     if not _starts_runs(metafunc):
         return
     try:
-        declaration = _parsed(metafunc.definition.get_closest_marker("wisebot"), metafunc.definition.nodeid)
+        declaration = parsed(metafunc.definition.get_closest_marker("wisebot"), metafunc.definition.nodeid)
     except Exception as error:  # noqa: BLE001 - shown as the collection's error, in one line
         raise pytest.Collector.CollectError(str(error)) from None
-    if (declaration.api or metafunc.config.option.wisebot_api) == "both" and not _has_its_own_apis(metafunc):
+    if (declaration.api or metafunc.config.option.wisebot_api) == "both" and not has_its_own_apis(metafunc):
         if "wisebot_api" not in metafunc.fixturenames:
             metafunc.fixturenames.append("wisebot_api")
         metafunc.parametrize("wisebot_api", ["webhook", "dashboard"], indirect=True)
 
 
-def _has_its_own_apis(metafunc: pytest.Metafunc) -> bool:
+def has_its_own_apis(metafunc: pytest.Metafunc) -> bool:
     """Whether the project chooses the APIs of a test itself: by a parametrize mark, or a ``wisebot_api`` of its own."""
     flat = [name for mark in metafunc.definition.iter_markers("parametrize") for name in _names_in(mark)]
     nearest = _nearest(metafunc.definition, "wisebot_api")

@@ -279,6 +279,7 @@ SESSION: Final = (
           default="live", default_text="live", option_choices=MODES),
     Field("workflow", "texts", "Run only the tests of workflow NAME (repeatable), as far as markers and calls show.",
           metavar="NAME"),
+    Field("tag", "texts", "Run only the tests of rows and cases that have tag NAME (repeatable).", metavar="NAME"),
     Field("trials", "count", "The number of trials of every test whose marker has trials, at the same pass rate, "
           "rounded up.", default_text="the marker's", least=1, metavar="N"),
     Field("session", "text", "With last and resume: the session to take runs from.", metavar="ID",

@@ -1,15 +1,13 @@
 """The JSON Schema of ``wisebot.toml``, and the manual's tables of settings.
 
-``python -m pytest_wisebot.settings.schema`` prints the schema; the package ships a copy of it.
+``pytest-wisebot schema`` prints the schema; the package ships a copy of it.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
-import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from .checks import KINDS
@@ -116,23 +114,3 @@ def _prose(text: str) -> str:
     return re.sub(
         r'"[^"]+"|--[\w=-]+\w|\$?\b\w+\.(?:toml|jsonl|json|md|html)\b|\b(?:env|file):[A-Z]+', r"`\g<0>`", text
     )
-
-
-def parser() -> argparse.ArgumentParser:
-    """The parser of the arguments, of which there are none."""
-    return argparse.ArgumentParser(
-        prog="pytest-wisebot schema",
-        description="Print the JSON Schema of wisebot.toml, by which editors complete and check the file.",
-        epilog="for example: pytest-wisebot schema > wisebot.schema.json",
-    )
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Prints the schema."""
-    parser().parse_args(arguments)
-    print(json.dumps(json_schema(), indent=2))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

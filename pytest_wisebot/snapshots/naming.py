@@ -48,14 +48,23 @@ def name_of_test(location: PyTestLocation) -> str:
     callspec = getattr(location.item, "callspec", None)
     if callspec is not None and not name.endswith("]"):
         return f"{name}[]"  # of parameters whose id is hidden: others of the test have theirs where a name would stand
-    if callspec is None or "wisebot_api" not in callspec.params:
+    if callspec is None or callspec.params.get("wisebot_api") is None:
         return name
     parts = list(getattr(callspec, "_idlist", None) or callspec.id.split("-"))
-    place = _place_of_api(location.item, callspec, parts)
-    if place is None:
+    left = _without_api(location.item, callspec, parts)
+    if left is None:
         return name
-    left = "-".join(parts[:place] + parts[place + 1 :])
-    return name.removesuffix(f"[{'-'.join(parts)}]") + (f"[{left}]" if left else "")
+    return name.removesuffix(f"[{'-'.join(parts)}]") + (f"[{'-'.join(left)}]" if left else "")
+
+
+def _without_api(item: Any, callspec: Any, parts: list[str]) -> list[str] | None:
+    """The parts of a test's id without its API; None where they do not show it."""
+    case = callspec.params.get("wisebot_case")
+    with_api = f"{case.id}-{callspec.params['wisebot_api']}" if case is not None else ""
+    if with_api in parts:  # of a row that names both APIs
+        return [case.id if part == with_api else part for part in parts]
+    place = _place_of_api(item, callspec, parts)
+    return None if place is None else parts[:place] + parts[place + 1 :]
 
 
 def _place_of_api(item: Any, callspec: Any, parts: list[str]) -> int | None:

@@ -33,9 +33,9 @@ def copied(empty_project: Project) -> Any:
 @pytest.mark.parametrize(
     ("args", "passed"),
     [
-        ([], 43),
-        (["-n", "2"], 43),
-        (["-p", "no:xdist", "-p", "no:syrupy", "--ignore=test_snapshots.py"], 38),
+        ([], 63),
+        (["-n", "2"], 63),
+        (["-p", "no:xdist", "-p", "no:syrupy", "--ignore=test_snapshots.py", "--ignore-glob=*.wisebot.yaml"], 49),
     ],
     ids=str,
 )
@@ -69,6 +69,50 @@ def test_each_workflow_has_a_snapshot() -> None:
     assert [workflow for workflow in workflows if f'"{workflow}"' not in text] == []
 
 
+def test_each_workflow_has_a_data_file_and_a_suite() -> None:
+    """In the formats that people without Python keep."""
+    assert sorted(path.name for path in EXAMPLES.glob("*.wisebot.yaml")) == [
+        "refund.wisebot.yaml",
+        "summarise.wisebot.yaml",
+        "triage.wisebot.yaml",
+    ]
+    text = (EXAMPLES / "test_cases.py").read_text("utf-8")
+    found = re.findall(r'wisebot\("(\w+)", cases="(\S+)"\)', text)
+    assert found == [("triage", "tickets.csv"), ("summarise", "texts.yaml"), ("refund", "refunds.jsonl")]
+
+
+GATED = ("--wisebot-gate", "--wisebot-env=local")
+WITHOUT_PYTHON = ("test_cases.py", "triage.wisebot.yaml", "summarise.wisebot.yaml", "refund.wisebot.yaml")
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one process", "two workers"])
+def test_cases_and_suites_are_replayed(copied: Any, workers: tuple[str, ...]) -> None:
+    """Their runs are recorded as those of any test, and replayed without a Wisebot."""
+    copied.run_apart(*WITHOUT_PYTHON, "--wisebot-runs=record").assert_outcomes(passed=20)
+    copied.write("flows.py", "raise RuntimeError('no emulator is started')")
+    result = copied.run_apart(*WITHOUT_PYTHON, "--wisebot-runs=replay", *workers)
+    result.assert_outcomes(passed=20)
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one process", "two workers"])
+def test_cases_and_suites_stand_under_a_gate(copied: Any, workers: tuple[str, ...]) -> None:
+    """A gate opens over them; it closes where a cell of the table is changed, and where a tag narrows them."""
+    toml = (copied.path / "wisebot.toml").read_text("utf-8").partition("[gate]")[0]
+    copied.write("wisebot.toml", f"{toml}\n[gate]\nallow-emulator = true\n")
+    for name in ("test_both_apis", "test_declared", "test_first", "test_many_at_once", "test_when_wisebot_is_down"):
+        (copied.path / f"{name}.py").unlink()
+    opened = copied.run_apart(*GATED, *workers)
+    assert opened.ret == 0
+    assert any(line.startswith("GATE OPEN: 25 passed; ") for line in opened.outlines)
+    narrowed = copied.run_apart(*GATED, "--wisebot-tag=money", *workers)
+    assert narrowed.ret == 11
+    assert "--wisebot-tag" in narrowed.stdout.str()
+    copied.edit("tickets.csv", "shipping,1", "billing,1")
+    closed = copied.run_apart(*GATED, *workers)
+    assert closed.ret == 1
+    assert any(line.startswith("GATE CLOSED") or "= GATE CLOSED" in line for line in closed.outlines)
+
+
 def test_they_run_over_both_apis(copied: Any) -> None:
     """What they promise holds over either API."""
     assert copied.run_apart("--wisebot-api", "both").ret == 0
@@ -91,7 +135,7 @@ def test_they_run_against_a_wisebot_that_is_named_by_options(copied: Any) -> Non
         result = copied.run_apart(*hosts, *credentials)
     finally:
         process.stop()
-    assert result.parseoutcomes() == {"passed": 41, "skipped": 2}
+    assert result.parseoutcomes() == {"passed": 61, "skipped": 2}
 
 
 def re_secret(flows: str) -> str:

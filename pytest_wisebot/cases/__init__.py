@@ -1,0 +1,1 @@
+"""Cases that are kept outside of Python: rows of data files, and suites in YAML or JSON."""

@@ -1,0 +1,194 @@
+"""What a case of a suite holds its run to: the check of ``expect``, and the judgement of a run."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
+
+from ..assertions import assert_failed, assert_ok, assert_result, fail
+from ..runs import WorkflowRun
+from ..text import brief, printable, show_path
+from .documents import INSTALL, Steps
+from .schemas import EXPECT, RULE, fits
+
+if TYPE_CHECKING:
+    from ..snapshots.assertion import WorkflowSnapshot
+
+Expect = Mapping[str, Any]
+
+
+def expects_failure(expect: Expect) -> bool:
+    """Whether the run is to fail."""
+    return "failed" in expect or expect.get("ok") is False
+
+
+def mistakes_of_expect(given: Expect, steps: Steps) -> Iterator[tuple[Steps, str]]:
+    """What no schema finds, of the keys that are right to it: patterns, and keys that contradict each other."""
+    known = EXPECT["properties"]
+    expect = {
+        key: value for key, value in given.items() if key in known and (key == "rules" or fits(known[key], value))
+    }
+    if "failed" in expect and expect.get("ok") is True:
+        yield (*steps, "failed"), "contradicts ok: true: leave one of them out"
+    for key in ("result", "schema"):
+        if key in expect and expects_failure(expect):
+            yield (*steps, key), "a run that fails has no result: leave it out, or failed and ok: false"
+    if "rules" in expect and not given.get("snapshot"):
+        yield (*steps, "rules"), "hold in a snapshot: write snapshot: true beside them"
+    if "failed" in expect:
+        yield from _wrong_pattern(expect["failed"], (*steps, "failed"))
+    if "schema" in expect:
+        yield from _wrong_schema(expect["schema"], (*steps, "schema"))
+    for path, rule in expect["rules"].items() if isinstance(expect.get("rules"), dict) else ():
+        yield from _wrong_rule(path, rule, (*steps, "rules", path))
+
+
+def _wrong_pattern(text: str, steps: Steps) -> Iterator[tuple[Steps, str]]:
+    try:
+        re.compile(text)
+    except (re.error, RecursionError, OverflowError) as error:
+        yield steps, f"{brief(text)} is not a valid regular expression: {error}"
+
+
+def _wrong_rule(path: str, rule: object, steps: Steps) -> Iterator[tuple[Steps, str]]:
+    from ..redaction.jsonpath import Pattern
+
+    try:
+        Pattern.parse(path)
+    except ValueError as error:
+        yield steps, str(error)
+    known = RULE["properties"]
+    right = {key: value for key, value in rule.items() if key in known and fits(known[key], value)} if _is(rule) else {}
+    if "regex" in right:
+        yield from _wrong_pattern(right["regex"], (*steps, "regex"))
+    for name in ("str", "number", "length"):
+        bounds = right.get(name)
+        if _is(bounds) and bounds.get("min", -math.inf) > bounds.get("max", math.inf):
+            yield (*steps, name), f"min {bounds['min']} is above max {bounds['max']}"
+
+
+def _is(value: object) -> TypeGuard[dict[str, Any]]:
+    return isinstance(value, dict)
+
+
+def _wrong_schema(schema: Any, steps: Steps) -> Iterator[tuple[Steps, str]]:
+    try:
+        validators, exceptions = _jsonschema()
+    except ImportError:
+        yield steps, f"a schema needs jsonschema, which is not installed: {INSTALL}"
+        return
+    kind = validators.validator_for(schema, default=validators.Draft202012Validator)
+    try:
+        kind.check_schema(schema)
+    except exceptions.SchemaError as error:
+        at = show_path(tuple(error.absolute_path))
+        yield (*steps, *error.absolute_path), f"is not a valid JSON Schema at {at}: {printable(error.message, 300)}"
+
+
+def _jsonschema() -> tuple[Any, Any]:
+    from jsonschema import exceptions, validators
+
+    return validators, exceptions
+
+
+# --- rules for snapshots, by name
+
+
+@dataclass(frozen=True, eq=False)
+class Rule:
+    """What must hold in the place of an equal value; compared by ``==``.
+
+    Attributes:
+        given: what the snapshot stores.
+        what: the rule as the suite has it.
+    """
+
+    given: str
+    what: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return self.given
+
+    def __hash__(self) -> int:
+        return hash(self.given)
+
+    def __eq__(self, value: object) -> bool:
+        if isinstance(value, Rule):
+            return self.given == value.given
+        return all(_TESTS[name](bounds, value) for name, bounds in self.what.items())
+
+
+def rule_of(what: Mapping[str, Any]) -> Rule:
+    """A rule as a suite has it, such as ``{"str": {"min": 40}}``."""
+    return Rule(" & ".join(f"{name}({_shown(bounds)})" for name, bounds in sorted(what.items())), what)
+
+
+def _shown(bounds: Any) -> str:
+    if isinstance(bounds, dict):
+        return ", ".join(f"{name}={bounds[name]!r}" for name in sorted(bounds, reverse=True))
+    return ", ".join(map(repr, bounds)) if isinstance(bounds, list) else repr(bounds)
+
+
+def _is_within(bounds: Any, size: float) -> bool:
+    if isinstance(bounds, int):
+        return size == bounds
+    return bool(bounds.get("min", size) <= size <= bounds.get("max", size))
+
+
+def _is_number(bounds: Any, value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and _is_within(bounds, value)
+
+
+def _is_one_of(known: list[Any], value: object) -> bool:
+    return any(one == value and isinstance(one, bool) == isinstance(value, bool) for one in known)
+
+
+_TESTS: Final[Mapping[str, Any]] = {
+    "str": lambda bounds, value: isinstance(value, str) and _is_within(bounds, len(value)),
+    "regex": lambda pattern, value: isinstance(value, str) and re.search(pattern, value) is not None,
+    "number": _is_number,
+    "one-of": _is_one_of,
+    "length": lambda bounds, value: isinstance(value, str | list | dict) and _is_within(bounds, len(value)),
+}
+
+
+# --- the judgement
+
+
+def judge(run: WorkflowRun, expect: Expect, snapshot: WorkflowSnapshot | None = None) -> None:
+    """Holds a run to what a case expects.
+
+    Raises:
+        AssertionError: it is otherwise.
+    """
+    __tracebackhide__ = True
+    if expects_failure(expect):
+        assert_failed(run, match=expect.get("failed"))
+    else:
+        assert_ok(run)
+    if "result" in expect:
+        assert_result(run, expect["result"])
+    if "schema" in expect:
+        _judge_by_schema(run, expect["schema"])
+    if snapshot is not None:
+        rules = {path: rule_of(what) for path, what in expect.get("rules", {}).items()}
+        if run != snapshot(rules=rules or None, failed=expects_failure(expect)):
+            lines = snapshot.get_assert_diff()
+            raise AssertionError("\n".join([f"the run differs from its snapshot {snapshot.name}", *lines]))
+
+
+def _judge_by_schema(run: WorkflowRun, schema: Any) -> None:
+    __tracebackhide__ = True
+    if not run.has_result:
+        fail(run, "expected a result that satisfies the schema, the answer has none")
+    validators, _ = _jsonschema()
+    from referencing import Registry
+
+    kind = validators.validator_for(schema, default=validators.Draft202012Validator)
+    found = sorted(kind(schema, registry=Registry()).iter_errors(run.result), key=lambda one: str(one.json_path))
+    if found:
+        details = [f"{one.json_path}: {printable(one.message, 300)}" for one in found]
+        fail(run, f"the result does not satisfy the schema at {len(found)} place{'s' if found[1:] else ''}", details)
