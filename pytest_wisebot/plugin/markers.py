@@ -6,18 +6,21 @@ import inspect
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final, TypeGuard
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 import pytest
 
+if TYPE_CHECKING:
+    from ..quarantine import Quarantine
+
 LINE = (
     "wisebot(workflow=None, inputs=None, *, api=None, timeout=None, max_seconds=None, trials=1, min_passes=None, "
-    "share=False): "
+    "share=False, quarantine=None): "
     "the run that the workflow_run fixture gives: workflow name, input bag (default: the test's argument 'inputs'; "
     "{} for none), "
     "api 'webhook', 'dashboard' or 'both', seconds for the whole run, seconds that the run itself may take, how many "
     "trials the test has and how many of them must pass (default: all), whether equal requests of the session use one "
-    "run. "
+    "run, and for a test that is known to fail 'OWNER until YYYY-MM-DD: REASON'. "
     "Without a workflow the rest holds for the runs that the test starts by trigger_workflow."
 )
 
@@ -51,6 +54,7 @@ def wisebot(
     trials: int | None = None,
     min_passes: int | None = None,
     share: bool = False,
+    quarantine: str | None = None,
 ) -> Declared:
     """The marker's arguments, checked.
 
@@ -70,6 +74,7 @@ def wisebot(
         raise TypeError(f"share: expected True or False, got {share!r}")
     if share and trials is not None:
         raise ValueError("share=True and trials: every trial would judge the same run")
+    _parse_quarantine(quarantine)
     return Declared(workflow, inputs, api, timeout, max_seconds, trials, min_passes, share)
 
 
@@ -82,6 +87,17 @@ def _check_trials(trials: object, min_passes: object) -> None:
         raise ValueError(f"min_passes={min_passes!r}: of how many trials? trials=N says so")
     if not (_is_whole(min_passes) and 1 <= min_passes <= trials):
         raise ValueError(f"min_passes: expected a whole number from 1 to trials={trials}, got {min_passes!r}")
+
+
+def _parse_quarantine(text: object) -> Quarantine | None:
+    if text is None:
+        return None
+    from ..quarantine import parse
+
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise ValueError(f"quarantine: {error}") from None
 
 
 def _is_whole(value: object) -> TypeGuard[int]:
@@ -125,6 +141,16 @@ def says_share(item: pytest.Item) -> bool:
     """Whether a test's marker shares its run, rightly or wrongly."""
     mark = mark_of(item)
     return mark is not None and bool(mark.kwargs.get("share"))
+
+
+def quarantine_of(item: pytest.Item) -> Quarantine | None:
+    """The quarantine that a test's markers name: that of the closest one that names any, on whatever it stands.
+
+    Raises:
+        ValueError: it is wrong.
+    """
+    marks = [*_marks_on_parameters(item), *item.iter_markers("wisebot")]
+    return _parse_quarantine(next((text for mark in marks if (text := mark.kwargs.get("quarantine")) is not None), None))
 
 
 def declares_its_own_run(item: pytest.Item) -> bool:

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from ..gate_config import Gate
+from ..quarantine import Quarantine
 from ..outcomes import (
     DRIFT,
     FAILED,
@@ -227,6 +228,8 @@ class Test:
         failures: how many of its reports pytest counts as failures of the session.
         also: the outcomes of its other failed phases, which rules about these outcomes count, too.
         unused_mark: a class, a module or a hook has put it under a wisebot mark, and it passed without a run.
+        broke: the test itself has an error, in a fixture: no verdict on the workflow, whatever else has failed.
+        quarantine: who mends it, until when, and why; None without one.
         session: index of its session in the model.
     """
 
@@ -246,6 +249,8 @@ class Test:
     failures: int = 0
     also: tuple[str, ...] = ()
     unused_mark: bool = False
+    broke: bool = False
+    quarantine: Quarantine | None = None
     session: int = 0
 
     def is_also(self, outcome: str) -> bool:
@@ -270,6 +275,15 @@ class Test:
     def counts(self) -> bool:
         """Whether the verdict is about it."""
         return self.uses_runs and self.outcome in OUTCOMES
+
+    @property
+    def is_quarantined(self) -> bool:
+        """Whether the pass rate, and the limit of flaky tests, leave it out: its quarantine is in force, and allowed.
+
+        A quarantine is about a verdict on the workflow alone.
+        """
+        in_force = self.quarantine is not None and self.quarantine.in_force
+        return in_force and self.uses_runs and self.outcome in JUDGED and not self.broke
 
     @property
     def said(self) -> str:
@@ -562,8 +576,8 @@ def counts_in_words(tests: Iterable[Test]) -> str:
 
 
 def pass_rate(tests: Iterable[Test]) -> PassRate:
-    """How many tests passed, of the tests that are a verdict on their workflow."""
-    judged = [test for test in tests if test.uses_runs and test.outcome in JUDGED]
+    """How many tests passed, of the tests that are a verdict on their workflow, and not in quarantine."""
+    judged = [test for test in tests if test.uses_runs and test.outcome in JUDGED and not test.is_quarantined]
     return PassRate(sum(test.outcome in GOOD for test in judged), len(judged))
 
 

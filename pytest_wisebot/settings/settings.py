@@ -135,6 +135,7 @@ class Settings:
         redact: what is redacted in results and texts although it is no credential.
         snapshots: what snapshots leave out or keep.
         gate: what opens the gate.
+        quarantine: the quarantines of tests that the file names, by the tests' ids.
         sources: where each value came from, by its name in ``wisebot.toml``.
     """
 
@@ -173,6 +174,7 @@ class Settings:
     redact: Redact = field(default_factory=Redact)
     snapshots: Snapshots = field(default_factory=Snapshots)
     gate: Gate = field(default_factory=Gate)
+    quarantine: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
 
     def replace(self, *, keep_credentials: bool = False, **changes: Any) -> Self:
