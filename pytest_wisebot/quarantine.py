@@ -7,6 +7,7 @@ session began, which the event log has: reports that are made later judge the sa
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -60,6 +61,11 @@ class Quarantine:
     def __str__(self) -> str:
         owner, reason = (truncate(getattr(self, name), most) for name, most in _LONGEST.items())
         return f"{owner} until {self.until}: {reason}"
+
+
+def from_dict(parts: Mapping[str, str], now: float | None = None) -> Quarantine:
+    """The quarantine of `Quarantine.to_dict`, at a moment in seconds since the epoch."""
+    return Quarantine(**parts, days_left=days_left(parts["until"], now))
 
 
 def parse(text: object) -> Quarantine:

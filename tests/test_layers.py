@@ -12,9 +12,9 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "pytest_wisebot"
 
 EVERY_ROOM = {
-    "text", "files", "originals", "shapes", "errors", "exhaustion", "runs", "outcomes", "event_log", "gate_config", "quarantine",
-    "redaction", "settings", "envelope", "commands", "apis", "client", "assertions", "engine", "storage", "workers",
-    "emulator", "snapshots", "report", "plugin", "cli", "__main__",
+    "text", "files", "originals", "shapes", "errors", "exhaustion", "runs", "outcomes", "event_log", "gate_config",
+    "quarantine", "redaction", "settings", "envelope", "commands", "apis", "client", "assertions", "engine", "storage",
+    "workers", "emulator", "snapshots", "report", "plugin", "cli", "__main__",
 }  # fmt: skip
 
 ANY_ROOM_MAY = {"text", "files", "originals"}
@@ -55,7 +55,9 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "snapshots": ({"runs", "redaction"}, {"syrupy"}),
     "emulator": ({"runs", "errors", "exhaustion", "redaction"}, set()),
     "report": (
-        {"errors", "runs", "shapes", "outcomes", "event_log", "gate_config", "quarantine", "redaction"}, {"jinja2"}),
+        {"errors", "runs", "shapes", "outcomes", "event_log", "gate_config", "quarantine", "redaction"},
+        {"jinja2"},
+    ),
     "__main__": ({"cli"}, set()),
     "cli": (
         {"errors", "runs", "redaction", "settings", "client", "storage", "snapshots", "report", "emulator", "plugin"},

@@ -17,7 +17,7 @@ import pytest
 from ..event_log import moment
 from ..originals import time
 from ..outcomes import ERROR, FAILED, FLAKY, GOOD, PASSED, XPASSED
-from ..quarantine import Quarantine
+from ..quarantine import from_dict
 from ..text import printable, without_colours
 from .failure_category import category_of
 from .item_outcome import ItemOutcome, Phase, Result, Step, item_outcome
@@ -252,13 +252,18 @@ class ItemLedger:
             cleaned = self._runtime.redactor.clean_json([value for _, value in properties])
             properties = list(zip((name for name, _ in properties), cleaned, strict=True))
         word = {ERROR: FAILED, XPASSED: PASSED}.get(outcome.word, outcome.word)
-        return [("wisebot_outcome", word), *self._quarantine(item), *((name, printable(str(value))) for name, value in properties)]
+        return [
+            ("wisebot_outcome", word),
+            *self._quarantine(item),
+            *((name, printable(str(value))) for name, value in properties),
+        ]
 
     def _quarantine(self, item: _Item) -> Properties:
         """The property of a test in quarantine, which its setup has named."""
         if not item.quarantine or self._runtime is None:
             return []
-        return [("wisebot_quarantine", printable(self._runtime.redactor.clean(str(Quarantine(**item.quarantine))), 500))]
+        text = self._runtime.redactor.clean(str(from_dict(item.quarantine)))
+        return [("wisebot_quarantine", printable(text, 500))]
 
     def _write(self, nodeid: str, worker: str, item: _Item) -> None:
         storage = self._runtime.begun_storage if self._runtime is not None else None

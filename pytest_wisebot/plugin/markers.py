@@ -150,7 +150,9 @@ def quarantine_of(item: pytest.Item) -> Quarantine | None:
         ValueError: it is wrong.
     """
     marks = [*_marks_on_parameters(item), *item.iter_markers("wisebot")]
-    return _parse_quarantine(next((text for mark in marks if (text := mark.kwargs.get("quarantine")) is not None), None))
+    return _parse_quarantine(
+        next((text for mark in marks if (text := mark.kwargs.get("quarantine")) is not None), None)
+    )
 
 
 def declares_its_own_run(item: pytest.Item) -> bool:

@@ -155,10 +155,9 @@ def status_of(report: pytest.TestReport, began: float) -> _Status | None:
     facts, own = facts_of(report), _own_status(report)
     if not facts.quarantine or report.when != "call" or hasattr(report, "context") or hasattr(report, "wasxfail"):
         return own
-    from ..quarantine import days_left
+    from ..quarantine import from_dict
 
-    left = days_left(facts.quarantine["until"], began)
-    if left is None or left < 0:
+    if not from_dict(facts.quarantine, began).in_force:
         return own
     if report.passed:
         category, letter, (word, colours) = own or _PASSED

@@ -10,8 +10,8 @@ import pytest
 
 from ..originals import os
 from ..outcomes import DRIFT, FLAKY, INFRASTRUCTURE, NOT_RUN
+from ..quarantine import Quarantine, from_dict
 from ..report.format import percentile
-from ..quarantine import Quarantine, days_left
 from ..text import column, count, listed, printable
 from .report_facts import OWN_CATEGORIES, ReportFacts, TrialCount, facts_of, reports_with_facts
 from .session_state import state_of
@@ -252,8 +252,8 @@ class Summary:
         words: dict[str, str] = {}
         for report, facts in self._reports:
             if facts.quarantine:
-                nodeid, own = facts.nodeid or report.nodeid, facts.quarantine
-                found[nodeid] = Quarantine(**own, days_left=days_left(own["until"], began))
+                nodeid = facts.nodeid or report.nodeid
+                found[nodeid] = from_dict(facts.quarantine, began)
                 words[nodeid] = _worse_word(report, facts, words.get(nodeid, ""))
         if found:
             yield f"{count(len(found), 'test')} in quarantine:"

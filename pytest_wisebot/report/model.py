@@ -12,7 +12,6 @@ from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from ..gate_config import Gate
-from ..quarantine import Quarantine
 from ..outcomes import (
     DRIFT,
     FAILED,
@@ -26,6 +25,7 @@ from ..outcomes import (
     WITHOUT_RUN,
     XFAILED,
 )
+from ..quarantine import Quarantine
 from ..shapes import Moment
 from .format import numbered, percent, percentile
 

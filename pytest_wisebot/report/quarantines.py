@@ -27,7 +27,7 @@ def quarantine_rules(model: Model) -> Iterator[GateRule]:
         wanted = f"at most {most or 0} (max-quarantined)"
         yield judged(len(found) <= (most or 0), "quarantined failures", wanted, count_named(found)).naming(found)
     yield from _not_forgiven(tests)
-    passed = [test.id for test in tests if test.quarantine is not None and test.outcome == PASSED]
+    passed = [test.id for test in tests if test.is_quarantined and test.outcome == PASSED]
     if passed:
         yield not_judged("quarantined and passed", "lifted, if mended", count_named(passed)).naming(passed)
     yield from _ends(tests)
@@ -57,7 +57,7 @@ def _not_forgiven(tests: Sequence[Test]) -> Iterator[GateRule]:
     if why:
         kinds = ", ".join(f"{number} {word}" for word, number in sorted(Counter(why.values()).items()))
         measured = f"{len(why)} ({kinds}): {named(list(why))}"
-        yield not_judged("no matter of quarantine", "failed, flaky or drift", measured).naming(why)
+        yield not_judged("not forgiven by quarantine", "failed, flaky or drift", measured).naming(why)
 
 
 def _ends(tests: Sequence[Test]) -> Iterator[GateRule]:
