@@ -60,7 +60,19 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     ),
     "__main__": ({"cli"}, set()),
     "cli": (
-        {"errors", "runs", "redaction", "settings", "client", "storage", "snapshots", "report", "emulator", "plugin"},
+        {
+            "errors",
+            "runs",
+            "assertions",
+            "redaction",
+            "settings",
+            "client",
+            "storage",
+            "snapshots",
+            "report",
+            "emulator",
+            "plugin",
+        },
         {"pytest"},
     ),
     "plugin": (

@@ -12,6 +12,7 @@ from ..settings.checks import nearest
 PROGRAM: Final = "pytest-wisebot"
 
 COMMANDS: Final = {
+    "capture": ("pytest_wisebot.cli.capture", "make a row of a data file, or a test, of a kept run"),
     "check": ("pytest_wisebot.cli.check", "check settings, hosts and credentials without a run"),
     "emulator": ("pytest_wisebot.emulator.__main__", "serve the workflows of a Python file as Wisebot would"),
     "learn": ("pytest_wisebot.cli.learn", "print the lines of wisebot.toml for what differs from run to run"),
