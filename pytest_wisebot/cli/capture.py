@@ -26,6 +26,7 @@ from ..originals import dates, json
 from ..plugin.runtime import LocalRuntime
 from ..plugin.snapshot_fixture import habits_of
 from ..redaction import MASK, REDACTED, Redactor
+from ..report.format import named
 from ..runs import Api, Occurrence, RunRequest, WorkflowRun
 from ..settings import Settings
 from ..settings.checks import nearest
@@ -43,6 +44,9 @@ LAST: Final = "last"
 
 MOST_LISTED: Final = 100
 """Runs that are listed."""
+
+MOST_NAMED: Final = 10
+"""Places in a result that a remark names."""
 
 WIDTH: Final = 100
 """Characters of a line in a test."""
@@ -62,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0; 2 if there is no such session or run, or nothing can be made of it; 4 if settings are wrong.
     """
-    options = _parser().parse_args(arguments)
+    options = _parser().parse_intermixed_args(arguments)
     config = [f"--wisebot-config={options.config}"] if options.config is not None else []
     return int(pytest.main(["-p", "no:cacheprovider", *config], plugins=[_Capture(options)]))
 
@@ -366,13 +370,13 @@ def _steady(run: WorkflowRun, settings: Settings, redactor: Redactor) -> tuple[A
     normal = loads(receive(run, ComparisonOptions(), around))["result"]
     left_out: list[str] = []
     kept: list[str] = []
-    found = _without_differing(run.result, normal, ("$",), left_out, kept)
-    if found is _LEFT_OUT or found == {} != run.result:
-        return run.result, [], [*left_out, *kept]
+    found = _without_differing(run.result, normal, (), left_out, kept)
+    if found is _LEFT_OUT or found == {} != run.result:  # a test that compares nothing proves nothing
+        return run.result, [], [*left_out, *kept] or ["the result"]
     return found, left_out, kept
 
 
-def _without_differing(raw: Any, normal: Any, path: tuple[Any, ...], left_out: list[str], kept: list[str]) -> Any:
+def _without_differing(raw: Any, normal: Any, path: tuple[str | int, ...], left_out: list[str], kept: list[str]) -> Any:
     """A value without the keys whose values became placeholders. Items of a list stay: its length is compared."""
     if isinstance(raw, Mapping) and isinstance(normal, Mapping) and raw.keys() == normal.keys():
         parts = {key: _without_differing(raw[key], normal[key], (*path, key), left_out, kept) for key in raw}
@@ -389,12 +393,12 @@ def _without_differing(raw: Any, normal: Any, path: tuple[Any, ...], left_out: l
         return raw
     if isinstance(normal, str) and _PLACEHOLDER.fullmatch(normal):
         return _LEFT_OUT
-    kept.append(show_path(path))
+    kept.append(show_path(path) or "the result")
     return raw
 
 
 def _remark(what: str, paths: list[str]) -> list[str]:
-    return [f"# {what}: {', '.join(listed(paths, 10, 'value')).strip()}"] if paths else []
+    return [f"# {what}: {named(paths, MOST_NAMED)}"] if paths else []
 
 
 def _name_of(test: str) -> str:
