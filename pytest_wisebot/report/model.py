@@ -278,9 +278,9 @@ class Test:
 
     @property
     def is_quarantined(self) -> bool:
-        """Whether the pass rate, and the limit of flaky tests, leave it out: its quarantine is in force, and allowed.
+        """Whether pass rates and limits of flaky tests leave it out: its quarantine is in force, and about the outcome.
 
-        A quarantine is about a verdict on the workflow alone.
+        A quarantine is about a verdict on the workflow alone, and no error of the test itself.
         """
         in_force = self.quarantine is not None and self.quarantine.in_force
         return in_force and self.uses_runs and self.outcome in JUDGED and not self.broke
@@ -570,9 +570,11 @@ def all_counts(tests: Iterable[Test]) -> dict[str, int]:
 
 def counts_in_words(tests: Iterable[Test]) -> str:
     """The number of tests by outcome, and first of all that none used a run, if none did."""
-    found = all_counts(tests)
+    tests = list(tests)
+    found, quarantined = all_counts(tests), sum(test.is_quarantined for test in tests)
     ran = [] if any(word in found for word in OUTCOMES) else ["no test used a run"]
-    return ", ".join([*ran, *(f"{number} {word}" for word, number in found.items())])
+    words = ", ".join([*ran, *(f"{number} {word}" for word, number in found.items())])
+    return f"{words} ({quarantined} of them in quarantine)" if quarantined else words
 
 
 def pass_rate(tests: Iterable[Test]) -> PassRate:

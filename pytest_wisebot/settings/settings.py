@@ -229,6 +229,8 @@ class Settings:
         Raises:
             ConfigurationError: a value is wrong.
         """
+        if self.quarantine != before.quarantine:
+            raise ConfigurationError(f"{HOOK}: quarantine: is read from {FILE_NAME}, and from markers, alone")
         names = [item.name for item in dataclasses.fields(self) if item.name != "sources"]
         changed = {name.replace("_", "-"): HOOK for name in names if getattr(self, name) != getattr(before, name)}
         return dataclasses.replace(self, sources={**before.sources, **self.sources, **changed}).checked(HOOK)

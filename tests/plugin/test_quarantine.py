@@ -82,7 +82,7 @@ def test_on_its_last_day(project: Any, args: tuple[str, ...]) -> None:
         [
             f"  {BROKEN}: failed; {shown} (ends today)",
             f"FAILED (quarantined) {BROKEN} - *",
-            "GATE OPEN: 1 passed, 1 failed; *",
+            "GATE OPEN: 1 passed, 1 failed (1 of them in quarantine); *",
             f"  ok *quarantined failures *wanted at most 1 (max-quarantined) *measured 1: {BROKEN}",
             f"  not judged *quarantine ends today *measured {ends}",
         ]
@@ -92,6 +92,8 @@ def test_on_its_last_day(project: Any, args: tuple[str, ...]) -> None:
     assert f'name="wisebot_quarantine" value="{shown}"' in (project.path / "junit.xml").read_text("utf-8")
     text = files(project)
     assert f"in quarantine, {shown}" in text
+    assert "<dt>In quarantine</dt><dd>1 test</dd>" in text
+    assert "**1 passed, 1 failed (1 of them in quarantine)**" in text
     assert f"| `{BROKEN}` | failed | ann | {day(0)} (ends today) | the model guesses |" in text
 
 
@@ -365,6 +367,20 @@ def test_no_credential_leaves_by_a_quarantine(project: Any, monkeypatch: pytest.
     written = [*(project.path / "out").iterdir(), project.path / "junit.xml"]
     assert all("CANARY-8d1f0c2a77" not in path.read_text("utf-8") for path in written)
     assert "uses &lt;secret&gt;" in (project.path / "out/report.html").read_text("utf-8")
+
+
+def test_a_hook_changes_no_quarantine(project: Any) -> None:
+    """It is told so: tests are looked up before the hook runs."""
+    project.write(
+        "conftest.py",
+        """
+        def pytest_wisebot_settings(config, settings):
+            return settings.replace(quarantine={"test_it.py::test_broken": "ann until 2099-12-31: why"})
+        """,
+    )
+    project.test(SUITE.format(quarantine=""))
+    told = "the pytest_wisebot_settings hook: quarantine: is read from wisebot.toml, and from markers, alone"
+    assert told in project.run().stderr.str()
 
 
 def test_rebuilt_reports_judge_by_the_day_of_the_session(project: Any) -> None:
