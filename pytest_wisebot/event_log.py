@@ -239,7 +239,7 @@ _OWN_FACTS: Final = frozenset(
             "made",
         ),
         *("seconds", "attempts", "status", "source", "first_source", "lag", "call", "trial", "timeout", "shared"),
-        "clock_ahead",
+        *("clock_ahead", "quarantined_until"),
     }
 )
 """Values that this package makes: no part of them comes from outside."""

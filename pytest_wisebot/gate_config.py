@@ -53,6 +53,7 @@ class Gate:
         select: the tests that the gate is about, as ``-m EXPRESSION``, ``-k EXPRESSION`` or both; None for all tests.
         paths: folders and files that a session must collect whole, relative to ``wisebot.toml``; empty if not stated.
         max_missing_tests: how many tests of the baseline may be missing; None if not stated, which allows none.
+        max_quarantined: how many failures of quarantined tests are forgiven; None if not stated, which forgives none.
     """
 
     overall: Limits = field(default_factory=Limits)
@@ -62,6 +63,7 @@ class Gate:
     select: str | None = None
     paths: tuple[str, ...] = ()
     max_missing_tests: int | None = None
+    max_quarantined: int | None = None
 
     def of(self, workflow: str, name: str) -> Any:
         """A limit of a workflow: its own, or else the one for all workflows."""

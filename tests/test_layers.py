@@ -13,8 +13,8 @@ PACKAGE = Path(__file__).parents[1] / "pytest_wisebot"
 
 EVERY_ROOM = {
     "text", "files", "originals", "shapes", "errors", "exhaustion", "runs", "outcomes", "event_log", "gate_config",
-    "redaction", "settings", "envelope", "commands", "apis", "client", "assertions", "engine", "storage", "workers",
-    "emulator", "snapshots", "report", "plugin", "cli", "cases", "__main__",
+    "quarantine", "redaction", "settings", "envelope", "commands", "apis", "client", "assertions", "engine", "storage",
+    "workers", "emulator", "snapshots", "report", "plugin", "cli", "cases", "__main__",
 }  # fmt: skip
 
 ANY_ROOM_MAY = {"text", "files", "originals"}
@@ -32,8 +32,9 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "outcomes": (set(), set()),
     "event_log": ({"errors", "runs", "redaction"}, set()),
     "gate_config": (set(), set()),
+    "quarantine": (set(), set()),
     "redaction": (set(), set()),
-    "settings": ({"errors", "runs", "gate_config", "redaction"}, set()),
+    "settings": ({"errors", "runs", "gate_config", "quarantine", "redaction"}, set()),
     "envelope": ({"errors", "runs"}, {"pydantic"}),
     "commands": ({"runs", "settings"}, set()),
     "apis": ({"errors", "runs", "redaction", "settings", "commands"}, set()),
@@ -57,11 +58,14 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {"yaml", "jsonschema", "referencing"},
     ),
     "emulator": ({"runs", "errors", "exhaustion", "redaction"}, set()),
-    "report": ({"errors", "runs", "shapes", "outcomes", "event_log", "gate_config", "redaction"}, {"jinja2"}),
+    "report": (
+        {"errors", "runs", "shapes", "outcomes", "event_log", "gate_config", "quarantine", "redaction"},
+        {"jinja2"},
+    ),
     "__main__": ({"cli"}, set()),
     "cli": (
         {"errors", "runs", "redaction", "settings", "client", "storage", "snapshots", "report", "emulator", "plugin"}
-        | {"cases", "__version__"},
+        | {"assertions", "cases", "__version__"},
         {"pytest", "shtab"},
     ),
     "plugin": (

@@ -9,7 +9,7 @@ from __future__ import annotations
 import glob
 import importlib.util
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +85,26 @@ def extent_of(session: pytest.Session) -> dict[str, Any]:
         "narrowed": [*_narrowings(config, arguments), *_other_root(config, by)],
         "skipped": state_of(config).one(Collection).skipped,
     }
+
+
+def collects_whole(session: pytest.Session) -> Callable[[str], bool]:
+    """A function that decides whether a session has collected all tests of a file, which need not exist.
+
+    It takes the file's path from the rootdir. Of a session that an option narrows, or of single files, none counts.
+    Without arguments a session is about all files. What ``addopts`` deselects was collected.
+    """
+    config = session.config
+    arguments = list(_arguments(config))
+    skipped = state_of(config).one(Collection).skipped
+    options = [(one["kind"], one["where"]) for one in _narrowings(config, arguments)]
+    narrowed = session.testsfailed or any(one != ("tests", "addopts") for one in options)
+    by_arguments = config.args_source is pytest.Config.ArgsSource.ARGS
+    folders = [one.path for one in arguments if one.path.is_dir()] if by_arguments else [config.rootpath]
+
+    def is_whole(file: str) -> bool:
+        return not narrowed and file not in skipped and _is_in(_absolute(config.rootpath / file), folders)
+
+    return is_whole
 
 
 # --- the arguments

@@ -162,6 +162,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return
     if _concerns_us(config, session.items):
         from .item_lifecycle import wake
+        from .quarantined import find_quarantines
+
+        find_quarantines(session)
         from .network_guard import is_guarded_from_the_start
 
         state_of(config).is_guarded = is_guarded_from_the_start()
@@ -226,6 +229,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> Generator[None, object, ob
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
+def pytest_report_teststatus(
+    report: pytest.TestReport, config: pytest.Config
+) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
     """Letters and words of the outcomes that only tests with runs have."""
-    return status_of(report)
+    return status_of(report, state_of(config).began)

@@ -17,6 +17,7 @@ import pytest
 from ..event_log import moment
 from ..originals import time
 from ..outcomes import ERROR, FAILED, FLAKY, GOOD, PASSED, XPASSED
+from ..quarantine import from_dict
 from ..text import printable, without_colours
 from .failure_category import category_of
 from .item_outcome import ItemOutcome, Phase, Result, Step, item_outcome
@@ -141,6 +142,8 @@ class _Item:
     texts: list[str] = field(default_factory=list)
     trials: TrialCount | None = None
     unused_mark: bool = False
+    broke: bool = False
+    quarantine: dict[str, str] = field(default_factory=dict)
     started: float = field(default_factory=time.time)
 
     def add(self, report: pytest.TestReport) -> None:
@@ -155,6 +158,8 @@ class _Item:
         self.setups += report.when == "setup"
         self.trials = facts.trials or self.trials
         self.unused_mark = self.unused_mark or facts.unused_mark
+        self.broke = self.broke or facts.broke
+        self.quarantine = facts.quarantine or self.quarantine
         if report.outcome != "passed" and report.longrepr is not None:
             self.texts.append(without_colours(str(report.longreprtext)))
 
@@ -247,7 +252,18 @@ class ItemLedger:
             cleaned = self._runtime.redactor.clean_json([value for _, value in properties])
             properties = list(zip((name for name, _ in properties), cleaned, strict=True))
         word = {ERROR: FAILED, XPASSED: PASSED}.get(outcome.word, outcome.word)
-        return [("wisebot_outcome", word), *((name, printable(str(value))) for name, value in properties)]
+        return [
+            ("wisebot_outcome", word),
+            *self._quarantine(item),
+            *((name, printable(str(value))) for name, value in properties),
+        ]
+
+    def _quarantine(self, item: _Item) -> Properties:
+        """The property of a test in quarantine, which its setup has named."""
+        if not item.quarantine or self._runtime is None:
+            return []
+        text = self._runtime.redactor.clean(str(from_dict(item.quarantine)))
+        return [("wisebot_quarantine", printable(text, 500))]
 
     def _write(self, nodeid: str, worker: str, item: _Item) -> None:
         storage = self._runtime.begun_storage if self._runtime is not None else None
@@ -280,6 +296,9 @@ def _event(nodeid: str, worker: str, item: _Item, outcome: ItemOutcome) -> dict[
         "executions": item.setups if item.setups > 1 else 0,
         "trials": asdict(item.trials) if item.trials is not None else None,
         "unused_mark": item.unused_mark,
+        "broke": item.broke,
+        "quarantine": {name: text for name, text in item.quarantine.items() if name != "until"},
+        "quarantined_until": item.quarantine.get("until"),
         "text": "\n".join(item.texts)[:LONGEST],
     }
     return event | {name: value for name, value in optional.items() if value}

@@ -198,6 +198,8 @@ class ItemLifecycle:
         if report.nodeid != item.nodeid:  # for reports that show docstrings, say
             add_facts(report, nodeid=item.nodeid)
         add_facts(report, runs=references(used))
+        if quarantine := self._state.quarantines.get(item.nodeid):
+            add_facts(report, quarantine=quarantine.to_dict())
         if call.when == "call" and report.passed and not used and has_unused_mark(item):
             add_facts(report, unused_mark=True)
         if call.when == "call" and report.passed and self.session is not None:

@@ -48,6 +48,10 @@ def _problem(item: pytest.Item) -> str | None:
     if markers.mark_of(item) is None:
         return None
     try:
+        markers.quarantine_of(item)
+    except ValueError as error:
+        return f"the wisebot marker: {error}"
+    try:
         declaration = markers.declared(item)
         uses_run = "workflow_run" in markers.fixture_names(item)
         problem = _wrong_inputs(declaration) or (inputs_left_out(item) if uses_run else _never_used(item))

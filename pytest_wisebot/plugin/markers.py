@@ -13,6 +13,7 @@ import pytest
 
 if TYPE_CHECKING:
     from ..cases.rows import Case
+    from ..quarantine import Quarantine
 
 FIELDS: Final = {
     "workflow": "its name in wisebot.toml, or its id; left out: the rest holds for what trigger_workflow runs",
@@ -24,13 +25,14 @@ FIELDS: Final = {
     "min_passes": "how many of the trials must pass; left out: all",
     "share": "True: equal requests of the session use one run",
     "cases": "a file of which each row is a test: JSONL, JSON, CSV or YAML, relative to the test's file",
+    "quarantine": "of a test that is known to fail: 'OWNER until YYYY-MM-DD: REASON'",
 }
 """What each argument is, in one line of ``pytest --markers``."""
 
 LINE: Final = "\n".join(
     [
         "wisebot(workflow=None, inputs=None, *, api=None, timeout=None, max_seconds=None, trials=1, min_passes=None, "
-        "share=False, cases=None): the run that the fixture workflow_run gives",
+        "share=False, cases=None, quarantine=None): the run that the fixture workflow_run gives",
         *(f"    {name}: {text}" for name, text in FIELDS.items()),
     ]
 )
@@ -67,6 +69,7 @@ def wisebot(
     min_passes: int | None = None,
     share: bool = False,
     cases: str | PurePath | None = None,
+    quarantine: str | None = None,
 ) -> Declared:
     """The marker's arguments, checked.
 
@@ -86,6 +89,7 @@ def wisebot(
         raise TypeError(f"share: expected True or False, got {share!r}")
     if share and trials is not None:
         raise ValueError("share=True and trials: every trial would judge the same run")
+    _parse_quarantine(quarantine)
     _check_cases(cases, inputs)
     return Declared(workflow, inputs, api, timeout, max_seconds, trials, min_passes, share, cases)
 
@@ -106,6 +110,17 @@ def _check_trials(trials: object, min_passes: object) -> None:
         raise ValueError(f"min_passes={min_passes!r}: of how many trials? trials=N says so")
     if not (_is_whole(min_passes) and 1 <= min_passes <= trials):
         raise ValueError(f"min_passes: expected a whole number from 1 to trials={trials}, got {min_passes!r}")
+
+
+def _parse_quarantine(text: object) -> Quarantine | None:
+    if text is None:
+        return None
+    from ..quarantine import parse
+
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise ValueError(f"quarantine: {error}") from None
 
 
 def _is_whole(value: object) -> TypeGuard[int]:
@@ -173,6 +188,18 @@ def says_share(item: pytest.Item) -> bool:
     """Whether a test's marker shares its run, rightly or wrongly."""
     mark = mark_of(item)
     return mark is not None and bool(mark.kwargs.get("share"))
+
+
+def quarantine_of(item: pytest.Item) -> Quarantine | None:
+    """The quarantine that a test's markers name: that of the closest one that names any, on whatever it stands.
+
+    Raises:
+        ValueError: it is wrong.
+    """
+    marks = [*_marks_on_parameters(item), *item.iter_markers("wisebot")]
+    return _parse_quarantine(
+        next((text for mark in marks if (text := mark.kwargs.get("quarantine")) is not None), None)
+    )
 
 
 def declares_its_own_run(item: pytest.Item) -> bool:

@@ -81,6 +81,8 @@ class ReportFacts:
         unlimited: ``max_seconds`` was not judged, because the run was made earlier.
         unused_mark: the test passed under a wisebot mark without a run.
         trials: the results of the test's trials.
+        broke: the test itself has an error, in the teardown of a trial.
+        quarantine: owner, last day and reason of the test's quarantine; empty without one.
         unreported: the outcomes of earlier calls that no report has.
         written: what a worker has written since its last report.
     """
@@ -95,6 +97,8 @@ class ReportFacts:
     unlimited: bool = False
     unused_mark: bool = False
     trials: TrialCount | None = None
+    broke: bool = False
+    quarantine: dict[str, str] = field(default_factory=dict)
     unreported: list[str] = field(default_factory=list)
     written: list[str] = field(default_factory=list)
 
@@ -141,8 +145,36 @@ def reports_with_facts(terminalreporter: Any) -> Iterator[tuple[Any, ReportFacts
                 yield report, facts_of(report)
 
 
-def status_of(report: pytest.TestReport) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
-    """Category, letter and word of a report for which this plugin has its own."""
+def status_of(report: pytest.TestReport, began: float) -> _Status | None:
+    """Category, letter and word of a report for which this plugin has its own.
+
+    Args:
+        report: the report.
+        began: when the session began, by which a quarantine is in force or not.
+    """
+    facts, own = facts_of(report), _own_status(report)
+    if not facts.quarantine or report.when != "call" or hasattr(report, "context") or hasattr(report, "wasxfail"):
+        return own
+    from ..quarantine import from_dict
+
+    if not from_dict(facts.quarantine, began).in_force:
+        return own
+    if report.passed:
+        category, letter, (word, colours) = own or _PASSED
+        return category, letter, (f"{word} (quarantined)", colours)
+    if report.failed and facts.category in ("", DRIFT):
+        category, _, (word, _) = own or _FAILED
+        return category, "q", (f"{word} (quarantined)", {"yellow": True})
+    return own
+
+
+_Status = tuple[str, str, tuple[str, dict[str, bool]]]
+
+_PASSED: _Status = (PASSED, ".", ("PASSED", {"green": True}))
+_FAILED: _Status = (FAILED, "F", ("FAILED", {"red": True}))
+
+
+def _own_status(report: pytest.TestReport) -> _Status | None:
     facts = facts_of(report)
     own = facts.category
     if report.failed and own in OWN_CATEGORIES:  # failed still: a plugin that repeats the test changes the outcome

@@ -63,7 +63,7 @@ class Reporting:
         self._state = state_of(config)
         self._redactor = self._state.redactor
         self._gated = bool(config.option.wisebot_gate)
-        self._began_at = time.time()
+        self._began_at = self._state.began
         self._baseline = _baseline(config)
         self._history = _checked_history(config)
         self.folder, self._log = _begun(config)

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
-from ..originals import held_sockets, json, os, threading
+from ..originals import held_sockets, json, os, threading, time
 from .exit_status import ExitStatus
 
 if TYPE_CHECKING:
+    from ..quarantine import Quarantine
     from ..redaction import Redactor
 
 T = TypeVar("T")
@@ -50,6 +51,8 @@ class SessionState:
     """The values of one session, and one object of each class that the session needs.
 
     Attributes:
+        began: when the session began, in seconds since the epoch.
+        quarantines: the quarantines of the selected tests, by the tests' ids.
         exit_status: pytest's exit status, and what plugins made of it.
         written: what the session has written.
         earlier_snapshots: those with placeholders of an earlier version.
@@ -70,6 +73,8 @@ class SessionState:
         self._config = config
         self._lock = threading.RLock()
         self._objects: dict[object, Any] = {}
+        self.began = time.time()
+        self.quarantines: dict[str, Quarantine] = {}
         self.sockets = held_sockets()
         self.is_guarded = False
         self.exit_status = ExitStatus()

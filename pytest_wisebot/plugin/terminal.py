@@ -10,9 +10,11 @@ import pytest
 
 from ..originals import os
 from ..outcomes import DRIFT, FLAKY, INFRASTRUCTURE, NOT_RUN
+from ..quarantine import Quarantine, from_dict
 from ..report.format import percentile
-from ..text import column, count, listed
-from .report_facts import OWN_CATEGORIES, TrialCount, facts_of, reports_with_facts
+from ..text import column, count, listed, printable
+from .report_facts import OWN_CATEGORIES, ReportFacts, TrialCount, facts_of, reports_with_facts
+from .session_state import state_of
 
 if TYPE_CHECKING:
     from ..engine.stats import StatsSnapshot
@@ -234,6 +236,7 @@ class Summary:
         if alone := drifted_alone(self._stats, self._reporter):
             yield f"{count(len(alone), 'run')} drifted, and no test failed by it:"
             yield from self._named(alone, "run")
+        yield from self._quarantined()
         yield from self._contradictory()
         yield from unused_marks(self._reporter)
         notes = [note for _, facts in self._reports for note in facts.notes]
@@ -241,6 +244,20 @@ class Summary:
         yield from shown
         if len(shown) < len(notes):
             yield f"and {count(len(notes) - len(shown), 'more note')}, shown by -v"
+
+    def _quarantined(self) -> Iterator[str]:
+        """Each test in quarantine: how it ended, who mends it, until when, and why."""
+        began = state_of(self._reporter.config).began
+        found: dict[str, Quarantine] = {}
+        words: dict[str, str] = {}
+        for report, facts in self._reports:
+            if facts.quarantine:
+                nodeid = facts.nodeid or report.nodeid
+                found[nodeid] = from_dict(facts.quarantine, began)
+                words[nodeid] = _worse_word(report, facts, words.get(nodeid, ""))
+        if found:
+            yield f"{count(len(found), 'test')} in quarantine:"
+            yield from self._named([_in_quarantine(nodeid, words[nodeid], one) for nodeid, one in found.items()])
 
     def _contradictory(self) -> Iterator[str]:
         runs = self._stats.contradictory
@@ -262,6 +279,20 @@ def drifted_alone(stats: StatsSnapshot, terminalreporter: Any) -> list[str]:
     reports = reports_with_facts(terminalreporter)
     answered = {run for report, facts in reports if report.outcome in ("failed", "rerun") for run in facts.runs}
     return [name for reference, name in stats.drifted.items() if reference not in answered]
+
+
+def _worse_word(report: pytest.TestReport, facts: ReportFacts, known: str) -> str:
+    """How a test ended, as far as its reports so far tell."""
+    if report.failed:
+        return known if known not in ("", "passed", FLAKY) else facts.category or "failed"
+    word = facts.trials.word if facts.trials is not None else str(report.outcome)
+    return known if known not in ("", "passed") else word
+
+
+def _in_quarantine(nodeid: str, word: str, one: Quarantine) -> str:
+    ends = f" ({one.end_in_words})" if one.end_in_words else ""
+    lifted = ", may be lifted" if word == "passed" else ""
+    return f"{nodeid}: {word}{lifted}; {printable(str(one), 500)}{ends}"
 
 
 def _count_and_reason(trials: TrialCount) -> str:

@@ -139,7 +139,7 @@ class TrialLoop:
         self._rows: list[TrialRow] = []
         self._notes: list[str] = []
         self._references: list[str] = []
-        self._unlimited = False
+        self._unlimited = self._broke = False
         self._durations: dict[str, float] = {}
 
     def reports(self) -> list[pytest.TestReport]:
@@ -235,6 +235,7 @@ class TrialLoop:
         why = self._session.redactor.clean(first_line(trial.failing)) if trial.failing is not None else ""
         self._rows.append(TrialRow.of(trial.number, trial.word, why, runs))
         trial.requested = []
+        self._broke = self._broke or trial.kinds.get("teardown") in (Kind.FAILED, Kind.ERROR)
         if trial.drifted:
             self._drifted += 1
             self._first_drifted = self._first_drifted or trial
@@ -256,7 +257,7 @@ class TrialLoop:
             add_facts(report, runs=self._references, notes=self._notes if report is main else [])
             report.duration = self._durations.get(report.when or "", 0.0)
             report.user_properties.append(("wisebot_trials", str(count)))
-        add_facts(main, trials=count, unlimited=self._unlimited)
+        add_facts(main, trials=count, unlimited=self._unlimited, broke=self._broke)
         return reports
 
     def _count(self) -> TrialCount:

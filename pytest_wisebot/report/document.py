@@ -99,7 +99,13 @@ def _test(test: Test) -> dict[str, Any]:
         **_values(test, "id", "outcome", "also", "uses_runs", "workflows"),
         "runs": [run.reference for run in test.runs],
         **_values(test, "seconds", "executions", "problem", "said", "trials", "worker", "session"),
+        "quarantine": _quarantine(test),
     }
+
+
+def _quarantine(test: Test) -> dict[str, Any] | None:
+    one = test.quarantine
+    return {**one.to_dict(), "in_force": one.in_force, "days_left": one.days_left} if one is not None else None
 
 
 def _run(run: Run, model: Model) -> dict[str, Any]:

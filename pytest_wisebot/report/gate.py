@@ -16,6 +16,7 @@ from .history import WINDOW, FlakyRate, History, Past, entry_of, flaky_rate, pas
 from .log_reader import model_of
 from .model import Model, Run, Test, Workflow, counts_in_words, pass_rate
 from .preconditions import lost_events, preconditions
+from .quarantines import quarantine_rules
 from .verdict import GateRule, GateStatus, Verdict, judged, no_verdict, not_judged, unreachable
 
 RELATIVE_LIMITS: Final = {"max_pass_rate_drop": "max-pass-rate-drop", "max_p95_growth": "max-p95-growth"}
@@ -129,6 +130,7 @@ def _rules(model: Model, baseline: Comparison | None) -> Iterator[GateRule]:
     gate = model.gate
     if model.counted:
         yield from _overall(model, gate)
+    yield from quarantine_rules(model)
     if unused := [test.id for test in model.tests if test.unused_mark]:
         measured = f"{count(len(unused), 'test')} under a wisebot mark used no run: {named(unused)}"
         yield not_judged("wisebot marks", "a run of each test", measured).naming(unused)
@@ -151,7 +153,7 @@ def _overall(model: Model, gate: Gate) -> Iterator[GateRule]:
     scope, tests = _in_scope(model, gate, "max_infrastructure_errors")
     if tests:
         yield _infrastructure(tests, overall.max_infrastructure_errors or 0, scope=scope)
-    if overall.max_flaky is not None or any(test.outcome == FLAKY for test in model.counted):
+    if overall.max_flaky is not None or _flaky_of(model.counted):
         yield _flaky(model.counted, overall.max_flaky)
 
 
@@ -184,8 +186,9 @@ def _pass_rate(tests: Sequence[Test], least: float, workflow: str = "", scope: s
     rate = pass_rate(tests)
     rule, wanted = f"pass rate{scope}", f"at least {percent(least)}"
     if not rate.judged:
-        return not_judged(rule, wanted, "no test has a verdict", workflow)
-    failed = [test.id for test in tests if test.outcome in (FAILED, DRIFT)]
+        which = " outside of quarantine" if any(test.is_quarantined for test in tests) else ""
+        return not_judged(rule, wanted, f"no test{which} has a verdict", workflow)
+    failed = [test.id for test in tests if test.outcome in (FAILED, DRIFT) and not test.is_quarantined]
     measured = f"{rate}: {named(failed)}" if failed else str(rate)
     return judged(rate.share >= least - ROUNDING, rule, wanted, measured, workflow).naming(failed)
 
@@ -197,10 +200,14 @@ def _infrastructure(tests: Sequence[Test], most: int, workflow: str = "", scope:
 
 
 def _flaky(tests: Sequence[Test], most: int | None, workflow: str = "") -> GateRule:
-    found = [test.id for test in tests if test.outcome == FLAKY]
+    found = _flaky_of(tests)
     wanted = f"at most {most}" if most is not None else "any number (no max-flaky)"
     kept = most is None or len(found) <= most
     return judged(kept, "flaky tests", wanted, count_named(found), workflow).naming(found)
+
+
+def _flaky_of(tests: Sequence[Test]) -> list[str]:
+    return [test.id for test in tests if test.outcome == FLAKY and not test.is_quarantined]
 
 
 def _live_runs(limits: Limits, runs: Iterable[Run], workflow: str = "") -> Iterator[GateRule]:

@@ -165,6 +165,8 @@ def _facts(model: Model, baseline: Comparison | None) -> Iterator[tuple[str, str
     rest = {word: found.get(word, 0) - used.get(word, 0) for word in (SKIPPED, XFAILED, WITHOUT_RUN)}
     if others := [f"{number:,} {word}" for word, number in rest.items() if number]:
         yield "Other tests", ", ".join(others)
+    if quarantined := sum(test.is_quarantined for test in model.tests):
+        yield "In quarantine", count(quarantined, "test")
     if first.gate.select:
         yield "Tests selected by", first.gate.select
     if shards > 1:

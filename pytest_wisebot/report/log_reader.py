@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -10,7 +11,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..event_log import read_events
+from ..originals import dates
 from ..outcomes import BAD, ERROR, FAILED, PASSED, REPORT_ORDER, XPASSED, rank
+from ..quarantine import Quarantine, days_left
 from ..shapes import checker, read, types_of
 from .baseline import Comparison
 from .history import Past
@@ -52,7 +55,7 @@ def _checker(kind: str, names_baseline: bool) -> Callable[[Event], str]:
     elif kind == "run":
         of = Run
     elif kind == "test":
-        of, more = Test, {"runs": tuple[str, ...], "item": int}
+        of, more = Test, {"runs": tuple[str, ...], "item": int, "quarantined_until": str}
     elif kind == "merge":
         more = {"max_missing_tests": int}
     if kind in ("end", "merge"):
@@ -149,18 +152,38 @@ def _tests(events: _Events, runs: Sequence[Run], prefix: str, session: int) -> I
         items: dict[int, list[Event]] = defaultdict(list)
         for event in several:
             items[int(event.get("item", 0))].append(event)
-        yield reduce(_both, (_test(one, tuple(in_order), session, worker) for one in items.values()))
+        began = _last(events, "session").get("started")
+        yield reduce(_both, (_test(one, tuple(in_order), session, worker, began) for one in items.values()))
 
 
-def _test(events: Sequence[Event], runs: tuple[Run, ...], session: int, worker: str) -> Test:
+def _test(events: Sequence[Event], runs: tuple[Run, ...], session: int, worker: str, began: str | None) -> Test:
     """A test from its last line. The lines before it are attempts that a plugin has repeated."""
     last = events[-1]
     event = {"executions": len(events), **last, "id": last.get("test"), "problem": last.get("class"), "worker": worker}
     uses_runs = bool(runs or event["problem"])
     outcome = str(event.get("outcome", ERROR))
+    broke = bool(event.get("broke")) or ERROR in (outcome, *event.get("also", ()))
     if uses_runs:  # a fixture that breaks around a run fails the test, and an unexpected pass is a pass
         outcome = {ERROR: FAILED, XPASSED: PASSED}.get(outcome, outcome)
-    return read(Test, event, outcome=outcome, runs=runs, uses_runs=uses_runs, session=session)
+    quarantine = _quarantine(event, began)
+    known = {"outcome": outcome, "runs": runs, "uses_runs": uses_runs, "broke": broke, "session": session}
+    return read(Test, {**event, "quarantine": None}, **known, quarantine=quarantine)
+
+
+def _quarantine(event: Event, began: str | None) -> Quarantine | None:
+    """The quarantine of a test on the day on which its session began; one of which the day is unknown forgives none."""
+    until = event.get("quarantined_until")
+    if not until:
+        return None
+    left = days_left(until, dates.read(began).timestamp() if began else None)
+    return read(Quarantine, event.get("quarantine") or {}, until=until, days_left=left)
+
+
+def _weaker(one: Quarantine | None, other: Quarantine | None) -> Quarantine | None:
+    """The quarantine of two tests of one id: only what both have, and the end that is nearer."""
+    if one is None or other is None:
+        return None
+    return min(one, other, key=lambda each: -math.inf if each.days_left is None else each.days_left)
 
 
 def _both(one: Test, other: Test) -> Test:
@@ -175,5 +198,7 @@ def _both(one: Test, other: Test) -> Test:
         items=one.items + other.items,
         failures=one.failures + other.failures,
         unused_mark=one.unused_mark and other.unused_mark,
+        broke=one.broke or other.broke,
+        quarantine=_weaker(one.quarantine, other.quarantine),
         also=tuple(word for word in also if word in BAD and word != worse.outcome),
     )

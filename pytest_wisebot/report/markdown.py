@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from ..outcomes import BAD, DRIFT, ERROR, FAILED, FLAKY, OUTCOMES, PASSED, SKIPPED, XFAILED, rank
-from ..text import brief, count, escape
+from ..quarantine import Quarantine
+from ..text import brief, count, escape, truncate
 from .baseline import Comparison
 from .build_info import web_address
 from .format import percent, seconds_text
@@ -52,7 +53,7 @@ def markdown_report(conclusion: Conclusion, most: int = MOST_BYTES) -> str:
     """
     model = conclusion.model
     head = "\n".join([*_head(conclusion), *_beside(conclusion.comparison), ""])
-    tail = "\n".join([*_unreported(model), *_workflows(model), ""])
+    tail = "\n".join([*_quarantined(model), *_unreported(model), *_workflows(model), ""])
     room = most - len(head.encode()) - len(tail.encode()) - 500
     if room >= 0:
         return f"{head}\n{_failures(model, room, notes_of_tests(conclusion.trend))}{tail}"
@@ -147,7 +148,8 @@ def _failures(model: Model, room: int, notes: Mapping[str, str]) -> str:
 
 
 def _failure(test: Test, model: Model, note: str) -> Iterator[str]:
-    yield f"### {test.outcome}: {_code(test.id)}\n"
+    quarantined = " (quarantined)" if test.is_quarantined else ""
+    yield f"### {test.outcome}{quarantined}: {_code(test.id)}\n"
     if note:
         yield f"- {_plain(note)}"
     yield from _trials(test)
@@ -198,6 +200,24 @@ def _about(run: Run, test: Test, model: Model) -> str:
 
 
 # --- the rest
+
+
+def _quarantined(model: Model) -> Iterator[str]:
+    """The tests in quarantine, those that failed first."""
+    tests = [test for test in model.tests if test.quarantine is not None]
+    if not tests:
+        return
+    tests.sort(key=lambda test: rank(test.outcome))
+    yield "## Quarantine\n"
+    yield "| test | outcome | owner | until | reason |"
+    yield "|---|---|---|---|---|"
+    for test in tests[:MOST_ROWS]:
+        one = test.quarantine or Quarantine()
+        ends = f" ({one.end_in_words})" if one.end_in_words else ""
+        owner, reason = (_plain(truncate(text, MOST_OF_INPUTS)) for text in (one.owner, one.reason))
+        yield f"| {_cell(test.id)} | {test.outcome} | {owner} | {one.until}{ends} | {reason} |"
+    yield from _left_out(len(tests) - MOST_ROWS, "test")
+    yield ""
 
 
 def _unreported(model: Model) -> Iterator[str]:

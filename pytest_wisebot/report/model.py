@@ -25,6 +25,7 @@ from ..outcomes import (
     WITHOUT_RUN,
     XFAILED,
 )
+from ..quarantine import Quarantine
 from ..shapes import Moment
 from .build_info import BuildInfo, common, run_link, workflow_link
 from .format import numbered, percent, percentile
@@ -228,6 +229,8 @@ class Test:
         failures: how many of its reports pytest counts as failures of the session.
         also: the outcomes of its other failed phases, which rules about these outcomes count, too.
         unused_mark: a class, a module or a hook has put it under a wisebot mark, and it passed without a run.
+        broke: the test itself has an error, in a fixture: no verdict on the workflow, whatever else has failed.
+        quarantine: who mends it, until when, and why; None without one.
         session: index of its session in the model.
     """
 
@@ -247,6 +250,8 @@ class Test:
     failures: int = 0
     also: tuple[str, ...] = ()
     unused_mark: bool = False
+    broke: bool = False
+    quarantine: Quarantine | None = None
     session: int = 0
 
     def is_also(self, outcome: str) -> bool:
@@ -271,6 +276,15 @@ class Test:
     def counts(self) -> bool:
         """Whether the verdict is about it."""
         return self.uses_runs and self.outcome in OUTCOMES
+
+    @property
+    def is_quarantined(self) -> bool:
+        """Whether pass rates and limits of flaky tests leave it out: its quarantine is in force, and about the outcome.
+
+        A quarantine is about a verdict on the workflow alone, and no error of the test itself.
+        """
+        in_force = self.quarantine is not None and self.quarantine.in_force
+        return in_force and self.uses_runs and self.outcome in JUDGED and not self.broke
 
     @property
     def said(self) -> str:
@@ -583,14 +597,16 @@ def all_counts(tests: Iterable[Test]) -> dict[str, int]:
 
 def counts_in_words(tests: Iterable[Test]) -> str:
     """The number of tests by outcome, and first of all that none used a run, if none did."""
-    found = all_counts(tests)
+    tests = list(tests)
+    found, quarantined = all_counts(tests), sum(test.is_quarantined for test in tests)
     ran = [] if any(word in found for word in OUTCOMES) else ["no test used a run"]
-    return ", ".join([*ran, *(f"{number} {word}" for word, number in found.items())])
+    words = ", ".join([*ran, *(f"{number} {word}" for word, number in found.items())])
+    return f"{words} ({quarantined} of them in quarantine)" if quarantined else words
 
 
 def pass_rate(tests: Iterable[Test]) -> PassRate:
-    """How many tests passed, of the tests that are a verdict on their workflow."""
-    judged = [test for test in tests if test.uses_runs and test.outcome in JUDGED]
+    """How many tests passed, of the tests that are a verdict on their workflow, and not in quarantine."""
+    judged = [test for test in tests if test.uses_runs and test.outcome in JUDGED and not test.is_quarantined]
     return PassRate(sum(test.outcome in GOOD for test in judged), len(judged))
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from ..gate_config import selected
+from ..quarantine import FORM, parse
 from ..redaction.jsonpath import Pattern
 from ..redaction.user_rules import checked_pattern
 from ..text import brief
@@ -323,6 +324,24 @@ def _checked_gate_paths(value: object) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _checked_quarantines(value: object) -> dict[str, str]:
+    """Whether a test of the name exists, the collection finds out."""
+    if not isinstance(value, Mapping):
+        raise ValueError(f'expected a table of tests, as in {{"{_EXAMPLE_TEST}" = "{FORM}"}}, got {_type(value)}')
+    for name in value:
+        if "::" not in name.partition("[")[0]:
+            raise ValueError(f'"{name}" does not name a test: write its id, as in "{_EXAMPLE_TEST}"')
+    return _each(value, _checked_quarantine)
+
+
+def _checked_quarantine(text: object) -> str:
+    parse(text)
+    return str(text)
+
+
+_EXAMPLE_TEST: Final = "tests/test_a.py::test_x"
+
+
 def _type(value: object) -> str:
     types = {"dict": "a table", "list": "a list", "str": "a string", "bool": "true or false", "int": "a number"}
     return types.get(type(value).__name__, type(value).__name__)
@@ -358,6 +377,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "gate-paths": Kind({**_STRINGS, "minItems": 1}, _checked_gate_paths),
     "patterns": Kind(_EITHER, _checked_patterns),
     "named-patterns": Kind(_NAMED_STRINGS, _checked_named_patterns),
+    "quarantines": Kind(_NAMED_STRINGS, _checked_quarantines),
     "placeholders": Kind(_NAMED_STRINGS, _checked_placeholders),
 }
 """The kinds of values. An option of kind ``count`` is checked at once, ``whole`` when the settings are made."""

@@ -234,6 +234,8 @@ GATE: Final = Table(
               "this file. Default: the folders given as arguments, else testpaths, else the rootdir.", default=[]),
         Field("max_missing_tests", "count", "How many tests of the baseline a session may be without.",
               default_text="0", least=0, metavar="N"),
+        Field("max_quarantined", "count", "How many quarantined tests may fail, drift or be flaky.",
+              default_text="0", least=0, metavar="N"),
         Field("workflows", "tables", "What the tests of single workflows are held to, by the workflow's name.",
               default={}, table=LIMITS),
     ),
@@ -261,6 +263,8 @@ FILE: Final = Table(
         Field("snapshots", "table", "What snapshots leave out or keep.", table=SNAPSHOTS),
         Field("gate", "table", "What --wisebot-gate opens at.", table=GATE),
         Field("report", "table", "What reports show beside the session, and how long a history is.", table=REPORT),
+        Field("quarantine", "quarantines", "Tests that are known to fail, by their ids, each with "
+              '"OWNER until YYYY-MM-DD: REASON".', default={}),
     ),
 )
 TARGET: Final = (

@@ -295,12 +295,12 @@ class _Resolution:
         return Workflow(name, **values, is_listed=not {"id", "secret"}.isdisjoint(own), sources=sources)
 
     def _gate(self, table: Mapping[str, Any]) -> Gate:
-        """The gate of the file, for this one session with the missing tests that an option allows."""
+        """The gate of the file, for this one session with the numbers that options allow."""
         for path in table.get("paths", ()):
             if not (self.folder / path).exists():
                 known = nearest_of_all(path, _beside(self.folder, path))
                 self.problems.append(f'{self._place("gate.paths")}: there is no "{path}" beside the file, {known}')
-        allowed = {name: self.given[name] for name in ("max_missing_tests",) if name in self.given}
+        allowed = {name: self.given[name] for name in ("max_missing_tests", "max_quarantined") if name in self.given}
         values = {**table, **allowed}
         overall = {field.name: values.pop(field.name) for field in LIMITS.fields if field.name in values}
         workflows = {name: Limits(**limits) for name, limits in values.pop("workflows", {}).items()}

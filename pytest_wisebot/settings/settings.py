@@ -138,6 +138,7 @@ class Settings:
         snapshots: what snapshots leave out or keep.
         gate: what opens the gate.
         report: what reports show beside the session.
+        quarantine: the quarantines of tests that the file names, by the tests' ids.
         sources: where each value came from, by its name in ``wisebot.toml``.
     """
 
@@ -179,6 +180,7 @@ class Settings:
     snapshots: Snapshots = field(default_factory=Snapshots)
     gate: Gate = field(default_factory=Gate)
     report: ReportConfig = field(default_factory=ReportConfig)
+    quarantine: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
 
     def replace(self, *, keep_credentials: bool = False, **changes: Any) -> Self:
@@ -233,6 +235,8 @@ class Settings:
         Raises:
             ConfigurationError: a value is wrong.
         """
+        if self.quarantine != before.quarantine:
+            raise ConfigurationError(f"{HOOK}: quarantine: is read from {FILE_NAME}, and from markers, alone")
         names = [item.name for item in dataclasses.fields(self) if item.name != "sources"]
         changed = {name.replace("_", "-"): HOOK for name in names if getattr(self, name) != getattr(before, name)}
         return dataclasses.replace(self, sources={**before.sources, **self.sources, **changed}).checked(HOOK)

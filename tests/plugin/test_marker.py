@@ -211,7 +211,7 @@ def test_a_wrong_marker_is_told_in_one_message(project: Project) -> None:
     needs = 'workflow_run needs a marker that names a workflow: @pytest.mark.wisebot("NAME", {...})'
     signature = (
         "it is wisebot(workflow=None, inputs=None, *, api=None, timeout=None, max_seconds=None, trials=1, "
-        "min_passes=None, share=False, cases=None)"
+        "min_passes=None, share=False, cases=None, quarantine=None)"
     )
     for message in [
         f"test_it.py::test_none: {needs}",

@@ -83,6 +83,9 @@ timeout = 30
 
 [workflows.triage]
 concurrency = 1
+
+[quarantine]
+"tests/test_a.py::test_x" = "ann until 2026-12-31: the vendor is slow"
 """
 
 
@@ -132,6 +135,7 @@ def test_a_file_with_every_key_is_read(tmp_path: Path) -> None:
         },
         "defaults": {"timeout": 30.0},
         "workflows": {"triage": {"concurrency": 1}},
+        "quarantine": {"tests/test_a.py::test_x": "ann until 2026-12-31: the vendor is slow"},
     }
 
 
@@ -139,7 +143,7 @@ def test_a_file_with_every_key_is_read(tmp_path: Path) -> None:
 def test_every_key_is_in_the_example_above(table: Table) -> None:
     """The example above leaves out no key of an environment or a workflow, and none at the top."""
     for field in table.fields:
-        is_there = any(f"{field.key}{mark}" in EVERYTHING for mark in (" = ", "."))
+        is_there = any(f"{field.key}{mark}" in EVERYTHING for mark in (" = ", ".", "]\n"))
         assert is_there or field.kind == "table"
 
 
@@ -165,6 +169,7 @@ def test_the_schema_describes_every_key() -> None:
         "snapshots",
         "gate",
         "report",
+        "quarantine",
     }
     for table in TABLES:
         properties = schema["$defs"][table.name]["properties"]
@@ -242,7 +247,8 @@ REFERENCE = 'write a reference, "env:NAME" or "file:PATH": a credential is never
 NOT_AN_ORIGIN = 'is not an origin: write scheme and host, as in "https://example.com"'
 USER_INFO = "a user name or password has no place in it: write scheme and host only"
 KNOWN = (
-    "default-environment, recordings, max-age-days, defaults, environments, workflows, redact, snapshots, gate, report"
+    "default-environment, recordings, max-age-days, defaults, environments, workflows, redact, snapshots, gate, report, "
+    "quarantine"
 )
 CHARACTERS = "a host has no spaces, control or non-ASCII characters"
 
@@ -429,6 +435,20 @@ def test_a_mistake_in_an_environment_is_told_with_its_place(tmp_path: Path, line
         ('default-environment = "x"', 'default-environment: unknown environment "x", known: none'),
         ('redact.key = ["a"]', 'redact.key: unknown key, did you mean "keys"?'),
         ("snapshots.zzz = 1", "snapshots.zzz: unknown key, known: keys, patterns, keep, volatile, workflows"),
+        (
+            'quarantine = "ann"',
+            'quarantine: expected a table of tests, as in {"tests/test_a.py::test_x" = "OWNER until YYYY-MM-DD: '
+            'REASON"}, got a string',
+        ),
+        (
+            'quarantine."tests/test_a.py" = "ann until 2026-12-31: why"',
+            'quarantine: "tests/test_a.py" does not name a test: write its id, as in "tests/test_a.py::test_x"',
+        ),
+        (
+            'quarantine = {"t.py::a" = "until 2026-12-31: why", "t.py::b" = 1}',
+            'quarantine: t.py::a: expected "OWNER until YYYY-MM-DD: REASON", got "until 2026-12-31: why": it names no '
+            'owner before "until"; t.py::b: expected "OWNER until YYYY-MM-DD: REASON", got 1',
+        ),
         ("redact = 1", "redact: expected a table, got 1"),
         ('redact.keys = "email"', "redact.keys: expected a list of names of keys, got a string"),
         (

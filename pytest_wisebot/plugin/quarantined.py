@@ -1,0 +1,91 @@
+"""The quarantines of the selected tests: of their markers, and of ``[quarantine]`` in ``wisebot.toml``."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+
+import pytest
+
+from ..errors import ConfigurationError
+from ..quarantine import Quarantine, parse
+from ..text import toml_key
+from . import markers, xdist
+from .collection import Collection
+from .gate_extent import collects_whole
+from .session_state import state_of
+from .settings_source import resolved
+
+
+def find_quarantines(session: pytest.Session) -> None:
+    """Keeps the quarantine of each selected test for its reports.
+
+    A worker of xdist reports a wrong name as an error of the collection: xdist cannot hand on any other.
+
+    Raises:
+        pytest.UsageError: a test has two quarantines, or ``wisebot.toml`` names a test that does not exist.
+    """
+    config = session.config
+    named, place = _named(config)
+    problems = [f"{place(name)}: {why}" for name, why in _unknown(session, named)]
+    found = state_of(config).quarantines
+    for item in session.items:
+        own = _of_markers(item)
+        name = next((one for one in _names(item) if one in named), None)
+        if own is not None and name is not None:
+            problems.append(f"{place(name)}: the test's marker has a quarantine, too: leave one of the two")
+        elif quarantine := own or (parse(named[name]) if name is not None else None):
+            found[item.nodeid] = quarantine
+    problems = list(dict.fromkeys(problems))
+    if problems and not xdist.is_worker(config):
+        raise pytest.UsageError(*problems)
+    for problem in problems:
+        session.ihook.pytest_collectreport(report=pytest.CollectReport("", "failed", problem, []))
+
+
+class _Place:
+    def __init__(self, file: str, *above: str) -> None:
+        self._file, self._above = file, above
+
+    def __call__(self, name: str) -> str:
+        """A key of ``[quarantine]``, for messages."""
+        return f"{self._file}: {toml_key(*self._above, 'quarantine', name)}"
+
+
+def _named(config: pytest.Config) -> tuple[Mapping[str, str], _Place]:
+    """The quarantines of ``wisebot.toml``. A mistake in the settings has its message elsewhere."""
+    with suppress(ConfigurationError):
+        settings = resolved(config)
+        if settings.file is not None:
+            above = ("tool", "wisebot") if settings.file.name == "pyproject.toml" else ()
+            return settings.quarantine, _Place(settings.file.name, *above)
+    return {}, _Place("")
+
+
+def _of_markers(item: pytest.Item) -> Quarantine | None:
+    with suppress(ValueError):  # of a test that is skipped: that of any other is an error of the collection
+        return markers.quarantine_of(item)
+    return None
+
+
+def _names(item: pytest.Item) -> Iterator[str]:
+    """The names by which ``[quarantine]`` may have a test: its id, and the one of all its parameters."""
+    nodeid = item.nodeid
+    if getattr(item.config.option, "loadgroup", False) or item.config.getoption("dist", "no") == "loadgroup":
+        nodeid = nodeid.rpartition("@")[0] or nodeid  # xdist has appended the test's group
+    yield nodeid
+    yield nodeid.partition("[")[0]
+
+
+def _unknown(session: pytest.Session, named: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """The names that match no test, as far as this session has collected the tests of their files; and why."""
+    items = state_of(session.config).one(Collection).items.values() if named else ()
+    known = {name for item in items for name in _names(item)}
+    if not (missing := [name for name in named if name not in known]):
+        return
+    is_whole = collects_whole(session)
+    for name in missing:
+        if is_whole(name.partition("::")[0]):
+            near = difflib.get_close_matches(name, known, n=1)
+            yield name, "there is no such test" + (f', did you mean "{near[0]}"?' if near else "")
