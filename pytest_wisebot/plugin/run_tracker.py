@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +18,7 @@ from .markers import Declared, declared, first_trial, not_parametrised, paramete
 
 if TYPE_CHECKING:
     from ..engine.pending import PendingRun
+    from .against import Counterparts
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,8 @@ class RequestedRun:
 
     pending: PendingRun
     max_seconds: float | None = None
+    beside: Counterparts | None = None
+    """The runs that it is compared with; None without a second environment."""
 
 
 def references(requested: Iterable[RequestedRun]) -> list[str]:
@@ -66,9 +70,14 @@ def declared_run_key(tag: str, trial: int = 0) -> str:
     return f"{tag}#{trial}" if trial else tag
 
 
+def beside_key(key: str, side: str) -> str:
+    """Identifies, to the engine, a run beside the declared one of this key."""
+    return f"{key}@{side}"
+
+
 def tag_in(key: str) -> str:
     """The tag of the test that a key belongs to."""
-    return key.partition("#")[0]
+    return key.partition("@")[0].partition("#")[0]
 
 
 def for_trial(request: RunRequest, trial: int) -> RunRequest:
@@ -157,9 +166,13 @@ class RunTracker:
             return self._setting_up[-1]
         return Occurrence(self.worker_prefix + self._item.nodeid if self._item is not None else "", trial=self.trial)
 
-    def remember(self, started: list[PendingRun], max_seconds: float | None) -> None:
-        """Keeps what was requested until the test's reports are made."""
-        requested = [RequestedRun(pending, max_seconds) for pending in started]
+    def remember(
+        self, started: list[PendingRun], max_seconds: float | None, beside: Iterable[Counterparts | None] = ()
+    ) -> None:
+        """Keeps what was requested, and what it is compared with, until the test's reports are made."""
+        requested = [
+            RequestedRun(pending, max_seconds, counterparts) for pending, counterparts in zip_longest(started, beside)
+        ]
         self.requested += requested
         for fixture in filter(None, map(self._fixtures.get, self._setting_up)):
             fixture.requested.extend(requested)
@@ -191,8 +204,15 @@ class RunTracker:
         self._has_begun = True
 
     def _begin_anew(self) -> None:
+        self._release_beside(self.requested)
         self.requested = []
         self._calls = Counter({key: calls for key, calls in self._calls.items() if key[0].fixture})
+
+    def _release_beside(self, requested: Iterable[RequestedRun]) -> None:
+        """What was not compared by now is not needed, unless another test may compare it that uses the same fixture."""
+        for one in requested:
+            if one.beside is not None and not any(one in fixture.requested for fixture in self._fixtures.values()):
+                one.beside.release()
 
     @contextmanager
     def fixture(self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Iterator[None]:
@@ -221,8 +241,8 @@ class RunTracker:
         """A fixture has been set up, or is over."""
         if requester in self._setting_up:
             self._setting_up.remove(requester)
-        if over:
-            self._fixtures.pop(requester, None)
+        if over and (fixture := self._fixtures.pop(requester, None)) is not None:
+            self._release_beside(one for one in fixture.requested if one not in self.requested)
 
 
 def fixtures_that_start_runs(items: Iterable[pytest.Item]) -> list[str]:

@@ -10,22 +10,37 @@ import pytest
 from ..originals import os
 from ..settings import Settings, resolve
 from ..settings.fields import given_options
+from ..settings.settings import AGAINST_OPTION
 
 
-def resolved(config: pytest.Config, variables: Mapping[str, str] = os.environ, env: str | None = None) -> Settings:
+_OF_ONE_HOST = ("origin", "base_url", "secret", "token")
+"""The options that concern the first environment alone: a credential of one host is not sent to another."""
+
+
+def resolved(
+    config: pytest.Config,
+    variables: Mapping[str, str] = os.environ,
+    env: str | None = None,
+    against: str | None = None,
+) -> Settings:
     """The settings as options, ``wisebot.toml`` and variables give them, before the project's hook.
 
     Args:
         config: for the options.
         variables: environment variables.
         env: the environment, in place of the one that is chosen.
+        against: the second environment, whose settings these are then.
 
     Raises:
         ConfigurationError: something in them is wrong.
     """
     given = given_options(config.option) | ({"env": env} if env is not None else {})
-    cwd = config.invocation_params.dir
-    return resolve(given, start=_common_folder(config), root=config.rootpath, cwd=cwd, variables=variables)
+    named_by = "--wisebot-env"
+    if against is not None:
+        given = {name: given[name] for name in given if name not in _OF_ONE_HOST} | {"env": against}
+        named_by = AGAINST_OPTION
+    folders = {"start": _common_folder(config), "root": config.rootpath, "cwd": config.invocation_params.dir}
+    return resolve(given, **folders, variables=variables, named_by=named_by)
 
 
 def settings_hooks(config: pytest.Config) -> list[str]:

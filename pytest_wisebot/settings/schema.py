@@ -14,6 +14,7 @@ from typing import Any
 
 from .checks import KINDS
 from .fields import (
+    AGAINST,
     DEFAULTS,
     ENVIRONMENT,
     FILE,
@@ -31,7 +32,9 @@ from .fields import (
 
 Row = tuple[str, ...]
 KEY_HEAD = ("key", "meaning", "default")
-TABLES = (DEFAULTS, ENVIRONMENT, GATE, LIMITS, REDACT, SNAPSHOTS, WORKFLOW_ANYWHERE, WORKFLOW_SNAPSHOTS, WORKFLOW)
+TABLES = (
+    AGAINST, DEFAULTS, ENVIRONMENT, GATE, LIMITS, REDACT, SNAPSHOTS, WORKFLOW_ANYWHERE, WORKFLOW_SNAPSHOTS, WORKFLOW,
+)  # fmt: skip
 
 
 def json_schema() -> dict[str, Any]:

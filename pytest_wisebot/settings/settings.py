@@ -19,6 +19,8 @@ from .fields import ENVIRONMENT, WORKFLOW_ANYWHERE, Field, Table, settings_field
 
 HOOK: Final = "the pytest_wisebot_settings hook"
 
+AGAINST_OPTION: Final = "--wisebot-against"
+
 FILE_NAME: Final = "wisebot.toml"
 PROJECT_FILE_NAME: Final = "pyproject.toml"
 
@@ -94,6 +96,17 @@ class Snapshots:
 
 
 @dataclass(frozen=True, slots=True)
+class Against:
+    """How ``--wisebot-against`` compares two environments.
+
+    Attributes:
+        noise: how many runs the first environment makes of each, the judged one included.
+    """
+
+    noise: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What is in force, after options, ``wisebot.toml`` and environment variables. Read-only.
 
@@ -135,6 +148,7 @@ class Settings:
         redact: what is redacted in results and texts although it is no credential.
         snapshots: what snapshots leave out or keep.
         gate: what opens the gate.
+        against: how ``--wisebot-against`` compares another environment with this one.
         sources: where each value came from, by its name in ``wisebot.toml``.
     """
 
@@ -173,6 +187,7 @@ class Settings:
     redact: Redact = field(default_factory=Redact)
     snapshots: Snapshots = field(default_factory=Snapshots)
     gate: Gate = field(default_factory=Gate)
+    against: Against = field(default_factory=Against)
     sources: Mapping[str, str] = field(default_factory=dict)
 
     def replace(self, *, keep_credentials: bool = False, **changes: Any) -> Self:
@@ -365,6 +380,8 @@ class Settings:
         return own[0] or own[1] or self.emulated.get(workflow.id) or self.emulated_fallback
 
     def _missing(self, what: str, key: str, value: str) -> str:
+        if self.source("environment") == AGAINST_OPTION:  # options give credentials of the first environment alone
+            return f'there is no {what}: write {key} = "{value}" under {self.table("environments", str(self.environment))}'
         given = f"there is no {what}: give it by --wisebot-{key} {value}"
         options = [f"--wisebot-{name}" for name in ("origin", "base-url") if self.source(name).startswith("--")]
         if self.source(host := {"secret": "origin", "token": "base-url"}.get(key, "")) == HOOK:
@@ -459,7 +476,9 @@ def key_place(path: Path | None, key: str) -> str:
     return f"{path.name if path is not None else FILE_NAME}: {'.'.join([*table_place(path), key])}"
 
 
-_TABLES: Final[Mapping[str, type[Any]]] = {"redact": Redact, "snapshots": Snapshots, "gate": Gate}
+_TABLES: Final[Mapping[str, type[Any]]] = {
+    "redact": Redact, "snapshots": Snapshots, "gate": Gate, "against": Against,
+}  # fmt: skip
 
 
 def _checked_table(name: str, table: Table, value: object) -> object:
