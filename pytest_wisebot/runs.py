@@ -97,7 +97,7 @@ def shared_occurrence(timeout: float | None) -> Occurrence:
 AGAINST: Final = "against"
 """The side of a run over the second environment (``--wisebot-against``)."""
 
-AGAIN: Final = "again"
+AGAIN: Final = "repetition"
 """The side of a repetition over the first environment, with its number: what differs there differs by itself."""
 
 

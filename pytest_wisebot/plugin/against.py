@@ -278,7 +278,8 @@ class Beside:
         raise _named(first, f"no comparison: environment {environment} made the run, and this one did not")
 
     def _in_words(self, pending: PendingRun, beside: Counterparts) -> str:
-        run, other, compared = pending.outcome, beside.second and beside.second.outcome, beside.compared
+        assert beside.second is not None
+        run, other, compared = pending.outcome, beside.second.outcome, beside.compared
         assert isinstance(run, WorkflowRun)
         assert isinstance(other, WorkflowRun)
         assert compared is not None

@@ -20,7 +20,7 @@ from .mark_use import has_unused_mark, unused_declaration
 from .markers import says_trials
 from .redact_pytest import WithoutInputs, clean_report, clean_text, clean_value
 from .report_facts import add_facts, add_note, facts_of
-from .run_tracker import RequestedRun, RunTracker, references
+from .run_tracker import RequestedRun, RunTracker, references, with_second
 from .runs_section import SECTION, render
 from .runtime import LocalRuntime, Runtime, clean_output, local_runtime
 from .session_end import session_end_of
@@ -237,7 +237,7 @@ class ItemLifecycle:
         if report.failed and self.session is not None:
             whole = item.config.get_verbosity() >= 2
             if text := render(
-                self.tracker.requested, self.session.traceback_of, self._redactor.clean_inputs, whole=whole
+                with_second(self.tracker.requested), self.session.traceback_of, self._redactor.clean_inputs, whole=whole
             ):
                 report.sections.append((SECTION, text))
 

@@ -36,6 +36,16 @@ def references(requested: Iterable[RequestedRun]) -> list[str]:
     return [ended.reference for one in requested if (ended := one.pending.ended)]
 
 
+def with_second(requested: Iterable[RequestedRun]) -> Iterator[RequestedRun]:
+    """What a test has requested, and beside each run the one of a second environment that differs or was not made."""
+    for one in requested:
+        yield one
+        if one.beside is not None and one.beside.second is not None and one.beside.second.done:
+            compared = one.beside.compared
+            if compared is None or compared.diff:
+                yield RequestedRun(one.beside.second)
+
+
 @dataclass(frozen=True, slots=True)
 class _HigherScopedFixture:
     """The runs that a fixture of a higher scope has requested: all tests that use the fixture use them."""

@@ -302,10 +302,10 @@ class LocalRuntime:
                 self.begun_storage.collect(tests)
 
     @property
-    def numbers_against(self) -> StatsSnapshot | None:
-        """The numbers of the second environment's runs; None without one, or before the first run."""
-        second = getattr(self.begun, "second", None)
-        return second.numbers() if second is not None else None
+    def numbers_against(self) -> tuple[str, StatsSnapshot] | None:
+        """The second environment and the numbers of its runs; None without one, or before the first run."""
+        second: Engine | None = getattr(self.begun, "second", None)
+        return None if second is None else (self._config.option.wisebot_against, second.numbers())
 
     def status(self) -> Status | None:
         """The progress of the runs; None before the first one."""

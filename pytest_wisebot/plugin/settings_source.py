@@ -12,7 +12,6 @@ from ..settings import Settings, resolve
 from ..settings.fields import given_options
 from ..settings.settings import AGAINST_OPTION
 
-
 _OF_ONE_HOST = ("origin", "base_url", "secret", "token")
 """The options that concern the first environment alone: a credential of one host is not sent to another."""
 

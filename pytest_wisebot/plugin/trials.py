@@ -255,7 +255,9 @@ class TrialLoop:
             reports = [*(report for report in reports if report.when != "teardown"), self._report_of_later()]
         main = next((report for report in reports if report.when == "call"), reports[0])
         for report in reports:
-            add_facts(report, runs=self._references, compared=self._compared, notes=self._notes if report is main else [])
+            add_facts(
+                report, runs=self._references, compared=self._compared, notes=self._notes if report is main else []
+            )
             report.duration = self._durations.get(report.when or "", 0.0)
             report.user_properties.append(("wisebot_trials", str(count)))
         add_facts(main, trials=count, unlimited=self._unlimited)

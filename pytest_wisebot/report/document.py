@@ -9,7 +9,7 @@ from ..event_log import moment
 from ..originals import json
 from .baseline import Comparison
 from .gate import Conclusion
-from .model import Run, Test, Workflow, all_counts, outcome_counts, pass_rate
+from .model import Compared, Run, Test, Workflow, all_counts, outcome_counts, pass_rate
 from .verdict import GateRule
 
 FORMAT: Final = 1
@@ -22,12 +22,13 @@ _KEYS: Final = {"run_id": "runId", "problem": "error", "diff": "drift"}
 
 _SESSION: Final = (
     "name", "version", "mode", "started", "ended", "environment", "origin", "base_url", "emulator", "exitstatus",
-    "gate", "extent",
+    "gate", "extent", "against",
 )  # fmt: skip
 _RUN: Final = (
     "reference", "workflow", "workflow_id", "api", "outcome", "run_id", "trial", "status", "queued", "started", "ended",
     "made", "seconds", "attempts", "source", "problem", "message", "diff", "contradiction", "trace",
 )  # fmt: skip
+_BESIDE: Final = ("side", "environment", "test")
 
 
 def json_report(conclusion: Conclusion) -> str:
@@ -48,6 +49,7 @@ def json_report(conclusion: Conclusion) -> str:
         "tests": [_test(test) for test in model.tests],
         "unreported": model.unreported,
         "runs": [_run(run, model.trial_outcomes.get(run.reference)) for run in model.runs],
+        "beside": [{**_run(run, None), **_values(run, *_BESIDE)} for run in model.beside],
     }
     return json.dumps(document, indent=1, allow_nan=False) + "\n"
 
@@ -94,8 +96,14 @@ def _test(test: Test) -> dict[str, Any]:
     return {
         **_values(test, "id", "outcome", "also", "uses_runs", "workflows"),
         "runs": [run.reference for run in test.runs],
+        "compared": [_compared(one) for one in test.compared],
         **_values(test, "seconds", "executions", "problem", "said", "trials", "worker", "session"),
     }
+
+
+def _compared(one: Compared) -> dict[str, Any]:
+    known = asdict(one)
+    return {**known, "drift": known.pop("diff"), "why_not": one.why_not or None, "beside": one.beside or None}
 
 
 def _run(run: Run, trial_outcome: str | None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from ..event_log import read_events
 from ..outcomes import BAD, ERROR, FAILED, PASSED, REPORT_ORDER, XPASSED, rank
 from ..shapes import checker, read, types_of
 from .baseline import Comparison
-from .model import Model, Run, Session, Test
+from .model import Compared, Model, Run, Session, Test
 
 Event = Mapping[str, Any]
 _Events = Mapping[str, Sequence[Event]]
@@ -22,6 +22,7 @@ _Events = Mapping[str, Sequence[Event]]
 
 _RENAMED: Final[Mapping[str, Mapping[str, str]]] = {
     "run": {"run_id": "runId", "problem": "class", "reference": "run"},
+    "beside": {"run_id": "runId", "problem": "class", "reference": "run"},
     "test": {"id": "test", "problem": "class"},
     "session": {"name": "session"},
 }
@@ -48,7 +49,7 @@ def _checker(kind: str, names_baseline: bool) -> Callable[[Event], str]:
     of: Any = None
     if kind in ("session", "end"):
         of, more = Session, {"shard": str, "session": str, "without_gate": int, "exitstatus": int}
-    elif kind == "run":
+    elif kind in ("run", "beside"):
         of = Run
     elif kind == "test":
         of, more = Test, {"runs": tuple[str, ...], "item": int}
@@ -57,7 +58,8 @@ def _checker(kind: str, names_baseline: bool) -> Callable[[Event], str]:
     if kind in ("end", "merge") and not names_baseline:
         more["baseline"] = Comparison
     types = types_of(of) if of is not None else {}
-    return checker({_RENAMED.get(kind, {}).get(name, name): hint for name, hint in types.items()} | more)
+    renamed = _RENAMED.get(kind, {})
+    return checker({renamed.get(name, name): hint for name, hint in types.items()} | more)
 
 
 def model_of(events: Iterable[Event]) -> Model:
@@ -74,19 +76,20 @@ def model_of(events: Iterable[Event]) -> Model:
         sessions[-1][kind].append(event)
     tests: dict[tuple[str, str], Test] = {}
     runs: list[Run] = []
+    beside: list[Run] = []
     for index, one in enumerate(sessions):
         prefix = f"{index + 1}:" if len(sessions) > 1 else ""
         own = [_run(event, prefix, index) for event in one["run"]]
         runs += own
+        beside += [_run(event, prefix, index) for event in one["beside"]]
         for test in _tests(one, own, prefix, index):
             known = tests.get((test.worker, test.id))
             tests[test.worker, test.id] = test if known is None else _both(known, test)
     compared = _last(sessions[0], "end").get("baseline") if len(sessions) == 1 else None
     compared, max_missing_tests = union.get("baseline", compared), union.get("max_missing_tests")
     known_sessions = tuple(map(_session, sessions)) or (Session(),)
-    if any(one.shard for one in known_sessions):
-        return _of_gate(Model(known_sessions, tuple(tests.values()), tuple(runs), compared, max_missing_tests))
-    return Model(known_sessions, tuple(tests.values()), tuple(runs), compared, max_missing_tests)
+    model = Model(known_sessions, tuple(tests.values()), tuple(runs), compared, max_missing_tests, tuple(beside))
+    return _of_gate(model) if any(one.shard for one in known_sessions) else model
 
 
 def _of_gate(union: Model) -> Model:
@@ -97,7 +100,8 @@ def _of_gate(union: Model) -> Model:
     tests = tuple(test for test in union.tests if _tag(test.worker, test.id) not in others)
     used = {run.reference for test in tests for run in test.runs}
     runs = tuple(run for run in union.runs if run.reference in used or run.fixture or run.test not in others)
-    return replace(union, sessions=tuple(map(_without_others, union.sessions)), tests=tests, runs=runs)
+    beside = tuple(run for run in union.beside if run.fixture or run.test not in others)
+    return replace(union, sessions=tuple(map(_without_others, union.sessions)), tests=tests, runs=runs, beside=beside)
 
 
 def _without_others(session: Session) -> Session:
@@ -149,10 +153,10 @@ def _tests(events: _Events, runs: Sequence[Run], prefix: str, session: int) -> I
         items: dict[int, list[Event]] = defaultdict(list)
         for event in several:
             items[int(event.get("item", 0))].append(event)
-        yield reduce(_both, (_test(one, tuple(in_order), session, worker) for one in items.values()))
+        yield reduce(_both, (_test(one, tuple(in_order), session, worker, prefix) for one in items.values()))
 
 
-def _test(events: Sequence[Event], runs: tuple[Run, ...], session: int, worker: str) -> Test:
+def _test(events: Sequence[Event], runs: tuple[Run, ...], session: int, worker: str, prefix: str) -> Test:
     """A test from its last line. The lines before it are attempts that a plugin has repeated."""
     last = events[-1]
     event = {"executions": len(events), **last, "id": last.get("test"), "problem": last.get("class"), "worker": worker}
@@ -160,7 +164,14 @@ def _test(events: Sequence[Event], runs: tuple[Run, ...], session: int, worker: 
     outcome = str(event.get("outcome", ERROR))
     if uses_runs:  # a fixture that breaks around a run fails the test, and an unexpected pass is a pass
         outcome = {ERROR: FAILED, XPASSED: PASSED}.get(outcome, outcome)
-    return read(Test, event, outcome=outcome, runs=runs, uses_runs=uses_runs, session=session)
+    compared = tuple(_compared(one, prefix) for one in event.get("compared", ()))
+    return read(Test, event, outcome=outcome, runs=runs, uses_runs=uses_runs, session=session, compared=compared)
+
+
+def _compared(event: Event, prefix: str) -> Compared:
+    one = read(Compared, event)
+    beside = f"{prefix}{one.beside}" if one.beside else ""
+    return replace(one, run=f"{prefix}{one.run}", beside=beside, again=tuple(f"{prefix}{run}" for run in one.again))
 
 
 def _both(one: Test, other: Test) -> Test:
@@ -174,6 +185,7 @@ def _both(one: Test, other: Test) -> Test:
         executions=one.executions + other.executions,
         items=one.items + other.items,
         failures=one.failures + other.failures,
+        compared=tuple({compared.run: compared for compared in (*one.compared, *other.compared)}.values()),
         unused_mark=one.unused_mark and other.unused_mark,
         also=tuple(word for word in also if word in BAD and word != worse.outcome),
     )

@@ -25,7 +25,9 @@ from ..outcomes import (
     WITHOUT_RUN,
     XFAILED,
 )
+from ..runs import AGAINST
 from ..shapes import Moment
+from ..text import count
 from .format import numbered, percent, percentile
 
 NOT_NEEDED: Final = "not needed"
@@ -58,6 +60,9 @@ class Run:
         diff: difference from its recording, line by line.
         contradiction: what in its answer contradicts its own ``ok: true``; empty without a contradiction.
         trace: the header ``traceparent`` of its last attempt; empty if none was sent.
+        side: ``against`` for a run over a second environment, ``repetition`` with its number for one of the first;
+            empty for a run that a test judges.
+        environment: the environment that was in force, if any.
         session: index of its session in the model.
     """
 
@@ -91,6 +96,8 @@ class Run:
     note: str = ""
     contradiction: str = ""
     trace: str = ""
+    side: str = ""
+    environment: str | None = None
     session: int = 0
 
     @property
@@ -179,6 +186,28 @@ class Trials:
         return [SameTrials(outcome, numbered(numbers, "trial"), why) for (outcome, why), numbers in in_order]
 
 
+@dataclass(frozen=True)
+class Compared:
+    """How a run compares with that of a second environment.
+
+    Attributes:
+        run: its name in the log, unique in the model; likewise ``beside``, the run of the second environment, and
+            ``again``, the repetitions of the first.
+        workflow: its workflow.
+        diff: the differences, line by line; empty if there is none.
+        noise: the paths that differ among the runs of the first environment, and were left out.
+        why_not: why it was not compared; empty for one that was.
+    """
+
+    run: str = ""
+    workflow: str = ""
+    beside: str = ""
+    again: tuple[str, ...] = ()
+    diff: tuple[str, ...] = ()
+    noise: tuple[str, ...] = ()
+    why_not: str = ""
+
+
 _REFERENCE: Final = re.compile(r'^ *\.\.\. all \d+ lines are below, in the section "(.+)"$', re.MULTILINE)
 """What stands in a failure for the lines of a section that pytest shows below it; reports do not have that section."""
 
@@ -226,6 +255,7 @@ class Test:
         items: how many tests of this id have ended.
         failures: how many of its reports pytest counts as failures of the session.
         also: the outcomes of its other failed phases, which rules about these outcomes count, too.
+        compared: how its runs compare with those of a second environment.
         unused_mark: a class, a module or a hook has put it under a wisebot mark, and it passed without a run.
         session: index of its session in the model.
     """
@@ -245,6 +275,7 @@ class Test:
     items: int = 1
     failures: int = 0
     also: tuple[str, ...] = ()
+    compared: tuple[Compared, ...] = ()
     unused_mark: bool = False
     session: int = 0
 
@@ -328,6 +359,34 @@ class Extent:
     skipped: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Second:
+    """The second environment, over which each run of a session was made, too.
+
+    Attributes:
+        noise: how many runs the first environment made of each, the judged one included.
+    """
+
+    environment: str | None = None
+    origin: str | None = None
+    base_url: str | None = None
+    emulator: str | None = None
+    protected: bool = False
+    noise: int = 1
+
+    @property
+    def target(self) -> str:
+        """Environment and hosts, in words."""
+        return target_in_words(self.environment, self.origin, self.base_url, self.emulator)
+
+
+def target_in_words(environment: str | None, origin: str | None, base_url: str | None, emulator: str | None) -> str:
+    """An environment and its hosts."""
+    hosts = " and ".join(host for host in (origin, base_url) if host)
+    where = hosts or (f"emulator {emulator}" if emulator else "no host")
+    return f"{environment} ({where})" if environment else where
+
+
 @dataclass(frozen=True)
 class Session:
     """The first and the last line of a log.
@@ -352,6 +411,7 @@ class Session:
         lost_events: how many changes of its log failed, as on a full disk.
         split: group and number of groups of pytest-split.
         extent: the folders whose tests it collects; None before the tests were collected.
+        against: the second environment; None without one.
     """
 
     name: str = ""
@@ -381,6 +441,7 @@ class Session:
     lost_events: int = 0
     split: tuple[int, int] | None = None
     extent: Extent | None = None
+    against: Second | None = None
 
     @property
     def has_begun(self) -> bool:
@@ -390,9 +451,7 @@ class Session:
     @property
     def target(self) -> str:
         """Environment and hosts, in words."""
-        hosts = " and ".join(host for host in (self.origin, self.base_url) if host)
-        where = hosts or (f"emulator {self.emulator}" if self.emulator else "no host")
-        return f"{self.environment} ({where})" if self.environment else where
+        return target_in_words(self.environment, self.origin, self.base_url, self.emulator)
 
 
 class PassRate(NamedTuple):
@@ -455,6 +514,8 @@ class Model:
     """The baseline in the log: a comparison as JSON, or ``none`` if there is none yet; None if none was given."""
     max_missing_tests: int | None = None
     """Replaces the number in ``[gate]``: an option of ``merge``."""
+    beside: tuple[Run, ...] = ()
+    """The runs that no test judges: over a second environment, and repetitions. No figure of ``runs`` has them."""
 
     @property
     def begun(self) -> tuple[Session, ...]:
@@ -465,6 +526,45 @@ class Model:
     def targets(self) -> list[str]:
         """The targets of the sessions, each once."""
         return sorted({one.target for one in self.begun})
+
+    @property
+    def seconds(self) -> list[Second]:
+        """The second environments of the sessions, each once; none without ``--wisebot-against``."""
+        return list(dict.fromkeys(one.against for one in self.begun if one.against is not None))
+
+    @cached_property
+    def compared_runs(self) -> tuple[Compared, ...]:
+        """How the runs compare with those of the second environment, each run once."""
+        return tuple({one.run: one for test in self.tests for one in test.compared}.values())
+
+    @cached_property
+    def comparisons(self) -> Mapping[str, tuple[Compared, Run | None]]:
+        """By a run's reference, how it compares, and the run of the second environment; None if there is none."""
+        runs = {run.reference: run for run in self.beside}
+        return {one.run: (one, runs.get(one.beside)) for one in self.compared_runs}
+
+    @cached_property
+    def drifted_tests(self) -> tuple[Test, ...]:
+        """The tests with a run that differs from that of the second environment."""
+        return tuple(test for test in self.tests if any(one.diff for one in test.compared))
+
+    @property
+    def against_in_words(self) -> str:
+        """The second environment, the runs over each side, and how many differ; empty without one."""
+        if not self.seconds:
+            return ""
+        done = [one for one in self.compared_runs if not one.why_not]
+        differ, left_out = sum(bool(one.diff) for one in done), len(self.compared_runs) - len(done)
+        again = sum(run.side != AGAINST for run in self.beside)
+        second = sum(run.is_live and run.side == AGAINST for run in self.beside)
+        parts = [
+            f"{count(second, 'live run')} there, beside {count(self.live_runs, 'live run')}",
+            f"{count(again, 'repetition')} of these" if again else "",
+            f"{len(done)} compared, {differ} drifted",
+            f"{left_out} not compared" if left_out else "",
+        ]
+        targets = "; ".join(sorted({one.target for one in self.seconds}))
+        return f"{targets}: {', '.join(filter(None, parts))}"
 
     @property
     def extents(self) -> list[Extent]:

@@ -381,7 +381,9 @@ class Settings:
 
     def _missing(self, what: str, key: str, value: str) -> str:
         if self.source("environment") == AGAINST_OPTION:  # options give credentials of the first environment alone
-            return f'there is no {what}: write {key} = "{value}" under {self.table("environments", str(self.environment))}'
+            return (
+                f'there is no {what}: write {key} = "{value}" under {self.table("environments", str(self.environment))}'
+            )
         given = f"there is no {what}: give it by --wisebot-{key} {value}"
         options = [f"--wisebot-{name}" for name in ("origin", "base-url") if self.source(name).startswith("--")]
         if self.source(host := {"secret": "origin", "token": "base-url"}.get(key, "")) == HOOK:
