@@ -17,7 +17,7 @@ from ..originals import os
 from ..redaction import Secret
 from ..runs import AGAINST, RunRequest, WorkflowRun
 from ..settings import Credential, Settings, read_credential
-from .against import Beside, Counterparts
+from .against import Beside
 from .collection import left_out_of
 from .gate_extent import extent_of
 from .gate_selection import in_gate, in_select
@@ -26,6 +26,7 @@ from .options import is_offline
 from .prefetch import read_durations, request_ahead, runs_ahead
 from .redact_pytest import secrets_in_sources
 from .run_tracker import (
+    Counterparts,
     RequestedRun,
     RunTracker,
     beside_key,

@@ -14,11 +14,11 @@ from ..runs import RunRequest
 from ..settings import Settings, Workflow
 from ..settings.settings import AGAINST_OPTION
 from ..text import column, count, listed
-from .against import check_second
 from .markers import functions_of, will_be_skipped
 from .prefetch import Durations, known_request, needs_emulator, read_durations, runs_ahead
 from .runtime import local_runtime, refuses_ahead
 from .session_state import state_of
+from .settings_source import check_second
 from .trial_policy import policy_of
 from .trials_report import doubt_about
 

@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,60 @@ from .markers import Declared, declared, first_trial, not_parametrised, paramete
 
 if TYPE_CHECKING:
     from ..engine.pending import PendingRun
-    from .against import Counterparts
+
+
+@dataclass(slots=True)
+class Compared:
+    """How a run compares with that of the second environment.
+
+    Attributes:
+        run: its name in the event log; likewise ``beside``, the run of the second environment, and ``again``, the
+            repetitions of the first.
+        workflow: its workflow.
+        diff: the differences, line by line; empty where there is none.
+        noise: the paths that differ among the runs of the first environment.
+        why_not: why it was not compared; empty for one that was.
+    """
+
+    run: str
+    workflow: str
+    beside: str = ""
+    again: list[str] = field(default_factory=list)
+    diff: list[str] = field(default_factory=list)
+    noise: list[str] = field(default_factory=list)
+    why_not: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Each value that is there, as plain JSON."""
+        return {name: value for name, value in asdict(self).items() if value}
+
+
+@dataclass(slots=True, eq=False)
+class Counterparts:
+    """The runs that one run is compared with.
+
+    Attributes:
+        second: that of the second environment; None where there is none.
+        repetitions: those of the first.
+        compared: the result; None before.
+    """
+
+    second: PendingRun | None = None
+    repetitions: list[PendingRun] = field(default_factory=list)
+    compared: Compared | None = None
+    _is_released: bool = False
+
+    @property
+    def all(self) -> list[PendingRun]:
+        """All of them."""
+        return [*([self.second] if self.second is not None else []), *self.repetitions]
+
+    def release(self) -> None:
+        """Announces, once, that they are not needed: those that were not sent are not sent any more."""
+        if self.compared is None and not self._is_released:
+            self._is_released = True
+            for pending in self.all:
+                pending.release()
 
 
 @dataclass(frozen=True, slots=True)

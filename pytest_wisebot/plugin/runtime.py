@@ -21,11 +21,10 @@ from ..redaction import Redactor, Secret
 from ..runs import RunRequest, WorkflowRun
 from ..settings import Credential, Settings
 from . import xdist
-from .against import check_options, check_second
 from .options import is_offline
 from .redact_pytest import clean_logs, clean_terminal
 from .session_state import state_of
-from .settings_source import resolved
+from .settings_source import check_options, check_second, resolved
 
 if TYPE_CHECKING:
     from ..emulator.handle import EmulatorProcess, Ready
