@@ -3,6 +3,7 @@
 ============  ==================================================================================================
 ``session``   the first line: format, session, mode, environment and hosts, the tests collected and selected
 ``run``       a run has ended, in whatever way: the asking test, the outcome, the times, the source
+``beside``    likewise a run that no test judges: over the second environment, or a repetition over the first
 ``carried``   in a session's own log: a run of the earlier session that this one resumes
 ``test``      a test has ended: its outcome, the runs that it used, the failure
 ``end``       the last line, unless the session was killed: exit code and counts, and a comparison with a baseline
@@ -47,7 +48,7 @@ def run_event(request: RunRequest, ended: Ended) -> dict[str, Any]:
     """The event of a run that has ended, in whatever way."""
     outcome = ended.outcome
     event = {
-        "event": "run",
+        "event": "beside" if request.side else "run",
         "run": ended.reference,
         **request.to_event(),
         "outcome": outcome_word(outcome),
@@ -239,7 +240,7 @@ _OWN_FACTS: Final = frozenset(
             "made",
         ),
         *("seconds", "attempts", "status", "source", "first_source", "lag", "call", "trial", "timeout", "shared"),
-        *("clock_ahead", "quarantined_until"),
+        *("clock_ahead", "quarantined_until", "side"),
     }
 )
 """Values that this package makes: no part of them comes from outside."""

@@ -98,6 +98,13 @@ def shared_occurrence(timeout: float | None) -> Occurrence:
     return Occurrence(timeout=timeout) if timeout else SHARED
 
 
+AGAINST: Final = "against"
+"""The side of a run over the second environment (``--wisebot-against``)."""
+
+AGAIN: Final = "repetition"
+"""The side of a repetition over the first environment, with its number: what differs there differs by itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunRequest:
     """What to run.
@@ -113,6 +120,7 @@ class RunRequest:
         share: equal requests of a session use one run.
         occurrence: identifies the run within the suite; no part of what is run.
         guard: why a guard of the session against the network lets no live run be made; empty where it does.
+        side: empty for a run that its test judges; `AGAINST` or `AGAIN` for one that is compared with that.
     """
 
     workflow: str
@@ -125,6 +133,7 @@ class RunRequest:
     share: bool = False
     occurrence: Occurrence = SHARED
     guard: str = ""
+    side: str = ""
 
     @property
     def key(self) -> str:
@@ -132,13 +141,18 @@ class RunRequest:
 
         A secret given for one call is no part of it: it may not be written down, not even as a digest.
         """
-        values = [self.workflow, str(self.api), self.inputs, self.timeout]
+        values = [self.workflow, str(self.api), self.inputs, self.timeout, *([self.side] if self.side else [])]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
     @property
     def trial(self) -> int:
         """The trial of the asking test, from 1."""
         return max(1, self.occurrence.trial)
+
+    @property
+    def is_repetition(self) -> bool:
+        """Whether it repeats a run of the first environment."""
+        return self.side.startswith(AGAIN)
 
     def equals(self, other: RunRequest) -> bool:
         """Whether one run can answer both."""
@@ -159,7 +173,8 @@ class RunRequest:
     def to_event(self) -> dict[str, Any]:
         """This request in the event log: its occurrence, and every field that describes the run."""
         data = self.to_dict()
-        described = {_EVENT_NAMES.get(name, name): data[name] for name in data if name not in _NOT_LOGGED}
+        left_out = _NOT_LOGGED if self.side else (*_NOT_LOGGED, "side")
+        described = {_EVENT_NAMES.get(name, name): data[name] for name in data if name not in left_out}
         return {"fixture": "", "call": 0, "trial": 0, **self.occurrence.to_dict(), **described}
 
     @classmethod

@@ -50,6 +50,7 @@ class Engine:
         variables: the environment variables of the session's beginning; those of this moment if none are given.
         recorder: looks runs up and stores them; None where nothing is kept. It ends with the engine.
         sockets: the module ``socket`` of the session's beginning; that of this moment if none is given.
+        prefix: begins the names of the runs in the session's log.
     """
 
     def __init__(
@@ -60,13 +61,14 @@ class Engine:
         variables: Mapping[str, str] | None = None,
         recorder: RunRecorder | None = None,
         sockets: Any = None,
+        prefix: str = "r",
     ) -> None:
         self._variables = dict(os.environ) if variables is None else variables
         self._settings = settings
         self._redactor = redactor
         self._on_wait = on_wait
         self._recorder = recorder
-        self._references = itertools.count(1)
+        self._references = (f"{prefix}{number}" for number in itertools.count(1))
         self._lock = threading.Lock()
         self._known: set[str] = set()
         """Every key that was handed over ahead, or asked for."""
@@ -188,7 +190,7 @@ class Engine:
             if job.request.equals(request):
                 job.subscribers += 1
                 return job
-        job = Job(request, key, self._ticket(request, priority, seconds), reference=f"r{next(self._references)}")
+        job = Job(request, key, self._ticket(request, priority, seconds), reference=next(self._references))
         fresh.append(job)
         if request.share:
             equal.append(job)

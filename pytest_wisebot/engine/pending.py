@@ -133,6 +133,11 @@ class PendingRun:
         raise TypeError("a run is neither true nor false: wait() for it, and write assert_ok(run), or run.ok")
 
     @property
+    def is_cancelled(self) -> bool:
+        """Whether its test has given it up."""
+        return self._cancelled
+
+    @property
     def done(self) -> bool:
         """Whether it has ended, in whatever way."""
         return self._own is not None or self.future.done()

@@ -28,6 +28,7 @@ class StatsSnapshot:
         not_awaited: runs that were sent and that no test waited for to their end. They may have happened.
         not_needed: runs of trials that were sent ahead, and without which their tests ended.
         unfinished: how many of these had not ended.
+        repeated: repetitions that ended, which are in none of the numbers above.
         drifted: the tests whose runs differ from their recordings, by the runs' references.
         contradictory: likewise the tests of answers that contradict their own ``ok: true``.
     """
@@ -43,6 +44,7 @@ class StatsSnapshot:
     not_awaited: int = 0
     not_needed: int = 0
     unfinished: int = 0
+    repeated: int = 0
     drifted: dict[str, str] = field(default_factory=dict)
     contradictory: dict[str, str] = field(default_factory=dict)
 
@@ -122,12 +124,16 @@ class Stats:
         """A request has begun to go out."""
         if not job.delivery.sent:
             job.delivery.sent = True
-            self._deliveries.append(job.delivery)
+            if not job.request.is_repetition:
+                self._deliveries.append(job.delivery)
 
     def end(self, job: Job, ended: Ended, now: float, *, cancelled: bool) -> None:
         """A run ended."""
         self.leave(now)
         self.done += 1
+        if job.request.is_repetition:
+            self._numbers.repeated += isinstance(ended.outcome, WorkflowRun)
+            return
         numbers, outcome = self._numbers, ended.outcome
         test = f"{job.request.workflow}: {job.request.occurrence}"
         numbers.retries += max(0, job.flight.attempts - 1)

@@ -29,15 +29,18 @@ def header(config: pytest.Config, ids: Sequence[str]) -> list[str]:
     runtime = local_runtime(config)
     try:
         settings = runtime.unguarded if config.option.wisebot_plan else runtime.settings  # a plan runs nothing
+        against = runtime.unguarded_against
         kept = [] if config.option.wisebot_plan else list(runtime.storage.header())
     except ConfigurationError as error:
         raise pytest.UsageError(str(error)) from None
     refuse_ids(config, ids)
     both, offline = config.option.wisebot_api == "both", is_offline(config)
     if config.get_verbosity() < 0:
-        return [f"wisebot: {_hosts(settings, offline=offline)}"] if config.get_verbosity() == -1 else []
+        beside = f", against {_hosts(against, offline=offline)}" if against is not None else ""
+        return [f"wisebot: {_hosts(settings, offline=offline)}{beside}"] if config.get_verbosity() == -1 else []
     gate = _gate(settings) if config.option.wisebot_gate else ()
-    return [f"wisebot: {line}" for line in [*_lines(settings, both=both, offline=offline), *kept, *gate]]
+    second = _against(settings, against) if against is not None else ()
+    return [f"wisebot: {line}" for line in [*_lines(settings, both=both, offline=offline), *second, *kept, *gate]]
 
 
 def _hosts(settings: Settings, *, offline: bool) -> str:
@@ -46,6 +49,16 @@ def _hosts(settings: Settings, *, offline: bool) -> str:
     target = " and ".join(hosts) or (f"the emulator {settings.emulated_by}" if settings.emulated_by else "no host yet")
     environment = f"environment {settings.environment}: " if settings.environment is not None else ""
     return f"{environment}{'no host is asked' if offline else target}"
+
+
+def _against(first: Settings, second: Settings) -> Iterator[str]:
+    """The second environment, and how often the runs of the first are repeated."""
+    protected = ", protected" if second.protected else ""
+    yield f"each run also over environment {second.environment}{protected} ({second.source('environment')})"
+    yield from (f"  {line}" for line in [*_target_lines(second), *_limit_lines(second)])
+    if (noise := first.against.noise) > 1:
+        of = first.environment or "the first environment"
+        yield f"{noise} runs of each over {of}, for what differs by itself (noise under {first.table('against')})"
 
 
 def _gate(settings: Settings) -> Iterator[str]:
@@ -66,15 +79,24 @@ def _lines(settings: Settings, *, both: bool, offline: bool) -> Iterator[str]:
     if offline:  # nothing is sent: hosts, credentials and limits do not matter
         yield for_others
         return
+    yield from _target_lines(settings)
+    yield for_others
+    yield from _limit_lines(settings)
+
+
+def _target_lines(settings: Settings) -> Iterator[str]:
+    """The hosts, and the credentials that they get."""
     if settings.emulated_by is not None:
         source = settings.source("emulator")
         yield f"both APIs at the emulator {settings.emulated_by}, started with the first run ({source})"
-    else:
-        yield from _webhook(settings)
-        yield from _dashboard(settings)
-        if settings.origin is None and settings.base_url is None:
-            yield _no_host(settings)
-    yield for_others
+        return
+    yield from _webhook(settings)
+    yield from _dashboard(settings)
+    if settings.origin is None and settings.base_url is None:
+        yield _no_host(settings)
+
+
+def _limit_lines(settings: Settings) -> Iterator[str]:
     yield f"{count(settings.concurrency, 'run')} at once ({settings.source('concurrency')})"
     yield from _limits(settings)
     if settings.max_runs is not None:

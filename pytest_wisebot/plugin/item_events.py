@@ -139,6 +139,7 @@ class _Item:
     setups: int = 0
     duration: float = 0.0
     runs: list[str] = field(default_factory=list)
+    compared: dict[str, dict[str, Any]] = field(default_factory=dict)
     texts: list[str] = field(default_factory=list)
     trials: TrialCount | None = None
     unused_mark: bool = False
@@ -153,6 +154,7 @@ class _Item:
         for_subtests = self._fails_for_subtests(report)
         self.phases += [replace(one, result=Result.PASSED) for one in phases] if for_subtests else phases
         self.runs = list(dict.fromkeys([*self.runs, *facts.runs]))
+        self.compared |= {one["run"]: one for one in facts.compared}
         if not hasattr(report, "context"):  # the call's report has the time of its subtests
             self.duration += getattr(report, "duration", 0.0)
         self.setups += report.when == "setup"
@@ -299,6 +301,7 @@ def _event(nodeid: str, worker: str, item: _Item, outcome: ItemOutcome) -> dict[
         "broke": item.broke,
         "quarantine": {name: text for name, text in item.quarantine.items() if name != "until"},
         "quarantined_until": item.quarantine.get("until"),
+        "compared": list(item.compared.values()),
         "text": "\n".join(item.texts)[:LONGEST],
     }
     return event | {name: value for name, value in optional.items() if value}

@@ -20,7 +20,7 @@ from .mark_use import has_unused_mark, unused_declaration
 from .markers import case_of, says_trials
 from .redact_pytest import WithoutInputs, clean_report, clean_text, clean_value
 from .report_facts import add_facts, add_note, facts_of
-from .run_tracker import RunTracker, references
+from .run_tracker import RequestedRun, RunTracker, references, with_second
 from .runs_section import SECTION, render
 from .runtime import LocalRuntime, Runtime, clean_output, local_runtime
 from .session_end import session_end_of
@@ -141,6 +141,8 @@ class ItemLifecycle:
                     raise ConfigurationError(f"{item.nodeid}: {problem}")
                 item_report.check_limits(self.tracker.requested)
                 item_report.check_drift(self.tracker.requested)
+                if not failed:
+                    self._compare(self.tracker.used)
                 return result
         finally:
             self._in_call_of_trial = False
@@ -171,7 +173,14 @@ class ItemLifecycle:
             del failed
         if not self._has_failed:
             item_report.check_drift(self.tracker.requested)
+            self._compare(self.tracker.requested)
         return result
+
+    def _compare(self, used: list[RequestedRun]) -> None:
+        """Fails a test by what differs in a second environment, or by a run that was not possible there."""
+        __tracebackhide__ = True
+        if self.session is not None and (beside := self.session.beside) is not None:
+            beside.compare(used)
 
     # --- the reports of a test
 
@@ -200,6 +209,8 @@ class ItemLifecycle:
         add_facts(report, runs=references(used))
         if quarantine := self._state.quarantines.get(item.nodeid):
             add_facts(report, quarantine=quarantine.to_dict())
+        if compared := [done for one in used if one.beside is not None and (done := one.beside.compared) is not None]:
+            add_facts(report, compared=[one.to_dict() for one in compared])
         if call.when == "call" and report.passed and not used and has_unused_mark(item):
             add_facts(report, unused_mark=True)
         if call.when == "call" and report.passed and self.session is not None:
@@ -230,7 +241,7 @@ class ItemLifecycle:
         if report.failed and self.session is not None:
             whole = item.config.get_verbosity() >= 2
             if text := render(
-                self.tracker.requested, self.session.traceback_of, self._redactor.clean_inputs, whole=whole
+                with_second(self.tracker.requested), self.session.traceback_of, self._redactor.clean_inputs, whole=whole
             ):
                 report.sections.append((SECTION, text))
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,8 +15,9 @@ from ..engine.values import Ahead, CollectedTests
 from ..errors import ConfigurationError, InfrastructureError, WisebotError
 from ..originals import os
 from ..redaction import Secret
-from ..runs import RunRequest, WorkflowRun
+from ..runs import AGAINST, RunRequest, WorkflowRun
 from ..settings import Credential, Settings, read_credential
+from .against import Beside
 from .collection import left_out_of
 from .gate_extent import extent_of
 from .gate_selection import in_gate, in_select
@@ -22,15 +26,18 @@ from .options import is_offline
 from .prefetch import read_durations, request_ahead, runs_ahead
 from .redact_pytest import secrets_in_sources
 from .run_tracker import (
+    Counterparts,
     RequestedRun,
     RunTracker,
+    beside_key,
     declared_run_key,
     fixtures_that_start_runs,
     for_trial,
     references,
+    tag_in,
     test_tag,
 )
-from .runtime import EngineApi, Runtime
+from .runtime import Comparison, EngineApi, Runtime
 from .trial_policy import TrialPolicy
 
 if TYPE_CHECKING:
@@ -75,6 +82,7 @@ class WisebotSession:
         self._ahead: dict[str, set[str]] = {}
         """By the test's tag, the keys of the runs that were started ahead and not requested yet."""
         self._trials_ahead: TrialsAhead | None = None
+        self._beside: Beside | None = None
         self.execution: object | None = None
         self.redactor = runtime.redactor
         self.tracker = tracker
@@ -127,9 +135,14 @@ class WisebotSession:
     def start(self, requests: list[RunRequest], max_seconds: float | None = None) -> list[PendingRun]:
         """Hands runs to the engine, and keeps them for the test's report."""
         __tracebackhide__ = True
-        started = self._engine.submit_all(map(self._guarded, requests))
-        self.tracker.remember(started, max_seconds)
-        return started
+        requests = [self._guarded(request) for request in requests]
+        beside = [self._beside_of(request) for request in requests]
+        started = self._engine.submit_all([*requests, *chain.from_iterable(beside)])
+        counterparts = started[len(requests) :]
+        self.tracker.remember(
+            started[: len(requests)], max_seconds, [self._counterparts(own, counterparts) for own in beside]
+        )
+        return started[: len(requests)]
 
     def start_declared(self, request: RunRequest, max_seconds: float | None) -> PendingRun:
         """The run that the requesting test declares: the one that was started ahead, or one that starts now."""
@@ -139,13 +152,69 @@ class WisebotSession:
             self.forget(request.test)
         request = self._guarded(request)
         key = declared_run_key(request.test, self.tracker.trial)
-        self._ahead.get(request.test, set()).discard(key)
-        pending = self._engine.submit(request, key=key)
-        self.tracker.remember([pending], max_seconds)
-        return pending
+        beside = self._beside_of(request)
+        keys = [key, *(beside_key(key, one.side) for one in beside)]
+        self._ahead.get(request.test, set()).difference_update(keys)
+        started = [self._engine.submit(one, key=own) for one, own in zip([request, *beside], keys, strict=True)]
+        self.tracker.remember(started[:1], max_seconds, [self._counterparts(beside, started[1:])])
+        return started[0]
 
     def _guarded(self, request: RunRequest) -> RunRequest:
         return guarded(request, self.tracker.running, self._config, self.settings)
+
+    # --- runs beside them, over a second environment
+
+    @property
+    def beside(self) -> Beside | None:
+        """The second environment; None without one.
+
+        Raises:
+            ConfigurationError: as for `target`.
+        """
+        __tracebackhide__ = True
+        if self._config.option.wisebot_against is None:
+            return None
+        if self._beside is None and (second := self._runtime.against) is not None:
+            self._beside = Beside(self.settings, second, Comparison(self.settings, self.redactor))
+        return self._beside
+
+    def _beside_of(self, request: RunRequest) -> list[RunRequest]:
+        """The requests of the runs beside a run.
+
+        Raises:
+            ConfigurationError: the second environment cannot make it.
+        """
+        __tracebackhide__ = True
+        beside = self.beside
+        if beside is None:
+            return []
+        beside.check(request)
+        return [self._guarded_there(one, beside, self.tracker.running) for one in beside.requests(request)]
+
+    def _guarded_there(self, request: RunRequest, beside: Beside, item: pytest.Item | None) -> RunRequest:
+        if request.side != AGAINST:
+            return request
+        return guarded(replace(request, guard=""), item, self._config, beside.second)
+
+    def _counterparts(self, requests: list[RunRequest], started: list[PendingRun]) -> Counterparts | None:
+        """What a run is compared with, taken from the head of what was started; None without a second environment."""
+        if self.beside is None:
+            return None
+        own = [started.pop(0) for _ in requests]
+        return Counterparts(own[0] if own else None, own[1:])
+
+    def _with_beside(self, runs: list[Ahead]) -> list[Ahead]:
+        """Declared runs, each followed by those beside it. One that the second environment cannot make is left out."""
+        beside = self.beside
+        if beside is None:
+            return runs
+        found: list[Ahead] = []
+        for run in runs:
+            with suppress(ConfigurationError):  # the test itself will report it
+                beside.check(run.request)
+                others = [self._guarded_there(one, beside, None) for one in beside.requests(run.request)]
+                found += [run, *(replace(run, key=beside_key(run.key, one.side), request=one) for one in others)]
+        return [one for one in found if not one.request.guard]
 
     def mask(self, secret: object) -> None:
         """Masks the secret of one call, whatever becomes of the call: its source may be shown before it is checked."""
@@ -242,14 +311,16 @@ class WisebotSession:
         self.execution = self._trials_ahead = None
 
     def _start_ahead(self, runs: list[Ahead], confirmations: int | None = None) -> None:
+        runs = self._with_beside(runs)
         if runs:
             self._runtime.engine.ahead(runs, confirmations=confirmations)
         for run in runs:
-            self._ahead.setdefault(run.request.test, set()).add(run.key)
+            self._ahead.setdefault(tag_in(run.key), set()).add(run.key)
 
     def take_back_refusals(self, requested: Iterable[RequestedRun]) -> None:
         """A test has passed: it expected the errors of the runs that it called for, which open no circuit."""
-        refused = [one for one in requested if isinstance(one.pending.outcome, InfrastructureError)]
+        pending = [one for asked in requested for one in (asked.pending, *(asked.beside.all if asked.beside else ()))]
+        refused = [RequestedRun(one) for one in pending if isinstance(one.outcome, InfrastructureError)]
         if found := references(refused):
             self._runtime.engine.take_back_refusals(found)
 

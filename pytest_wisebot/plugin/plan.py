@@ -12,11 +12,13 @@ import pytest
 from ..errors import ConfigurationError, WisebotError
 from ..runs import RunRequest
 from ..settings import Settings, Workflow
+from ..settings.settings import AGAINST_OPTION
 from ..text import column, count, listed
 from .markers import functions_of, will_be_skipped
 from .prefetch import Durations, known_request, needs_emulator, read_durations, runs_ahead
 from .runtime import local_runtime, refuses_ahead
 from .session_state import state_of
+from .settings_source import check_second
 from .trial_policy import policy_of
 from .trials_report import doubt_about
 
@@ -49,12 +51,15 @@ def show_plan(session: pytest.Session) -> None:
     if items:
         try:
             settings = local_runtime(config).unguarded
+            if (against := local_runtime(config).unguarded_against) is not None:
+                check_second(settings, against, config)
         except ConfigurationError as error:
             raise pytest.UsageError(str(error)) from None
         workers = state_of(config).workers_with_every_test
-        plan = Plan(items, settings, read_durations(config), refuses_ahead(config), workers)
+        plan = Plan(items, settings, read_durations(config), refuses_ahead(config), workers, against)
         lines = list(plan.lines(whole=config.get_verbosity() > 0))
-        lines += [f"and now nothing at all would be run: {refusal}"] if (refusal := settings.refusal()) else []
+        refusals = [refusal for one in (settings, against) if one is not None and (refusal := one.refusal())]
+        lines += [f"and now nothing at all would be run: {refusal}" for refusal in refusals[:1]]
     reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
     for line in lines if reporter is not None else ():
         reporter.write_line(f"wisebot plan: {local_runtime(config).redactor.clean(line)}")
@@ -69,12 +74,20 @@ class Plan:
         durations: of the last session.
         held: why nothing would start ahead; None when runs may.
         workers: how many workers run every test (``--dist each``).
+        against: the settings of the second environment, if runs are compared with it.
     """
 
     def __init__(
-        self, items: list[pytest.Item], settings: Settings, durations: Durations, held: str | None, workers: int
+        self,
+        items: list[pytest.Item],
+        settings: Settings,
+        durations: Durations,
+        held: str | None,
+        workers: int,
+        against: Settings | None = None,
     ) -> None:
         self._settings = settings
+        self._against = against
         self._durations = durations
         self._typical = _typical(durations)
         self._held = held
@@ -156,8 +169,10 @@ class Plan:
         yield from self._trial_lines()
         if self._emulated and not self._held:
             yield f"{count(self._emulated, 'run')} not ahead because of wisebot_emulator"
-        if limit is not None and runs > limit:
-            yield f"at least {count(runs - limit, 'run')} over max-runs {limit} ({self._settings.source('max-runs')})"
+        yield from self._side_lines(runs)
+        if limit is not None and runs * self._times > limit:
+            over = count(runs * self._times - limit, "run")
+            yield f"at least {over} over max-runs {limit} ({self._settings.source('max-runs')})"
         if self._skipped:
             yield f"{count(self._skipped, 'test')} skipped by marks"
         if self._wrong:
@@ -167,6 +182,24 @@ class Plan:
             tests = count(len(self._unknown), "test")
             yield f"not known: the runs of {tests}, which trigger_workflow or fixtures of the project start:"
             yield from listed(self._unknown, None if whole else MOST_NAMED)
+
+    @property
+    def _times(self) -> int:
+        """How often the first environment makes each run."""
+        return self._settings.against.noise if self._against is not None else 1
+
+    def _side_lines(self, runs: int) -> Iterator[str]:
+        """The runs over each of two environments, and what is beyond the budget of the second."""
+        second = self._against
+        if second is None:
+            return
+        first = self._settings.environment or "the first environment"
+        noise = f" ({self._times} of each: noise under {self._settings.table('against')})" if self._times > 1 else ""
+        both = f"{count(runs * self._times, 'run')} over {first}{noise}, {runs} over {second.environment}"
+        yield f"with {AGAINST_OPTION}={second.environment}: {both}"
+        if second.max_runs is not None and runs > second.max_runs:
+            over = f"{count(runs - second.max_runs, 'run')} over max-runs {second.max_runs}"
+            yield f"{second.environment}: at least {over} ({second.source('max-runs')})"
 
     def _row_lines(self) -> Iterator[str]:
         width = max((len(column(workflow)) for workflow, _ in self._rows), default=0)

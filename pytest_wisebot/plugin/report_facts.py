@@ -77,6 +77,7 @@ class ReportFacts:
         reason: why, in words that tests have in common.
         error: the class of this package's error that failed the test; else empty.
         runs: the runs that the test used, by their names in the event log.
+        compared: how these runs compare with those of a second environment (see `against.Compared`).
         notes: lines for the end of the session.
         unlimited: ``max_seconds`` was not judged, because the run was made earlier.
         unused_mark: the test passed under a wisebot mark without a run.
@@ -93,6 +94,7 @@ class ReportFacts:
     reason: str = ""
     error: str = ""
     runs: list[str] = field(default_factory=list)
+    compared: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     unlimited: bool = False
     unused_mark: bool = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -79,6 +80,7 @@ class History:
         compare: returns the differences of a run from its recording.
         events: get the event of each run.
         on_collected: called with the content of a log's first line, once the collected tests are known.
+        against: the settings of the second environment, if runs are compared with it.
 
     Raises:
         ConfigurationError: the options contradict each other, or there is no such session.
@@ -92,6 +94,7 @@ class History:
         compare: Compare,
         events: Events,
         on_collected: Callable[[Mapping[str, Any]], None],
+        against: Settings | None = None,
     ) -> None:
         from ..storage.sessions import LoggedRuns, Session, Sessions
         from ..storage.store import RequestKeys, Store
@@ -100,6 +103,7 @@ class History:
         self.mode: str = config.option.wisebot_runs
         self._config = config
         self._settings = settings
+        self._against = against
         self._redactor = redactor
         self._began = time.time()
         self.collected = _how_collected(config)
@@ -123,6 +127,7 @@ class History:
         self._record: Record | None = None
         self.source = self._source(compare)
         self._keeper: RunRecorder | None = None
+        self._beside: RunRecorder | None = None
 
     @property
     def keeper(self) -> RunRecorder:
@@ -135,6 +140,18 @@ class History:
             if self.collected.selected is not None:
                 self._keeper.expect(self.collected.all, self.collected.askers)
         return self._keeper
+
+    def keeper_beside(self) -> RunRecorder:
+        """The recorder of the second environment's engine, whose runs are logged, and never taken by a session."""
+        from ..storage import sources
+        from ..storage.recorder import RunRecorder
+
+        self._beside = RunRecorder(sources.Live(), self.session, self._redactor, None, self._events)
+        return self._beside
+
+    @property
+    def _keepers(self) -> list[RunRecorder]:
+        return [one for one in (self._keeper, self._beside) if one is not None]
 
     def collect(self, census: CollectedTests) -> None:
         """Takes over the collected tests; each worker sends the same ones."""
@@ -154,6 +171,7 @@ class History:
         return {
             **session_metadata.beginning(self._config, self._began),
             **session_metadata.target(self._settings),
+            "against": session_metadata.against(self._against, self._settings) if self._against else None,
             "selected": self.collected.selected,
             "deselected": self.collected.deselected,
             "deselected_by_gate": self.collected.by_gate,
@@ -236,8 +254,8 @@ class History:
 
     def settle(self) -> None:
         """Waits until the runs that have ended by now are written."""
-        if self._keeper is not None:
-            self._keeper.ask(lambda: None)
+        for keeper in self._keepers:
+            keeper.ask(lambda: None)
 
     # --- lines for the terminal
 
@@ -297,7 +315,7 @@ class History:
             return
         if self._record is not None:
             yield from self._recorded(self._record, complete=exitstatus in (0, 1))
-        for problem, times in self._keeper.problems.items():
+        for problem, times in sum((one.problems for one in self._keepers), Counter()).items():
             yield f"{count(times, 'run')} could not be kept: {problem}"
         if self._config.get_verbosity() < 0:  # without a header
             yield from self._not_whole()

@@ -6,7 +6,8 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,17 +20,83 @@ if TYPE_CHECKING:
     from ..engine.pending import PendingRun
 
 
+@dataclass(slots=True)
+class Compared:
+    """How a run compares with that of the second environment.
+
+    Attributes:
+        run: its name in the event log; likewise ``beside``, the run of the second environment, and ``again``, the
+            repetitions of the first.
+        workflow: its workflow.
+        diff: the differences, line by line; empty where there is none.
+        noise: the paths that differ among the runs of the first environment.
+        why_not: why it was not compared; empty for one that was.
+    """
+
+    run: str
+    workflow: str
+    beside: str = ""
+    again: list[str] = field(default_factory=list)
+    diff: list[str] = field(default_factory=list)
+    noise: list[str] = field(default_factory=list)
+    why_not: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Each value that is there, as plain JSON."""
+        return {name: value for name, value in asdict(self).items() if value}
+
+
+@dataclass(slots=True, eq=False)
+class Counterparts:
+    """The runs that one run is compared with.
+
+    Attributes:
+        second: that of the second environment; None where there is none.
+        repetitions: those of the first.
+        compared: the result; None before.
+    """
+
+    second: PendingRun | None = None
+    repetitions: list[PendingRun] = field(default_factory=list)
+    compared: Compared | None = None
+    _is_released: bool = False
+
+    @property
+    def all(self) -> list[PendingRun]:
+        """All of them."""
+        return [*([self.second] if self.second is not None else []), *self.repetitions]
+
+    def release(self) -> None:
+        """Announces, once, that they are not needed: those that were not sent are not sent any more."""
+        if self.compared is None and not self._is_released:
+            self._is_released = True
+            for pending in self.all:
+                pending.release()
+
+
 @dataclass(frozen=True, slots=True)
 class RequestedRun:
     """A run that a test, or a fixture during its setup, has requested."""
 
     pending: PendingRun
     max_seconds: float | None = None
+    beside: Counterparts | None = None
+    """The runs that it is compared with; None without a second environment."""
 
 
 def references(requested: Iterable[RequestedRun]) -> list[str]:
     """The names that the session's event log has for runs which have ended."""
     return [ended.reference for one in requested if (ended := one.pending.ended)]
+
+
+def with_second(requested: Iterable[RequestedRun]) -> Iterator[RequestedRun]:
+    """What a test has requested, and beside each run the one of a second environment that differs or was not made."""
+    for one in requested:
+        yield one
+        if one.beside is not None and one.beside.second is not None and one.beside.second.done:
+            compared = one.beside.compared
+            if compared is None or compared.diff:
+                yield RequestedRun(one.beside.second)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +133,14 @@ def declared_run_key(tag: str, trial: int = 0) -> str:
     return f"{tag}#{trial}" if trial else tag
 
 
+def beside_key(key: str, side: str) -> str:
+    """Identifies, to the engine, a run beside the declared one of this key."""
+    return f"{key}@{side}"
+
+
 def tag_in(key: str) -> str:
     """The tag of the test that a key belongs to."""
-    return key.partition("#")[0]
+    return key.partition("@")[0].partition("#")[0]
 
 
 def for_trial(request: RunRequest, trial: int) -> RunRequest:
@@ -157,9 +229,13 @@ class RunTracker:
             return self._setting_up[-1]
         return Occurrence(self.worker_prefix + self._item.nodeid if self._item is not None else "", trial=self.trial)
 
-    def remember(self, started: list[PendingRun], max_seconds: float | None) -> None:
-        """Keeps what was requested until the test's reports are made."""
-        requested = [RequestedRun(pending, max_seconds) for pending in started]
+    def remember(
+        self, started: list[PendingRun], max_seconds: float | None, beside: Iterable[Counterparts | None] = ()
+    ) -> None:
+        """Keeps what was requested, and what it is compared with, until the test's reports are made."""
+        requested = [
+            RequestedRun(pending, max_seconds, counterparts) for pending, counterparts in zip_longest(started, beside)
+        ]
         self.requested += requested
         for fixture in filter(None, map(self._fixtures.get, self._setting_up)):
             fixture.requested.extend(requested)
@@ -191,8 +267,15 @@ class RunTracker:
         self._has_begun = True
 
     def _begin_anew(self) -> None:
+        self._release_beside(self.requested)
         self.requested = []
         self._calls = Counter({key: calls for key, calls in self._calls.items() if key[0].fixture})
+
+    def _release_beside(self, requested: Iterable[RequestedRun]) -> None:
+        """What was not compared by now is not needed, unless another test may compare it that uses the same fixture."""
+        for one in requested:
+            if one.beside is not None and not any(one in fixture.requested for fixture in self._fixtures.values()):
+                one.beside.release()
 
     @contextmanager
     def fixture(self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Iterator[None]:
@@ -221,8 +304,8 @@ class RunTracker:
         """A fixture has been set up, or is over."""
         if requester in self._setting_up:
             self._setting_up.remove(requester)
-        if over:
-            self._fixtures.pop(requester, None)
+        if over and (fixture := self._fixtures.pop(requester, None)) is not None:
+            self._release_beside(one for one in fixture.requested if one not in self.requested)
 
 
 def fixtures_that_start_runs(items: Iterable[pytest.Item]) -> list[str]:

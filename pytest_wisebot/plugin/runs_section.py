@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigurationError, InfrastructureError, WisebotError
@@ -33,7 +33,9 @@ TracebackOf = Callable[[WorkflowRun], str]
 """What a workflow function of the emulator raised in a run; empty when it is not known."""
 
 
-def render(requested: list[RequestedRun], traceback_of: TracebackOf, clean_inputs: CleanInputs, *, whole: bool) -> str:
+def render(
+    requested: Iterable[RequestedRun], traceback_of: TracebackOf, clean_inputs: CleanInputs, *, whole: bool
+) -> str:
     """The section's text; empty when nothing was sent."""
     # The error of a run that could not be sent is complete in itself.
     sent = [one for one in requested if not isinstance(one.pending.outcome, ConfigurationError)]

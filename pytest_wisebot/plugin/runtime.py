@@ -24,15 +24,17 @@ from . import xdist
 from .options import is_offline
 from .redact_pytest import clean_logs, clean_terminal
 from .session_state import state_of
-from .settings_source import resolved
+from .settings_source import check_options, check_second, resolved
 
 if TYPE_CHECKING:
     from ..emulator.handle import EmulatorProcess, Ready
     from ..engine.engine import Engine
     from ..engine.pending import PendingRun
-    from ..engine.stats import Status
+    from ..engine.stats import StatsSnapshot, Status
+    from ..engine.two_engines import TwoEngines
     from ..engine.values import Ahead, CollectedTests
     from ..snapshots.acceptance import Received
+    from ..storage.recorder import RunRecorder
     from .run_storage import History
 
 
@@ -73,6 +75,10 @@ class Runtime(Protocol):
     @property
     def target(self) -> Settings:
         """The settings with hosts and credentials of the emulator."""
+
+    @property
+    def against(self) -> Settings | None:
+        """The settings of the second environment (``--wisebot-against``), its emulator's part included; else None."""
 
     @property
     def emulator(self) -> Ready | None:
@@ -151,15 +157,16 @@ class LocalRuntime:
         self._config = config
         self._variables = dict(os.environ)  # of the session's beginning: those that a test sets are its own
         self._lock = threading.RLock()
-        self._emulator: EmulatorProcess | None = None
+        self._emulators: dict[str, EmulatorProcess] = {}
+        """By the name of the settings that have it: those of the first environment, and of the second."""
         self._tests: CollectedTests | None = None
         self._made: dict[str, Settings | ConfigurationError] = {}
         self.redactor = state_of(config).redactor
         self.events = Events(self.redactor)
         if (on_event := state_of(config).on_event) is not None:
             self.events.add_sink(on_event)
-        self.begun: Engine | None = None
-        """The engine, if it was used."""
+        self.begun: Engine | TwoEngines | None = None
+        """The engine, if it was used; two of them, where there is a second environment."""
         self.begun_storage: History | None = None
         self.on_wait: Callable[[bool], None] = lambda _begins: None
         """Called when a test of this process begins to wait for a run, and when it stops waiting."""
@@ -169,7 +176,8 @@ class LocalRuntime:
         """The settings after the project's hook; the emulator's part is still open.
 
         Raises:
-            ConfigurationError: something in them is wrong, or they name a protected environment.
+            ConfigurationError: something in them, or in those of the second environment, is wrong, or they name a
+                protected environment.
         """
         __tracebackhide__ = True
         return self._once("settings", self._make_settings)
@@ -185,6 +193,17 @@ class LocalRuntime:
         return self._once("unguarded", self._make_unguarded)
 
     @property
+    def unguarded_against(self) -> Settings | None:
+        """The settings of the second environment, to show and not to run by; None without one.
+
+        Raises:
+            ConfigurationError: something in them is wrong, or nothing can be compared with them.
+        """
+        __tracebackhide__ = True
+        name = self._config.option.wisebot_against
+        return None if name is None else self._once("unguarded against", lambda: self._make_unguarded(name))
+
+    @property
     def target(self) -> Settings:
         """The settings with hosts and credentials of the emulator, which is started where the environment has one.
 
@@ -192,16 +211,29 @@ class LocalRuntime:
             ConfigurationError: as for `settings`; or the emulator cannot be started.
         """
         __tracebackhide__ = True
-        return self._once("target", self._make_target)
+        return self._once("target", lambda: self._make_target("target", self.settings))
+
+    @property
+    def against(self) -> Settings | None:
+        """Likewise those of the second environment; None without one.
+
+        Raises:
+            ConfigurationError: as for `target`.
+        """
+        __tracebackhide__ = True
+        _ = self.settings  # which checks both
+        second = self.unguarded_against
+        return None if second is None else self._once("against", lambda: self._make_target("against", second))
 
     @property
     def emulator(self) -> Ready | None:
         """Where the emulator is, once `target` has started it; None without one."""
-        return self._emulator.ready if self._emulator is not None else None
+        started = self._emulators.get("target")
+        return started.ready if started is not None else None
 
     @property
-    def engine(self) -> Engine:
-        """The one engine, whose background thread starts with its first use.
+    def engine(self) -> Engine | TwoEngines:
+        """The one engine, or that of each environment, whose background threads start with their first use.
 
         Raises:
             ConfigurationError: as for `target`.
@@ -209,12 +241,26 @@ class LocalRuntime:
         __tracebackhide__ = True
         with self._lock:
             if self.begun is None:
-                from ..engine.engine import Engine
-
-                settings, keeper = self.target, self.storage.keeper
-                sockets = state_of(self._config).sockets
-                self.begun = Engine(settings, self.redactor, self.on_wait, self._variables, keeper, sockets)
+                self.begun = self._make_engine(self.target, self.against)
             return self.begun
+
+    def _make_engine(self, target: Settings, against: Settings | None) -> Engine | TwoEngines:
+        from ..engine.engine import Engine
+
+        def engine(settings: Settings, keeper: RunRecorder, prefix: str = "r") -> Engine:
+            sockets = state_of(self._config).sockets
+            return Engine(settings, self.redactor, self.on_wait, self._variables, keeper, sockets, prefix)
+
+        first = engine(target, self.storage.keeper)
+        if against is None:
+            return first
+        from ..engine.two_engines import TwoEngines
+
+        try:
+            return TwoEngines(first, engine(against, self.storage.keeper_beside(), prefix="a"))
+        except BaseException:
+            first.close()
+            raise
 
     @property
     def storage(self) -> History:
@@ -230,10 +276,17 @@ class LocalRuntime:
 
                 compare = Comparison(self.settings, self.redactor)
                 on_collected = state_of(self._config).on_collected
-                storage = History(self._config, self.settings, self.redactor, compare, self.events, on_collected)
+                self.begun_storage = storage = History(
+                    self._config,
+                    self.settings,
+                    self.redactor,
+                    compare,
+                    self.events,
+                    on_collected,
+                    self.unguarded_against,
+                )
                 if self._tests is not None:
                     storage.collect(self._tests)
-                self.begun_storage = storage
             return self.begun_storage
 
     def mask(self, secret: Secret) -> None:
@@ -246,6 +299,12 @@ class LocalRuntime:
             self._tests = tests
             if self.begun_storage is not None:
                 self.begun_storage.collect(tests)
+
+    @property
+    def numbers_against(self) -> tuple[str, StatsSnapshot] | None:
+        """The second environment and the numbers of its runs; None without one, or before the first run."""
+        second: Engine | None = getattr(self.begun, "second", None)
+        return None if second is None else (self._config.option.wisebot_against, second.numbers())
 
     def status(self) -> Status | None:
         """The progress of the runs; None before the first one."""
@@ -264,8 +323,8 @@ class LocalRuntime:
             if self.begun_storage is not None and self.begun_storage.session is not None:
                 self.begun_storage.session.close()
         finally:
-            if self._emulator is not None:
-                self._emulator.stop()
+            for emulator in self._emulators.values():
+                emulator.stop()
 
     def _once(self, name: str, make: Callable[[], Settings]) -> Settings:
         """The first result or refusal of ``make``: a hook is called once, a broken emulator started once."""
@@ -282,13 +341,18 @@ class LocalRuntime:
         return made
 
     def _make_settings(self) -> Settings:
-        settings = self.unguarded
-        if (refusal := settings.refusal()) is not None and not is_offline(self._config):
-            raise ConfigurationError(refusal)
+        settings, against = self.unguarded, self.unguarded_against
+        if against is not None:
+            check_second(settings, against, self._config)
+        for one in filter(None, (settings, against)):
+            if (refusal := one.refusal()) is not None and not is_offline(self._config):
+                raise ConfigurationError(refusal)
         return settings
 
-    def _make_unguarded(self) -> Settings:
-        settings = resolved(self._config, self._variables)
+    def _make_unguarded(self, against: str | None = None) -> Settings:
+        if against is not None:
+            check_options(self.unguarded, self._config)
+        settings = resolved(self._config, self._variables, against=against)
         self.redactor.add(*settings.credentials())
         settings = self._after_hook(settings)
         self.redactor.add(*settings.credentials())
@@ -315,15 +379,14 @@ class LocalRuntime:
             raise ConfigurationError(f"pytest_wisebot_settings: expected Settings or None, got {got}")
         return changed.returned_by_hook(settings)
 
-    def _make_target(self) -> Settings:
-        settings = self.settings
+    def _make_target(self, name: str, settings: Settings) -> Settings:
         if settings.emulated_by is None or is_offline(self._config):
             return settings
         from ..emulator.handle import EmulatorProcess
 
         folder = settings.file.parent if settings.file else self._config.rootpath
-        self._emulator = EmulatorProcess.start(settings.emulated_by, folder)
-        settings = _emulated(settings, self._emulator.ready)
+        self._emulators[name] = started = EmulatorProcess.start(settings.emulated_by, folder)
+        settings = _emulated(settings, started.ready)
         self.redactor.add(*settings.credentials())
         return settings
 
@@ -347,7 +410,7 @@ def _emulated(settings: Settings, ready: Ready) -> Settings:
 
 
 class Comparison:
-    """Compares runs with recordings, for ``--wisebot-runs=verify``, as snapshots are compared."""
+    """Compares runs with recordings or with those of another environment, as snapshots are compared."""
 
     def __init__(self, settings: Settings, redactor: Redactor) -> None:
         self._rules = settings.snapshots
@@ -355,13 +418,31 @@ class Comparison:
 
     def __call__(self, recorded: WorkflowRun, run: WorkflowRun) -> list[str]:
         """The differences, line by line; empty if equal. Each run is held against its own time."""
+        return self.beside(recorded, run, ())[0]
+
+    def beside(
+        self, first: WorkflowRun, second: WorkflowRun, repetitions: Iterable[WorkflowRun]
+    ) -> tuple[list[str], list[str]]:
+        """The differences of the second run from the first, line by line, and the paths that were left out.
+
+        Args:
+            first: the run that is expected.
+            second: the run that is compared with it.
+            repetitions: of the first. A path that differs in one of them differs by itself, and is left out; ``ok``
+                never is.
+        """
         from ..snapshots.acceptance import reconciled
         from ..snapshots.diff import diff_lines
+        from ..snapshots.learning import courses, path_text, without_places
 
-        one, other = self._normal(recorded), self._normal(run)
+        one, other = self._normal(first), self._normal(second)
         if not diff_lines(one.value, other.value):
-            return []
-        return diff_lines(*reconciled(one, other))
+            return [], []
+        expected, received = reconciled(one, other)
+        again = [self._normal(run) for run in repetitions if run.ok == first.ok]
+        noise = {path for run in again for path in courses(reconciled(one, run))}
+        told = sorted({path_text(path) for path in noise} if diff_lines(expected, received) else ())
+        return diff_lines(without_places(expected, noise), without_places(received, noise)), told
 
     def _normal(self, run: WorkflowRun) -> Received:
         """The compared part of a run, clean: a recording was written clean."""

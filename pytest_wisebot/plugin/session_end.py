@@ -267,7 +267,8 @@ class SessionEnd:
             if self._runtime is not None and self._runtime.begun is not None:
                 storage = self._runtime.begun_storage
                 kept = storage.closing(exitstatus) if storage is not None else ()
-                lines = [*Summary(self._runtime.begun.numbers(), reporter).lines(), *lines, *kept]
+                summary = Summary(self._runtime.begun.numbers(), reporter, self._runtime.numbers_against)
+                lines = [*summary.lines(), *lines, *kept]
             show_block(reporter, map(self._state.redactor.clean, lines))
         self._is_told = True
         if self._leaks is not None:

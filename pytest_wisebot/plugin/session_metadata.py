@@ -51,6 +51,11 @@ def target(settings: Settings) -> dict[str, Any]:
     }
 
 
+def against(second: Settings, first: Settings) -> dict[str, Any]:
+    """The second environment that each run is made over, too."""
+    return {**identity(second), "protected": second.protected, "noise": first.against.noise}
+
+
 def identity(settings: Settings) -> dict[str, Any]:
     """Equal for two sessions that test the same Wisebot. An emulator has other ports each time.
 

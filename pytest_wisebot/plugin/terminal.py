@@ -159,21 +159,45 @@ class Summary:
     Args:
         stats: the engine's.
         terminalreporter: pytest's, for the tests' reports and for the verbosity.
+        against: the second environment and its numbers, if there is one.
     """
 
-    def __init__(self, stats: StatsSnapshot, terminalreporter: Any) -> None:
+    def __init__(
+        self, stats: StatsSnapshot, terminalreporter: Any, against: tuple[str, StatsSnapshot] | None = None
+    ) -> None:
         self._stats = stats
+        self._against = against
         self._reporter = terminalreporter
         self._reports = list(reports_with_facts(terminalreporter))
         self._trial_counts = {report.nodeid: facts.trials for report, facts in self._reports if facts.trials}
 
     def lines(self) -> list[str]:
         """The lines; with ``-q`` only those that name what is missing."""
-        lines = [*self._durations(), *self._trials()] if self._reporter.verbosity >= 0 else []
-        return [*lines, *self._missing(), *self._odd()]
+        lines = [*self._durations(self._stats), *self._trials()] if self._reporter.verbosity >= 0 else []
+        return [*lines, *self._missing(self._stats), *self._odd(), *self._beside()]
 
-    def _durations(self) -> Iterator[str]:
-        stats = self._stats
+    def _beside(self) -> Iterator[str]:
+        """The runs of the second environment, and the repetitions of the first."""
+        if self._against is None:
+            return
+        environment, stats = self._against
+        compared = {one["run"]: one for _, facts in self._reports for one in facts.compared}
+        done = [one for one in compared.values() if not one.get("why_not")]
+        differ = sum(bool(one.get("diff")) for one in done)
+        yield f"against {environment}: {count(len(done), 'run')} compared, {differ} of them drifted"
+        if self._reporter.verbosity >= 0:
+            yield from (f"  {line}" for line in self._durations(stats))
+            if repeated := self._stats.repeated:
+                yield f"  {count(repeated, 'repetition')} of the first environment's runs, for what differs by itself"
+        reasons = Counter(one["why_not"] for one in compared.values() if one.get("why_not"))
+        yield from (f"  {count(number, 'run')} not compared: {why}" for why, number in reasons.items())
+        if stats.without_verdict:
+            yield f"  {count(stats.without_verdict, 'run')} without a verdict"
+        yield from (f"  {count(stopped, 'run')} not run: {reason}" for reason, stopped in stats.not_run.items())
+        if stats.not_awaited:
+            yield f"  {count(stats.not_awaited, 'run')} sent and not compared, since the test did not pass"
+
+    def _durations(self, stats: StatsSnapshot) -> Iterator[str]:
         saved = stats.run_time - stats.wall
         together = f", {saved:.1f} s saved" if saved >= 0.05 else ""
         if stats.runs:
@@ -200,8 +224,7 @@ class Summary:
         told = {nodeid: one for nodeid, one in counts.items() if one.word not in ("passed", "skipped")}
         yield from self._named([f"{nodeid}: {_count_and_reason(one)}" for nodeid, one in told.items()])
 
-    def _missing(self) -> Iterator[str]:
-        stats = self._stats
+    def _missing(self, stats: StatsSnapshot) -> Iterator[str]:
         if stats.without_verdict:
             yield f"{count(stats.without_verdict, 'run')} without a verdict"
         tests: dict[str, list[str]] = {}

@@ -139,6 +139,7 @@ class TrialLoop:
         self._rows: list[TrialRow] = []
         self._notes: list[str] = []
         self._references: list[str] = []
+        self._compared: list[dict[str, Any]] = []
         self._unlimited = self._broke = False
         self._durations: dict[str, float] = {}
 
@@ -232,6 +233,7 @@ class TrialLoop:
             self._unlimited = self._unlimited or facts.unlimited
         runs = [run for one in trial.requested if isinstance(run := one.pending.outcome, WorkflowRun)]
         self._references += references(trial.requested)
+        self._compared += facts_of(trial.reports[-1]).compared if trial.reports else []
         why = self._session.redactor.clean(first_line(trial.failing)) if trial.failing is not None else ""
         self._rows.append(TrialRow.of(trial.number, trial.word, why, runs))
         trial.requested = []
@@ -254,7 +256,9 @@ class TrialLoop:
             reports = [*(report for report in reports if report.when != "teardown"), self._report_of_later()]
         main = next((report for report in reports if report.when == "call"), reports[0])
         for report in reports:
-            add_facts(report, runs=self._references, notes=self._notes if report is main else [])
+            add_facts(
+                report, runs=self._references, compared=self._compared, notes=self._notes if report is main else []
+            )
             report.duration = self._durations.get(report.when or "", 0.0)
             report.user_properties.append(("wisebot_trials", str(count)))
         add_facts(main, trials=count, unlimited=self._unlimited, broke=self._broke)

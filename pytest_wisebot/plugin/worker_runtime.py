@@ -36,6 +36,7 @@ class WorkerRuntime:
         self.worker_prefix = f"{worker}:" if door["each"] else ""
         self._known: dict[str, Any] | WisebotError | None = None
         self._settings: Settings | None = None
+        self._against: Settings | None = None
         self._remote: RemoteEngine | ConfigurationError
         try:
             if door["problem"]:
@@ -74,10 +75,21 @@ class WorkerRuntime:
         if self._settings is None:
             from ..workers.protocol import settings_from_dict
 
-            self._settings = settings_from_dict(self._described()["settings"])
+            described = self._described()
+            if described["against"] is not None:
+                self._against = settings_from_dict(described["against"])
+                self.redactor.add(*self._against.credentials())
+            self._settings = settings_from_dict(described["settings"])
             self.redactor.add(*self._settings.credentials())
             self.redactor.follow(self._settings.redact)
         return self._settings
+
+    @property
+    def against(self) -> Settings | None:
+        """The controller's settings of the second environment; None without one. Raises what `target` does."""
+        __tracebackhide__ = True
+        _ = self.target
+        return self._against
 
     @property
     def emulator(self) -> Ready | None:

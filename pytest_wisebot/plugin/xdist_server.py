@@ -18,6 +18,7 @@ from .session_state import state_of
 
 if TYPE_CHECKING:
     from ..engine.engine import Engine
+    from ..engine.two_engines import TwoEngines
     from ..engine.values import Ahead, CollectedTests
     from ..redaction import Secret
     from .runtime import LocalRuntime
@@ -104,8 +105,8 @@ class Controller:
     # --- calls of the workers (see `workers.rpc.Host`), in their threads
 
     @property
-    def engine(self) -> Engine:
-        """The session's engine."""
+    def engine(self) -> Engine | TwoEngines:
+        """The session's engine, or that of each environment."""
         return self._owned().engine
 
     def described(self) -> dict[str, Any]:
@@ -115,15 +116,17 @@ class Controller:
 
         owner = self._owned()
         try:
-            for secret in owner.unguarded.credentials():  # also where nothing can run, as without the emulator
-                self.masks.add(secret)
-            settings = settings_to_dict(owner.target)
+            for one in filter(None, (owner.unguarded, owner.unguarded_against)):
+                for secret in one.credentials():  # also where nothing can run, as without the emulator
+                    self.masks.add(secret)
+            settings, against = settings_to_dict(owner.target), owner.against
         except (pytest.UsageError, pytest.exit.Exception) as error:  # the project's hook ends the session
             self._ends_session = error
             raise ConfigurationError(str(error)) from None
         emulator = owner.emulator.to_dict() if owner.emulator is not None else None
         return {
             "settings": settings,
+            "against": settings_to_dict(against) if against is not None else None,
             "emulator": emulator,
             "no_ahead": owner.no_ahead,
             "hooks": settings_hooks(self._config),

@@ -10,7 +10,7 @@ from ..originals import json
 from .baseline import Comparison
 from .gate import Conclusion
 from .history import Past
-from .model import Model, Run, Test, Workflow, all_counts, outcome_counts, pass_rate
+from .model import Compared, Model, Run, Test, Workflow, all_counts, outcome_counts, pass_rate
 from .trends import WORDS, Trend, trends_of_tests, trends_of_workflows
 from .verdict import GateRule
 
@@ -24,12 +24,13 @@ _KEYS: Final = {"run_id": "runId", "problem": "error", "diff": "drift"}
 
 _SESSION: Final = (
     "name", "version", "mode", "started", "ended", "environment", "origin", "base_url", "emulator", "exitstatus",
-    "gate", "extent", "build", "report",
+    "gate", "extent", "build", "report", "against",
 )  # fmt: skip
 _RUN: Final = (
     "reference", "workflow", "workflow_id", "api", "outcome", "run_id", "trial", "status", "queued", "started", "ended",
     "made", "seconds", "attempts", "source", "problem", "message", "diff", "contradiction", "trace",
 )  # fmt: skip
+_BESIDE: Final = ("side", "environment", "test")
 
 
 def json_report(conclusion: Conclusion) -> str:
@@ -50,6 +51,7 @@ def json_report(conclusion: Conclusion) -> str:
         "tests": [_test(test) for test in model.tests],
         "unreported": model.unreported,
         "runs": [_run(run, model) for run in model.runs],
+        "beside": [{**_run(run, model), **_values(run, *_BESIDE)} for run in model.beside],
         "history": _history(conclusion.trend) if conclusion.trend is not None else None,
     }
     return json.dumps(document, indent=1, allow_nan=False) + "\n"
@@ -98,9 +100,15 @@ def _test(test: Test) -> dict[str, Any]:
     return {
         **_values(test, "id", "outcome", "also", "uses_runs", "workflows"),
         "runs": [run.reference for run in test.runs],
+        "compared": [_compared(one) for one in test.compared],
         **_values(test, "seconds", "executions", "problem", "said", "trials", "worker", "session"),
         "quarantine": _quarantine(test),
     }
+
+
+def _compared(one: Compared) -> dict[str, Any]:
+    known = asdict(one)
+    return {**known, "drift": known.pop("diff"), "why_not": one.why_not or None, "beside": one.beside or None}
 
 
 def _quarantine(test: Test) -> dict[str, Any] | None:

@@ -71,7 +71,8 @@ class Conclusion:
         state = ":" if all(one.ended is not None for one in model.begun) else killed
         target = "; ".join(model.targets) or "no target"
         counts = counts_in_words(model.tests)
-        return f"{self.verdict.word}{state} {counts}; {count(model.live_runs, 'live run')} against {target}"
+        beside = f"; beside {model.against_in_words}" if model.seconds else ""
+        return f"{self.verdict.word}{state} {counts}; {count(model.live_runs, 'live run')} against {target}{beside}"
 
 
 def build(

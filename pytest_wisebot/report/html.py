@@ -90,7 +90,7 @@ _FILTERS: Final[tuple[Callable[..., Any], ...]] = (
 
 def _page(model: Model, verdict: Verdict, baseline: Comparison | None) -> Mapping[str, Any]:
     """The variables of the templates."""
-    rows = Rows(longest(len(model.runs)))
+    rows = Rows(longest(len(model.runs)), model.comparisons)
     groups, others = rows.groups(test for test in model.tests if test.uses_runs), rows.others(model.runs)
     counts = outcome_counts(model.tests)
     return {
@@ -157,6 +157,8 @@ def _facts(model: Model, baseline: Comparison | None) -> Iterator[tuple[str, str
     yield "Took", _took(model)
     yield "Mode", ", ".join(sorted({one.mode for one in model.sessions}))
     yield "Runs", _runs(model)
+    if model.seconds:
+        yield "Against", model.against_in_words
     if baseline is not None:
         failing, fixed, gone = (len(one) for one in (baseline.newly_failing, baseline.newly_fixed, baseline.missing))
         missing = f", {gone} missing" if gone else ""

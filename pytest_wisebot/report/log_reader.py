@@ -17,7 +17,7 @@ from ..quarantine import Quarantine, days_left
 from ..shapes import checker, read, types_of
 from .baseline import Comparison
 from .history import Past
-from .model import Model, Run, Session, Test
+from .model import Compared, Model, Run, Session, Test
 
 Event = Mapping[str, Any]
 _Events = Mapping[str, Sequence[Event]]
@@ -26,6 +26,7 @@ _Events = Mapping[str, Sequence[Event]]
 
 _RENAMED: Final[Mapping[str, Mapping[str, str]]] = {
     "run": {"run_id": "runId", "problem": "class", "reference": "run"},
+    "beside": {"run_id": "runId", "problem": "class", "reference": "run"},
     "test": {"id": "test", "problem": "class"},
     "session": {"name": "session"},
 }
@@ -52,7 +53,7 @@ def _checker(kind: str, names_baseline: bool) -> Callable[[Event], str]:
     of: Any = None
     if kind in ("session", "end"):
         of, more = Session, {"shard": str, "session": str, "without_gate": int, "exitstatus": int}
-    elif kind == "run":
+    elif kind in ("run", "beside"):
         of = Run
     elif kind == "test":
         of, more = Test, {"runs": tuple[str, ...], "item": int, "quarantined_until": str}
@@ -61,7 +62,8 @@ def _checker(kind: str, names_baseline: bool) -> Callable[[Event], str]:
     if kind in ("end", "merge"):
         more |= {"history": Past} | ({} if names_baseline else {"baseline": Comparison})
     types = types_of(of) if of is not None else {}
-    return checker({_RENAMED.get(kind, {}).get(name, name): hint for name, hint in types.items()} | more)
+    renamed = _RENAMED.get(kind, {})
+    return checker({renamed.get(name, name): hint for name, hint in types.items()} | more)
 
 
 def model_of(events: Iterable[Event]) -> Model:
@@ -78,17 +80,19 @@ def model_of(events: Iterable[Event]) -> Model:
         sessions[-1][kind].append(event)
     tests: dict[tuple[str, str], Test] = {}
     runs: list[Run] = []
+    beside: list[Run] = []
     for index, one in enumerate(sessions):
         prefix = f"{index + 1}:" if len(sessions) > 1 else ""
         own = [_run(event, prefix, index) for event in one["run"]]
         runs += own
+        beside += [_run(event, prefix, index) for event in one["beside"]]
         for test in _tests(one, own, prefix, index):
             known = tests.get((test.worker, test.id))
             tests[test.worker, test.id] = test if known is None else _both(known, test)
     last: Event = {**_last(sessions[0], "end"), **union} if len(sessions) == 1 else union
     known_sessions = tuple(map(_session, sessions)) or (Session(),)
     given = last.get("baseline"), union.get("max_missing_tests"), last.get("history")
-    model = Model(known_sessions, tuple(tests.values()), tuple(runs), *given)
+    model = Model(known_sessions, tuple(tests.values()), tuple(runs), *given, tuple(beside))
     return _of_gate(model) if any(one.shard for one in known_sessions) else model
 
 
@@ -100,7 +104,8 @@ def _of_gate(union: Model) -> Model:
     tests = tuple(test for test in union.tests if _tag(test.worker, test.id) not in others)
     used = {run.reference for test in tests for run in test.runs}
     runs = tuple(run for run in union.runs if run.reference in used or run.fixture or run.test not in others)
-    return replace(union, sessions=tuple(map(_without_others, union.sessions)), tests=tests, runs=runs)
+    beside = tuple(run for run in union.beside if run.fixture or run.test not in others)
+    return replace(union, sessions=tuple(map(_without_others, union.sessions)), tests=tests, runs=runs, beside=beside)
 
 
 def _without_others(session: Session) -> Session:
@@ -153,10 +158,13 @@ def _tests(events: _Events, runs: Sequence[Run], prefix: str, session: int) -> I
         for event in several:
             items[int(event.get("item", 0))].append(event)
         began = _last(events, "session").get("started")
-        yield reduce(_both, (_test(one, tuple(in_order), session, worker, began) for one in items.values()))
+        in_items = (_test(one, tuple(in_order), session, worker, prefix, began) for one in items.values())
+        yield reduce(_both, in_items)
 
 
-def _test(events: Sequence[Event], runs: tuple[Run, ...], session: int, worker: str, began: str | None) -> Test:
+def _test(
+    events: Sequence[Event], runs: tuple[Run, ...], session: int, worker: str, prefix: str, began: str | None
+) -> Test:
     """A test from its last line. The lines before it are attempts that a plugin has repeated."""
     last = events[-1]
     event = {"executions": len(events), **last, "id": last.get("test"), "problem": last.get("class"), "worker": worker}
@@ -166,8 +174,15 @@ def _test(events: Sequence[Event], runs: tuple[Run, ...], session: int, worker: 
     if uses_runs:  # a fixture that breaks around a run fails the test, and an unexpected pass is a pass
         outcome = {ERROR: FAILED, XPASSED: PASSED}.get(outcome, outcome)
     quarantine = _quarantine(event, began)
+    compared = tuple(_compared(one, prefix) for one in event.get("compared", ()))
     known = {"outcome": outcome, "runs": runs, "uses_runs": uses_runs, "broke": broke, "session": session}
-    return read(Test, {**event, "quarantine": None}, **known, quarantine=quarantine)
+    return read(Test, {**event, "quarantine": None}, **known, quarantine=quarantine, compared=compared)
+
+
+def _compared(event: Event, prefix: str) -> Compared:
+    one = read(Compared, event)
+    beside = f"{prefix}{one.beside}" if one.beside else ""
+    return replace(one, run=f"{prefix}{one.run}", beside=beside, again=tuple(f"{prefix}{run}" for run in one.again))
 
 
 def _quarantine(event: Event, began: str | None) -> Quarantine | None:
@@ -197,6 +212,7 @@ def _both(one: Test, other: Test) -> Test:
         executions=one.executions + other.executions,
         items=one.items + other.items,
         failures=one.failures + other.failures,
+        compared=tuple({compared.run: compared for compared in (*one.compared, *other.compared)}.values()),
         unused_mark=one.unused_mark and other.unused_mark,
         broke=one.broke or other.broke,
         quarantine=_weaker(one.quarantine, other.quarantine),

@@ -85,7 +85,8 @@ def _title(conclusion: Conclusion) -> str:
 def _counts(conclusion: Conclusion) -> str:
     model = conclusion.model
     targets = ", ".join(map(_code, model.targets)) or "no target"
-    return f"**{counts_in_words(model.tests)}**; {count(model.live_runs, 'live run')} against {targets}\n"
+    against = f"\nBeside a second environment, {_plain(model.against_in_words)}\n" if model.seconds else ""
+    return f"**{counts_in_words(model.tests)}**; {count(model.live_runs, 'live run')} against {targets}\n{against}"
 
 
 def _where_from(model: Model) -> Iterator[str]:
@@ -157,7 +158,7 @@ def _failure(test: Test, model: Model, note: str) -> Iterator[str]:
     for run in runs[:MOST_RUNS]:
         yield f"- {_about(run, test, model)}"
     yield from _left_out(len(test.runs) - MOST_RUNS, "run")
-    diff = [line for run in test.runs for line in run.diff]
+    diff = [line for run in test.runs for line in run.diff] or [line for one in test.compared for line in one.diff]
     said = test.said if not diff or test.outcome != DRIFT else "\n".join(diff)
     yield f"\n{_fenced(said)}" if said else ""
 

@@ -26,7 +26,9 @@ from ..outcomes import (
     XFAILED,
 )
 from ..quarantine import Quarantine
+from ..runs import AGAINST
 from ..shapes import Moment
+from ..text import count
 from .build_info import BuildInfo, common, run_link, workflow_link
 from .format import numbered, percent, percentile
 
@@ -60,6 +62,9 @@ class Run:
         diff: difference from its recording, line by line.
         contradiction: what in its answer contradicts its own ``ok: true``; empty without a contradiction.
         trace: the header ``traceparent`` of its last attempt; empty if none was sent.
+        side: ``against`` for a run over a second environment, ``repetition`` with its number for one of the first;
+            empty for a run that a test judges.
+        environment: the environment that was in force, if any.
         session: index of its session in the model.
     """
 
@@ -93,6 +98,8 @@ class Run:
     note: str = ""
     contradiction: str = ""
     trace: str = ""
+    side: str = ""
+    environment: str | None = None
     session: int = 0
 
     @property
@@ -181,6 +188,28 @@ class Trials:
         return [SameTrials(outcome, numbered(numbers, "trial"), why) for (outcome, why), numbers in in_order]
 
 
+@dataclass(frozen=True)
+class Compared:
+    """How a run compares with that of a second environment.
+
+    Attributes:
+        run: its name in the log, unique in the model; likewise ``beside``, the run of the second environment, and
+            ``again``, the repetitions of the first.
+        workflow: its workflow.
+        diff: the differences, line by line; empty if there is none.
+        noise: the paths that differ among the runs of the first environment, and were left out.
+        why_not: why it was not compared; empty for one that was.
+    """
+
+    run: str = ""
+    workflow: str = ""
+    beside: str = ""
+    again: tuple[str, ...] = ()
+    diff: tuple[str, ...] = ()
+    noise: tuple[str, ...] = ()
+    why_not: str = ""
+
+
 _REFERENCE: Final = re.compile(r'^ *\.\.\. all \d+ lines are below, in the section "(.+)"$', re.MULTILINE)
 """What stands in a failure for the lines of a section that pytest shows below it; reports do not have that section."""
 
@@ -228,6 +257,7 @@ class Test:
         items: how many tests of this id have ended.
         failures: how many of its reports pytest counts as failures of the session.
         also: the outcomes of its other failed phases, which rules about these outcomes count, too.
+        compared: how its runs compare with those of a second environment.
         unused_mark: a class, a module or a hook has put it under a wisebot mark, and it passed without a run.
         broke: the test itself has an error, in a fixture: no verdict on the workflow, whatever else has failed.
         quarantine: who mends it, until when, and why; None without one.
@@ -249,6 +279,7 @@ class Test:
     items: int = 1
     failures: int = 0
     also: tuple[str, ...] = ()
+    compared: tuple[Compared, ...] = ()
     unused_mark: bool = False
     broke: bool = False
     quarantine: Quarantine | None = None
@@ -343,6 +374,34 @@ class Extent:
     skipped: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Second:
+    """The second environment, over which each run of a session was made, too.
+
+    Attributes:
+        noise: how many runs the first environment made of each, the judged one included.
+    """
+
+    environment: str | None = None
+    origin: str | None = None
+    base_url: str | None = None
+    emulator: str | None = None
+    protected: bool = False
+    noise: int = 1
+
+    @property
+    def target(self) -> str:
+        """Environment and hosts, in words."""
+        return target_in_words(self.environment, self.origin, self.base_url, self.emulator)
+
+
+def target_in_words(environment: str | None, origin: str | None, base_url: str | None, emulator: str | None) -> str:
+    """An environment and its hosts."""
+    hosts = " and ".join(host for host in (origin, base_url) if host)
+    where = hosts or (f"emulator {emulator}" if emulator else "no host")
+    return f"{environment} ({where})" if environment else where
+
+
 @dataclass(frozen=True)
 class Session:
     """The first and the last line of a log.
@@ -369,6 +428,7 @@ class Session:
         extent: the folders whose tests it collects; None before the tests were collected.
         build: the commit and the job that it comes from.
         report: what reports show beside it.
+        against: the second environment; None without one.
     """
 
     name: str = ""
@@ -400,6 +460,7 @@ class Session:
     extent: Extent | None = None
     build: BuildInfo = field(default_factory=BuildInfo)
     report: ReportConfig = field(default_factory=ReportConfig)
+    against: Second | None = None
 
     @property
     def has_begun(self) -> bool:
@@ -409,9 +470,7 @@ class Session:
     @property
     def target(self) -> str:
         """Environment and hosts, in words."""
-        hosts = " and ".join(host for host in (self.origin, self.base_url) if host)
-        where = hosts or (f"emulator {self.emulator}" if self.emulator else "no host")
-        return f"{self.environment} ({where})" if self.environment else where
+        return target_in_words(self.environment, self.origin, self.base_url, self.emulator)
 
 
 class PassRate(NamedTuple):
@@ -476,6 +535,8 @@ class Model:
     """Replaces the number in ``[gate]``: an option of ``merge``."""
     past: Any = None
     """The earlier sessions in the log, as JSON; None if no history was given."""
+    beside: tuple[Run, ...] = ()
+    """The runs that no test judges: over a second environment, and repetitions. No figure of ``runs`` has them."""
 
     @property
     def begun(self) -> tuple[Session, ...]:
@@ -486,6 +547,45 @@ class Model:
     def targets(self) -> list[str]:
         """The targets of the sessions, each once."""
         return sorted({one.target for one in self.begun})
+
+    @property
+    def seconds(self) -> list[Second]:
+        """The second environments of the sessions, each once; none without ``--wisebot-against``."""
+        return list(dict.fromkeys(one.against for one in self.begun if one.against is not None))
+
+    @cached_property
+    def compared_runs(self) -> tuple[Compared, ...]:
+        """How the runs compare with those of the second environment, each run once."""
+        return tuple({one.run: one for test in self.tests for one in test.compared}.values())
+
+    @cached_property
+    def comparisons(self) -> Mapping[str, tuple[Compared, Run | None]]:
+        """By a run's reference, how it compares, and the run of the second environment; None if there is none."""
+        runs = {run.reference: run for run in self.beside}
+        return {one.run: (one, runs.get(one.beside)) for one in self.compared_runs}
+
+    @cached_property
+    def drifted_tests(self) -> tuple[Test, ...]:
+        """The tests with a run that differs from that of the second environment."""
+        return tuple(test for test in self.tests if any(one.diff for one in test.compared))
+
+    @property
+    def against_in_words(self) -> str:
+        """The second environment, the runs over each side, and how many differ; empty without one."""
+        if not self.seconds:
+            return ""
+        done = [one for one in self.compared_runs if not one.why_not]
+        differ, left_out = sum(bool(one.diff) for one in done), len(self.compared_runs) - len(done)
+        again = sum(run.side != AGAINST for run in self.beside)
+        second = sum(run.is_live and run.side == AGAINST for run in self.beside)
+        parts = [
+            f"{count(second, 'live run')} there, beside {count(self.live_runs, 'live run')}",
+            f"{count(again, 'repetition')} of these" if again else "",
+            f"{len(done)} compared, {differ} drifted",
+            f"{left_out} not compared" if left_out else "",
+        ]
+        targets = "; ".join(sorted({one.target for one in self.seconds}))
+        return f"{targets}: {', '.join(filter(None, parts))}"
 
     @property
     def extents(self) -> list[Extent]:

@@ -14,7 +14,7 @@ from typing import Final
 from ..outcomes import BAD, CRASHED, ERROR, FAILED, NOT_RUN, SKIPPED, XFAILED
 from ..text import count
 from .format import count_named, named
-from .model import Extent, Model, Session, Test, file_of, is_under
+from .model import Extent, Model, Second, Session, Test, file_of, is_under
 from .verdict import GateRule, closed, no_verdict, not_judged, unreachable
 
 NO_TESTS: Final = 5
@@ -109,13 +109,16 @@ def _is_empty_shard(one: Session) -> bool:
 
 
 def _targets(model: Model) -> Iterator[GateRule]:
-    emulated = sorted({one.emulator for one in model.begun if one.emulator})
+    emulated = sorted({name for name in (*_emulators(model.begun), *_emulators(model.seconds)) if name})
     if not emulated and any(run.source == "emulator" for run in model.runs):
         emulated = ["a run's own"]
     if emulated and not model.gate.allow_emulator:
         yield no_verdict("target", "no emulator (allow-emulator)", f"emulator {', '.join(emulated)}")
     if len(model.targets) > 1:
         yield no_verdict("target", "one for all shards", "; ".join(model.targets))
+    if len({one.against for one in model.begun}) > 1:
+        named_there = [one.against.target if one.against is not None else "none" for one in model.begun]
+        yield no_verdict("second environment", "one for all shards", "; ".join(sorted({*named_there})))
     if any(one.gate != model.begun[0].gate for one in model.begun):
         yield no_verdict("[gate]", "one for all shards", "they differ")
     versions = sorted({one.version for one in model.begun})
@@ -125,6 +128,10 @@ def _targets(model: Model) -> Iterator[GateRule]:
     if began and max(began.values()) - min(began.values()) > MOST_APART:
         oldest = min(began, key=lambda shard: began[shard])
         yield no_verdict("shards", "begun within a day of each other", f"{oldest} is older")
+
+
+def _emulators(several: Iterable[Session | Second]) -> Iterator[str | None]:
+    return (one.emulator for one in several)
 
 
 def _selection(model: Model) -> Iterator[GateRule]:
@@ -273,7 +280,26 @@ def _runs(model: Model) -> Iterator[GateRule]:
         yield no_verdict("contradictory answers", "none", measured).naming(tests)
     failed = {run.reference for test in model.tests if test.outcome in BAD for run in test.runs}
     drifted = [run.test or run.reference for run in model.runs if run.diff and run.reference not in failed]
+    drifted += [test.id for test in model.drifted_tests if test.outcome not in BAD]
     yield from _none("drift that failed no test", drifted, "run", closed)
+    if model.seconds:
+        yield from _comparison(model)
+
+
+def _comparison(model: Model) -> Iterator[GateRule]:
+    """The comparison with a second environment: drift counts as the failure of its test, in the rules about these."""
+    rule = f"compared with {'; '.join(one.environment or one.target for one in model.seconds)}"
+    done = [one for one in model.compared_runs if not one.why_not]
+    if not done:
+        yield no_verdict(rule, "at least 1 run", "none")
+    elif drifted := sum(bool(one.diff) for one in done):
+        measured = f"{drifted} of {count(len(done), 'run')} drifted"
+        yield not_judged(rule, "each run alike; drift fails its test", measured)
+    else:
+        yield GateRule(rule, "each run alike", f"{count(len(done), 'run')} alike")
+    reasons = Counter(one.why_not for one in model.compared_runs if one.why_not)
+    for why, number in reasons.items():
+        yield not_judged(rule, "each run", f"{count(number, 'run')} not compared: {why}")
 
 
 def _why_none(model: Model) -> str:

@@ -12,7 +12,7 @@ from ..outcomes import BAD, DRIFT, ERROR, FAILED, FLAKY, PASSED, REPORT_ORDER, S
 from ..text import run_id_text, truncate_middle
 from .baseline import Comparison
 from .format import seconds_text, time_of_day
-from .model import NOT_NEEDED, Run, Test
+from .model import NOT_NEEDED, Compared, Run, Test
 from .page_budget import Excerpt, json_excerpt, text_excerpt
 
 LONGEST_NAME: Final = 240
@@ -63,12 +63,14 @@ class RunRow:
         elsewhere: whether it is shown under another test, and this row is a link.
         opened: whether it is open when its test is opened.
         blocks: what was sent, what came, and how to repeat it.
+        beside: how it compares with the run of a second environment, in words; empty if there is none.
     """
 
     run: Run
     elsewhere: bool
     opened: bool
     blocks: tuple[Block, ...] = ()
+    beside: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +110,9 @@ class Rows:
         anchors: the name in the page of each test that has a row, by its id.
     """
 
-    def __init__(self, longest: int) -> None:
-        """Rows for a page with at most so many characters of one string."""
+    def __init__(self, longest: int, comparisons: Mapping[str, tuple[Compared, Run | None]] | None = None) -> None:
+        """Rows for a page with at most so many characters of one string, and how runs compare with others."""
+        self._comparisons = comparisons or {}
         self.anchors: dict[str, str] = {}
         self._longest = longest
         self._shown: set[str] = set()
@@ -143,7 +146,25 @@ class Rows:
         if run.reference in self._shown:
             return RunRow(run, elsewhere=True, opened=False)
         self._shown.add(run.reference)
-        return RunRow(run, False, opened, tuple(_blocks(run, self._longest)))
+        compared, other = self._comparisons.get(run.reference, (Compared(), None))
+        blocks = [*_blocks(run, self._longest)]
+        if compared.diff:
+            excerpt = text_excerpt("\n".join(compared.diff), self._longest)
+            blocks.insert(0, Block(f"differs from that of {_where(other)}", "diff", excerpt))
+        return RunRow(run, False, opened, tuple(blocks), _beside(compared, other) if compared.run else "")
+
+
+def _where(run: Run | None) -> str:
+    return run.environment or "the second environment" if run is not None else "the second environment"
+
+
+def _beside(compared: Compared, other: Run | None) -> str:
+    """How a run compares with that of a second environment."""
+    if compared.why_not:
+        return f"nothing: {compared.why_not}"
+    noise = f"; left out: {', '.join(compared.noise)}" if compared.noise else ""
+    run_id = f", runId {run_id_text(other.run_id)}" if other is not None and other.run_id else ""
+    return f"{_where(other)}{run_id}: {'drifted' if compared.diff else 'alike'}{noise}"
 
 
 def _is_telling(run: Run, test: Test) -> bool:

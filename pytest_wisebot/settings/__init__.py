@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from .credentials import Credential, read_credential
     from .load import resolve
     from .schema import json_schema, reference_tables
-    from .settings import Settings, Snapshots, Workflow
+    from .settings import Against, Settings, Snapshots, Workflow
 
-__all__ = ["Credential", "Settings", "Snapshots", "Workflow", "json_schema", "read_credential", "resolve"]
-__all__ += ["reference_tables"]
+__all__ = ["Against", "Credential", "Settings", "Snapshots", "Workflow", "json_schema", "read_credential"]
+__all__ += ["reference_tables", "resolve"]
 
 _HOMES = {"Credential": "credentials", "read_credential": "credentials", "resolve": "load"}
 _HOMES |= {"json_schema": "schema", "reference_tables": "schema"}

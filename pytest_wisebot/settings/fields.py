@@ -248,6 +248,12 @@ REPORT: Final = Table(
               default=200, least=1),
     ),
 )
+AGAINST: Final = Table(
+    "AgainstTable", "[against]", "how --wisebot-against compares two environments.", (
+        Field("noise", "whole", "How many runs the first environment makes of each, the judged one included: what "
+              "differs among them is no difference between the environments. 1: none is repeated.", default=1, least=1),
+    ),
+)
 FILE: Final = Table(
     "FileTable", "wisebot.toml", "the environments that a suite can run against, and what its results show.", (
         Field("default_environment", "text", "The environment without --wisebot-env."),
@@ -265,11 +271,14 @@ FILE: Final = Table(
         Field("report", "table", "What reports show beside the session, and how long a history is.", table=REPORT),
         Field("quarantine", "quarantines", "Tests that are known to fail, by their ids, each with "
               '"OWNER until YYYY-MM-DD: REASON".', default={}),
+        Field("against", "table", "How --wisebot-against compares two environments.", table=AGAINST),
     ),
 )
 TARGET: Final = (
     Field("env", "text", "The environment of wisebot.toml to run against.", metavar="NAME",
           default_text="default-environment"),
+    Field("against", "text", "The environment to compare with: each run is made over both, and a difference is drift.",
+          metavar="NAME"),
     Field("config", "text", "The wisebot.toml to read, or a pyproject.toml with [tool.wisebot].", metavar="FILE",
           default_text="the nearest one, from the tests' common folder up to the rootdir"),
     Field("allow_protected", "switch", "Run against an environment that is protected.", flag=True),

@@ -21,7 +21,7 @@ from ..text import toml_key
 from .checks import check, checked_origin, describe, nearest, nearest_of_all, plain_http
 from .credentials import Credential, read_credential
 from .fields import DEFAULTS, ENVIRONMENT, FILE, LIMITS, LINKS, WORKFLOW, Field, Table, settings_fields
-from .settings import FILE_NAME, PROJECT_FILE_NAME, Settings, Snapshots, Workflow, key_place, table_place
+from .settings import FILE_NAME, PROJECT_FILE_NAME, Against, Settings, Snapshots, Workflow, key_place, table_place
 
 
 def find_file(start: Path, root: Path) -> Path | None:
@@ -142,7 +142,15 @@ def _contradictions(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...]
                 yield (*of, key.replace("_", "-")), problem
 
 
-def resolve(given: Mapping[str, Any], *, start: Path, root: Path, cwd: Path, variables: Mapping[str, str]) -> Settings:
+def resolve(
+    given: Mapping[str, Any],
+    *,
+    start: Path,
+    root: Path,
+    cwd: Path,
+    variables: Mapping[str, str],
+    named_by: str = "--wisebot-env",
+) -> Settings:
     """The settings in force.
 
     Args:
@@ -151,6 +159,7 @@ def resolve(given: Mapping[str, Any], *, start: Path, root: Path, cwd: Path, var
         root: the folder where it ends.
         cwd: what a path given as an option is relative to.
         variables: the environment variables.
+        named_by: the option that names the environment.
 
     Raises:
         ConfigurationError: with every mistake that was found, one a line, in the user's terms.
@@ -161,17 +170,24 @@ def resolve(given: Mapping[str, Any], *, start: Path, root: Path, cwd: Path, var
         raise ConfigurationError(f"--wisebot-config: there is no file {path}")
     if path is None and "env" in given:
         searched = f"no wisebot.toml, and no pyproject.toml with [tool.wisebot], was found from {start} up to {root}"
-        raise ConfigurationError(f"--wisebot-env={given['env']}: {searched}")
-    return _Resolution(given, path, root, cwd, variables).settings()
+        raise ConfigurationError(f"{named_by}={given['env']}: {searched}")
+    return _Resolution(given, path, root, cwd, variables, named_by).settings()
 
 
 class _Resolution:
     """One pass over all that is given. It collects the mistakes and reports them at once."""
 
     def __init__(
-        self, given: Mapping[str, Any], path: Path | None, root: Path, cwd: Path, variables: Mapping[str, str]
+        self,
+        given: Mapping[str, Any],
+        path: Path | None,
+        root: Path,
+        cwd: Path,
+        variables: Mapping[str, str],
+        named_by: str,
     ) -> None:
         self.given = given
+        self.named_by = named_by
         self.path = path
         self.folder = path.parent if path else root
         self.cwd = cwd
@@ -181,7 +197,7 @@ class _Resolution:
         self.name = given.get("env", self.file.get("default_environment"))
         if self.name is not None and self.name not in self.environments:
             known = nearest_of_all(self.name, self.environments)
-            raise ConfigurationError(f'--wisebot-env: unknown environment "{self.name}", {known}')
+            raise ConfigurationError(f'{named_by}: unknown environment "{self.name}", {known}')
         self.table = self.environments.get(self.name or "", {})
         self.shared: Mapping[str, Any] = self.file.get("defaults", {})
         self.sources: dict[str, str] = {}
@@ -190,7 +206,7 @@ class _Resolution:
     def settings(self) -> Settings:
         values = {field.name: value for field in settings_fields() if (value := self._value(field)) is not None}
         if self.name is not None:
-            self.sources["environment"] = "--wisebot-env" if "env" in self.given else self._place("default-environment")
+            self.sources["environment"] = self.named_by if "env" in self.given else self._place("default-environment")
         if "origin" not in values and "base_url" in values and "emulator" not in values:
             values.setdefault("api", Api.DASHBOARD)
         values.setdefault("recordings", self.folder / "recordings")
@@ -265,8 +281,8 @@ class _Resolution:
         if field.name == "snapshots":
             workflows = {name: Snapshots(**own) for name, own in value.get("workflows", {}).items()}
             return Snapshots(**{**value, "workflows": workflows})
-        tables: Mapping[str, Any] = {"redact": Redact, "report": ReportConfig}
-        return tables[field.name](**value) if field.name in tables else value
+        kinds: dict[str, type[Any]] = {"redact": Redact, "report": ReportConfig, "against": Against}
+        return kinds[field.name](**value) if field.name in kinds else value
 
     def _credential(self, value: Any, source: str, folder: Path) -> Credential:
         try:

@@ -12,6 +12,7 @@ from typing import Any
 
 from .checks import KINDS
 from .fields import (
+    AGAINST,
     DEFAULTS,
     ENVIRONMENT,
     FILE,
@@ -31,6 +32,7 @@ from .fields import (
 Row = tuple[str, ...]
 KEY_HEAD = ("key", "meaning", "default")
 TABLES = (
+    AGAINST,
     DEFAULTS,
     ENVIRONMENT,
     GATE,

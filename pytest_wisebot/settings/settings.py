@@ -19,6 +19,8 @@ from .fields import ENVIRONMENT, WORKFLOW_ANYWHERE, Field, Table, settings_field
 
 HOOK: Final = "the pytest_wisebot_settings hook"
 
+AGAINST_OPTION: Final = "--wisebot-against"
+
 FILE_NAME: Final = "wisebot.toml"
 PROJECT_FILE_NAME: Final = "pyproject.toml"
 
@@ -94,6 +96,17 @@ class Snapshots:
 
 
 @dataclass(frozen=True, slots=True)
+class Against:
+    """How ``--wisebot-against`` compares two environments.
+
+    Attributes:
+        noise: how many runs the first environment makes of each, the judged one included.
+    """
+
+    noise: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What is in force, after options, ``wisebot.toml`` and environment variables. Read-only.
 
@@ -139,6 +152,7 @@ class Settings:
         gate: what opens the gate.
         report: what reports show beside the session.
         quarantine: the quarantines of tests that the file names, by the tests' ids.
+        against: how ``--wisebot-against`` compares another environment with this one.
         sources: where each value came from, by its name in ``wisebot.toml``.
     """
 
@@ -181,6 +195,7 @@ class Settings:
     gate: Gate = field(default_factory=Gate)
     report: ReportConfig = field(default_factory=ReportConfig)
     quarantine: Mapping[str, str] = field(default_factory=dict)
+    against: Against = field(default_factory=Against)
     sources: Mapping[str, str] = field(default_factory=dict)
 
     def replace(self, *, keep_credentials: bool = False, **changes: Any) -> Self:
@@ -380,6 +395,10 @@ class Settings:
         return own[0] or own[1] or self.emulated.get(workflow.id) or self.emulated_fallback
 
     def _missing(self, what: str, key: str, value: str) -> str:
+        if self.source("environment") == AGAINST_OPTION:  # options give credentials of the first environment alone
+            return (
+                f'there is no {what}: write {key} = "{value}" under {self.table("environments", str(self.environment))}'
+            )
         given = f"there is no {what}: give it by --wisebot-{key} {value}"
         options = [f"--wisebot-{name}" for name in ("origin", "base-url") if self.source(name).startswith("--")]
         if self.source(host := {"secret": "origin", "token": "base-url"}.get(key, "")) == HOOK:
@@ -475,7 +494,7 @@ def key_place(path: Path | None, key: str) -> str:
 
 
 _TABLES: Final[Mapping[str, type[Any]]] = {
-    "redact": Redact, "snapshots": Snapshots, "gate": Gate, "report": ReportConfig,
+    "redact": Redact, "snapshots": Snapshots, "gate": Gate, "report": ReportConfig, "against": Against,
 }  # fmt: skip
 
 

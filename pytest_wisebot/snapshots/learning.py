@@ -13,6 +13,7 @@ from typing import Any, Final
 from ..redaction.jsonpath import Path, Pattern, Wild
 from ..text import count, show_path, toml_key, toml_string
 from .json_codec import MAX_DEPTH, dumps
+from .text_normaliser import VOLATILE
 
 FEWEST: Final = 3
 """Runs of equal inputs from which something is learned for all later runs."""
@@ -128,6 +129,33 @@ def _are_lists_of_one_length(values: Sequence[Any]) -> bool:
 
 def _text(value: Any) -> str:
     return "" if value is MISSING else dumps(value).strip()
+
+
+def without_places(value: Any, paths: Iterable[Path]) -> Any:
+    """A copy with `VOLATILE` at these places, where an object may lack the key: one place equals any other one.
+
+    Args:
+        value: plain JSON.
+        paths: places, as `courses` finds them.
+    """
+    meant = [path for path in paths if path]
+    found: dict[Path, Any] = {}
+    for path in sorted(meant, key=len):
+        around, last = at(value, path[:-1]), path[-1]
+        is_there = isinstance(around, Mapping) or (isinstance(around, list) and _has(around, last))
+        if is_there and not any(path[:size] in found for size in range(len(path))):
+            found[path] = VOLATILE
+    return _with(value, found)
+
+
+def _with(value: Any, new: Mapping[Path, Any]) -> Any:
+    if () in new:
+        return new[()]
+    copied: Any = dict(value) if isinstance(value, Mapping) else list(value) if isinstance(value, list) else value
+    for step in dict.fromkeys(path[0] for path in new):
+        inner = {path[1:]: item for path, item in new.items() if path[0] == step}
+        copied[step] = _with(copied.get(step) if isinstance(copied, dict) else copied[step], inner)
+    return copied
 
 
 # --- paths that mean them

@@ -108,7 +108,7 @@ class RunRecorder:
                 self.session.open()
             if self._events is not None:
                 event = run_event(request, ended)
-                if self.session is not None and isinstance(run, WorkflowRun):
+                if self.session is not None and isinstance(run, WorkflowRun) and not request.side:
                     event["key"] = self.session.key(request)
                 self._events.write(event)
         return ended

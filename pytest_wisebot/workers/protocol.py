@@ -13,13 +13,13 @@ from typing import Any
 from ..gate_config import Gate, Limits, ReportConfig
 from ..redaction import Redact, Secret
 from ..runs import Api, RunRequest
-from ..settings import Credential, Settings, Snapshots, Workflow
+from ..settings import Against, Credential, Settings, Snapshots, Workflow
 
 TAG = "$"
 """The key for the kind of an object that is not plain JSON."""
 
 _KINDS: tuple[type[Any], ...] = (
-    Credential, Gate, Limits, Redact, ReportConfig, Settings, Snapshots, Workflow,
+    Against, Credential, Gate, Limits, Redact, ReportConfig, Settings, Snapshots, Workflow,
 )  # fmt: skip
 _DATACLASSES = {kind.__name__: kind for kind in _KINDS}
 

@@ -107,8 +107,13 @@ class RemoteEngine:
             awaited=partial(self._call, "awaited", number=number),
             cancel=partial(self._call, "cancel", number=number),
             wait_abandoned=partial(self._call, "wait_abandoned", number=number),
+            release=partial(self._release, number),
         )
         return PendingRun(request, future, callbacks)
+
+    def _release(self, number: int) -> None:
+        """Sends that no test of this worker waits for a run any more; its end is not waited for either."""
+        self._call("release", number=number)
 
     def submit_all(self, requests: Iterable[RunRequest]) -> list[PendingRun]:
         """Starts these runs."""

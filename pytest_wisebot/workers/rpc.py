@@ -9,7 +9,7 @@ import queue
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..engine.engine import Engine
 from ..engine.pending import PendingRun, Promise
@@ -21,12 +21,15 @@ from ..runs import Ended
 from .protocol import request_from_dict
 from .server import Channel, SecretBroadcast
 
+if TYPE_CHECKING:
+    from ..engine.two_engines import TwoEngines
+
 
 class Host(Protocol):
     """The owner of the engine."""
 
     @property
-    def engine(self) -> Engine:
+    def engine(self) -> Engine | TwoEngines:
         """The engine, made on first use. Raises `WisebotError` when that fails."""
         ...
 
@@ -84,6 +87,7 @@ class _Worker:
             "awaited": self._await,
             "wait_abandoned": self._abandon_wait,
             "cancel": self._cancel,
+            "release": self._release,
             "forget": self._forget,
             "take_back_refusals": self._take_back_refusals,
         }
@@ -153,6 +157,10 @@ class _Worker:
             pending.cancel()
             if pending.outcome is not None and not pending.future.done():  # its part in a shared run is over
                 self._end(number, Ended(pending.outcome))
+
+    def _release(self, number: int) -> None:
+        if (pending := self._pending.pop(number, None)) is not None:
+            pending.release()
 
     def _ended(self, number: int, future: Promise[Ended]) -> None:
         self._end(number, future.result())

@@ -179,7 +179,7 @@ def test_a_file_of_another_name_is_told_by_its_name(suite: Suite) -> None:
 
     assert suite.told(config=suite.folder / "other.toml") == (
         "other.toml: zzz: unknown key, known: default-environment, recordings, max-age-days, defaults, environments, "
-        "workflows, redact, snapshots, gate, report, quarantine"
+        "workflows, redact, snapshots, gate, report, quarantine, against"
     )
 
 

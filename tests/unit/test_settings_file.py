@@ -170,6 +170,7 @@ def test_the_schema_describes_every_key() -> None:
         "gate",
         "report",
         "quarantine",
+        "against",
     }
     for table in TABLES:
         properties = schema["$defs"][table.name]["properties"]
@@ -247,8 +248,8 @@ REFERENCE = 'write a reference, "env:NAME" or "file:PATH": a credential is never
 NOT_AN_ORIGIN = 'is not an origin: write scheme and host, as in "https://example.com"'
 USER_INFO = "a user name or password has no place in it: write scheme and host only"
 KNOWN = (
-    "default-environment, recordings, max-age-days, defaults, environments, workflows, redact, snapshots, gate, report, "
-    "quarantine"
+    "default-environment, recordings, max-age-days, defaults, environments, workflows, redact, snapshots, gate, "
+    "report, quarantine, against"
 )
 CHARACTERS = "a host has no spaces, control or non-ASCII characters"
 
