@@ -33,7 +33,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
+
+DIFFERENCE: Final = "wisebot_difference"
+"""The attribute of an `AssertionError` that has what differs, for a line that shows nothing else."""
 
 
 class WisebotError(Exception):
