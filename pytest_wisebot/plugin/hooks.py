@@ -143,8 +143,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         from .network_guard import is_guarded_from_the_start
 
         state_of(config).is_guarded = is_guarded_from_the_start()
-        wake(config, collected=True)
-        if not xdist.is_worker(config) and any(map(_uses_ours, session.items)):
+        ours = wake(config, collected=True)
+        if xdist.is_worker(config):  # its controller cannot collect
+            ours.check_runs(session)
+        elif any(map(_uses_ours, session.items)):
             from .runtime import load_engine
 
             load_engine()

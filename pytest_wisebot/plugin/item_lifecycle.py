@@ -59,9 +59,11 @@ class ItemLifecycle:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
         """By now the selected tests and their order are final."""
-        if self.session is not None and not session.config.option.wisebot_plan:
-            self.session.start_ahead(session)
         try:
+            if self.session is not None and not session.config.option.wisebot_plan:
+                if not self._is_worker:
+                    self.session.check_runs(session)
+                self.session.start_ahead(session)
             return (yield)
         finally:
             self.tracker.end()

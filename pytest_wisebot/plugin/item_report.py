@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ..errors import DIFFERENCE, InfrastructureError, NotRun, WisebotError
-from ..outcomes import INFRASTRUCTURE, NOT_RUN
+from ..outcomes import INFRASTRUCTURE
 from ..redaction import Redactor
 from ..runs import WorkflowRun
 from ..text import brief, run_id_text, without_colours
@@ -39,8 +39,8 @@ def check_limits(requested: Iterable[RequestedRun]) -> None:
 def check_drift(requested: Iterable[RequestedRun]) -> None:
     """Fails a test with a run that differs from its recording."""
     __tracebackhide__ = True
-    if drift := [lines for one in requested if (lines := _drift_in_words(one))]:
-        raise Drifted("\n\n".join(drift))
+    if drift := [found for one in requested if (found := _drift_in_words(one))]:
+        raise Drifted(*("\n\n".join(texts) for texts in zip(*drift, strict=True)))
 
 
 def is_too_slow(requested: RequestedRun) -> bool:
@@ -66,13 +66,14 @@ def _limit_in_words(requested: RequestedRun) -> str:
     return f"{run.workflow} ({run.api}) {took}, runId {run_id_text(run.run_id)}"
 
 
-def _drift_in_words(requested: RequestedRun) -> str:
-    """The difference from the recording; empty if equal."""
+def _drift_in_words(requested: RequestedRun) -> tuple[str, str] | None:
+    """The difference from the recording, and what of it other runs may have in common; None if equal."""
     run, ended = requested.pending.outcome, requested.pending.ended
     if not isinstance(run, WorkflowRun) or ended is None or not ended.drift:
-        return ""
-    about = f"{run.workflow} ({run.api}) drifted from its recording, runId {run_id_text(run.run_id)}"
-    return "\n  ".join([about, *ended.drift])
+        return None
+    workflow = f"{run.workflow} ({run.api})"
+    about = f"{workflow} drifted from its recording, runId {run_id_text(run.run_id)}"
+    return "\n  ".join([about, *ended.drift]), "\n  ".join([workflow, *ended.drift[1:]])
 
 
 def add_notes(item: pytest.Item, report: pytest.TestReport, requested: list[RequestedRun]) -> None:
@@ -92,8 +93,7 @@ def add_notes(item: pytest.Item, report: pytest.TestReport, requested: list[Requ
 def classify(report: pytest.TestReport, error: BaseException, redactor: Redactor) -> None:
     """Adds the kind of failure to a failed report."""
     if category := category_of(error):
-        reason = clean_text(reason_of(error), redactor) if category == NOT_RUN else ""
-        add_facts(report, category=category, reason=reason)
+        add_facts(report, category=category, reason=clean_text(reason_of(error), redactor))
     if name := error_class_of(error):
         add_facts(report, error=name)
 

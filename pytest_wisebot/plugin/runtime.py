@@ -92,6 +92,9 @@ class Runtime(Protocol):
     def collect(self, tests: CollectedTests) -> None:
         """Takes the tests that were collected."""
 
+    def refuse(self, problem: str) -> None:
+        """Ends the session before its first test, with this problem; goes on where it is empty."""
+
     def close(self) -> None:
         """Cancels the runs that are left, and ends what was started."""
 
@@ -246,6 +249,15 @@ class LocalRuntime:
             self._tests = tests
             if self.begun_storage is not None:
                 self.begun_storage.collect(tests)
+
+    def refuse(self, problem: str) -> None:
+        """Ends the session before its first test.
+
+        Raises:
+            pytest.UsageError: there is a problem.
+        """
+        if problem:
+            raise pytest.UsageError(problem)
 
     def status(self) -> Status | None:
         """The progress of the runs; None before the first one."""

@@ -48,11 +48,11 @@ def show_block(reporter: Any, lines: Iterable[str]) -> None:
 
 
 def show_failures(reporter: Any) -> None:
-    """Shows failures in full, in a section for each category, and one of those that have one reason."""
+    """Shows failures in full, in a section for each category, and one of those that have one reason; ``-vv``: all."""
     if reporter.config.option.tbstyle == "no":
         return
     for category in OWN_CATEGORIES:
-        groups = list(_by_reason(reporter.stats.get(category, ())))
+        groups = list(_by_reason(reporter.stats.get(category, ()), apart=reporter.verbosity >= 2))
         if groups:
             reporter.write_sep("=", category.upper())
         for first, *others in groups:
@@ -63,12 +63,13 @@ def show_failures(reporter: Any) -> None:
                 reporter.write_line(line)
 
 
-def _by_reason(reports: Iterable[pytest.TestReport]) -> Iterator[list[pytest.TestReport]]:
+def _by_reason(reports: Iterable[pytest.TestReport], *, apart: bool) -> Iterator[list[pytest.TestReport]]:
     """Those of one reason together; those without one alone. Those that the end of the session counts are left out."""
     groups: dict[str, list[pytest.TestReport]] = {}
     for report in reports:
         if not facts_of(report).is_told_at_end:
-            groups.setdefault(facts_of(report).reason or f"{len(groups)}", []).append(report)
+            reason = "" if apart else facts_of(report).reason
+            groups.setdefault(reason or f"{len(groups)}", []).append(report)
     yield from groups.values()
 
 
