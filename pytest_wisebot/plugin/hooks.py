@@ -152,8 +152,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             load_engine()
     elif retention is not None and retention.concerns(session.items):
         from .item_lifecycle import follow_items
+        from .redact_pytest import clean_terminal
 
         follow_items(config)
+        clean_terminal(config, state_of(config).redactor)
 
 
 def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:

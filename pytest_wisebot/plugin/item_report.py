@@ -184,6 +184,8 @@ def put_difference_first(report: pytest.TestReport, error: BaseException | None)
     if not report.failed or crash is None:
         return
     lines = without_colours(crash.message).splitlines()
+    if any(map(_SNAPSHOT.match, lines)):
+        add_facts(report, snapshot=True)
     if first := getattr(error, DIFFERENCE, "") or _first_difference(lines, error):
         crash.message = "\n".join([first, *(line for line in lines if line.strip() != first)])
 

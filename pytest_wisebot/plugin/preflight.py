@@ -72,8 +72,8 @@ def why_none_can_run(session: pytest.Session, settings: Settings, target: Target
 
 def _in_words(reasons: dict[str, list[str]]) -> Iterator[str]:
     number = sum(map(len, reasons.values()))
-    which = "the selected test needs a run" if number == 1 else f"all {number} selected tests need runs"
-    yield f"no test was started: {which}, and none can be made:"
+    which = "the only test needs a run, and it" if number == 1 else f"all {number} tests need runs, and none"
+    yield f"no test was started: {which} can{'not' if number == 1 else ''} be made:"
     for reason, (first, *others) in list(reasons.items())[:MOST_REASONS]:
         more = f" and {count(len(others), 'more test')}" if others else ""
         yield f"  {first}{more}: {reason}"

@@ -79,6 +79,7 @@ class ReportFacts:
         runs: the runs that the test used, by their names in the event log.
         notes: lines for the end of the session.
         unlimited: ``max_seconds`` was not judged, because the run was made earlier.
+        snapshot: a comparison with a snapshot has failed it.
         unused_mark: the test passed under a wisebot mark without a run.
         trials: the results of the test's trials.
         unreported: the outcomes of earlier calls that no report has.
@@ -93,6 +94,7 @@ class ReportFacts:
     runs: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     unlimited: bool = False
+    snapshot: bool = False
     unused_mark: bool = False
     trials: TrialCount | None = None
     unreported: list[str] = field(default_factory=list)
