@@ -165,11 +165,11 @@ def hints(reporter: Any, mode: str, *, interrupted: bool) -> Iterator[str]:
     if reporter.verbosity < 0:
         return
     if interrupted and mode in ("live", "resume"):
-        yield "interrupted: --wisebot-runs=resume takes the runs that have ended, and makes the rest"
+        yield "to go on: --wisebot-runs=resume keeps the runs that have ended"
     updates = getattr(reporter.config.option, "update_snapshots", False)
     if not updates and any(facts.snapshot and report.failed for report, facts in reports_with_facts(reporter)):
-        source, runs = ("replay", "the recordings") if mode == "replay" else ("last", "these runs")
-        yield f"to accept what {runs} gave, and make none: --wisebot-runs={source} --snapshot-update"
+        source = "replay" if mode == "replay" else "last"
+        yield f"to accept these results at no cost: --wisebot-runs={source} --snapshot-update"
 
 
 # --- the numbers of the runs

@@ -479,7 +479,7 @@ def test_equal_drift_is_one(outside: Outside) -> None:
 
 # --- what next --------------------------------------------------------------------------------------------------------
 
-ACCEPT = "to accept what these runs gave, and make none: --wisebot-runs=last --snapshot-update"
+ACCEPT = "to accept these results at no cost: --wisebot-runs=last --snapshot-update"
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one process", "xdist"])
@@ -509,7 +509,7 @@ def test_a_replayed_snapshot_is_accepted_from_the_recordings(outside: Outside) -
     """)
     outside.run("--wisebot-runs=record")
     result = outside.run("--wisebot-runs=replay")
-    hint = "to accept what the recordings gave, and make none: --wisebot-runs=replay --snapshot-update"
+    hint = "to accept these results at no cost: --wisebot-runs=replay --snapshot-update"
     assert hint in result.outlines
     outside.run("--wisebot-runs=replay", "--snapshot-update").assert_outcomes(passed=1)
     assert len(outside.calls) == 1
@@ -517,7 +517,7 @@ def test_a_replayed_snapshot_is_accepted_from_the_recordings(outside: Outside) -
 
 def test_after_ctrl_c_the_way_to_go_on_is_named(outside: Outside) -> None:
     """Only where a run has ended that can be taken over."""
-    interrupted = "interrupted: --wisebot-runs=resume takes the runs that have ended, and makes the rest"
+    interrupted = "to go on: --wisebot-runs=resume keeps the runs that have ended"
     outside.test("""
         def test_it(trigger_workflow):
             trigger_workflow("echo", {"n": 1})
