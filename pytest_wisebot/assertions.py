@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import GenericAlias, UnionType
 from typing import Any, Final, NewType, NoReturn, TypeVar, get_origin, overload
 
 from pydantic import TypeAdapter, ValidationError
 
-from .errors import ConfigurationError
+from .errors import DIFFERENCE, ConfigurationError
 from .runs import WorkflowRun
 from .text import LONGEST_NAME, brief, printable, run_id_text
 
@@ -17,6 +17,9 @@ T = TypeVar("T")
 
 MOST_DIFFERENCES: Final = 60
 """Lines of differences that a failure shows before it only counts them."""
+
+MOST_ERRORS: Final = 10
+"""Errors of a type that a failure shows before it only counts them: a list of rows may have thousands."""
 
 _MISSING: Final = object()
 
@@ -109,27 +112,40 @@ def _checked(run: object) -> None:
         raise TypeError(f"expected a WorkflowRun, got {type(run).__name__}{hint}")
 
 
-def fail(run: WorkflowRun, what: str, details: list[str] | None = None) -> NoReturn:
+def fail(run: WorkflowRun, what: str, details: Sequence[str] = (), number: int | None = None) -> NoReturn:
     """Fails a test: what is wrong with a run, in detail, and the facts of the run.
+
+    Args:
+        run: the run.
+        what: what is wrong with it.
+        details: where, line by line.
+        number: how many details there are, where only the first of them are given.
 
     Raises:
         AssertionError: always.
     """
     __tracebackhide__ = True
-    raise AssertionError(
-        "\n".join([f'workflow "{run.workflow}" over the {run.api} API: {what}', *_lines(run, details)])
-    )
+    shown, number = details[:MOST_DIFFERENCES], len(details) if number is None else number
+    head = f'workflow "{run.workflow}" over the {run.api} API: {what}'
+    error = AssertionError("\n".join([head, *_lines(run, shown, number)]))
+    setattr(error, DIFFERENCE, _first(run, what, shown, number))
+    raise error
+
+
+def _first(run: WorkflowRun, what: str, details: Sequence[str], number: int) -> str:
+    if details:
+        return f"{details[0]} (and {number - 1} more)" if number > 1 else details[0]
+    return what if run.error is None else f"{what}: {brief(run.error)}"
 
 
 def _contradicted(run: WorkflowRun) -> str:
     return f"its answer contradicts itself: ok: true, beside {run.contradiction}"
 
 
-def _lines(run: WorkflowRun, details: list[str] | None) -> Iterator[str]:
-    details = details or []
-    yield from (f"  {line}" for line in details[:MOST_DIFFERENCES])
-    if len(details) > MOST_DIFFERENCES:
-        yield f"  … and {len(details) - MOST_DIFFERENCES} more"
+def _lines(run: WorkflowRun, details: Sequence[str], number: int) -> Iterator[str]:
+    yield from (f"  {line}" for line in details)
+    if number > len(details):
+        yield f"  … and {number - len(details)} more"
     if run.error is not None:
         yield f"  error: {brief(run.error, 1000)}"
     elif not details:
@@ -158,12 +174,13 @@ def _validated(run: WorkflowRun, kind: Any) -> Any:
     try:
         return TypeAdapter(kind).validate_python(run.result)
     except ValidationError as error:
-        found = error.errors(include_url=False)
+        found, number = error.errors(include_url=False), error.error_count()
     name = getattr(kind, "__name__", str(kind)) if isinstance(kind, type) else str(kind)
     details = [
-        f"{_path(item['loc'], run.result)}: {printable(item['msg'], 300)}, got {brief(item['input'])}" for item in found
+        f"{_path(item['loc'], run.result)}: {printable(item['msg'], 300)}, got {brief(item['input'])}"
+        for item in found[:MOST_ERRORS]
     ]
-    fail(run, f"the result is no {name}", details)
+    fail(run, f"the result is no {name}{f': {number} errors' if number > MOST_ERRORS else ''}", details, number)
 
 
 def _path(location: tuple[int | str, ...], value: Any) -> str:

@@ -33,7 +33,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
+
+DIFFERENCE: Final = "wisebot_difference"
+"""The attribute of an `AssertionError` that has what differs, for a line that shows nothing else."""
 
 
 class WisebotError(Exception):
@@ -52,6 +55,8 @@ class WisebotError(Exception):
             answer = Answer(**data["answer"]) if data["answer"] else None
             asked = Attempted(**{**attempted, "commands": tuple(attempted["commands"])}) if attempted else NO_REQUEST
             return kind(data["reason"], asked, answer)
+        if issubclass(kind, RecordingNotFound):
+            return kind(data["message"], data.get("why", ""))
         return kind(data["message"])
 
 
@@ -338,7 +343,18 @@ class RecordingNotFound(WisebotError):
     """No recorded run answers this request, or the one that does is older than ``max-age-days`` allows.
 
     Who must act: you, by ``--wisebot-runs=record``. Sent again: never.
+
+    Attributes:
+        reason: why, in words that all requests have in common which lack a recording for it.
     """
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason or message
+
+    def to_dict(self) -> dict[str, Any]:
+        """This error as plain JSON values."""
+        return {**super().to_dict(), "why": self.reason}
 
 
 def _attempts_in_words(attempts: int) -> str:

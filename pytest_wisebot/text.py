@@ -19,6 +19,9 @@ from .originals import json
 LONGEST_NAME: Final = 60
 """Characters of a name that a column shows."""
 
+LONGEST_SCALAR: Final = 300
+"""Characters of a string or a number within JSON that is laid out over lines."""
+
 LONGEST_PATH: Final = 120
 """Characters of a path into JSON that a message shows."""
 
@@ -181,6 +184,49 @@ def brief(value: object, most: int = 120) -> str:
     except (TypeError, ValueError, RecursionError):
         text = " ".join(repr(value).split())
     return text if len(text) <= most else f"{text[: most - 25]} … {text[-20:]}"
+
+
+def laid_out(value: Any, width: int, indent: int = 0, before: str = "", after: str = "") -> Iterator[str]:
+    """JSON over several lines, made one by one as they are asked for: what fits into a line is not divided.
+
+    Args:
+        value: a JSON value.
+        width: characters of a line. A string or a number may be longer, up to `LONGEST_SCALAR`.
+        indent: blanks before each line.
+        before: what the first line begins with, such as the key of this value.
+        after: what the last line ends with.
+    """
+    room = width - indent - len(before) - len(after)
+    start = f"{' ' * indent}{before}"
+    if not (isinstance(value, dict | list) and value) or _fits(value, room):
+        yield f"{start}{brief(value, max(room, LONGEST_SCALAR))}{after}"
+        return
+    opening, closing = "{}" if isinstance(value, dict) else "[]"
+    yield f"{start}{opening}"
+    items = value.items() if isinstance(value, dict) else ((None, item) for item in value)
+    for number, (key, item) in enumerate(items, 1):
+        named = f"{brief(key)}: " if isinstance(value, dict) else ""
+        yield from laid_out(item, width, indent + 2, named, "," if number < len(value) else "")
+    yield f"{' ' * indent}{closing}{after}"
+
+
+def _fits(value: Any, room: int) -> bool:
+    """Whether a value fits on a line. A large one is not written out to find that out."""
+    return _left(value, room) >= 0 and len(brief(value, room + 25)) <= room
+
+
+def _left(value: Any, room: int) -> int:
+    """The most characters that a value leaves of a line; below 0 where it surely does not fit."""
+    if isinstance(value, str):
+        return room - len(value) - 2
+    if not isinstance(value, dict | list):
+        return room - 1
+    room -= 2 * max(1, len(value))
+    for item in value:
+        if room < 0:
+            break
+        room = _left(value[item], room - len(str(item)) - 4) if isinstance(value, dict) else _left(item, room)
+    return room
 
 
 def truncate(text: str, most: int) -> str:

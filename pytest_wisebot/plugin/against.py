@@ -74,7 +74,7 @@ class Beside:
             WisebotError: a run could not be made there, and there is no verdict.
         """
         __tracebackhide__ = True
-        drifted: list[str] = []
+        drifted: list[tuple[str, str]] = []
         errors: list[WisebotError] = []
         for one in used:
             beside = one.beside
@@ -86,9 +86,9 @@ class Beside:
                 errors.append(error)
                 continue
             if beside.compared is not None and beside.compared.diff:
-                drifted.append(self._in_words(one.pending, beside))
+                drifted.append((self._in_words(one.pending, beside), "\n".join(beside.compared.diff)))
         if drifted:  # certain, whatever became of the other runs
-            raise Drifted("\n\n".join(drifted))
+            raise Drifted(*("\n\n".join(texts) for texts in zip(*drifted, strict=True)))
         if errors:
             raise errors[0].with_traceback(None) from None
 

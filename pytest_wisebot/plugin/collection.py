@@ -248,12 +248,14 @@ def _first_arguments(function: Callable[..., Any]) -> tuple[ast.expr, ...]:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, SyntaxError, TypeError):  # made without source, or in the middle of an expression
         return ()
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _is_ours(node.func)]
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and is_call(node)]
     by_name = [word.value for call in calls for word in call.keywords if word.arg == "workflow"]
     return (*(call.args[0] for call in calls if call.args), *by_name)
 
 
-def _is_ours(called: ast.expr) -> bool:
+def is_call(call: ast.Call) -> bool:
+    """Whether code calls ``trigger_workflow``, its ``start`` or its ``map``."""
+    called = call.func
     if isinstance(called, ast.Attribute) and called.attr in ("start", "map"):
         called = called.value
     return isinstance(called, ast.Name) and called.id == FIXTURE

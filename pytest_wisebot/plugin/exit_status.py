@@ -28,6 +28,8 @@ class ExitStatus:
         """The exit codes of syrupy's own checks, which syrupy combines with the status by ``or``."""
         self._set_before = False
         self._interrupted = ""
+        self.is_by_ctrl_c = False
+        """Whether Ctrl-C has ended the session."""
         self._failed_by: list[str] = []
 
     def watch(self, session: pytest.Session, exitstatus: int) -> None:
@@ -65,6 +67,7 @@ class ExitStatus:
     def interrupted_by(self, error: BaseException) -> None:
         """The session was ended before its end, whatever exit code goes with it."""
         self._interrupted = f"{type(error).__name__}: {error}".removesuffix(": ")
+        self.is_by_ctrl_c = isinstance(error, KeyboardInterrupt)
 
     def ended_as(self, session: pytest.Session, code: int) -> dict[str, Any]:
         """The exit status for the last line of the log.

@@ -6,7 +6,14 @@ from collections.abc import Iterator
 
 from _pytest.outcomes import Failed
 
-from ..errors import ConfigurationError, InfrastructureError, NotRun, RecordingNotFound, WisebotError
+from ..errors import (
+    ConfigurationError,
+    InfrastructureError,
+    NotRun,
+    NotStarted,
+    RecordingNotFound,
+    WisebotError,
+)
 from ..outcomes import DRIFT, INFRASTRUCTURE, NOT_RUN
 
 _UNSENT = (NotRun, ConfigurationError, RecordingNotFound)
@@ -18,8 +25,9 @@ class Drifted(Failed):
 
     __module__ = "builtins"  # as pytest's own: shown without the path to this file
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, reason: str) -> None:
         super().__init__(text, pytrace=False)
+        self.reason = reason
 
 
 def category_of(error: BaseException) -> str:
@@ -41,9 +49,17 @@ def is_without_verdict(error: BaseException) -> bool:
 
 
 def reason_of(error: BaseException) -> str:
-    """Why nothing was sent, in words that tests have in common."""
-    first = min((one for one in _causes(error) if isinstance(one, _UNSENT)), key=_rank)
-    return first.reason if isinstance(first, NotRun) else str(first)
+    """Why a test has no verdict, or drifted, in words that tests have in common; empty where it is that test's own."""
+    category = category_of(error)
+    if category == NOT_RUN:
+        first = min((one for one in _causes(error) if isinstance(one, _UNSENT)), key=_rank)
+        return first.reason if isinstance(first, NotRun | RecordingNotFound) else str(first)
+    if category == INFRASTRUCTURE and isinstance(error, InfrastructureError):
+        # What stops a connection stops it for all workflows of a host; what was answered concerns one of them.
+        workflow = "" if isinstance(error, NotStarted) else error.workflow
+        parts = (type(error).__name__, error.reason, error.host, error.api, workflow, error.status_code)
+        return " ".join(map(str, parts))
+    return error.reason if isinstance(error, Drifted) else ""
 
 
 def error_class_of(error: BaseException) -> str:

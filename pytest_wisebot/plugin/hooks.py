@@ -168,15 +168,19 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         from .network_guard import is_guarded_from_the_start
 
         state_of(config).is_guarded = is_guarded_from_the_start()
-        wake(config, collected=True)
-        if not xdist.is_worker(config) and any(map(_uses_ours, session.items)):
+        ours = wake(config, collected=True)
+        if xdist.is_worker(config):  # its controller cannot collect
+            ours.check_runs(session)
+        elif any(map(_uses_ours, session.items)):
             from .runtime import load_engine
 
             load_engine()
     elif retention is not None and retention.concerns(session.items):
         from .item_lifecycle import follow_items
+        from .redact_pytest import clean_terminal
 
         follow_items(config)
+        clean_terminal(config, state_of(config).redactor)
 
 
 def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:

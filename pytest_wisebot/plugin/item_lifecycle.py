@@ -59,9 +59,11 @@ class ItemLifecycle:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
         """By now the selected tests and their order are final."""
-        if self.session is not None and not session.config.option.wisebot_plan:
-            self.session.start_ahead(session)
         try:
+            if self.session is not None and not session.config.option.wisebot_plan:
+                if not self._is_worker:
+                    self.session.check_runs(session)
+                self.session.start_ahead(session)
             return (yield)
         finally:
             self.tracker.end()
@@ -194,6 +196,7 @@ class ItemLifecycle:
             raise ConfigurationError(f"{item.nodeid}: a test with trials cannot have subtests: {NO_SUBTESTS}")
         used, requested = self.tracker.used, self.tracker.requested
         item_report.name_failed_run(item, call, used, self._redactor)
+        item_report.hide_frames_between(item, call)
         report = yield
         self._add_sections_of_snapshots(report)
         error = call.excinfo.value if call.excinfo is not None else None
@@ -218,6 +221,7 @@ class ItemLifecycle:
         item_report.add_notes(item, report, requested)
         self._add_section_of_runs(item, report)
         item_report.hide_entries_note(report, error)
+        item_report.put_difference_first(report, error)
         clean_report(report, WithoutInputs(self._redactor, [one.pending.request.inputs for one in used]))
         if self._is_worker and (written := self._state.written.unsent()):
             add_facts(report, written=written)  # with each report: a worker may be killed before its end
@@ -241,7 +245,11 @@ class ItemLifecycle:
         if report.failed and self.session is not None:
             whole = item.config.get_verbosity() >= 2
             if text := render(
-                with_second(self.tracker.requested), self.session.traceback_of, self._redactor.clean_inputs, whole=whole
+                with_second(self.tracker.requested),
+                self.session.traceback_of,
+                self._redactor.clean_inputs,
+                str(report.longreprtext),
+                whole=whole,
             ):
                 report.sections.append((SECTION, text))
 

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Iterable
+from itertools import pairwise
+from typing import Any
 
 import pytest
 
-from ..errors import InfrastructureError, NotRun, WisebotError
-from ..outcomes import INFRASTRUCTURE, NOT_RUN
+from ..errors import DIFFERENCE, InfrastructureError, NotRun, WisebotError
+from ..outcomes import INFRASTRUCTURE
 from ..redaction import Redactor
 from ..runs import WorkflowRun
-from ..text import brief, run_id_text
+from ..text import brief, run_id_text, without_colours
 from .failure_category import Drifted, category_of, error_class_of, members, reason_of
 from .redact_pytest import clean_text
 from .report_facts import add_facts, add_note
 from .run_tracker import RequestedRun
+
+_SNAPSHOT = re.compile(r"assert \[[+-] .*\] == \[[+-] ")
+"""How syrupy words a comparison that has failed."""
+
+
+_LOOPS = frozenset({"anyio", "asyncio", "pytest_asyncio", "pytest_trio", "trio"})
+"""The packages that run tests and fixtures that are coroutines."""
 
 
 def check_limits(requested: Iterable[RequestedRun]) -> None:
@@ -28,8 +39,8 @@ def check_limits(requested: Iterable[RequestedRun]) -> None:
 def check_drift(requested: Iterable[RequestedRun]) -> None:
     """Fails a test with a run that differs from its recording."""
     __tracebackhide__ = True
-    if drift := [lines for one in requested if (lines := _drift_in_words(one))]:
-        raise Drifted("\n\n".join(drift))
+    if drift := [found for one in requested if (found := _drift_in_words(one))]:
+        raise Drifted(*("\n\n".join(texts) for texts in zip(*drift, strict=True)))
 
 
 def is_too_slow(requested: RequestedRun) -> bool:
@@ -55,13 +66,14 @@ def _limit_in_words(requested: RequestedRun) -> str:
     return f"{run.workflow} ({run.api}) {took}, runId {run_id_text(run.run_id)}"
 
 
-def _drift_in_words(requested: RequestedRun) -> str:
-    """The difference from the recording; empty if equal."""
+def _drift_in_words(requested: RequestedRun) -> tuple[str, str] | None:
+    """The difference from the recording, and what of it other runs may have in common; None if equal."""
     run, ended = requested.pending.outcome, requested.pending.ended
     if not isinstance(run, WorkflowRun) or ended is None or not ended.drift:
-        return ""
-    about = f"{run.workflow} ({run.api}) drifted from its recording, runId {run_id_text(run.run_id)}"
-    return "\n  ".join([about, *ended.drift])
+        return None
+    workflow = f"{run.workflow} ({run.api})"
+    about = f"{workflow} drifted from its recording, runId {run_id_text(run.run_id)}"
+    return "\n  ".join([about, *ended.drift]), "\n  ".join([workflow, *ended.drift[1:]])
 
 
 def add_notes(item: pytest.Item, report: pytest.TestReport, requested: list[RequestedRun]) -> None:
@@ -81,8 +93,7 @@ def add_notes(item: pytest.Item, report: pytest.TestReport, requested: list[Requ
 def classify(report: pytest.TestReport, error: BaseException, redactor: Redactor) -> None:
     """Adds the kind of failure to a failed report."""
     if category := category_of(error):
-        reason = clean_text(reason_of(error), redactor) if category == NOT_RUN else ""
-        add_facts(report, category=category, reason=reason)
+        add_facts(report, category=category, reason=clean_text(reason_of(error), redactor))
     if name := error_class_of(error):
         add_facts(report, error=name)
 
@@ -133,6 +144,31 @@ def keep_from_expected_failure(
         add_facts(report, category=category_of(first) or INFRASTRUCTURE, reason="", error=name)
 
 
+def hide_frames_between(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    """Takes out of the traceback of an error of ours what stands between the user's lines: wrappers, and event loops.
+
+    pytest leaves out its own frames, and not those of plugins that wrap its hooks. ``--full-trace`` has all of them.
+    """
+    info = call.excinfo
+    if info is None or item.config.getoption("fulltrace", False):
+        return
+    if isinstance(info.value, WisebotError) or hasattr(info.value, DIFFERENCE):
+        before = {id(entry): following for entry, following in pairwise(info.traceback)}
+        info.traceback = info.traceback.filter(lambda entry: not _is_between(entry, before.get(id(entry))))
+
+
+def _is_between(entry: Any, following: Any) -> bool:
+    """Whether a frame runs coroutines, or is that of a hook's wrapper, which hands on what has failed within it."""
+    if _package(entry) in _LOOPS:
+        return True
+    is_wrapper = entry.name.startswith("pytest_") and entry.frame.code.raw.co_flags & inspect.CO_GENERATOR
+    return bool(is_wrapper) and following is not None and _package(following) == "pluggy"
+
+
+def _package(entry: Any) -> str:
+    return str(entry.frame.f_globals.get("__name__", "")).partition(".")[0]
+
+
 def hide_entries_note(report: pytest.TestReport, error: BaseException | None) -> None:
     """Removes pytest's note about hidden entries from an error of ours, none of whose entries is worth showing."""
     if not isinstance(error, WisebotError):
@@ -140,3 +176,25 @@ def hide_entries_note(report: pytest.TestReport, error: BaseException | None) ->
     for traceback, *_ in getattr(report.longrepr, "chain", ()):
         if not traceback.reprentries[1:] and str(traceback.extraline or "").startswith("All traceback entries are"):
             traceback.extraline = None
+
+
+def put_difference_first(report: pytest.TestReport, error: BaseException | None) -> None:
+    """Begins the message of a failure with what differs: the short summary, and other tools, show its first line."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if not report.failed or crash is None:
+        return
+    lines = without_colours(crash.message).splitlines()
+    if any(map(_SNAPSHOT.match, lines)):
+        add_facts(report, snapshot=True)
+    if first := getattr(error, DIFFERENCE, "") or _first_difference(lines, error):
+        crash.message = "\n".join([first, *(line for line in lines if line.strip() != first)])
+
+
+def _first_difference(lines: list[str], error: BaseException | None) -> str:
+    """The first difference of a snapshot, or of a run from its recording, on one line; empty for another message."""
+    if not isinstance(error, Drifted) and not _SNAPSHOT.match("".join(lines[:1])):
+        return ""
+    path, *values = [*(line.strip() for line in lines[1:5] if not line.startswith("  recording: ")), ""][:3]
+    if len(values) == 2 and values[0].startswith("- ") and values[1].startswith("+ "):
+        return f"{path}: expected {values[0][2:]}, got {values[1][2:]}"
+    return path

@@ -24,6 +24,7 @@ from .gate_selection import in_gate, in_select
 from .network_guard import guarded
 from .options import is_offline
 from .prefetch import read_durations, request_ahead, runs_ahead
+from .preflight import why_none_can_run
 from .redact_pytest import secrets_in_sources
 from .run_tracker import (
     Counterparts,
@@ -273,13 +274,26 @@ class WisebotSession:
         starters = fixtures_that_start_runs([*session.items, *left_out])
         self._runtime.collect(CollectedTests(selected, deselected, by_gate, starters, extent_of(session)))
 
+    def check_runs(self, session: pytest.Session) -> None:
+        """Ends the session before its first test where each test needs a run, and none can be made.
+
+        Raises:
+            pytest.UsageError: with the reasons.
+        """
+        problem = ""
+        if not _is_broken(session) and not session.config.getoption("setuponly", False):
+            with suppress(WisebotError):  # in the settings: the tests themselves report it
+                problem = self.redactor.clean(why_none_can_run(session, self.settings, lambda: self.target))
+        if problem:
+            self.collect(session)
+        self._runtime.refuse(problem)
+
     def start_ahead(self, session: pytest.Session) -> None:
         """Starts the declared runs of the selected tests. What is wrong with them, the tests themselves report."""
         self.collect(session)
         try:
             settings = self.settings  # in any case: from them a worker takes the credentials to mask
-            broken = session.testsfailed and not session.config.option.continue_on_collection_errors
-            if broken or self._runtime.no_ahead is not None:
+            if _is_broken(session) or self._runtime.no_ahead is not None:
                 return
             # With a budget the order decides which tests run at all: it is then the tests' own, and always the same.
             durations = read_durations(self._config) if settings.max_runs is None else {}
@@ -356,6 +370,11 @@ class WisebotSession:
         if test is not None and test.get_closest_marker("forked") is not None:
             return "the mark forked runs this test in a process that cannot start or use runs: leave the mark out"
         return "a process that a test has forked cannot start runs: start them in the test itself"
+
+
+def _is_broken(session: pytest.Session) -> bool:
+    """Whether pytest ends the session for tests that could not be collected."""
+    return bool(session.testsfailed) and not session.config.option.continue_on_collection_errors
 
 
 def _refuse_runs_in_plain_snapshots(config: pytest.Config) -> None:

@@ -20,7 +20,7 @@ NOT_INPUTS = frozenset({"wisebot_api", "anyio_backend", markers.CASE})
 
 _OURS = __package__.partition(".")[0]
 
-_RUN_HOOKS = (
+RUN_HOOKS = (
     "pytest_fixture_setup",
     "pytest_pyfunc_call",
     "pytest_runtest_call",
@@ -123,8 +123,8 @@ def _may_use_by_name(item: pytest.Item) -> bool:
     if "request" in info.argnames:
         return True
     fixtures = [one for found in info.name2fixturedefs.values() for one in found if "request" in one.argnames]
-    hooks = [one for name in _RUN_HOOKS for one in getattr(item.config.hook, name).get_hookimpls()]
-    installed = _installed(item.config)
+    hooks = [one for name in RUN_HOOKS for one in getattr(item.config.hook, name).get_hookimpls()]
+    installed = installed_packages(item.config)
     return any(_may_use(one, installed) for one in [*(one.func for one in fixtures), *(one.function for one in hooks)])
 
 
@@ -137,7 +137,7 @@ def _may_use(function: Any, installed: set[str]) -> bool:
     return code is not None and "workflow_run" in code.co_consts
 
 
-def _installed(config: pytest.Config) -> set[str]:
+def installed_packages(config: pytest.Config) -> set[str]:
     """The packages of pytest and of its installed plugins."""
     plugins = (getattr(plugin, "__name__", "") for plugin, _ in config.pluginmanager.list_plugin_distinfo())
     return {"_pytest", *(name.partition(".")[0] for name in plugins)}

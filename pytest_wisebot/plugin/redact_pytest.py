@@ -28,6 +28,9 @@ _BREAK = re.compile(r"""Q(?:\\{1,16}n|[\s+?E-]|Q,\sQ){1,200}b?Q""".replace("Q", 
 _SHELL_QUOTE = re.compile(r"""'"'"'""".replace("'", r"\\{0,16}'").replace('"', r"\\{0,16}\""))
 _SIGNS_OF_A_BREAK = re.compile(r"""['"]\s*\n|['"](?:\\{1,16}n|, ['"])|b\\{0,16}['"]""")
 
+_PLAIN = str.maketrans({"…": "..."})
+"""What a terminal shows for signs of this package that its encoding does not have."""
+
 _SHORTEST_VALUE = 6
 """Characters of a redacted input from which on it is removed wherever it stands as a word."""
 
@@ -192,7 +195,7 @@ def clean_terminal(config: pytest.Config, redactor: Redactor) -> None:
 
 
 class _CleanFile:
-    """A text file that cleans what is written to it, and changes nothing else."""
+    """A text file that cleans what is written to it, and changes nothing else that its encoding can hold."""
 
     def __init__(self, file: Any, redactor: Redactor) -> None:
         self._file = file
@@ -200,7 +203,12 @@ class _CleanFile:
 
     def write(self, text: str) -> int:
         # A dot for each test: one character of a credential cannot be recognised.
-        written: int = self._file.write(text if len(text) == 1 else clean_shown(text, self._redactor))
+        shown = text if len(text) == 1 else clean_shown(text, self._redactor)
+        try:
+            written: int = self._file.write(shown)
+        except UnicodeEncodeError as error:  # pytest would write all of it again, line ends included, as escapes
+            plain = shown.translate(_PLAIN).encode(error.encoding, "backslashreplace")
+            written = self._file.write(plain.decode(error.encoding))
         return written
 
     def __getattr__(self, name: str) -> Any:

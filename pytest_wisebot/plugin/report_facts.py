@@ -80,6 +80,7 @@ class ReportFacts:
         compared: how these runs compare with those of a second environment (see `against.Compared`).
         notes: lines for the end of the session.
         unlimited: ``max_seconds`` was not judged, because the run was made earlier.
+        snapshot: a comparison with a snapshot has failed it.
         unused_mark: the test passed under a wisebot mark without a run.
         trials: the results of the test's trials.
         broke: the test itself has an error, in the teardown of a trial.
@@ -97,6 +98,7 @@ class ReportFacts:
     compared: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     unlimited: bool = False
+    snapshot: bool = False
     unused_mark: bool = False
     trials: TrialCount | None = None
     broke: bool = False

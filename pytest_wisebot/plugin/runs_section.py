@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigurationError, InfrastructureError, WisebotError
 from ..originals import dates
 from ..runs import RunRequest, WorkflowRun
-from ..text import brief, readable_json, run_id_text
+from ..text import brief, laid_out, readable_json, run_id_text
 from .run_storage import age
 
 if TYPE_CHECKING:
@@ -18,7 +19,13 @@ if TYPE_CHECKING:
 SECTION = "wisebot runs"
 
 LONGEST = 1000
-"""Characters of an input bag or a response that the section shows; ``-vv`` shows them whole."""
+"""Characters of a string or a number, as an input bag or a response, that the section shows."""
+
+MOST_LINES = 20
+"""Lines of an input bag or a response that the section shows; ``-vv`` shows them whole."""
+
+WIDTH = 68
+"""Characters of such a line: with what stands before it, as many as a narrow terminal has."""
 
 LONGEST_COMMAND = 10_000
 """Characters of a command that the section shows. Linux takes 128 KiB for an argument, which is too much to read."""
@@ -34,13 +41,26 @@ TracebackOf = Callable[[WorkflowRun], str]
 
 
 def render(
-    requested: Iterable[RequestedRun], traceback_of: TracebackOf, clean_inputs: CleanInputs, *, whole: bool
+    requested: Iterable[RequestedRun],
+    traceback_of: TracebackOf,
+    clean_inputs: CleanInputs,
+    above: str = "",
+    *,
+    whole: bool,
 ) -> str:
-    """The section's text; empty when nothing was sent."""
+    """The section's text; empty when nothing was sent.
+
+    Args:
+        requested: the runs of the test.
+        traceback_of: tells what a workflow function of the emulator raised.
+        clean_inputs: makes of an input bag what is published of it.
+        above: the text of the failure. The section does not repeat the commands that stand there already.
+        whole: show everything.
+    """
     # The error of a run that could not be sent is complete in itself.
     sent = [one for one in requested if not isinstance(one.pending.outcome, ConfigurationError)]
     shown = sent if whole or len(sent) <= MOST_RUNS else sorted(sent, key=_succeeded)[:MOST_RUNS]
-    blocks = ["\n".join(_lines(one, traceback_of, clean_inputs, None if whole else LONGEST)) for one in shown]
+    blocks = ["\n".join(_lines(one, traceback_of, clean_inputs, None if whole else LONGEST, above)) for one in shown]
     if len(shown) < len(sent):
         succeeded = sum(map(_succeeded, sent)) - sum(map(_succeeded, shown))
         blocks.append(f"and {len(sent) - len(shown)} more runs ({succeeded} succeeded), shown by -vv")
@@ -53,19 +73,21 @@ def _succeeded(requested: RequestedRun) -> bool:
 
 
 def _lines(
-    requested: RequestedRun, traceback_of: TracebackOf, clean_inputs: CleanInputs, limit: int | None
+    requested: RequestedRun, traceback_of: TracebackOf, clean_inputs: CleanInputs, limit: int | None, above: str
 ) -> Iterator[str]:
     outcome, request = requested.pending.outcome, requested.pending.request
     inputs = _json(clean_inputs(request.inputs), limit)
     if not isinstance(outcome, WorkflowRun):
-        yield from _no_run_lines(request, outcome, inputs, limit)
+        yield from _no_run_lines(request, outcome, inputs, limit, above)
         return
-    yield from _run_lines(outcome, requested.pending.ended, inputs, limit)
+    yield from _run_lines(outcome, requested.pending.ended, inputs, limit, above)
     if raised := traceback_of(outcome):
         yield "  emulator: " + raised.replace("\n", "\n            ")
 
 
-def _no_run_lines(request: RunRequest, error: WisebotError | None, inputs: str, limit: int | None) -> Iterator[str]:
+def _no_run_lines(
+    request: RunRequest, error: WisebotError | None, inputs: str, limit: int | None, above: str = ""
+) -> Iterator[str]:
     """A run that has not ended, or that ended without a verdict; the error itself stands above."""
     attempted = error.attempted if isinstance(error, InfrastructureError) else None
     where = f", environment {attempted.environment}" if attempted and attempted.environment else ""
@@ -77,10 +99,10 @@ def _no_run_lines(request: RunRequest, error: WisebotError | None, inputs: str, 
     if isinstance(error, InfrastructureError) and error.answer is not None:
         yield f"  response: {error.answer}"
     yield f"  inputs:   {inputs}"
-    yield from (f"  repeat:   {_shown(command, limit)}" for command in (attempted.commands if attempted else ()))
+    yield from _command_lines(attempted.commands if attempted else (), limit, above)
 
 
-def _run_lines(run: WorkflowRun, ended: Ended | None, inputs: str, limit: int | None) -> Iterator[str]:
+def _run_lines(run: WorkflowRun, ended: Ended | None, inputs: str, limit: int | None, above: str = "") -> Iterator[str]:
     where = f", environment {run.environment}" if run.environment else ""
     attempts = f", {run.attempts} attempts" if run.attempts > 1 else ""
     yield f"{run.workflow} over the {run.api} API{where}: {'ok' if run.ok else 'failed'} ({run.source})"
@@ -103,7 +125,7 @@ def _run_lines(run: WorkflowRun, ended: Ended | None, inputs: str, limit: int | 
         yield "  drift:    " + "\n            ".join(ended.drift)
     if run.extra:
         yield f"  extra:    {_json(run.extra, limit)}"
-    yield from (f"  repeat:   {_shown(command, limit)}" for command in run.commands)
+    yield from _command_lines(run.commands, limit, above)
 
 
 def _trace_line(trace: str) -> Iterator[str]:
@@ -112,14 +134,21 @@ def _trace_line(trace: str) -> Iterator[str]:
         yield f"  trace:    {trace}"
 
 
-def _shown(command: str, limit: int | None) -> str:
+def _command_lines(commands: Iterable[str], limit: int | None, above: str) -> Iterator[str]:
     """A command is whole or not there: one that was cut would do something else."""
-    if limit is None or len(command) <= LONGEST_COMMAND:
-        return command
-    return f"{len(command)} characters, shown by -vv (and in run.commands)"
+    for command in commands:
+        if limit is not None and len(command) > LONGEST_COMMAND:
+            yield f"  repeat:   {len(command)} characters, shown by -vv (and in run.commands)"
+        elif command not in above:
+            yield f"  repeat:   {command}"
 
 
 def _json(value: Any, limit: int | None) -> str:
     if limit is None:
-        return readable_json(value, indent=2).replace("\n", "\n            ")
-    return brief(value, limit)
+        lines = readable_json(value, indent=2).split("\n")
+    elif not isinstance(value, dict | list):
+        return brief(value, limit)
+    else:
+        lines = list(islice(laid_out(value, WIDTH), MOST_LINES + 1))
+        lines[MOST_LINES:] = ["… and more, shown by -vv"] if len(lines) > MOST_LINES else []
+    return "\n            ".join(lines)

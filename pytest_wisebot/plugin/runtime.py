@@ -98,6 +98,9 @@ class Runtime(Protocol):
     def collect(self, tests: CollectedTests) -> None:
         """Takes the tests that were collected."""
 
+    def refuse(self, problem: str) -> None:
+        """Ends the session before its first test, with this problem; goes on where it is empty."""
+
     def close(self) -> None:
         """Cancels the runs that are left, and ends what was started."""
 
@@ -305,6 +308,15 @@ class LocalRuntime:
         """The second environment and the numbers of its runs; None without one, or before the first run."""
         second: Engine | None = getattr(self.begun, "second", None)
         return None if second is None else (self._config.option.wisebot_against, second.numbers())
+
+    def refuse(self, problem: str) -> None:
+        """Ends the session before its first test.
+
+        Raises:
+            pytest.UsageError: there is a problem.
+        """
+        if problem:
+            raise pytest.UsageError(problem)
 
     def status(self) -> Status | None:
         """The progress of the runs; None before the first one."""

@@ -261,14 +261,17 @@ class SessionEnd:
         """Shows the numbers of the runs, and what became of those that no test waited for."""
         earlier = len(self._state.earlier_snapshots.paths)
         if not self._is_told and (self.has_runs or earlier):
-            from .terminal import Summary, earlier_snapshots, show_block
+            from .terminal import Summary, earlier_snapshots, hints, show_block
 
             lines = list(earlier_snapshots(earlier))
             if self._runtime is not None and self._runtime.begun is not None:
                 storage = self._runtime.begun_storage
                 kept = storage.closing(exitstatus) if storage is not None else ()
-                summary = Summary(self._runtime.begun.numbers(), reporter, self._runtime.numbers_against)
-                lines = [*summary.lines(), *lines, *kept]
+                numbers = self._runtime.begun.numbers()
+                interrupted = self._state.exit_status.is_by_ctrl_c and numbers.runs > 0
+                next_steps = hints(reporter, self._config.option.wisebot_runs, interrupted=interrupted)
+                summary = Summary(numbers, reporter, self._runtime.numbers_against)
+                lines = [*summary.lines(), *lines, *kept, *next_steps]
             show_block(reporter, map(self._state.redactor.clean, lines))
         self._is_told = True
         if self._leaks is not None:

@@ -50,11 +50,11 @@ def show_block(reporter: Any, lines: Iterable[str]) -> None:
 
 
 def show_failures(reporter: Any) -> None:
-    """Shows failures in full, in a section for each category, and one of those that have one reason."""
+    """Shows failures in full, in a section for each category, and one of those that have one reason; ``-vv``: all."""
     if reporter.config.option.tbstyle == "no":
         return
     for category in OWN_CATEGORIES:
-        groups = list(_by_reason(reporter.stats.get(category, ())))
+        groups = list(_by_reason(reporter.stats.get(category, ()), apart=reporter.verbosity >= 2))
         if groups:
             reporter.write_sep("=", category.upper())
         for first, *others in groups:
@@ -65,12 +65,18 @@ def show_failures(reporter: Any) -> None:
                 reporter.write_line(line)
 
 
-def _by_reason(reports: Iterable[pytest.TestReport]) -> Iterator[list[pytest.TestReport]]:
-    """Those of one reason together; those without one alone. Those that the end of the session counts are left out."""
-    groups: dict[str, list[pytest.TestReport]] = {}
+def _by_reason(reports: Iterable[pytest.TestReport], *, apart: bool) -> Iterator[list[pytest.TestReport]]:
+    """Those of one reason together; those without one alone. Those that the end of the session counts are left out.
+
+    A test whose run had no verdict shows where it asked for the run: in its call, or around it.
+    """
+    groups: dict[tuple[str, str], list[pytest.TestReport]] = {}
     for report in reports:
-        if not facts_of(report).is_told_at_end:
-            groups.setdefault(facts_of(report).reason or f"{len(groups)}", []).append(report)
+        facts = facts_of(report)
+        if not facts.is_told_at_end:
+            where = "" if facts.category == NOT_RUN else str(report.when)
+            reason = "" if apart else facts.reason
+            groups.setdefault((reason, where) if reason else (f"{len(groups)}", "alone"), []).append(report)
     yield from groups.values()
 
 
@@ -148,6 +154,24 @@ def earlier_snapshots(number: int) -> Iterator[str]:
         have = "has" if number == 1 else "have"
         found = f"{count(number, 'snapshot')} {have} placeholders of an earlier version"
         yield f"{found}: --snapshot-update writes those of this one"
+
+
+def hints(reporter: Any, mode: str, *, interrupted: bool) -> Iterator[str]:
+    """What to do next with the runs that were kept.
+
+    Args:
+        reporter: pytest's.
+        mode: of ``--wisebot-runs``.
+        interrupted: the session was ended by Ctrl-C, after a run had ended.
+    """
+    if reporter.verbosity < 0:
+        return
+    if interrupted and mode in ("live", "resume"):
+        yield "to go on: --wisebot-runs=resume keeps the runs that have ended"
+    updates = getattr(reporter.config.option, "update_snapshots", False)
+    if not updates and any(facts.snapshot and report.failed for report, facts in reports_with_facts(reporter)):
+        source = "replay" if mode == "replay" else "last"
+        yield f"to accept these results at no cost: --wisebot-runs={source} --snapshot-update"
 
 
 # --- the numbers of the runs

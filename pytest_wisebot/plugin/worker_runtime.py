@@ -129,6 +129,11 @@ class WorkerRuntime:
         if not isinstance(self._remote, ConfigurationError):
             self._remote.collected(census)
 
+    def refuse(self, problem: str) -> None:
+        """Has the controller end the session, or go on: it waits for either before it hands out tests."""
+        if not isinstance(self._remote, ConfigurationError):
+            self._remote.refuse(problem)
+
     def close(self) -> None:
         """Leaves the controller."""
         if not isinstance(self._remote, ConfigurationError):

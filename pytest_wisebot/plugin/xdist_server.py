@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 from collections.abc import Generator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from ..engine.values import Ahead, CollectedTests
     from ..redaction import Secret
     from .runtime import LocalRuntime
+
+
+CHECK_SECONDS = 30.0
+"""Seconds that a worker's check of its tests may take, between its connection and what it sends."""
 
 
 class Controller:
@@ -46,6 +51,8 @@ class Controller:
         self._deferred: list[tuple[list[Ahead], int]] = []
         """Runs that start ahead once the settings are checked."""
         self._census: CollectedTests | None = None
+        self._checks: queue.SimpleQueue[str] = queue.SimpleQueue()
+        """Of each worker that has collected tests, why none of them can run; an empty string where one may."""
         self._ends_session: BaseException | None = None
         """Raised by the project's hook in a worker's thread."""
 
@@ -75,14 +82,24 @@ class Controller:
         if self._ends_session is not None:
             raise self._ends_session
         lines = header(self._config, ids)
-        self._start_deferred()
+        problem = self._problem_of_all_tests()
+        if not problem:
+            self._start_deferred()
         reporter: Any = self._config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is None or not lines:
-            return
-        if reporter.isatty:
-            reporter.write_line("")  # xdist rewrites its own line about its workers
-        for line in lines:
-            reporter.write_line(line)
+        if reporter is not None and lines:
+            if reporter.isatty:
+                reporter.write_line("")  # xdist rewrites its own line about its workers
+            for line in lines:
+                reporter.write_line(line)
+        if problem:
+            raise pytest.UsageError(problem)
+
+    def _problem_of_all_tests(self) -> str:
+        """Why no test can run, as the first worker has found. It was sent before this hook is called."""
+        try:
+            return self._checks.get(timeout=CHECK_SECONDS)
+        except queue.Empty:  # the connection is gone: the tests report that
+            return ""
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self) -> Generator[None, object, object]:
@@ -154,6 +171,10 @@ class Controller:
             self._census = census
             if self._owner is not None:
                 self._owner.collect(self._census)
+
+    def refuse(self, problem: str) -> None:
+        """Takes a worker's reason why no test can run."""
+        self._checks.put(problem)
 
     def mask(self, secret: Secret) -> None:
         """Masks this credential from now on."""

@@ -269,7 +269,8 @@ class Replay(Live):
         if self._max_age_days is not None and age > self._max_age_days:
             raise RecordingNotFound(
                 f"the recording of {request.occurrence} in {where} is {age:.0f} days old, more than max-age-days = "
-                f"{self._max_age_days} allows: record it anew with --wisebot-runs=record"
+                f"{self._max_age_days} allows: record it anew with --wisebot-runs=record",
+                f"older than max-age-days = {self._max_age_days} allows",
             )
         return Lookup(Ended(found.run, kept_in=where, note=note))
 
@@ -356,12 +357,12 @@ def recorded(recordings: Finder, store: Store, request: RunRequest) -> tuple[Fou
     """
     found = recordings.found(request)
     if found is None:
-        raise RecordingNotFound("\n".join(_not_found(store, request)))
+        why = f'no recording of workflow "{request.workflow}" over the {request.api} API'
+        raise RecordingNotFound("\n".join(_not_found(store, request, f"{why} for {request.occurrence}")), why)
     return found
 
 
-def _not_found(store: Store, request: RunRequest) -> list[str]:
-    what = f'no recording of workflow "{request.workflow}" over the {request.api} API for {request.occurrence}'
+def _not_found(store: Store, request: RunRequest, what: str) -> list[str]:
     nearest = store.nearest(request)
     if nearest is None:
         return [what, f"  {store.folder.name} holds no run of this workflow: --wisebot-runs=record makes recordings"]

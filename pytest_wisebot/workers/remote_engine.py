@@ -85,6 +85,10 @@ class RemoteEngine:
         """Sends the collected tests: the controller collects none."""
         self._call("collect", **asdict(census))
 
+    def refuse(self, problem: str) -> None:
+        """Sends why no test can run; an empty string where one may."""
+        self._call("refuse", problem=problem)
+
     def ahead(self, runs: Iterable[Ahead], *, confirmations: int | None = None) -> None:
         """Starts declared runs before their tests ask; those that another worker has named are left out.
 

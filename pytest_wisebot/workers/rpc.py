@@ -50,6 +50,10 @@ class Host(Protocol):
         """Takes over the collected tests."""
         ...
 
+    def refuse(self, problem: str) -> None:
+        """Takes a worker's reason why no test can run; an empty string where one may."""
+        ...
+
     def mask(self, secret: Secret) -> None:
         """Masks this credential from now on."""
         ...
@@ -82,6 +86,7 @@ class _Worker:
             "describe": self._describe,
             "mask": self._mask,
             "collect": lambda **census: host.collect(CollectedTests(**census)),
+            "refuse": lambda problem: host.refuse(problem),
             "ahead": self._start_ahead,
             "submit": self._submit,
             "awaited": self._await,

@@ -104,12 +104,15 @@ def test_the_named_error_and_the_credential_nowhere(
 def test_a_missing_credential_says_how_to_give_it(
     empty_project: Project, emulator_by_hand: ByHand, args: list[str], message: str
 ) -> None:
-    """The test that needs it fails with the ways to give it; nothing was sent."""
-    empty_project.test(TEST)
+    """The ways to give it stand with the test that needs it; where all need it, in what ends the session."""
+    empty_project.test(f"{TEST}\n    def test_plain():\n        pass\n")
     result = empty_project.run(*emulator_by_hand.hosts, *args)
-    assert result.parseoutcomes() == {"not": 1}
+    assert result.parseoutcomes() == {"passed": 1, "not": 1}
     expected = message.format(path=empty_project.path)
     assert f"E       pytest_wisebot.errors.ConfigurationError: {expected}" in result.outlines
+    result = empty_project.run(*emulator_by_hand.hosts, *args, "--deselect", "test_it.py::test_plain")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert f"  test_it.py::test_it: {expected}" in result.errlines
 
 
 def test_a_refused_token_is_found_out_before_any_run(project: Project) -> None:

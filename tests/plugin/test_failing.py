@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import xml.etree.ElementTree as ET
 
 import pytest
 from harness import Outside, Project
+
+from pytest_wisebot.text import without_colours
 
 
 def section(result: pytest.RunResult) -> list[str]:
@@ -265,3 +268,267 @@ def test_an_error_of_a_declared_run_is_shown_alone(project: Project) -> None:
     result.stdout.fnmatch_lines(["_* test_declared at setup _*", "E   pytest_wisebot.errors.GatewayFailed: *"])
     result.stdout.no_fnmatch_line("*entries are hidden*")
     result.stdout.no_fnmatch_line("*.py:*: GatewayFailed*")
+
+
+# --- once, and legible ------------------------------------------------------------------------------------------------
+
+ROWS = """
+    from pydantic import BaseModel
+
+    class Row(BaseModel):
+        n: str
+
+    class Table(BaseModel):
+        rows: list[Row]
+
+    ROWS = [{"n": n, "text": f"line {n} of größe"} for n in range(30)]
+
+    def test_differs(trigger_workflow):
+        run = trigger_workflow("echo", {"category": "billing", "rows": ROWS})
+        assert_result(run, {"category": "other", "rows": ROWS})
+
+    def test_model(trigger_workflow):
+        assert_result(trigger_workflow("echo", {"rows": ROWS}), Table)
+
+    def test_fails(trigger_workflow):
+        assert_ok(trigger_workflow("refund", {"n": 1}))
+"""
+
+
+@pytest.mark.parametrize(
+    "args", [[], ["-n", "2"], ["--tb=short"], ["--tb=native"], ["--show-capture=no"], ["-rA"]], ids=str
+)
+def test_the_command_that_repeats_stands_once(outside: Outside, args: list[str]) -> None:
+    """With the error or with the run, whichever of them is shown."""
+    outside.test("""
+        def test_asserted(trigger_workflow):
+            assert_ok(trigger_workflow("refund", {"n": 1}))
+
+        def test_plainly(trigger_workflow):
+            trigger_workflow("echo", {"n": 3})
+            assert trigger_workflow("refund", {"n": 2}).ok
+    """)
+    lines = outside.run(*args).outlines
+    repeats = [line for line in lines if "repeat: " in line]
+    shown = 1 if args == ["--show-capture=no"] else 3
+    assert len([line for line in repeats if "curl " in line]) == shown
+    assert len([line for line in repeats if "wisebot workflow trigger" in line]) == shown
+    assert len(set(repeats)) == len(repeats)
+
+
+def test_a_result_is_laid_out_over_a_bounded_number_of_lines(project: Project) -> None:
+    """What fits on a line stays on one; a narrow terminal shows each line whole; ``-vv`` shows all."""
+    project.test(ROWS)
+    told = section(project.run("-k", "differs"))
+    start = told.index("  result:   {")
+    assert told[start + 1 : start + 4] == [
+        '              "category": "billing",',
+        '              "rows": [',
+        '                {"n": 0, "text": "line 0 of größe"},',
+    ]
+    assert told[start + 20 :] == ["            … and more, shown by -vv"]
+    assert all(len(line) <= 80 for line in told)
+    assert '                  "text": "line 29 of größe"' in section(project.run("-k", "differs", "-vv"))
+
+
+@pytest.mark.parametrize("args", [[], ["-n", "2"], ["--color=yes"], ["-q"], ["--tb=no"]], ids=str)
+def test_the_short_summary_begins_with_what_differs(
+    project: Project, monkeypatch: pytest.MonkeyPatch, args: list[str]
+) -> None:
+    """The first of the differences, or the error, and how many more there are."""
+    monkeypatch.setenv("COLUMNS", "200")
+    project.test(ROWS)
+    text = without_colours("\n".join(project.run(*args).outlines))
+    summary = text[text.index("short test summary info") :]
+    assert 'test_it.py::test_differs - $.category: expected "other", got "billing"\n' in summary
+    assert "test_it.py::test_model - $.rows[0].n: Input should be a valid string, got 0 (and 29 more)\n" in summary
+    assert 'test_it.py::test_fails - expected it to succeed, it failed: "unknown ticket"\n' in summary
+    line = project.run("--tb=line", "-k", "differs").stdout.str()
+    assert re.search(r'test_it\.py:\d+: \$\.category: expected "other", got "billing"\n', line)
+
+
+def test_junit_begins_with_what_differs(project: Project) -> None:
+    """The attribute that servers show in their lists; the text below it has the whole message, once."""
+    project.test(ROWS)
+    project.run("--junitxml=out.xml", "-k", "differs")
+    failure = ET.parse(project.path / "out.xml").find(".//failure")
+    assert failure is not None
+    assert failure.attrib["message"].splitlines()[:2] == [
+        '$.category: expected "other", got "billing"',
+        'AssertionError: workflow "echo" over the webhook API: the result differs at 1 path',
+    ]
+    assert (failure.text or "").count("$.category: expected") == 1
+
+
+def test_ten_errors_of_a_model_are_shown_and_counted(project: Project) -> None:
+    """A list of rows has an error for each."""
+    project.test(ROWS)
+    lines = project.run("-k", "model").outlines
+    assert len([line for line in lines if re.match(r"E +\$\.rows", line)]) == 10
+    assert 'E       AssertionError: workflow "echo" over the webhook API: the result is no Table: 30 errors' in lines
+    assert "E         … and 20 more" in lines
+
+
+@pytest.mark.parametrize("color", ["no", "yes"])
+def test_a_terminal_of_ascii_alone_shows_line_by_line(
+    project: Project, monkeypatch: pytest.MonkeyPatch, real_processes: None, color: str
+) -> None:
+    """What it cannot show is escaped, or spelt; the ends of lines stay."""
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    monkeypatch.setenv("LC_ALL", "C")
+    project.test(ROWS)
+    result = project.run_apart(f"--color={color}", "-k", "differs or model")
+    text = without_colours(result.stdout.str())
+    assert '\n                {"n": 0, "text": "line 0 of gr\\xf6\\xdfe"},\n' in text
+    assert "\n            ... and more, shown by -vv\n" in text
+    assert "E         ... and 20 more\n" in text
+    assert "\\n" not in text
+
+
+# --- frames of other plugins ------------------------------------------------------------------------------------------
+
+DECLARED = """
+    import pytest_asyncio
+
+    @pytest.mark.wisebot("nowhere")
+    def test_declared(workflow_run):
+        pass
+
+    @pytest_asyncio.fixture
+    async def made(trigger_workflow):
+        return await trigger_workflow.start("elsewhere", {"n": 1})
+
+    @pytest.mark.asyncio
+    async def test_made(made):
+        pass
+"""
+
+
+@pytest.mark.parametrize("args", [[], ["-n", "2"], ["--tb=short"], ["-l"]], ids=str)
+@pytest.mark.parametrize("mode", ["strict", "auto"])
+def test_no_frame_of_pytest_asyncio_stands_above_an_error(outside: Outside, mode: str, args: list[str]) -> None:
+    """It wraps each fixture; the error of a run has nothing to do with it. The user's own lines stay."""
+    pytest.importorskip("pytest_asyncio")
+    outside.test(DECLARED)
+    loop = ["-p", "asyncio", "-o", "asyncio_default_fixture_loop_scope=function", f"--asyncio-mode={mode}"]
+    result = outside.project.run(*loop, *args)
+    assert result.parseoutcomes()["infrastructure"] == 2
+    text = result.stdout.str()
+    shown = text[text.index("= INFRASTRUCTURE =") : text.index("= wisebot =")]
+    assert "pytest_fixture_setup" not in shown
+    assert not re.search(r"^\S*(pytest_asyncio|asyncio|pluggy)/", shown, re.MULTILINE)
+    assert 'return await trigger_workflow.start("elsewhere", {"n": 1})' in shown
+    assert "entries are hidden" not in shown
+
+
+@pytest.mark.parametrize(
+    ("option", "frame"), [("--full-trace", "def pytest_fixture_setup"), ("--tb=native", "plugin.py")]
+)
+def test_all_frames_are_there_where_they_are_asked_for(outside: Outside, option: str, frame: str) -> None:
+    """Of pytest-asyncio, too."""
+    pytest.importorskip("pytest_asyncio")
+    outside.test(DECLARED)
+    loop = ["-p", "asyncio", "-o", "asyncio_default_fixture_loop_scope=function"]
+    assert frame in outside.project.run(*loop, option, "-k", "declared").stdout.str()
+
+
+# --- equal reasons ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one process", "xdist"])
+def test_equal_reasons_without_a_verdict_are_one(outside: Outside, workers: tuple[str, ...]) -> None:
+    """One failure in full for each workflow that is not there, and the names of the others; ``-vv`` shows all."""
+    outside.test("""
+        @pytest.mark.parametrize("n", range(8))
+        def test_it(trigger_workflow, n):
+            trigger_workflow(f"nowhere-{n % 2}", {"n": n})
+    """)
+    result = outside.run(*workers)
+    shown = result.outlines
+    assert len([line for line in shown if re.match(r"_+ test_it\[\d\] _+", line)]) == 2
+    assert shown.count("and for the same reason 3 more:") == 2
+    assert len({line for line in shown if re.match(r"  test_it.py::test_it\[", line)}) == 6
+    assert "for the same reason" not in outside.run(*workers, "-vv").stdout.str()
+
+
+def test_equal_drift_is_one(outside: Outside) -> None:
+    """Runs that differ by the same values are one entry; another difference is an entry of its own."""
+    outside.test("""
+        @pytest.mark.wisebot("echo")
+        @pytest.mark.parametrize("inputs", [{"n": n, "said": "now"} for n in range(4)])
+        def test_it(workflow_run, inputs):
+            pass
+    """)
+    outside.run("--wisebot-runs=record")
+    for path in (outside.project.path / "recordings").rglob("*.json"):
+        now, text = re.compile(r'("result": \{[^}]*"said": )"now"'), path.read_text("utf-8")
+        said = '"once"' if '"n": 3' in text else '"then"'
+        path.write_text(now.sub(rf"\g<1>{said}", text), "utf-8")
+    result = outside.run("--wisebot-runs=verify")
+    assert result.parseoutcomes() == {"drift": 4}
+    lines = [line for line in result.outlines if re.match(r"_+ test_it|and for|  test_it\.py|DRIFT", line)]
+    assert [re.sub("_{2,}", "_", line) for line in lines[:5]] == [
+        "_ test_it[inputs0] _",
+        "and for the same reason 2 more:",
+        "  test_it.py::test_it[inputs1]",
+        "  test_it.py::test_it[inputs2]",
+        "_ test_it[inputs3] _",
+    ]
+    assert 'DRIFT test_it.py::test_it[inputs3] - result.said: expected "once", got "now"' in lines
+
+
+# --- what next --------------------------------------------------------------------------------------------------------
+
+ACCEPT = "to accept these results at no cost: --wisebot-runs=last --snapshot-update"
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one process", "xdist"])
+def test_a_failing_snapshot_names_the_way_to_accept_it(outside: Outside, workers: tuple[str, ...]) -> None:
+    """At no cost; and the way does what it says."""
+    outside.test("""
+        @pytest.mark.wisebot("echo", {"n": 1})
+        def test_it(workflow_run, workflow_snapshot):
+            assert workflow_run == workflow_snapshot
+    """)
+    result = outside.run(*workers)
+    assert result.outlines.count(ACCEPT) == 1
+    assert ACCEPT not in outside.run(*workers, "-q").stdout.str()
+    result = outside.run("--wisebot-runs=last", "--snapshot-update", *workers)
+    result.assert_outcomes(passed=1)
+    assert "to accept" not in result.stdout.str()
+    assert "to accept" not in outside.run(*workers).stdout.str()
+    assert len(outside.calls) == 3
+
+
+def test_a_replayed_snapshot_is_accepted_from_the_recordings(outside: Outside) -> None:
+    """A replay keeps no session that could be the last."""
+    outside.test("""
+        @pytest.mark.wisebot("echo", {"n": 1})
+        def test_it(workflow_run, workflow_snapshot):
+            assert workflow_run == workflow_snapshot
+    """)
+    outside.run("--wisebot-runs=record")
+    result = outside.run("--wisebot-runs=replay")
+    hint = "to accept these results at no cost: --wisebot-runs=replay --snapshot-update"
+    assert hint in result.outlines
+    outside.run("--wisebot-runs=replay", "--snapshot-update").assert_outcomes(passed=1)
+    assert len(outside.calls) == 1
+
+
+def test_after_ctrl_c_the_way_to_go_on_is_named(outside: Outside) -> None:
+    """Only where a run has ended that can be taken over."""
+    interrupted = "to go on: --wisebot-runs=resume keeps the runs that have ended"
+    outside.test("""
+        def test_it(trigger_workflow):
+            trigger_workflow("echo", {"n": 1})
+
+        def test_then():
+            raise KeyboardInterrupt
+
+        def test_rest(trigger_workflow):
+            trigger_workflow("echo", {"n": 2})
+    """)
+    assert interrupted in outside.project.run_apart().outlines
+    assert interrupted not in outside.project.run_apart("-k", "then").outlines
+    outside.run("--wisebot-runs=resume", "--deselect", "test_it.py::test_then").assert_outcomes(passed=2)
+    assert outside.arrived == [1, 2]

@@ -457,7 +457,12 @@ def test_each_kind_of_not_run(outside: Outside, numbers: Numbers) -> None:
     assert listed(result) == [
         f"NOT RUN test_it.py::test_budget[inputs{n}] - RecordingNotFound: no recording of..." for n in range(3)
     ]
-    assert [line for line in section(result, "NOT RUN") if line.startswith("_ ")] == [
+    shown = section(result, "NOT RUN")
+    assert [line for line in shown if line.startswith("_ ")] == ["_ test_budget[inputs0] at setup _"]
+    others = [f"  test_it.py::test_budget[inputs{n}]" for n in (1, 2)]
+    assert shown[-3:] == ["and for the same reason 2 more:", *others]
+    whole = outside.run("--wisebot-runs=replay", "--tb=line", "-k", "budget", "-vv")
+    assert [line for line in section(whole, "NOT RUN") if line.startswith("_ ")] == [
         f"_ test_budget[inputs{n}] at setup _" for n in range(3)
     ]
 

@@ -48,7 +48,7 @@ DIFFERS = """
     --------------------------- snapshot report summary ----------------------------
     1 snapshot failed. 2 snapshots passed.
     =========================== short test summary info ============================
-    FAILED test_it.py::test_number[1] - assert [+ received] == [- test_number[1]]
+    FAILED test_it.py::test_number[1] - same: expected "text", got "other"
     1 failed, 2 passed in TIME
 """
 UPDATED = """
@@ -80,7 +80,7 @@ RENAMED = """
     Unused test_named[of its own] (__snapshots__/test_it/test_named[of its own].json)
     Re-run pytest with --snapshot-update to delete unused snapshots.
     =========================== short test summary info ============================
-    FAILED test_it.py::test_renamed - assert [+ received] == [- test_renamed[of i...
+    FAILED test_it.py::test_renamed - there is no __snapshots__/test_it/test_rena...
     1 failed, 2 passed in TIME
 """
 REMOVED = """

@@ -15,7 +15,7 @@ from typing_extensions import TypedDict
 
 from pytest_wisebot.assertions import assert_envelope, assert_failed, assert_ok, assert_result
 from pytest_wisebot.engine.pending import EngineCallbacks, PendingRun, Promise
-from pytest_wisebot.errors import ConfigurationError
+from pytest_wisebot.errors import DIFFERENCE, ConfigurationError
 from pytest_wisebot.runs import Api, RunRequest, WorkflowRun
 
 COMMANDS = ("curl one", "wisebot two")
@@ -456,12 +456,42 @@ def test_the_place_of_a_wrong_type_is_one_in_the_result(result: Any, kind: Any, 
     assert all(line.startswith(f"  {place}") for line in lines)
 
 
-def test_a_wrong_type_shows_sixty_places_too() -> None:
-    """The bound on the lines holds for types as well."""
-    message = told(assert_result, answering(["x"] * 100), list[int])
+@pytest.mark.parametrize(("count", "more"), [(10, ""), (11, "  … and 1 more\n"), (5000, "  … and 4990 more\n")])
+def test_beyond_ten_errors_of_a_type_are_counted(count: int, more: str) -> None:
+    """Ten errors of a type are shown, and the number of all: a list of rows has one for each."""
+    message = told(assert_result, answering(["x"] * count), list[int])
 
-    assert "\n  … and 40 more\n" in message
-    assert message.count("\n  $[") == 60
+    shown = "".join(f"  $[{index}]: {NO_INTEGER}\n" for index in range(10))
+    number = f": {count} errors" if more else ""
+    assert message == f"{HEAD}the result is no list[int]{number}\n{shown}{more.rstrip()}{TAIL}".replace("\n\n", "\n")
+
+
+NO_INTEGER = 'Input should be a valid integer, unable to parse string as an integer, got "x"'
+
+
+@pytest.mark.parametrize(
+    ("check", "first"),
+    [
+        (lambda: assert_result(RUN, {"category": "other"}), '$.category: expected "other", got "billing"'),
+        (
+            lambda: assert_result(RUN, {"category": "other", "priority": 1, "x": 1}),
+            '$.category: expected "other", got "billing" (and 2 more)',
+        ),
+        (lambda: assert_result(answering(["x"] * 30), list[int]), f"$[0]: {NO_INTEGER} (and 29 more)"),
+        (lambda: assert_ok(failing("unknown ticket")), 'expected it to succeed, it failed: "unknown ticket"'),
+        (lambda: assert_failed(RUN), "expected it to fail, it succeeded"),
+        (
+            lambda: assert_failed(failing("no"), match="ticket"),
+            "it failed, but not with an error that matches 'ticket': \"no\"",
+        ),
+        (lambda: assert_envelope(run(extra={"cost": 1})), "cost: is not documented, got 1"),
+    ],
+)
+def test_what_differs_first_is_known_by_itself(check: Any, first: str) -> None:
+    """Where a line alone is shown, as in a short summary, it is the first difference, and how many more there are."""
+    with pytest.raises(AssertionError) as caught:
+        check()
+    assert getattr(caught.value, DIFFERENCE) == first
 
 
 # --- the envelope -------------------------------------------------------------------------------------------------

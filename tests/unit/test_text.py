@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import pickle
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_wisebot.text import WrittenNumber, escape, json_number, to_json, truncate_middle
+from pytest_wisebot.text import LONGEST_SCALAR, WrittenNumber, escape, json_number, laid_out, to_json, truncate_middle
 
 EVERY_CHARACTER = st.text(st.characters(codec=None, exclude_categories=[]))
 
@@ -77,3 +79,56 @@ def test_every_float_is_one(value: float) -> None:
     """As Python, C and others write it."""
     for text in (repr(value), f"{value:.17g}", f"{value:.20e}"):
         assert type(json_number(text)) is float
+
+
+@pytest.mark.parametrize(
+    ("value", "lines"),
+    [
+        ({}, ["{}"]),
+        ([], ["[]"]),
+        ("text", ['"text"']),
+        ({"a": [1, 2.5, None, True]}, ['{"a": [1, 2.5, null, true]}']),
+        ({"a": "x" * 20, "b": []}, ["{", f'  "a": "{"x" * 20}",', '  "b": []', "}"]),
+        ([[1], ["é" * 24, {}]], ["[", "  [1],", "  [", f'    "{"é" * 24}",', "    {}", "  ]", "]"]),
+        ({"odd\nkey": ["y" * 30]}, ["{", '  "odd\\nkey": [', f'    "{"y" * 30}"', "  ]", "}"]),
+    ],
+)
+def test_json_goes_over_as_many_lines_as_it_needs(value: object, lines: list[str]) -> None:
+    """What fits on a line is not divided; the lines together are the same JSON."""
+    assert list(laid_out(value, 30)) == lines
+    assert json.loads("\n".join(laid_out(value, 30))) == value
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-99, 99) | st.text("ab\n\x1bé", max_size=9),
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text("ab\n", max_size=4), inner, max_size=4),
+        max_leaves=20,
+    ),
+    st.integers(1, 60),
+)
+def test_any_json_is_the_same_over_several_lines(value: object, width: int) -> None:
+    """Each line prints, and what could have stood on one line does."""
+    lines = list(laid_out(value, width))
+    assert json.loads("\n".join(lines)) == value
+    assert all(line.isprintable() for line in lines)
+    whole = json.dumps(value, ensure_ascii=False)
+    if len(whole) <= width and whole.isprintable():
+        assert lines == [whole]
+
+
+def test_large_json_is_laid_out_as_far_as_it_is_asked_for() -> None:
+    """A value of a million rows costs no more than the lines that are shown; a long string is cut."""
+
+    class Counted(list[object]):
+        asked = 0
+
+        def __iter__(self) -> Iterator[object]:
+            for item in super().__iter__():
+                Counted.asked += 1
+                yield item
+
+    lines = list(itertools.islice(laid_out({"rows": Counted([{"n": "x" * 2000}] * 1_000_000)}, 60), 10))
+    assert lines[:3] == ["{", '  "rows": [', "    {"]
+    assert len(lines[3]) <= LONGEST_SCALAR + 20
+    assert Counted.asked < 200

@@ -60,6 +60,7 @@ class Controller:
         self.masked: list[str] = []
         self.masks = SecretBroadcast()
         self.tests: list[CollectedTests] = []
+        self.refusals: list[str] = []
         self._left = queue.SimpleQueue[None]()
         self._rooms = ExitStack()
 
@@ -71,6 +72,9 @@ class Controller:
 
     def collect(self, census: CollectedTests) -> None:
         self.tests.append(census)
+
+    def refuse(self, problem: str) -> None:
+        self.refusals.append(problem)
 
     def ahead(self, runs: list[Ahead], confirmations: int) -> None:
         with suppress(WisebotError):
