@@ -13,6 +13,7 @@ PROGRAM: Final = "pytest-wisebot"
 
 COMMANDS: Final = {
     "check": ("pytest_wisebot.cli.check", "check settings, hosts and credentials without a run"),
+    "compare": ("pytest_wisebot.cli.compare", "show two sessions beside each other"),
     "emulator": ("pytest_wisebot.emulator.__main__", "serve the workflows of a Python file as Wisebot would"),
     "learn": ("pytest_wisebot.cli.learn", "print the lines of wisebot.toml for what differs from run to run"),
     "report": ("pytest_wisebot.report.__main__", "make the reports of a session from its event log"),

@@ -14,6 +14,8 @@ from ..gate_config import Gate
 from ..outcomes import PASSED, SKIPPED, WITHOUT_RUN, XFAILED, XPASSED
 from ..text import count, escape, truncate_middle
 from .baseline import ROUNDING, Beside, Comparison
+from .chance import Chance
+from .changes import FAILING, HEADINGS, LEVEL_NOTE, NEWLY_FAILING, Changes
 from .format import duration, seconds_text, time_of_day
 from .latency_plot import strips
 from .model import Model, all_counts, outcome_counts
@@ -41,6 +43,18 @@ def html_report(model: Model, verdict: Verdict, baseline: Comparison | None = No
         baseline: how the session compares with an earlier one.
     """
     return _environment().get_template("page.html").render(_page(model, verdict, baseline))
+
+
+def changes_page(changes: Changes) -> str:
+    """The page of two sessions beside each other."""
+    failing = any(changes.lists[kind] for kind in (NEWLY_FAILING, FAILING))
+    kind = "closed" if failing else "none" if changes.regressions else "plain"
+    variables = {"changes": changes, "kind": kind, "headings": HEADINGS, "level_note": LEVEL_NOTE, "chances": _CHANCES}
+    return _environment().get_template("changes.html").render(variables)
+
+
+_CHANCES: Final = {Chance.MORE: "drift", Chance.WITHIN: "not-run", Chance.FEW: "not-run"}
+"""How the change of a figure is drawn."""
 
 
 def style_sheet() -> str:
