@@ -13,6 +13,7 @@ from .changes import HEADINGS, LEVEL_NOTE, Changes, Side, TestChange
 from .format import percent, seconds_text, time_of_day
 from .gate import Conclusion
 from .model import NOT_NEEDED, Model, Run, Test, Workflow, counts_in_words, outcome_counts, pass_rate
+from .rows import anchor_of
 from .verdict import GateRule, RuleState
 
 MOST_BYTES: Final = 900 * 1024
@@ -41,19 +42,20 @@ _MARKS: Final = {
 }
 
 
-def markdown_report(conclusion: Conclusion, most: int = MOST_BYTES) -> str:
+def markdown_report(conclusion: Conclusion, most: int = MOST_BYTES, page: str = "") -> str:
     """The summary. It counts what it leaves out.
 
     Args:
         conclusion: what it is about.
         most: bytes that it may take; with too few for its tables it is the verdict and the counts, or empty.
+        page: the file of the page that lies beside it, to whose tests it links; empty if none does.
     """
     model = conclusion.model
     head = "\n".join([*_head(conclusion), *_beside(conclusion.comparison), ""])
     tail = "\n".join([*_unreported(model), *_workflows(model), ""])
     room = most - len(head.encode()) - len(tail.encode()) - 500
     if room >= 0:
-        return f"{head}\n{_failures(model, room)}{tail}"
+        return f"{head}\n{_failures(model, room, page)}{tail}"
     short = f"{_title(conclusion)}\n{_counts(conclusion)}\n**This page has no room for more.**\n"
     return short if len(short.encode()) <= most else ""
 
@@ -112,7 +114,7 @@ def _beside(comparison: Comparison | None) -> Iterator[str]:
 # --- what did not pass
 
 
-def _failures(model: Model, room: int) -> str:
+def _failures(model: Model, room: int, page: str) -> str:
     """As many tests that did not pass as fit into so many bytes, the worst outcome first."""
     tests = [test for test in model.tests if test.outcome in (FLAKY, ERROR, *BAD)]
     if not tests:
@@ -120,7 +122,7 @@ def _failures(model: Model, room: int) -> str:
     text = "## What did not pass\n\n"
     tests.sort(key=lambda test: rank(FAILED if test.outcome == ERROR else test.outcome))
     for number, test in enumerate(tests):
-        section = "\n".join(_failure(test)) + "\n"
+        section = "\n".join(_failure(test, page)) + "\n"
         if len((text + section).encode()) > room:
             rest = count(len(tests) - number, "more test")
             return f"{text}\n**{rest} did not pass, and this page has no room for it**.\n\n"
@@ -128,8 +130,10 @@ def _failures(model: Model, room: int) -> str:
     return text
 
 
-def _failure(test: Test) -> Iterator[str]:
+def _failure(test: Test, page: str) -> Iterator[str]:
     yield f"### {test.outcome}: {_code(test.id)}\n"
+    if page:
+        yield f"[on the page]({page}#{anchor_of(test)})\n"
     yield from _trials(test)
     runs = sorted(test.runs, key=lambda run: _rank_of_trial(test, run))
     for run in runs[:MOST_RUNS]:
