@@ -13,7 +13,7 @@ from ..outcomes import DRIFT, ERROR, FAILED, GOOD, SKIPPED, XFAILED, XPASSED
 from ..text import brief, count
 from .baseline import renamed
 from .chance import Chance, interval, of_p50, of_p95, of_rates
-from .format import percent, seconds_text
+from .format import named, percent, seconds_text
 from .model import Model, PassRate, Run, Test, Workflow, counts_in_words, file_of, pass_rate
 
 PASSES: Final = "passes"
@@ -155,12 +155,20 @@ class Side:
         return f"{counts_in_words(self.model.tests)}; {count(self.model.live_runs, 'live run')}"
 
     @property
-    def doubts(self) -> Iterator[str]:
-        """Why its log may lack tests, in words."""
+    def gaps(self) -> Iterator[str]:
+        """Why tests may be missing that cannot be named, in words."""
         if lost := sum(one.lost_events for one in self.model.sessions):
             yield f"{self.letter}: {count(lost, 'line')} of its log could not be written: tests may be missing"
-        if any(one.ended is None for one in self.model.sessions):
+        if unknown := [one.name for one in self.model.sessions if one.selected is None]:
+            yield f"{self.letter}: it is not known which tests {named(unknown)} was to run: tests may be missing"
+
+    @property
+    def doubts(self) -> Iterator[str]:
+        """Why it is not whole, in words."""
+        yield from self.gaps
+        if any(one.ended is None for one in self.model.begun):
             yield f"{self.letter}: ended before its end: {count(len(self.model.unreported), 'test')} never reported"
+        yield from (f"{self.letter}: ended early: {one.interrupted}" for one in self.model.begun if one.interrupted)
 
 
 @dataclass(frozen=True)
@@ -214,7 +222,7 @@ class Changes:
             "failing in B and without a verdict in A": len(self.lists[FAILING]),
         }
         words = [f"{count(number, 'test')} {what}" for what, number in found.items() if number]
-        return (*words, *(doubt for doubt in self.b.doubts if "could not be written" in doubt))
+        return (*words, *self.b.gaps)
 
 
 def compare_sessions(a: Side, b: Side, difference: Difference) -> Changes:

@@ -30,7 +30,7 @@ def test_the_exact_test_has_the_values_of_the_books(table: tuple[int, int, int, 
     ],
 )
 def test_pass_rates(before: tuple[int, int], after: tuple[int, int], chance: Chance) -> None:
-    """A pass rate that fell by more than chance is told from one that did not, and from one that nobody can tell."""
+    """A pass rate that fell by more than chance is told from one that did not, and from one of too few tests."""
     assert of_rates(*before, *after) is chance
     assert of_rates(*after, *before) is chance
 

@@ -90,6 +90,20 @@ def test_tests_that_were_not_run_are_not_missing_silently(log: type[Log]) -> Non
     assert names(compared(a, against), "no verdict any more") == ["test_a"]
 
 
+@pytest.mark.parametrize(
+    ("facts", "end", "gap"),
+    [
+        ({"selected": None}, {}, "B: it is not known which tests s was to run: tests may be missing"),
+        ({}, {"lost_events": 2}, "B: 2 lines of its log could not be written: tests may be missing"),
+    ],
+)
+def test_a_session_with_gaps_is_no_proof(facts: Any, end: Any, gap: str, log: type[Log]) -> None:
+    """Where tests of B may be missing without a trace, as those of a lost shard, B fails a comparison."""
+    changes = compared(log().test("test_a").test("test_b"), log(**facts).test("test_a"), **end)
+    assert changes.regressions == (gap,)
+    assert gap in changes.remarks
+
+
 def test_gone_and_new_tests_are_held_beside_each_other(log: type[Log]) -> None:
     """A test that is gone is named with the new one that it may be now; a deselected one is not gone."""
     a = log().test("test_billing").test("test_b")
