@@ -19,6 +19,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "init": ("pytest_wisebot.cli.init", "write a first project that passes: settings, workflows, a test, a CI file"),
     "capture": ("pytest_wisebot.cli.capture", "make a row of a data file, or a test, of a kept run"),
     "check": ("pytest_wisebot.cli.check", "check settings, hosts and credentials without a run"),
+    "compare": ("pytest_wisebot.cli.compare", "show two sessions beside each other"),
     "emulator": ("pytest_wisebot.emulator.__main__", "serve the workflows of a Python file as Wisebot would"),
     "history": ("pytest_wisebot.cli.history", "show how tests and workflows have been in the last sessions"),
     "learn": ("pytest_wisebot.cli.learn", "print the lines of wisebot.toml for what differs from run to run"),

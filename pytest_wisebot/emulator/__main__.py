@@ -30,9 +30,16 @@ from .functions import Workflow
 from .handle import Ready
 from .loading import load
 from .server import EmulatorServer
+from .spelled_faults import SpelledFault, read_fault, spellings
 from .workflows import Emulator, load_modules_of_runs
 
 PROGRAM = "pytest-wisebot emulator"
+
+FAULT_HELP = """\
+for example: pytest-wisebot emulator flows.py --fault triage=status:503:2
+
+The first 2 requests for triage get status 503. With --fault html:502 every request for any workflow gets
+that page. A value in brackets may be left out: html::2. A request that a client repeats counts again."""
 
 STACK_SIZE = 4 * 1024 * 1024
 """Bytes of stack for each thread, of which a thousand may run at once. The usual 8 MiB each are more than some
@@ -47,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.session:
             _serve_session(options.target, Path(options.session))
-        _serve_by_hand(options.target, *ports(options.port, options.dashboard_port))
+        _serve_by_hand(options.target, options.fault, *ports(options.port, options.dashboard_port))
     except ConfigurationError as error:
         print(f"{PROGRAM}: error: {error}", file=sys.stderr)
         return 2
@@ -60,13 +67,22 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog=PROGRAM,
         description="Serve the workflows of a Python file as Wisebot would: both APIs, on two local ports.",
-        epilog="for example: pytest-wisebot emulator flows.py --port=8787",
+        epilog="faults:\n  " + "\n  ".join(spellings()) + f"\n\n{FAULT_HELP}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     made.add_argument(
         "target", metavar="TARGET", type=not_empty, help="flows.py, flows.py:attribute or package.module:attribute"
     )
     made.add_argument("--port", type=int, default=8787, help="port of the webhook API; 0 takes a free one (8787)")
     made.add_argument("--dashboard-port", type=int, help="port of the dashboard API (the webhook API's, plus 1)")
+    made.add_argument(
+        "--fault",
+        metavar="[WORKFLOW=]FAULT[:TIMES]",
+        action="append",
+        default=[],
+        type=not_empty,
+        help="answer requests for a workflow, or for all, with a fault; may be given several times",
+    )
     made.add_argument("--session", metavar="FOLDER", help=argparse.SUPPRESS)
     return made
 
@@ -76,13 +92,16 @@ def ports(webhook: int, dashboard: int | None) -> tuple[int, int]:
     return webhook, dashboard if dashboard is not None else webhook + 1 if webhook else 0
 
 
-def _serve_by_hand(target: str, webhook: int, dashboard: int) -> NoReturn:
+def _serve_by_hand(target: str, spelled: Sequence[str], webhook: int, dashboard: int) -> NoReturn:
     for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell's background job starts with it ignored
         signal.signal(number, signal.default_int_handler)
     print_any_letter()
     emulator = load(target, Path.cwd())
+    faults = [read_fault(one, emulator) for one in spelled]
+    for fault in faults:
+        emulator.fail_next(fault.fault, fault.times, fault.workflow)
     with EmulatorServer(emulator, webhook, dashboard) as server:
-        print(welcome(target, emulator, server.origin, server.base_url), end="", flush=True)
+        print(welcome(target, emulator, server.origin, server.base_url, faults), end="", flush=True)
         _serve(emulator)
 
 
@@ -139,17 +158,17 @@ def _end_with(stdin: IO[bytes]) -> None:
     os._exit(0)
 
 
-def welcome(target: str, emulator: Emulator, origin: str, base_url: str) -> str:
+def welcome(target: str, emulator: Emulator, origin: str, base_url: str, faults: Sequence[SpelledFault] = ()) -> str:
     """The output of an emulator that listens at these two origins: how to call it, to be pasted into a shell."""
     rows = {_printable(workflow.id): workflow for workflow in emulator.workflows.values()}
     width = max(map(len, ["id", *rows]))
     remarks = {True: "", False: "  (webhook switched off)"}
     lines = [f"  {name:{width}}  {workflow.secret}{remarks[workflow.webhook]}" for name, workflow in rows.items()]
     examples = f"\n{_examples(emulator, origin, base_url)}" if rows else ""
+    armed = "\n".join(["\nFaults\n", *(f"  {_printable(str(one))}" for one in faults), ""]) if faults else ""
     addresses = {"origin": origin, "base_url": base_url, "token": emulator.token}
-    return _filled(
-        "welcome.txt", target=target, workflows="\n".join(lines or ["  none"]), examples=examples, **addresses
-    )
+    parts = {"workflows": "\n".join(lines or ["  none"]), "faults": armed, "examples": examples}
+    return _filled("welcome.txt", target=target, **parts, **addresses)
 
 
 def _examples(emulator: Emulator, origin: str, base_url: str) -> str:

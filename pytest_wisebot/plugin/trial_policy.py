@@ -9,10 +9,8 @@ from typing import Any, Final
 import pytest
 
 from ..errors import ConfigurationError
+from ..report.chance import Z, interval
 from .markers import declared
-
-Z: Final = 1.959963984540054
-"""How many standard deviations around the mean hold 95 % of a normal distribution."""
 
 NO_SUBTESTS: Final = (
     "subtests are reported one by one, as they end, and those of a single trial are no verdict: "
@@ -72,18 +70,6 @@ class TrialPolicy:
         A rate of 1 always counts as shown: no number of trials shows that a workflow never fails.
         """
         return self.rate >= 1 or shown_at_best(self.trials) >= self.rate
-
-
-def interval(passes: int, trials: int) -> tuple[float, float]:
-    """The rates with which a number of passes is compatible: Wilson's 95 % interval."""
-    if not trials:
-        return 0.0, 1.0
-    share, square = passes / trials, Z * Z
-    middle = share + square / (2 * trials)
-    width = Z * math.sqrt((share * (1 - share) + square / (4 * trials)) / trials)
-    low, high = ((middle + sign * width) / (1 + square / trials) for sign in (-1, 1))
-    # Where the mathematics gives exactly 0 or 1, floating point gives its neighbours.
-    return (0.0 if passes == 0 else low), (1.0 if passes == trials else high)
 
 
 def shown_at_best(trials: int) -> float:

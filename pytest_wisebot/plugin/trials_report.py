@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from ..report.chance import interval
 from ..runs import WorkflowRun
 from ..text import column, escape, truncate, without_colours
 from .report_facts import TrialCount
-from .trial_policy import TrialPolicy, interval, shown_at_best, trials_to_show
+from .trial_policy import TrialPolicy, shown_at_best, trials_to_show
 
 SECTION = "wisebot trials"
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from ..outcomes import GOOD, JUDGED, SKIPPED, XFAILED
 from ..text import count
+from .chance import FEWEST_FOR_P95
 from .format import seconds_text
 from .model import Model, PassRate, Test, Workflow, file_of, is_under, pass_rate
 
@@ -19,9 +20,6 @@ ROUNDING: Final = 1e-9
 
 NONE_YET: Final = "none"
 """Given in the place of a baseline's file if there is no earlier session yet."""
-
-FEWEST_FOR_P95: Final = 20
-"""Live runs from which on a p95 differs from the slowest run."""
 
 MOST_PAIRED: Final = 100
 """Missing tests, and new tests, of which each is compared with each to find renamed ones."""
@@ -175,7 +173,7 @@ def compare(after: Model, before: Model, name: str) -> Comparison:
         **{change: tuple(changes[change]) for change in ("newly_failing", "still_failing", "newly_fixed", "new")},
         workflows=tuple(_beside(after.workflows[one], before.workflows[one]) for one in both),
         missing=tuple(missing),
-        renamed=tuple(_renamed(missing, new)),
+        renamed=tuple(renamed(missing, new)),
         missing_workflows=tuple(_missing_workflows(after, before, outside)),
         outside=tuple(outside),
     )
@@ -243,7 +241,7 @@ def _missing_workflows(after: Model, before: Model, outside: Sequence[str]) -> I
             yield name
 
 
-def _renamed(missing: Sequence[str], new: Sequence[str]) -> Iterator[tuple[str, str]]:
+def renamed(missing: Sequence[str], new: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Pairs of a missing test and a new one, the most similar first; each test is in one pair."""
     pairs = [(_similarity(one, other), one, other) for one in missing[:MOST_PAIRED] for other in new[:MOST_PAIRED]]
     taken: set[str] = set()

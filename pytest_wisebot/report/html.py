@@ -6,27 +6,33 @@ written into the page: the environment below escapes the value of each expressio
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from ..gate_config import Gate
-from ..outcomes import PASSED, SKIPPED, WITHOUT_RUN, XFAILED, XPASSED
+from ..outcomes import PASSED, REPORT_ORDER, SKIPPED, WITHOUT_RUN, XFAILED, XPASSED
 from ..text import count, escape, truncate_middle
 from .baseline import ROUNDING, Beside, Comparison
 from .build_info import web_address
+from .chance import Chance
+from .changes import FAILING, HEADINGS, LEVEL_NOTE, NEWLY_FAILING, Changes
 from .format import duration, seconds_text, time_of_day
 from .history import Past, name_of
 from .latency_plot import strips
-from .model import Model, all_counts, outcome_counts
+from .model import Model, Test, all_counts, outcome_counts
 from .page_budget import Budget, longest, share_bytes
-from .rows import FILTERS, Rows, RunRow, TestRow, baseline_words
+from .rows import FILTERS, Group, Rows, RunRow, baseline_words
 from .timeline import bar_title, timeline
 from .trends import trends_of_tests, trends_of_workflows
 from .verdict import Verdict
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+
+MOST_FILTERED: Final = 30
+"""Workflows that the tests can be filtered by."""
 
 NOTABLE_DROP: Final = 0.01
 """A drop of the pass rate that stands out, if the gate has no limit for it."""
@@ -52,6 +58,18 @@ def html_report(model: Model, verdict: Verdict, baseline: Comparison | None = No
     return _environment().get_template("page.html").render(page)
 
 
+def changes_page(changes: Changes) -> str:
+    """The page of two sessions beside each other."""
+    failing = any(changes.lists[kind] for kind in (NEWLY_FAILING, FAILING))
+    kind = "closed" if failing else "none" if changes.regressions else "plain"
+    variables = {"changes": changes, "kind": kind, "headings": HEADINGS, "level_note": LEVEL_NOTE, "chances": _CHANCES}
+    return _environment().get_template("changes.html").render(variables)
+
+
+_CHANCES: Final = {Chance.MORE: "drift", Chance.WITHIN: "not-run", Chance.FEW: "not-run"}
+"""How the change of a figure is drawn."""
+
+
 def style_sheet() -> str:
     """The style of the page, which is in the page as well: some servers, such as Jenkins, allow only that of a file."""
     return _environment().get_template("style.css").render()
@@ -70,6 +88,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.globals |= {"filtered_words": REPORT_ORDER, "filtered_workflows": range(MOST_FILTERED)}  # of the style
     made.filters |= {function.__name__: function for function in _FILTERS}
     return made
 
@@ -90,8 +109,10 @@ _FILTERS: Final[tuple[Callable[..., Any], ...]] = (
 
 def _page(model: Model, verdict: Verdict, baseline: Comparison | None) -> Mapping[str, Any]:
     """The variables of the templates."""
-    rows = Rows(longest(len(model.runs)), model.comparisons)
-    groups, others = rows.groups(test for test in model.tests if test.uses_runs), rows.others(model.runs)
+    rows = Rows(longest(len(model.runs)), len(model.runs), model.comparisons)
+    newly_failing = frozenset(baseline.newly_failing) if baseline is not None else frozenset()
+    groups = rows.groups((test for test in model.tests if test.uses_runs), newly_failing)
+    others = rows.others(model.runs)
     counts = outcome_counts(model.tests)
     return {
         "model": model,
@@ -108,8 +129,9 @@ def _page(model: Model, verdict: Verdict, baseline: Comparison | None) -> Mappin
         "others": others,
         "without_run": _without_run(model),
         "budget": _budget(groups, others),
-        "run_anchors": {run.reference: f"run-{number}" for number, run in enumerate(model.runs, 1)},
+        "run_anchors": rows.run_anchors,
         "test_anchors": rows.anchors,
+        "workflow_numbers": _workflow_numbers(groups),
         "trial_outcomes": model.trial_outcomes,
     }
 
@@ -142,8 +164,17 @@ def _title(verdict: Verdict, counts: Mapping[str, int]) -> str:
     return ", ".join(f"{number:,} {word}" for word, number in counts.items()) or "No test used a run"
 
 
-def _budget(groups: Sequence[tuple[str, Sequence[TestRow]]], others: Sequence[RunRow]) -> Budget:
-    rows = [row for _, several in groups for row in several]
+def _workflow_numbers(groups: Sequence[Group]) -> Mapping[str, int]:
+    """The number of each workflow that the page can be filtered by, those with the most failed tests first."""
+    failed: Counter[str] = Counter()
+    for row in (row for group in groups for row in group.rows):
+        failed.update(dict.fromkeys(row.test.workflows, int(row.failing)))
+    worst_first = sorted(failed, key=lambda name: (-failed[name], name))
+    return {name: number for number, name in enumerate(worst_first[:MOST_FILTERED])}
+
+
+def _budget(groups: Sequence[Group], others: Sequence[RunRow]) -> Budget:
+    rows = [row for group in groups for row in group.rows]
     passing = [excerpt for row in rows if not row.failing for excerpt in row.excerpts]
     passing += [block.excerpt for row in others for block in row.blocks]
     return share_bytes((excerpt for row in rows if row.failing for excerpt in row.excerpts), passing)
@@ -206,9 +237,9 @@ def _change(one: Beside, gate: Gate) -> tuple[Beside, str, bool, bool]:
     return one, why_not_judged, rate_worse, not one.why_growth_not_judged and one.growth > growth + ROUNDING
 
 
-def _without_run(model: Model) -> dict[str, list[str]]:
+def _without_run(model: Model) -> dict[str, list[Test]]:
     """The tests that used no run, by outcome; those that failed first."""
     tests = [test for test in model.tests if not test.uses_runs]
     well = (PASSED, SKIPPED, XFAILED, XPASSED)
     words = sorted({test.outcome for test in tests}, key=lambda word: (word in well, word))
-    return {word: [test.id for test in tests if test.outcome == word] for word in words}
+    return {word: [test for test in tests if test.outcome == word] for word in words}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from ..outcomes import BAD, DRIFT, ERROR, FAILED, FLAKY, OUTCOMES, PASSED, SKIPPED, XFAILED, rank
@@ -11,10 +11,12 @@ from ..quarantine import Quarantine
 from ..text import brief, count, escape, truncate
 from .baseline import Comparison
 from .build_info import web_address
-from .format import percent, seconds_text
+from .changes import HEADINGS, LEVEL_NOTE, Changes, Side, TestChange
+from .format import percent, seconds_text, time_of_day
 from .gate import Conclusion
 from .history import name_of
 from .model import NOT_NEEDED, Model, Run, Test, Workflow, counts_in_words, outcome_counts, pass_rate
+from .rows import anchor_of
 from .trends import notes_of_tests
 from .verdict import GateRule, RuleState
 
@@ -44,19 +46,20 @@ _MARKS: Final = {
 }
 
 
-def markdown_report(conclusion: Conclusion, most: int = MOST_BYTES) -> str:
+def markdown_report(conclusion: Conclusion, most: int = MOST_BYTES, page: str = "") -> str:
     """The summary. It counts what it leaves out.
 
     Args:
         conclusion: what it is about.
         most: bytes that it may take; with too few for its tables it is the verdict and the counts, or empty.
+        page: the file of the page that lies beside it, to whose tests it links; empty if none does.
     """
     model = conclusion.model
     head = "\n".join([*_head(conclusion), *_beside(conclusion.comparison), ""])
     tail = "\n".join([*_quarantined(model), *_unreported(model), *_workflows(model), ""])
     room = most - len(head.encode()) - len(tail.encode()) - 500
     if room >= 0:
-        return f"{head}\n{_failures(model, room, notes_of_tests(conclusion.trend))}{tail}"
+        return f"{head}\n{_failures(conclusion, room, page)}{tail}"
     short = f"{_title(conclusion)}\n{_counts(conclusion)}\n**This page has no room for more.**\n"
     return short if len(short.encode()) <= most else ""
 
@@ -126,21 +129,23 @@ def _beside(comparison: Comparison | None) -> Iterator[str]:
 # --- what did not pass
 
 
-def _failures(model: Model, room: int, notes: Mapping[str, str]) -> str:
+def _failures(conclusion: Conclusion, room: int, page: str) -> str:
     """As many tests that did not pass as fit into so many bytes, the worst outcome first.
 
     Args:
-        model: the session.
+        conclusion: the session.
         room: bytes.
-        notes: what the last sessions tell of tests.
+        page: the page beside this summary; empty without one.
     """
+    model, notes = conclusion.model, notes_of_tests(conclusion.trend)
     tests = [test for test in model.tests if test.outcome in (FLAKY, ERROR, *BAD)]
     if not tests:
         return ""
     text = "## What did not pass\n\n"
     tests.sort(key=lambda test: rank(FAILED if test.outcome == ERROR else test.outcome))
     for number, test in enumerate(tests):
-        section = "\n".join(_failure(test, model, notes.get(name_of(test.id), ""))) + "\n"
+        note = notes.get(name_of(test.id), "")
+        section = "\n".join(_failure(test, model, note, page)) + "\n"
         if len((text + section).encode()) > room:
             rest = count(len(tests) - number, "more test")
             return f"{text}\n**{rest} did not pass, and this page has no room for it**.\n\n"
@@ -148,9 +153,11 @@ def _failures(model: Model, room: int, notes: Mapping[str, str]) -> str:
     return text
 
 
-def _failure(test: Test, model: Model, note: str) -> Iterator[str]:
+def _failure(test: Test, model: Model, note: str, page: str) -> Iterator[str]:
     quarantined = " (quarantined)" if test.is_quarantined else ""
     yield f"### {test.outcome}{quarantined}: {_code(test.id)}\n"
+    if page:
+        yield f"[on the page]({page}#{anchor_of(test)})\n"
     if note:
         yield f"- {_plain(note)}"
     yield from _trials(test)
@@ -259,6 +266,78 @@ def _left_out(number: int, noun: str, indent: str = "") -> Iterator[str]:
         yield f"{indent}- and {count(number, f'more {noun}')}"
 
 
+# --- two sessions beside each other
+
+
+def changes_markdown(changes: Changes, most: int = MOST_BYTES) -> str:
+    """Two sessions beside each other. It counts what it leaves out.
+
+    Args:
+        changes: what it is about.
+        most: bytes that it may take; the lists of tests are always there.
+    """
+    text = "\n".join([*_changes_head(changes), *_changed_tests(changes), *_changed_workflows(changes), ""])
+    if not changes.differing:
+        return text
+    text += f"\n## Results: {len(changes.differing)} of {count(changes.compared, 'test')} with runs in both differ\n\n"
+    for number, one in enumerate(changes.differing):
+        section = "\n".join(_differing(one)) + "\n"
+        if len((text + section).encode()) > most:
+            rest = count(len(changes.differing) - number, "more test")
+            return f"{text}\n**The results of {rest} differ, and this page has no room for them**.\n"
+        text += section
+    return text
+
+
+def _changes_head(changes: Changes) -> Iterator[str]:
+    yield f"# {changes.title}\n"
+    yield "| | session | against | began | tests |"
+    yield "|---|---|---|---|---|"
+    yield from (f"| {side.letter} | {_cell(side.name)} | {_side(side)} |" for side in (changes.a, changes.b))
+    yield ""
+    yield from (f"- {_plain(remark)}" for remark in changes.remarks)
+
+
+def _side(side: Side) -> str:
+    when = time_of_day(side.started) if side.started is not None else "unknown"
+    return f"{_cell(side.target)} | {when} | {_plain(side.counts)}"
+
+
+def _changed_tests(changes: Changes) -> Iterator[str]:
+    for number, (kind, tests) in enumerate(changes.lists.items()):
+        if tests or not number:
+            yield f"\n## {kind.capitalize()}: {len(tests)}\n\nThese tests: {HEADINGS[kind]}.\n"
+            yield from (f"- {_changed(one)}" for one in tests[:MOST_ROWS])
+            yield from _left_out(len(tests) - MOST_ROWS, "test")
+
+
+def _changed(one: TestChange) -> str:
+    """A test and its outcomes, on one line."""
+    why = f": {_plain(one.why)}" if one.why else ""
+    return f"{_code(one.id)} {_plain(one.words)}{why}" + (f", now {_code(one.maybe)}?" if one.maybe else "")
+
+
+def _changed_workflows(changes: Changes) -> Iterator[str]:
+    if not changes.workflows:
+        return
+    yield "\n## Workflows\n"
+    yield "| workflow | | A | B | the difference is |"
+    yield "|---|---|---|---|---|"
+    for workflow in changes.workflows[:MOST_ROWS]:
+        for one in workflow.measures:
+            yield f"| {_cell(workflow.name)} | {one.name} | {_plain(one.before)} | {_plain(one.after)} | {one.chance} |"
+    yield from _left_out(len(changes.workflows) - MOST_ROWS, "workflow")
+    yield f"\n{_plain(LEVEL_NOTE)}."
+
+
+def _differing(one: TestChange) -> Iterator[str]:
+    yield f"### {_code(one.id)}\n"
+    for name, lines in one.results[:MOST_RUNS]:
+        yield f"{_plain(name)}\n"
+        yield _fenced("\n".join(lines), "diff") if lines else ""
+    yield from _left_out(len(one.results) - MOST_RUNS, "run")
+
+
 # --- strings without a meaning in Markdown
 
 
@@ -288,10 +367,10 @@ def _plain(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>#|~!&])", r"\\\1", line).replace("@", "@<!-- -->").replace("://", ":<!-- -->//")
 
 
-def _fenced(text: str) -> str:
+def _fenced(text: str, language: str = "text") -> str:
     """A string as a block of code, in a fence that is longer than any inside."""
     shown = escape(text, keep="\n\t")
     if len(shown) > MOST_OF_A_TEST:
         shown = f"{shown[:MOST_OF_A_TEST]}\n… {len(shown):,} characters in all"
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", shown)), default=0))
-    return f"{fence}text\n{shown}\n{fence}\n"
+    return f"{fence}{language}\n{shown}\n{fence}\n"

@@ -55,6 +55,7 @@ class Run:
         seconds: duration of its last attempt, without queueing and back-off.
         attempts: requests that were sent for it.
         lag: seconds that this package itself may have added to ``seconds``.
+        clock_ahead: seconds that the server's clock was ahead of this machine's, by its answer.
         source: ``live``, ``emulator``, ``recording`` or ``last``; empty without an envelope.
         problem: class of the error that it ended with; empty with an envelope.
         message: message of that error.
@@ -86,6 +87,7 @@ class Run:
     seconds: float | None = None
     attempts: int = 0
     lag: float = 0.0
+    clock_ahead: float = 0.0
     source: str = ""
     inputs: Any = None
     has_result: bool = False

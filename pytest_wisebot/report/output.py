@@ -29,15 +29,16 @@ KEPT_LOG: Final = "events.jsonl"
 
 JSON: Final = "report.json"
 SUMMARY: Final = "summary.md"
+PAGE: Final = "report.html"
 
 _WRITERS: Final[Mapping[str, Callable[[Conclusion], str]]] = {
     JSON: json_report,
     SUMMARY: markdown_report,
     "report.css": lambda _: style_sheet(),
-    "report.html": lambda one: html_report(one.model, one.verdict, one.comparison, one.trend),
+    PAGE: lambda one: html_report(one.model, one.verdict, one.comparison, one.trend),
 }
 
-_MASKS: Final = {SUMMARY: r"\<secret\>", "report.html": "&lt;secret&gt;"}
+_MASKS: Final = {SUMMARY: r"\<secret\>", PAGE: "&lt;secret&gt;"}
 """How the reports for people write the mask."""
 
 
@@ -79,7 +80,8 @@ def write_reports(
         OSError: a file cannot be written.
     """
     for name in names or _WRITERS:
-        text = _WRITERS[name](conclusion)
+        is_beside_page = name == SUMMARY and not names
+        text = markdown_report(conclusion, page=PAGE) if is_beside_page else _WRITERS[name](conclusion)
         if name in _MASKS:  # last of all: what makes a page may have joined what had been apart
             text = clean(text, _MASKS[name])
         write_whole(str(folder / name), text.encode())

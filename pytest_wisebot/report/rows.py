@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+import hashlib
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from textwrap import dedent
 from typing import Final, NamedTuple
 
@@ -20,6 +21,18 @@ LONGEST_NAME: Final = 240
 
 LONGEST_REASON: Final = 280
 """Characters of the reason that a closed row shows."""
+
+MOST_RUNS_WHOLE: Final = 1_500
+"""Runs of a session from which on tests that passed are rows without what was sent and what came."""
+
+MOST_FAILING_WHOLE: Final = 1_000
+"""Runs of tests that did not pass, of which more are rows as well."""
+
+MOST_ROWS: Final = 6_000
+"""Tests that have a row; the rest is counted."""
+
+FEWEST_ALIKE: Final = 3
+"""Tests that failed for the same reason, from which on the first one stands for all."""
 
 OPEN_RUNS: Final = 2
 """A test with at most so many runs shows them open; of more runs, those that did not end well are open."""
@@ -84,6 +97,7 @@ class TestRow:
         reason: the beginning of why it did not pass.
         said: the message of the failure; None without one.
         text: pytest's text of the failure; None if it adds nothing to ``said``.
+        whole: whether it can be opened, for its failure and its runs.
     """
 
     __test__ = False  # for pytest, which would collect a class of this name
@@ -92,9 +106,10 @@ class TestRow:
     anchor: str
     failing: bool
     reason: str
-    said: Excerpt | None
-    text: Excerpt | None
-    runs: tuple[RunRow, ...]
+    said: Excerpt | None = None
+    text: Excerpt | None = None
+    runs: tuple[RunRow, ...] = ()
+    whole: bool = False
 
     @property
     def excerpts(self) -> Iterator[Excerpt]:
@@ -103,49 +118,107 @@ class TestRow:
         yield from (block.excerpt for row in self.runs for block in row.blocks)
 
 
+class Alike(NamedTuple):
+    """Tests of one outcome that failed for the same reason, or one test: the first one, and the others."""
+
+    first: TestRow
+    others: Sequence[TestRow] = ()
+
+
+class Group(NamedTuple):
+    """The tests of one outcome, and how many of them have no row."""
+
+    outcome: str
+    alike: Sequence[Alike]
+    rest: int
+
+    @property
+    def rows(self) -> list[TestRow]:
+        """All rows."""
+        return [row for one in self.alike for row in (one.first, *one.others)]
+
+
 class Rows:
     """Makes the rows of a page. Each run is shown once.
 
     Attributes:
         anchors: the name in the page of each test that has a row, by its id.
+        run_anchors: that of each run, by its reference: its own, or that of its test.
     """
 
-    def __init__(self, longest: int, comparisons: Mapping[str, tuple[Compared, Run | None]] | None = None) -> None:
-        """Rows for a page with at most so many characters of one string, and how runs compare with others."""
+    def __init__(
+        self, longest: int, runs: int, comparisons: Mapping[str, tuple[Compared, Run | None]] | None = None
+    ) -> None:
+        """Rows of a page.
+
+        Args:
+            longest: the most characters of one string.
+            runs: how many runs the session has.
+            comparisons: how runs compare with those of a second environment, by their references.
+        """
         self._comparisons = comparisons or {}
         self.anchors: dict[str, str] = {}
+        self.run_anchors: dict[str, str] = {}
         self._longest = longest
-        self._shown: set[str] = set()
-        self._numbers = itertools.count(1)
+        self._passing_whole = runs <= MOST_RUNS_WHOLE
+        self._failing_whole = MOST_FAILING_WHOLE
+        self._left = MOST_ROWS
 
-    def groups(self, tests: Iterable[Test]) -> list[tuple[str, list[TestRow]]]:
-        """The rows of tests that used runs, by outcome."""
+    def groups(self, tests: Iterable[Test], first: Collection[str] = ()) -> list[Group]:
+        """The rows of tests that used runs, by outcome, the worst first.
+
+        Args:
+            tests: the tests.
+            first: ids of those that come first of their outcome, such as newly failing ones.
+        """
         of: dict[str, list[Test]] = {}
         for test in tests:
             of.setdefault(test.outcome, []).append(test)
         words = [*(word for word in REPORT_ORDER if word in of), *sorted(of.keys() - {*REPORT_ORDER})]
-        return [(word, [self._test(test) for test in of[word]]) for word in words]
+        return [self._group(word, of[word], first) for word in words]
+
+    def _group(self, word: str, tests: Sequence[Test], first: Collection[str]) -> Group:
+        in_order = sorted(tests, key=lambda test: test.id not in first)
+        shown, rest = in_order[: self._left], in_order[self._left :]
+        self._left -= len(shown)
+        for run in (run for test in rest for run in test.runs):
+            self.run_anchors.setdefault(run.reference, f"tests-{word.replace(' ', '-')}")
+        if not is_failing(word):
+            return Group(word, [Alike(self._test(test)) for test in shown], len(rest))
+        alike: dict[str, list[Test]] = {}
+        for test in shown:
+            alike.setdefault(_same_for_all(test), []).append(test)
+        sets = [[one] for several in alike.values() if len(several) < FEWEST_ALIKE for one in several]
+        sets = [*(several for several in alike.values() if len(several) >= FEWEST_ALIKE), *sets]
+        sets.sort(key=lambda several: (several[0].id not in first, -len(several)))
+        return Group(word, [_alike(map(self._test, several)) for several in sets], len(rest))
 
     def others(self, runs: Iterable[Run]) -> list[RunRow]:
         """The rows of runs that no test has shown, such as those of higher-scoped fixtures."""
-        return [self._run(run, opened=False) for run in runs if run.reference not in self._shown]
+        return [self._run(run, opened=False) for run in runs if run.reference not in self.run_anchors]
 
     def _test(self, test: Test) -> TestRow:
-        anchor = f"test-{next(self._numbers)}"
+        anchor = anchor_of(test)
         self.anchors.setdefault(test.id, anchor)
-        failing = test.outcome in (FLAKY, ERROR, *BAD)
+        failing = is_failing(test.outcome)
+        said = dedent(test.said).strip() if failing or test.text else ""
+        row = TestRow(test, anchor, failing, _reason(said) if failing else "")
+        if not (self._failing_whole > 0 if failing else self._passing_whole):
+            for run in test.runs:
+                self.run_anchors.setdefault(run.reference, anchor)
+            return row
+        self._failing_whole -= len(test.runs) if failing else 0
         few = len(test.runs) <= OPEN_RUNS
         runs = tuple(self._run(run, opened=few or _is_telling(run, test)) for run in test.runs)
-        said = dedent(test.said).strip() if failing or test.text else ""
         adds = test.text.strip() not in ("", said)
         why = text_excerpt(said, self._longest) if said else None
         text = text_excerpt(test.text, self._longest) if adds else None
-        return TestRow(test, anchor, failing, _reason(said) if failing else "", why, text, runs)
+        return replace(row, said=why, text=text, runs=runs, whole=True)
 
     def _run(self, run: Run, *, opened: bool) -> RunRow:
-        if run.reference in self._shown:
+        if run.reference in self.run_anchors:
             return RunRow(run, elsewhere=True, opened=False)
-        self._shown.add(run.reference)
+        self.run_anchors[run.reference] = f"run-{len(self.run_anchors) + 1}"
         compared, other = self._comparisons.get(run.reference, (Compared(), None))
         blocks = [*_blocks(run, self._longest)]
         if compared.diff:
@@ -165,6 +238,39 @@ def _beside(compared: Compared, other: Run | None) -> str:
     noise = f"; left out: {', '.join(compared.noise)}" if compared.noise else ""
     run_id = f", runId {run_id_text(other.run_id)}" if other is not None and other.run_id else ""
     return f"{_where(other)}{run_id}: {'drifted' if compared.diff else 'alike'}{noise}"
+
+
+def _alike(rows: Iterable[TestRow]) -> Alike:
+    first, *others = rows
+    return Alike(first, others)
+
+
+def is_failing(word: str) -> bool:
+    """Whether a test of this outcome did not pass, or not at once."""
+    return word in (FLAKY, ERROR, *BAD)
+
+
+def anchor_of(test: Test) -> str:
+    """The name of a test in a page: the same in each session, so that a link to it stays right."""
+    name = f"{test.worker}:{test.id}".encode(errors="surrogatepass")
+    return f"test-{hashlib.sha1(name, usedforsecurity=False).hexdigest()[:12]}"
+
+
+_OF_ONE_RUN: Final = re.compile(
+    r"\b[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\b|\b\w*(?=\w*\d)[0-9a-f]{12,}\b|(?<=\d:)\d{4,5}\b"
+    r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:[\d.]+\S*|\b\d+(?:\.\d+)?(?= ?m?s\b)"
+)
+"""What two failures for the same reason may differ in: traces, ids, ports, moments and durations."""
+
+
+def _same_for_all(test: Test) -> str:
+    """The reason of a failure without what is of its run alone; of a test that states no reason, its own id."""
+    said = test.said[: 4 * LONGEST_REASON]
+    if not said.strip():
+        return test.id
+    for run_id in {run.run_id for run in test.runs if run.run_id}:
+        said = said.replace(run_id, "…")
+    return f"{test.problem} {_OF_ONE_RUN.sub('…', said)}"
 
 
 def _is_telling(run: Run, test: Test) -> bool:
@@ -280,7 +386,18 @@ def _blocks(run: Run, longest: int) -> Iterator[Block]:
         yield Block(title if len(run.commands) > 1 else "repeat it", "command", text_excerpt(command, longest))
 
 
+def reason_of(test: Test) -> str:
+    """The beginning of why a test failed; empty if it did not."""
+    return _reason(dedent(test.said).strip()) if is_failing(test.outcome) else ""
+
+
+def workflow_class(name: str, numbers: Mapping[str, int]) -> str:
+    """The class of a workflow's tests, by which they are filtered; empty for one without a button."""
+    return f"w{numbers[name]}" if name in numbers else ""
+
+
 FILTERS: Final = (
-    brief, outcome, outcome_kind, run_facts, run_kind, run_sign, run_time, split_id, trial_kind, trial_sign,
+    anchor_of, brief, outcome, outcome_kind, reason_of, run_facts, run_kind, run_sign, run_time, split_id,
+    trial_kind, trial_sign, workflow_class,
 )  # fmt: skip
 """Filters of the templates."""

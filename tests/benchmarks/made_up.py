@@ -47,6 +47,88 @@ def events(runs: int, *, seed: int = 7, concurrency: int = 8, broken: float = 1.
     yield from _Session(runs, random.Random(seed), concurrency, broken).events()
 
 
+def in_every_way(runs: int = 60) -> Iterator[dict[str, Any]]:
+    """The event log of a session in which some tests fail in each way there is, a dozen for the same reason."""
+    ways = iter([*[_same_reason] * 12, *_WAYS, *_WAYS])
+    made: dict[str, dict[str, Any]] = {}
+    for event in events(runs, broken=1.6):
+        if event["event"] == "run":
+            made[event["run"]] = event
+        if event["event"] == "test" and event["outcome"] == "passed" and len(event["runs"]) == 1:
+            own = made.pop(event["runs"][0])
+            change = next(ways, None)
+            yield from [own, event] if change is None else change(own, event)
+        elif event["event"] == "test":
+            yield from [*(made.pop(name) for name in event["runs"]), event]
+        elif event["event"] != "run":
+            yield event
+
+
+Events = list[dict[str, Any]]
+
+
+def _same_reason(run: dict[str, Any], test: dict[str, Any]) -> Events:
+    said = f"E   AssertionError: run {run.get('runId')}, asked at {run['ended']}: no priority\nE     $.priority"
+    return [run, test | {"outcome": "failed", "text": said}]
+
+
+def _drift(run: dict[str, Any], test: dict[str, Any]) -> Events:
+    diff = ["result.score", "  - 0.87", "  + 0.52", "result.tags[1]", '  + "urgent"']
+    return [run | {"diff": diff}, test | {"outcome": "drift", "text": "E   drift: the run is not what was recorded"}]
+
+
+def _away(run: dict[str, Any], test: dict[str, Any]) -> Events:
+    text = f"E   pytest_wisebot.errors.ServiceUnavailable: {_NO_ANSWER['message']}"
+    lost = {**run, **_NO_ANSWER, "outcome": "infrastructure", "source": ""}
+    lost.pop("result", None)
+    return [lost, test | {"outcome": "infrastructure", "class": "ServiceUnavailable", "text": text}]
+
+
+def _crashed(run: dict[str, Any], test: dict[str, Any]) -> Events:
+    return [run, test | {"outcome": "crashed", "text": "worker 'gw1' crashed while running the test"}]
+
+
+def _fixture(run: dict[str, Any], test: dict[str, Any]) -> Events:
+    return [run, test | {"outcome": "error", "text": "E   fixture 'database' not found"}]
+
+
+def _skipped(run: dict[str, Any], test: dict[str, Any]) -> Events:
+    return [run, test | {"outcome": "skipped"}]
+
+
+def _xfailed(run: dict[str, Any], test: dict[str, Any]) -> Events:
+    return [run, test | {"outcome": "xfailed"}]
+
+
+def _against_itself(run: dict[str, Any], test: dict[str, Any]) -> Events:
+    return [run | {"contradiction": 'status "failed"'}, test]
+
+
+def _in_trials(run: dict[str, Any], test: dict[str, Any]) -> Events:
+    each = [{"outcome": "passed"}] * 4 + [{"outcome": "failed", "why": "assert 0.4 > 0.8"}] * 3
+    runs = [run | {"run": f"{run['run']}-{number}", "trial": number} for number in range(1, 11)]
+    said = {"trials": 10, "min_passes": 8, "passes": 4, "failures": 3, "why": "assert 0.4 > 0.8", "each": each}
+    return [*runs, test | {"outcome": "failed", "runs": [one["run"] for one in runs], "trials": said}]
+
+
+def _flaky(run: dict[str, Any], test: dict[str, Any]) -> Events:
+    each = [{"outcome": "passed"}, {"outcome": "failed", "why": "assert 0.4 > 0.8"}, {"outcome": "passed"}]
+    runs = [run | {"run": f"{run['run']}-{number}", "trial": number} for number in range(1, 4)]
+    said = {"trials": 3, "min_passes": 2, "passes": 2, "failures": 1, "why": "assert 0.4 > 0.8", "each": each}
+    return [*runs, test | {"outcome": "flaky", "runs": [one["run"] for one in runs], "trials": said}]
+
+
+def _long(run: dict[str, Any], test: dict[str, Any]) -> Events:
+    name = f"{test['test'][:-1]}-{'a-very-long-parameter-' * 6}end]"
+    text = "\n".join(f"E   line {number} of what a model did not like about an answer" for number in range(60))
+    return [run | {"test": name}, test | {"test": name, "outcome": "failed", "text": text}]
+
+
+_WAYS = (
+    *(_drift, _away, _crashed, _fixture, _skipped, _xfailed, _against_itself, _in_trials, _flaky, _long, _away, _away),
+)
+
+
 class _Session:
     def __init__(self, runs: int, chance: random.Random, concurrency: int, broken: float) -> None:
         self._runs, self._chance, self._broken = runs, chance, broken

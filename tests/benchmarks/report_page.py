@@ -1,6 +1,7 @@
 """What it takes to build ``report.html``: seconds and megabytes, of the events of a session with so many runs.
 
-``python tests/benchmarks/report_page.py`` prints a line for each round, and what the project promises of 1,000 runs.
+``python tests/benchmarks/report_page.py`` prints a line for each round, and what the project promises of 1,000 and of
+5,000 runs. The seconds are those of the processor: other processes make no difference.
 ``--runs`` and ``--rounds`` change its size, and ``--keep FILE`` writes the last page there, to be looked at.
 """
 
@@ -18,16 +19,17 @@ from pytest_wisebot.report.gate import judge
 from pytest_wisebot.report.html import html_report
 from pytest_wisebot.report.log_reader import model_of
 
-PROMISED_RUNS, PROMISED_SECONDS, PROMISED_MB = 1000, 3.0, 5.0
+PROMISED = {1000: (3.0, 5.0), 5000: (5.0, 6.0)}
+"""By the number of runs: the seconds and the megabytes that a page takes at most."""
 
 
 def measure(runs: int) -> tuple[float, str]:
     """Seconds from the model to the page, and the page."""
     model, then = model_of(events(runs)), model_of(events(runs, seed=8))
     baseline = compare(model, then, "the last deployment")
-    begun = time.perf_counter()
+    begun = time.process_time()
     page = html_report(model, judge(model, baseline), baseline)
-    return time.perf_counter() - begun, page
+    return time.process_time() - begun, page
 
 
 def main() -> None:
@@ -46,9 +48,10 @@ def main() -> None:
             print(f"{runs:,} runs: {seconds:.2f} s, {megabytes:.2f} MB")
         median = statistics.median(found)
         print(f"{runs:,} runs: median {median:.2f} s, slowest {max(found):.2f} s, {megabytes:.2f} MB")
-        if runs == PROMISED_RUNS:
-            kept = max(found) <= PROMISED_SECONDS and megabytes <= PROMISED_MB
-            print(f"{'kept' if kept else 'NOT KEPT'}: at most {PROMISED_SECONDS:g} s and {PROMISED_MB:g} MB")
+        if runs in PROMISED:
+            most_seconds, most_megabytes = PROMISED[runs]
+            kept = max(found) <= most_seconds and megabytes <= most_megabytes
+            print(f"{'kept' if kept else 'NOT KEPT'}: at most {most_seconds:g} s and {most_megabytes:g} MB")
     if size.keep:
         size.keep.write_text(page, "utf-8")
 

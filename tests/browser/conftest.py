@@ -7,15 +7,16 @@ import runpy
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_wisebot.report.baseline import compare
+from pytest_wisebot.report.changes import Side, compare_sessions
 from pytest_wisebot.report.gate import judge
-from pytest_wisebot.report.html import html_report, style_sheet
+from pytest_wisebot.report.html import changes_page, html_report, style_sheet
 from pytest_wisebot.report.log_reader import model_of
-from pytest_wisebot.report.model import Model
+from pytest_wisebot.report.model import Model, Run
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -47,14 +48,41 @@ Opened = tuple[Model, str]
 @pytest.fixture(scope="session")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Opened]:
     """Writes the page of a made-up session with so many runs: the session, and the page's address."""
-    events: Callable[..., Iterator[dict[str, Any]]] = runpy.run_path(str(MADE_UP))["events"]
+    made_up = runpy.run_path(str(MADE_UP))
 
-    def write(runs: int, *, broken: float = 1.6) -> Opened:
-        model = model_of(events(runs, broken=broken))
-        baseline = compare(model, model_of(events(runs, seed=8)), "release 41")
-        path = tmp_path_factory.mktemp("report") / "report.html"
-        path.write_text(html_report(model, judge(model, baseline), baseline), "utf-8")
-        path.with_name("report.css").write_text(style_sheet(), "utf-8")
-        return model, path.as_uri()
+    def write(runs: int) -> Opened:
+        model = model_of(made_up["events"](runs, broken=1.6))
+        return _written(model, model_of(made_up["events"](runs, seed=8)), tmp_path_factory.mktemp("report"))
 
     return write
+
+
+@pytest.fixture(scope="session")
+def every_way(tmp_path_factory: pytest.TempPathFactory) -> Opened:
+    """The page of 60 tests of four workflows, of which some fail in each way there is."""
+    made_up = runpy.run_path(str(MADE_UP))
+    model = model_of(made_up["in_every_way"](60))
+    return _written(model, model_of(made_up["events"](60, seed=8)), tmp_path_factory.mktemp("report"))
+
+
+def _written(model: Model, before: Model, folder: Path) -> Opened:
+    baseline = compare(model, before, "release 41")
+    path = folder / "report.html"
+    path.write_text(html_report(model, judge(model, baseline), baseline), "utf-8")
+    path.with_name("report.css").write_text(style_sheet(), "utf-8")
+    return model, path.as_uri()
+
+
+@pytest.fixture(scope="session")
+def changes(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address of a page that shows two sessions beside each other."""
+    made_up = runpy.run_path(str(MADE_UP))
+    a, b = model_of(made_up["events"](60, broken=0)), model_of(made_up["in_every_way"](60))
+
+    def differs(before: Run, after: Run) -> list[str]:
+        return ["result.category", f"  - {before.run_id}", f"  + {after.run_id}"]
+
+    path = tmp_path_factory.mktemp("changes") / "report.html"
+    path.write_text(changes_page(compare_sessions(Side("A", "before", a), Side("B", "after", b), differs)), "utf-8")
+    path.with_name("report.css").write_text(style_sheet(), "utf-8")
+    return path.as_uri()

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_wisebot.plugin.trial_policy import TrialPolicy, interval, shown_at_best, trials_to_show
+from pytest_wisebot.plugin.trial_policy import TrialPolicy, shown_at_best, trials_to_show
+from pytest_wisebot.report.chance import interval
 
 DEMANDS = st.integers(1, 9).flatmap(lambda trials: st.builds(TrialPolicy, st.just(trials), st.integers(1, trials)))
 

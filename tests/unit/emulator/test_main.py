@@ -13,11 +13,13 @@ from contextlib import contextmanager
 from itertools import takewhile
 from pathlib import Path
 
+import httpx
 import pytest
 
-from pytest_wisebot.emulator import Emulator
+from pytest_wisebot.emulator import Emulator, Fault
 from pytest_wisebot.emulator.__main__ import ports, welcome
 from pytest_wisebot.emulator.loading import load
+from pytest_wisebot.emulator.spelled_faults import ALWAYS, KINDS, read_fault
 from pytest_wisebot.errors import ConfigurationError
 
 ONE = """
@@ -207,6 +209,104 @@ def test_a_syntax_error_shows_its_line(tmp_path: Path) -> None:
     ended = started("flows.py", folder=tmp_path)
     assert ended.returncode == 2
     assert re.search(r'flows.py", line 1\n    x = = 1\n', ended.stderr)
+
+
+@pytest.mark.parametrize(
+    ("spelled", "message"),
+    [
+        ("tirage=status:503", "there is no workflow 'tirage'; there are 'triage'"),
+        ("triage=stauts:503", "there is no fault 'stauts'; there are status, rate_limited, html, redirect, delay, "),
+        ("triage=", "there is no fault ''; there are status, "),
+        ("triage=status", "it takes a value; write status:CODE[,envelope=…]"),
+        ("triage=status:99", "code: expected a whole number from 200 to 599, got 99; write status:CODE"),
+        ("status:503:two", "expected a number of requests of at least 1, got 'two'; write status:CODE"),
+        ("status:503:0", "expected a number of requests of at least 1, got '0'; write status:CODE"),
+        ("reset_after:-1", "expected a number of requests of at least 1, got '-1'; write reset_after[:TIMES]"),
+        ("delay:soon", "seconds: expected a number of seconds, got 'soon'; write delay:SECONDS[:TIMES]"),
+        ("status:503,retry=3", "code: expected a whole number, got '503,retry=3'; write status:CODE"),
+        ("status:503,envelope=no", "envelope: expected a JSON object, or true, got 'no'; write status:CODE"),
+    ],
+)
+def test_a_wrong_fault_is_refused_before_anything_listens(tmp_path: Path, spelled: str, message: str) -> None:
+    """A fault with a wrong workflow, kind, value or number is one line that has the right ones, with the code 2."""
+    (tmp_path / "flows.py").write_text(ONE)
+    ended = started("flows.py", "--port", "0", "--fault", spelled, folder=tmp_path)
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)
+    assert ended.stderr.startswith(f"python -m pytest_wisebot.emulator: error: --fault {spelled}: {message}")
+
+
+@pytest.mark.parametrize(
+    ("spelled", "fault", "workflow", "times"),
+    [
+        ("triage=status:503:2", Fault.status(503), "triage", 2),
+        ("status:503", Fault.status(503), None, ALWAYS),
+        ("status:503,retry_after=30:1", Fault.status(503, retry_after=30), None, 1),
+        ("status:500,envelope=true", Fault.status(500, envelope=True), None, ALWAYS),
+        (
+            'status:500,envelope={"ok": false, "a": [1, 2]}:3',
+            Fault.status(500, envelope={"ok": False, "a": [1, 2]}),
+            None,
+            3,
+        ),
+        ("rate_limited", Fault.rate_limited(), None, ALWAYS),
+        ("rate-limited::4", Fault.rate_limited(), None, 4),
+        ("rate_limited:2", Fault.rate_limited(2), None, ALWAYS),
+        (
+            "rate_limited:Wed, 21 Oct 2026 07:28:00 GMT:2",
+            Fault.rate_limited("Wed, 21 Oct 2026 07:28:00 GMT"),
+            None,
+            2,
+        ),
+        ("html:504", Fault.html(504), None, ALWAYS),
+        ("redirect:https://a.example:8443/:2", Fault.redirect("https://a.example:8443/"), None, 2),
+        ("redirect::2", Fault.redirect(), None, 2),
+        ("delay:1.5:2", Fault.delay(1.5), None, 2),
+        ("reset_before:2", Fault.reset_before(), None, 2),
+        ("reset-after", Fault.reset_after(), None, ALWAYS),
+        ("cut_short", Fault.cut_short(), None, ALWAYS),
+        ("invalid_utf8", Fault.invalid_utf8(), None, ALWAYS),
+        ("endless", Fault.endless(), None, ALWAYS),
+        ("drip:0.5", Fault.drip(0.5), None, ALWAYS),
+        ('raw:{"a": 1},status=500:2', Fault.raw('{"a": 1}', status=500), None, 2),
+        ("raw:12:30:", Fault.raw("12:30"), None, ALWAYS),
+        ("a=b=raw:x=y", Fault.raw("x=y"), "a=b", ALWAYS),
+    ],
+)
+def test_each_fault_has_a_spelling(spelled: str, fault: Fault, workflow: str | None, times: int) -> None:
+    """Each fault of `Fault`, with each of its values, can be written on the command line."""
+    emulator = Emulator()
+    for workflow_id in ("a", "a=b", "triage"):
+        emulator.workflow(workflow_id)(lambda: None)
+    assert read_fault(spelled, emulator) == (spelled, fault, workflow, times)
+
+
+def test_the_help_spells_each_fault(tmp_path: Path) -> None:
+    """The help lists all faults: no class method of `Fault` is missing."""
+    shown = started("--help", folder=tmp_path).stdout
+    public = [name for name, method in vars(Fault).items() if isinstance(method, classmethod) and name[0] != "_"]
+    assert [*KINDS] == [name for name in public if name != "from_dict"]
+    assert all(f"\n  {name}" in shown for name in KINDS)
+
+
+def test_faults_by_hand_answer_as_often_as_asked(tmp_path: Path) -> None:
+    """The first requests of a workflow meet the fault, the next ones and those of other workflows do not."""
+    (tmp_path / "flows.py").write_text(
+        f'{ONE}emulator.workflow("other", secret="whsec_CANARY_secret")(lambda inputs: inputs)\n'
+    )
+    with serving("flows.py", "--port", "0", "--fault", "triage=status:503:2", folder=tmp_path) as (_, text):
+        (origin,) = re.findall(r"webhook API +(http://127.0.0.1:\d+)", text)
+        assert "\nFaults\n\n  triage=status:503:2  the first 2 requests for triage\n\nTo call" in text
+        asked = ["other", "triage", "triage", "triage"]
+        assert [status_of(origin, workflow) for workflow in asked] == [200, 503, 503, 200]
+
+
+def status_of(origin: str, workflow: str) -> int:
+    return httpx.post(
+        f"{origin}/workflows/trigger?workflowId={workflow}",
+        headers={"X-Workflow-Secret": "whsec_CANARY_secret"},
+        json={"ticketId": "T-1"},
+        trust_env=False,
+    ).status_code
 
 
 def test_the_session_option_is_hidden(tmp_path: Path) -> None:
