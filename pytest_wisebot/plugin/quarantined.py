@@ -32,7 +32,7 @@ def find_quarantines(session: pytest.Session) -> None:
     found = state_of(config).quarantines
     for item in session.items:
         own = _of_markers(item)
-        name = next((one for one in _names(item) if one in named), None)
+        name = next((one for one in _names(item) if one in named), None) if named else None
         if own is not None and name is not None:
             problems.append(f"{place(name)}: the test's marker has a quarantine, too: leave one of the two")
         elif quarantine := own or (parse(named[name]) if name is not None else None):
