@@ -20,8 +20,8 @@ PACKAGE = Path(__file__).parents[1] / "pytest_wisebot"
 # Wanted of the rooms of the first version: 14,500 lines in 125 files; they have 16,831 in 145. Added since: immunity
 # to patches, faults of the machine, hostile answers, forms of credentials, TLS and proxies, limits of a workflow, the
 # command `pytest-wisebot`, moments near a run, what is learned, names of recordings, trials in reports,
-# quarantine (356 lines, 3 files), the capture of runs (363 lines).
-MOST_LINES = 22_171
+# quarantine (356 lines, 3 files), the capture of runs (366 lines).
+MOST_LINES = 22_170
 MOST_FILES = 171
 MOST_LINES_OF_A_FUNCTION = 40
 MOST_STASH_KEYS = 1
