@@ -413,12 +413,16 @@ def _name_of(test: str) -> str:
 
 def _write_row(capture: _Captured, at: _Place, name: Path) -> Iterator[str]:
     path, line = at.path(name), capture.row(at.config)
-    text = path.read_text("utf-8-sig") if is_there(path) else ""
+    try:
+        text = path.read_text("utf-8-sig") if is_there(path) else ""
+    except UnicodeDecodeError:
+        raise CaptureError(f"{name}: is not UTF-8 text: nothing was added") from None
     if capture.name in _ids(text, name):
         raise CaptureError(f'{name}: has a row "{capture.name}" already: name another id by --id')
-    recorded = _Recording(capture, f"{at.node(path)}::{capture.name}", at).write()
+    recording = _Recording(capture, f"{at.node(path)}::{capture.name}", at)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8", newline="\n") as file:
+    with path.open("a", encoding="utf-8", newline="\n") as file:  # before the recording: it may not be writable
+        recorded = recording.write()
         file.write(f"{line}\n" if not text or text.endswith("\n") else f"\n{line}\n")
     yield f'row "{capture.name}" of workflow {capture.run.workflow} in {name}'
     yield recorded

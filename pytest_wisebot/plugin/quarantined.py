@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from functools import partial
+from pathlib import Path
 
 import pytest
 
 from ..errors import ConfigurationError
 from ..quarantine import Quarantine, parse
+from ..settings import Settings
+from ..settings.settings import FILE_NAME, table_place
 from ..text import toml_key
 from . import markers, xdist
 from .collection import Collection
@@ -27,12 +31,13 @@ def find_quarantines(session: pytest.Session) -> None:
         pytest.UsageError: a test has two quarantines, or ``wisebot.toml`` names a test that does not exist.
     """
     config = session.config
-    named, place = _named(config)
+    settings = _settings(config)
+    named, place = settings.quarantine, partial(_place, settings.file)
     problems = [f"{place(name)}: {why}" for name, why in _unknown(session, named)]
     found = state_of(config).quarantines
     for item in session.items:
         own = _of_markers(item)
-        name = next((one for one in _names(item) if one in named), None)
+        name = next((one for one in _names(item) if one in named), None) if named else None
         if own is not None and name is not None:
             problems.append(f"{place(name)}: the test's marker has a quarantine, too: leave one of the two")
         elif quarantine := own or (parse(named[name]) if name is not None else None):
@@ -44,23 +49,16 @@ def find_quarantines(session: pytest.Session) -> None:
         session.ihook.pytest_collectreport(report=pytest.CollectReport("", "failed", problem, []))
 
 
-class _Place:
-    def __init__(self, file: str, *above: str) -> None:
-        self._file, self._above = file, above
-
-    def __call__(self, name: str) -> str:
-        """A key of ``[quarantine]``, for messages."""
-        return f"{self._file}: {toml_key(*self._above, 'quarantine', name)}"
-
-
-def _named(config: pytest.Config) -> tuple[Mapping[str, str], _Place]:
-    """The quarantines of ``wisebot.toml``. A mistake in the settings has its message elsewhere."""
+def _settings(config: pytest.Config) -> Settings:
+    """The settings, of which a mistake has its message elsewhere."""
     with suppress(ConfigurationError):
-        settings = resolved(config)
-        if settings.file is not None:
-            above = ("tool", "wisebot") if settings.file.name == "pyproject.toml" else ()
-            return settings.quarantine, _Place(settings.file.name, *above)
-    return {}, _Place("")
+        return resolved(config)
+    return Settings()
+
+
+def _place(file: Path | None, name: str) -> str:
+    """A key of ``[quarantine]``, for messages."""
+    return f"{file.name if file is not None else FILE_NAME}: {toml_key(*table_place(file), 'quarantine', name)}"
 
 
 def _of_markers(item: pytest.Item) -> Quarantine | None:

@@ -266,11 +266,13 @@ def test_without_a_run_the_kept_ones_are_listed(kept: Any) -> None:
             ["last", "test_triage", "--row", "wrong.jsonl"],
             "wrong.jsonl: line 2 is not a row of JSON: nothing was added",
         ),
+        (["last", "test_triage", "--row", "latin.jsonl"], "latin.jsonl: is not UTF-8 text: nothing was added"),
     ],
 )
 def test_what_cannot_be_captured_is_named(kept: Any, args: list[str], told: str) -> None:
     """With exit code 2, and nothing is written."""
     kept.write("wrong.jsonl", '{"id": "a"}\n{"id"\n')
+    (kept.path / "latin.jsonl").write_bytes(b'{"id": "gr\xf6\xdfe"}')
     before = files(kept)
     done = capture(kept, *args)
     assert done.ret == 2
