@@ -1,7 +1,8 @@
 """What a test sees when there is no verdict: the emulator can be asked to misbehave.
 
 You will not need such tests for your workflows. They show the difference that this plugin makes between "the workflow
-is wrong" (a run with ``ok`` false) and "nobody can say" (an error), and that a run is never repeated behind your back.
+is wrong" (a run with ``ok`` false) and "no verdict is possible" (an error). And they show that a run is never repeated
+behind your back.
 """
 
 import pytest

@@ -59,8 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         make_folder(folder)
         written = [_write(path, text) for path, text in _files(folder, options.ci)]
         _ignore(folder / ".gitignore")
-    except (FileExistsError, NotADirectoryError):
-        return _fail(f"{folder} is a file: name a folder")
+    except (FileExistsError, NotADirectoryError) as error:
+        return _fail(f"{error.filename}: a file is in the way of a folder")
     except OSError as error:
         return _fail(f"{error.filename}: {error.strerror}")
     except ConfigurationError as error:

@@ -31,6 +31,7 @@ from ..files import (
     folder_lock,
     is_there,
     make_folder,
+    reachable,
     read_bytes,
     remove_file,
     safe_name,
@@ -341,7 +342,7 @@ class Store:
                 return
             remove_file(path)
             if not entries_of(path.parent):
-                os.rmdir(path.parent)
+                os.rmdir(reachable(path.parent))
 
     def clean_again(self, paths: Iterable[Path]) -> None:
         """Masks credentials in files that became known after they had been written.
@@ -474,7 +475,7 @@ class Store:
                 continue
             group.request = group.request or request
             group.paths.append(path)
-            group.size += os.stat(path).st_size
+            group.size += os.stat(reachable(path)).st_size
             for entry in entries:
                 group.entries.setdefault(entry.occurrence, entry)
         return group

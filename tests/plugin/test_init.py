@@ -217,15 +217,16 @@ def test_a_folder_with_a_blank_is_quoted(folder: Path, service: str, line: str) 
     assert line in (folder / CI[service]).read_text("utf-8")
 
 
-@pytest.mark.parametrize("target", ["file", "file/below"])
-def test_a_file_in_the_place_of_the_folder_is_an_error(
-    folder: Path, capsys: pytest.CaptureFixture[str], target: str
+@pytest.mark.parametrize(("target", "named"), [("file", "file"), ("file/below", "file/below"), (".", "tests")])
+def test_a_file_in_the_way_of_a_folder_is_an_error(
+    folder: Path, capsys: pytest.CaptureFixture[str], target: str, named: str
 ) -> None:
-    """One line on stderr, exit code 2, and nothing is written."""
+    """One line on stderr that names it, and exit code 2."""
     (folder / "file").touch()
+    (folder / "tests").touch()
     assert main([target]) == 2
-    assert capsys.readouterr().err == f"pytest-wisebot init: {Path(target)} is a file: name a folder\n"
-    assert files(folder) == {"file"}
+    assert capsys.readouterr().err == f"pytest-wisebot init: {Path(named)}: a file is in the way of a folder\n"
+    assert files(folder) <= {"file", "tests", "wisebot.toml", "flows.py"}
 
 
 def test_an_unknown_service_is_an_error_with_the_known_ones(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
