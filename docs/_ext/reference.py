@@ -54,7 +54,11 @@ class Reference(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """The Markdown of the kind that the argument names, parsed where the directive stands."""
         kind, _, rest = self.arguments[0].partition(" ")
-        return _parsed(self, KINDS[kind](rest))
+        made = _parsed(self, KINDS[kind](rest))
+        for node in made:
+            if isinstance(node, nodes.table):
+                node["classes"].append("names")  # its first column has names, which do not break
+        return made
 
 
 class Project(SphinxDirective):
