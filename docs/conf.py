@@ -35,6 +35,7 @@ html_theme_options = {
 pygments_style = "friendly"
 pygments_dark_style = "monokai"
 
+copybutton_prompt_text = "$ "
 # Screens are read, and not copied.
 copybutton_selector = "div.highlight:not(.highlight-text .highlight) pre"
 linkcheck_ignore = [r"https?://127\.0\.0\.1", r"https://.*\.convex\.site", r"https://.*\.example\.com"]

@@ -24,6 +24,7 @@ from pytest_wisebot import errors, outcomes
 from pytest_wisebot.cli.main import COMMANDS
 from pytest_wisebot.emulator import Fault
 from pytest_wisebot.plugin import fixtures, markers
+from pytest_wisebot.settings.fields import ENVIRONMENT
 from pytest_wisebot.settings.schema import reference_tables
 
 PROJECT = Path(__file__).parents[1] / "_project"
@@ -54,7 +55,11 @@ class Reference(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """The Markdown of the kind that the argument names, parsed where the directive stands."""
         kind, _, rest = self.arguments[0].partition(" ")
-        return _parsed(self, KINDS[kind](rest))
+        made = _parsed(self, KINDS[kind](rest))
+        for node in made:
+            if isinstance(node, nodes.table):
+                node["classes"].append("names")  # its first column has names, which do not break
+        return made
 
 
 class Project(SphinxDirective):
@@ -265,7 +270,12 @@ def settings_table(name: str) -> str:
         choices = ", ".join(f"`{one}`" for one in found[2].split(","))
         return f"`{found[1]}=…` | {choices}. "
 
-    return re.sub(r"`(--[\w-]+)=\{([\w,]+)\}` \| ", without_choices, reference_tables()[name])
+    text = re.sub(r"`(--[\w-]+)=\{([\w,]+)\}` \| ", without_choices, reference_tables()[name])
+    for field in ENVIRONMENT.fields:
+        if field.choices:
+            allowed = " or ".join(f'`"{one}"`' for one in field.choices)
+            text = text.replace(f"| `{field.key}` | ", f"| `{field.key}` | {allowed}. ")
+    return text
 
 
 KINDS: dict[str, Callable[[str], str]] = {

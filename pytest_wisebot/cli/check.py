@@ -178,9 +178,7 @@ def _dashboard(settings: Settings, probe: Probe) -> Iterator[Finding]:
         yield Finding(0, "dashboard API", "has no base URL: tests over this API cannot run")
     elif settings.token is None:
         yield _reached("dashboard API", settings.base_url, probe)
-        yield Finding(
-            SETTINGS_WRONG, "token", "there is none: give token under the environment, or WISEBOT_ACCESS_TOKEN"
-        )
+        yield Finding(SETTINGS_WRONG, "token", "there is none: give token in wisebot.toml, or WISEBOT_ACCESS_TOKEN")
     elif settings.token.secret is None:
         yield _reached("dashboard API", settings.base_url, probe)
         yield _missing("token", settings.token)

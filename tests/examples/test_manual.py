@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from harness import Project
 from manual import DOCS, PAGES, ROOT, Reader, blocks, commands
@@ -37,6 +38,30 @@ def test_a_reader_can_do_what_the_page_says(
     """The files can be written, the commands end as they should, and the screens are those of the page."""
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # by which syrupy knows a worker
     Reader(empty_project, serve, monkeypatch, page).read()
+
+
+WRONG_PAGES = {
+    "a command that fails": "```console\ntest 1 = 2\n```\n",
+    "a command that should fail": "<!-- exit: 1 -->\n```console\ntrue\n```\n",
+    "another program": "```console\ncurl example.com\n```\n",
+    "another screen": "```console\necho one\n```\n\n```text\ntwo\n```\n",
+    "a screen in another order": "```console\necho -e 'one\\ntwo'\n```\n\n```text\ntwo\n…\none\n```\n",
+    "an extra that is not there": "```console\npip install 'pytest-wisebot[nonsense]'\n```\n",
+    "a file without a name": "```python\nprint()\n```\n",
+    "a key that is not there": "```toml\n[gate]\nmin-pas-rate = 1\n```\n",
+    "a block of no kind": "```\nanything\n```\n",
+    "a reason that is none": "<!-- not run: no -->\n```console\nfalse\n```\n",
+}
+
+
+@pytest.mark.parametrize("text", WRONG_PAGES.values(), ids=WRONG_PAGES)
+def test_a_page_that_is_wrong_is_found(
+    empty_project: Project, serve: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    """What a page gets wrong does not pass."""
+    page = empty_project.write("page.md", text)
+    with pytest.raises((AssertionError, ValueError, jsonschema.ValidationError)):
+        Reader(empty_project, serve, monkeypatch, page).read()
 
 
 def test_few_blocks_are_not_run() -> None:

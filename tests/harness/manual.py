@@ -2,9 +2,10 @@
 
 What a page's blocks mean:
 
-- A block whose first line is ``# NAME`` (``// NAME``) is that file; ``# add to NAME`` goes to its end.
-- Each line of a ``console`` block is a command, run in a folder of the page's own. Hosts of a real Wisebot are those of
-  an emulator, and its credentials are the values of the variables that ``wisebot.toml`` names.
+- A block whose first line is ``# NAME`` (``// NAME``) is that file; ``# add to NAME`` goes to its end. TOML without a
+  name is a part of ``wisebot.toml``, which is held against its schema.
+- Each line of a ``console`` block (or each that begins with ``$ ``) is a command, run in the page's folder. Hosts of a
+  real Wisebot are those of an emulator, and its credentials the values of the variables that ``wisebot.toml`` names.
 - A ``text`` block is a part of the screen of the command before it. A line ``…`` leaves lines out, and ``…`` at the end
   of a line its rest; seconds, ports and ids may differ.
 - ``{project}`` stands for the two files of ``docs/_project``.
@@ -31,9 +32,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 from harness import Project
+
+from pytest_wisebot.settings import json_schema
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -85,8 +89,11 @@ def blocks(path: Path) -> list[Block]:
 
 
 def commands(text: str) -> list[str]:
-    """The commands of a ``console`` block; one that goes on in the next line is one."""
-    return [line for line in text.replace("\\\n", " ").splitlines() if line.strip() and not line.startswith("#")]
+    """The commands of a ``console`` block, each whole; where lines begin with ``$ ``, the others are its screen."""
+    lines = text.replace("\\\n", " ").splitlines()
+    if any(line.startswith("$ ") for line in lines):
+        return [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
+    return [line for line in lines if line.strip() and not line.startswith("#")]
 
 
 class Reader:
@@ -106,7 +113,7 @@ class Reader:
             try:
                 self._do(block)
             except BaseException as error:
-                error.add_note(f"{self.page.relative_to(ROOT)}:{block.line}")
+                error.add_note(f"{self.page}:{block.line}")
                 raise
 
     def _do(self, block: Block) -> None:
@@ -121,6 +128,9 @@ class Reader:
         elif block.kind == "console":
             for command in commands(block.text):
                 code = self._type(command, block.notes)
+            shown = [line for line in block.text.splitlines() if not line.startswith("$ ")]
+            if len(shown) < len(block.text.splitlines()):
+                self._compare("\n".join(shown))
             assert code == int(block.notes.get("exit", "0")), "\n".join(self.screen)
         elif block.kind == "text":
             self._compare(block.text)
@@ -133,6 +143,9 @@ class Reader:
 
     def _file(self, block: Block) -> None:
         name, adds = block.file
+        if not name and block.kind == "toml":  # a part of wisebot.toml that the page goes on about
+            jsonschema.validate(tomllib.loads(block.text), json_schema())
+            return
         assert name, f"the first line of a block of {block.kind} is a comment that names its file"
         before = (self.project.path / name).read_text("utf-8") + "\n" if adds else ""
         self._write(name, before + block.text)
