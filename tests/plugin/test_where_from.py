@@ -113,7 +113,12 @@ def test_a_credential_in_a_branch_is_masked(outside: Outside, monkeypatch: pytes
 def test_without_a_report_git_is_not_asked(outside: Outside, monkeypatch: pytest.MonkeyPatch) -> None:
     """A session that shows it nowhere does not pay for it; one with a summary, a gate or a history does."""
     asked: list[object] = []
-    monkeypatch.setattr("pytest_wisebot.plugin.build_info._git_lines", lambda folder: asked.append(folder) or [])
+
+    def git_lines(folder: object) -> list[str]:
+        asked.append(folder)
+        return []
+
+    monkeypatch.setattr("pytest_wisebot.plugin.build_info._git_lines", git_lines)
     outside.test(TESTS)
     outside.run(ENV)
     outside.run(ENV, "--wisebot-baseline=none")
