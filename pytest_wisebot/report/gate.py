@@ -114,7 +114,8 @@ def judge(
         past: what the sessions before it show; None without a history.
     """
     if not model.is_joined and not any(one.gated for one in model.sessions):
-        return Verdict(GateStatus.NOT_GATED, 0, (*_rules(model, baseline), *_flaky_rates(model, past)))
+        trends = _flaky_rates(model, past) if past is not None else ()
+        return Verdict(GateStatus.NOT_GATED, 0, (*_rules(model, baseline), *trends))
     pytest_code = next((status for one in model.sessions if (status := one.exitstatus) not in (None, 0, 1)), None)
     pytest_code = pytest_code if not model.is_joined else None
     if lost := list(lost_events(model)):  # no rule can be applied to a part of what happened

@@ -200,7 +200,7 @@ def _divided(test: str) -> tuple[str, str]:
 
 def _identity(model: Model) -> str:
     """Equal for a log and for one that is read later, and for no other session's."""
-    facts = [[one.name, one.started, one.environment] for one in model.sessions]
+    facts = [[one.started, one.environment] for one in model.sessions]
     tests = [[test.id, test.seconds] for test in model.tests]
     runs = [[run.run_id, run.started, run.seconds] for run in model.runs]
     text = json.dumps([facts, tests, runs])
@@ -284,7 +284,7 @@ _mistake: Final = checker(types_of(Entry))
 
 
 def _entry(data: Mapping[str, Any]) -> Entry:
-    tests = tuple(SameOutcome(outcome, file, tuple(names)) for outcome, file, names in data["tests"])
+    tests = tuple(SameOutcome(outcome, file, tuple(names)) for outcome, file, names in data["tests"] or ())
     known = data.get("workflows") or ()
     workflows = tuple(WorkflowEntry(name, read(WorkflowFigures, figures)) for name, figures in known)
     return read(Entry, data, tests=tests, workflows=workflows)

@@ -44,6 +44,9 @@ NOTABLE_GROWTH: Final = 0.1
 MOST_TRENDS: Final = 2_000
 """Tests that have a strip of their own; the page counts the others, which are the steadiest."""
 
+OPEN_TRENDS: Final = 60
+"""Tests whose strips are not folded; the worst ones."""
+
 
 def html_report(model: Model, verdict: Verdict, baseline: Comparison | None = None, trend: Past | None = None) -> str:
     """The page of a session.
@@ -140,19 +143,21 @@ def _history(model: Model, trend: Past | None) -> Mapping[str, Any] | None:
     """The variables of the section about the last sessions; None without a history."""
     if trend is None:
         return None
-    tests = trends_of_tests(trend)
     ids = {name_of(test.id): test.id for test in model.tests}
     used = {name_of(test.id) for test in model.tests if test.uses_runs}
     limits = {name: model.gate.of(name, "p95_seconds") for name in model.workflows}
-    shown = [one for one in tests if one.name in used]
+    tests = [one for one in trends_of_tests(trend) if one.name in used]
+    shown = tests[:MOST_TRENDS]
+    unsteady = [one for one in shown if not one.is_steady]
     return {
         "file": trend.file,
         "sessions": trend.sessions,
         "left_out": trend.left_out,
         "ids": ids,
-        "tests": [one for one in shown if not one.is_steady][:MOST_TRENDS],
-        "steady": [one for one in shown if one.is_steady][:MOST_TRENDS],
-        "more": max(0, len(shown) - MOST_TRENDS),
+        "tests": unsteady[:OPEN_TRENDS],
+        "folded": unsteady[OPEN_TRENDS:],
+        "steady": [one for one in shown if one.is_steady],
+        "more": max(0, len(tests) - MOST_TRENDS),
         "workflows": trends_of_workflows(trend, limits),
     }
 

@@ -124,6 +124,9 @@ def _targets(model: Model) -> Iterator[GateRule]:
     versions = sorted({one.version for one in model.begun})
     if len(versions) > 1:
         yield no_verdict("pytest-wisebot", "one version for all shards", ", ".join(versions))
+    commits = sorted({one.build.short_commit for one in model.begun if one.build.commit})
+    if len(commits) > 1:
+        yield no_verdict("commit", "one for all shards", ", ".join(commits))
     began = {one.shard: one.started for one in model.begun if one.started is not None}
     if began and max(began.values()) - min(began.values()) > MOST_APART:
         oldest = min(began, key=lambda shard: began[shard])

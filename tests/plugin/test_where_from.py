@@ -114,11 +114,11 @@ def test_without_a_report_git_is_not_asked(outside: Outside, monkeypatch: pytest
     """A session that shows it nowhere does not pay for it; one with a summary, a gate or a history does."""
     asked: list[object] = []
 
-    def lines_of(folder: object) -> list[str]:
+    def git_lines(folder: object) -> list[str]:
         asked.append(folder)
         return []
 
-    monkeypatch.setattr("pytest_wisebot.plugin.build_info._git_lines", lines_of)
+    monkeypatch.setattr("pytest_wisebot.plugin.build_info._git_lines", git_lines)
     outside.test(TESTS)
     outside.run(ENV)
     outside.run(ENV, "--wisebot-baseline=none")

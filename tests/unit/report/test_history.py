@@ -174,6 +174,12 @@ def test_what_cannot_be_used_is_named_left_out_and_kept(path: Path) -> None:
     assert all(line in path.read_bytes() for line in lines)
 
 
+def test_null_is_the_same_as_nothing(path: Path) -> None:
+    """Another program may write null where this one writes nothing."""
+    path.write_text('{"format":1,"id":"x","tests":null,"workflows":null,"build":null,"started":null,"mode":null}\n')
+    assert read_history(path, FILE).entries == (Entry("x"),)
+
+
 def test_a_file_that_is_not_there_yet_is_an_empty_history(tmp_path: Path) -> None:
     """The first session makes the file, and its folder."""
     path = tmp_path / "new" / FILE
@@ -415,6 +421,13 @@ def test_without_a_history_a_limit_gives_no_verdict(log: Any) -> None:
     assert conclusion.verdict.code == 11
     wanted = next(row.wanted for row in conclusion.verdict.rows if row.rule == "flaky rate")
     assert wanted == "at most 10% of a test's last 30 sessions: --wisebot-history=FILE"
+
+
+def test_a_session_without_a_gate_is_not_told_of_a_limit(log: Any) -> None:
+    """Without a history there is nothing to show either; with one the rule is shown."""
+    one = log(gate={"overall": {"max_flaky_rate": 0.1}}, gated=False).test("test_a")
+    assert rules(build(one.all())) == []
+    assert len(rules(build(one.all(), history=history()))) == 1
 
 
 def test_without_a_limit_a_history_judges_nothing(log: Any) -> None:

@@ -192,6 +192,15 @@ def test_shards_that_do_not_belong_together_have_no_verdict(log: Any, tmp_path: 
     assert rows(log, tmp_path / "b", new, old) == (11, {"shards": "s1 is older"})
 
 
+def test_shards_of_two_commits_have_no_verdict(log: Any, tmp_path: Path) -> None:
+    """Half of a suite says nothing of the other half's commit; one whose commit is unknown is no contradiction."""
+    one = log(split=[1, 2], gated=False, build={"commit": "a" * 40}).test("test_a").all()
+    other = log(split=[2, 2], gated=False, build={"commit": "b" * 40}).test("test_b").all()
+    assert rows(log, tmp_path / "a", one, other) == (11, {"commit": "aaaaaaaaaa, bbbbbbbbbb"})
+    unknown = log(split=[2, 2], gated=False).test("test_b").all()
+    assert rows(log, tmp_path / "b", one, unknown) == (0, {})
+
+
 def test_a_shard_whose_part_is_empty_is_harmless(log: Any, tmp_path: Path) -> None:
     """Pytest's exit code 5 says that there was nothing to run; collected, its tests are in another shard."""
     one = log(split=[1, 2], gated=False).test("test_a").all()
