@@ -172,7 +172,7 @@ def test_their_runs_start_ahead(outside: Outside) -> None:
             assert workflow_run.result == inputs
     """)
     outside.run().assert_outcomes(passed=3)
-    assert len(outside.emulator.calls(everywhere=True)) == 3
+    assert len(outside.calls) == 3
 
 
 def test_a_failure_names_the_file_the_line_and_the_row(project: Project) -> None:
