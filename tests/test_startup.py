@@ -11,7 +11,7 @@ import pytest
 pytestmark = pytest.mark.usefixtures("real_processes")
 
 HEAVY = {"httpx", "httpcore", "pydantic", "pydantic_core", "anyio", "syrupy", "asyncio", "ssl", "http.server", "jinja2"}
-HEAVY.add("truststore")
+HEAVY |= {"truststore", "yaml", "jsonschema", "pytest_wisebot.cases"}
 
 
 def modules_after(statement: str) -> set[str]:

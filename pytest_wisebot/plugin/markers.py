@@ -167,9 +167,10 @@ CASE: Final = "wisebot_case"
 
 def case_of(item: pytest.Item) -> Case | None:
     """The row of a data file, or the case of a suite, that a test was made of; None for other tests."""
-    found: Case | None = parameters(item).get(CASE) or getattr(item.parent, "cases", {}).get(
-        getattr(item, "originalname", None)
-    )
+    suite: Any = item.parent
+    if type(suite).__module__ != f"{__package__}.cases":
+        return parameters(item).get(CASE)
+    found: Case | None = suite.cases.get(getattr(item, "originalname", None))
     return found
 
 
