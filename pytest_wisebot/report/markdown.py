@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from ..outcomes import BAD, DRIFT, ERROR, FAILED, FLAKY, OUTCOMES, PASSED, SKIPPED, XFAILED, rank
@@ -11,7 +11,7 @@ from ..text import brief, count, escape
 from .baseline import Comparison
 from .format import percent, seconds_text
 from .gate import Conclusion
-from .model import NOT_NEEDED, Model, Run, Test, Workflow, counts_in_words, outcome_counts, pass_rate
+from .model import NOT_NEEDED, Compared, Model, Run, Test, Workflow, counts_in_words, outcome_counts, pass_rate
 from .verdict import GateRule, RuleState
 
 MOST_BYTES: Final = 900 * 1024
@@ -120,7 +120,7 @@ def _failures(model: Model, room: int) -> str:
     text = "## What did not pass\n\n"
     tests.sort(key=lambda test: rank(FAILED if test.outcome == ERROR else test.outcome))
     for number, test in enumerate(tests):
-        section = "\n".join(_failure(test)) + "\n"
+        section = "\n".join(_failure(test, model.comparisons)) + "\n"
         if len((text + section).encode()) > room:
             rest = count(len(tests) - number, "more test")
             return f"{text}\n**{rest} did not pass, and this page has no room for it**.\n\n"
@@ -128,14 +128,26 @@ def _failures(model: Model, room: int) -> str:
     return text
 
 
-def _failure(test: Test) -> Iterator[str]:
+def _beside_run(compared: Compared, others: Mapping[str, tuple[Compared, Run | None]]) -> str:
+    """A run of the second environment that differs."""
+    _, other = others.get(compared.run, (compared, None))
+    where = (other.environment if other is not None else None) or "the second environment"
+    run_id = f", runId {_code(other.run_id)}" if other is not None and other.run_id else ""
+    word = f" {other.outcome}" if other is not None else ""
+    return f"{_code(compared.workflow)} over {_code(where)}{word}{run_id}: differs (+)"
+
+
+def _failure(test: Test, others: Mapping[str, tuple[Compared, Run | None]]) -> Iterator[str]:
     yield f"### {test.outcome}: {_code(test.id)}\n"
     yield from _trials(test)
     runs = sorted(test.runs, key=lambda run: _rank_of_trial(test, run))
     for run in runs[:MOST_RUNS]:
         yield f"- {_about(run, test)}"
     yield from _left_out(len(test.runs) - MOST_RUNS, "run")
-    diff = [line for run in test.runs for line in run.diff] or [line for one in test.compared for line in one.diff]
+    differing = [one for one in test.compared if one.diff]
+    yield from (f"- {_beside_run(one, others)}" for one in differing[:MOST_RUNS])
+    yield from _left_out(len(differing) - MOST_RUNS, "run")
+    diff = [line for run in test.runs for line in run.diff] or [line for one in differing for line in one.diff]
     said = test.said if not diff or test.outcome != DRIFT else "\n".join(diff)
     yield f"\n{_fenced(said)}" if said else ""
 

@@ -557,14 +557,11 @@ class Model:
         differ, left_out = sum(bool(one.diff) for one in done), len(self.compared_runs) - len(done)
         again = sum(run.side != AGAINST for run in self.beside)
         second = sum(run.is_live and run.side == AGAINST for run in self.beside)
-        parts = [
-            f"{count(second, 'live run')} there, beside {count(self.live_runs, 'live run')}",
-            f"{count(again, 'repetition')} of these" if again else "",
-            f"{len(done)} compared, {differ} drifted",
-            f"{left_out} not compared" if left_out else "",
-        ]
+        repeated = f" and {count(again, 'repetition')}" if again else ""
+        runs = f"{count(second, 'live run')} there, {self.live_runs} here{repeated}"
+        rest = f", {left_out} not compared" if left_out else ""
         targets = "; ".join(sorted({one.target for one in self.seconds}))
-        return f"{targets}: {', '.join(filter(None, parts))}"
+        return f"{targets}: {runs}; {count(len(done), 'run')} compared, {differ} drifted{rest}"
 
     @property
     def extents(self) -> list[Extent]:
