@@ -21,7 +21,7 @@ PACKAGE = Path(__file__).parents[1] / "pytest_wisebot"
 # to patches, faults of the machine, hostile answers, forms of credentials, TLS and proxies, limits of a workflow, the
 # command `pytest-wisebot`, moments near a run, what is learned, names of recordings, trials in reports,
 # two environments beside each other.
-MOST_LINES = 22_151
+MOST_LINES = 22_157
 MOST_FILES = 169
 MOST_LINES_OF_A_FUNCTION = 40
 MOST_STASH_KEYS = 1

@@ -79,7 +79,7 @@ def _title(conclusion: Conclusion) -> str:
 def _counts(conclusion: Conclusion) -> str:
     model = conclusion.model
     targets = ", ".join(map(_code, model.targets)) or "no target"
-    against = f"\nBeside a second environment, {_plain(model.against_in_words)}\n" if model.seconds else ""
+    against = f"\nBeside a second environment, {_plain(model.against_in_words)}\n" if model.second_environments else ""
     return f"**{counts_in_words(model.tests)}**; {count(model.live_runs, 'live run')} against {targets}\n{against}"
 
 
