@@ -43,7 +43,8 @@ class HookSpecs:
 
         Runs once in a session, and only when a selected test uses this plugin. Under xdist it runs on the controller,
         which loads the ``conftest.py`` files of the folders that pytest was given, and not those further down. Returns
-        ``settings.replace(…)``, or None to leave them as they are.
+        ``settings.replace(…)``, or None to leave them as they are. With ``--wisebot-against`` it runs once for each of
+        the two environments: ``settings.environment`` is the one whose settings these are.
         """
 
 

@@ -171,7 +171,7 @@ def _package(entry: Any) -> str:
 
 def hide_entries_note(report: pytest.TestReport, error: BaseException | None) -> None:
     """Removes pytest's note about hidden entries from an error of ours, none of whose entries is worth showing."""
-    if not isinstance(error, WisebotError):
+    if not isinstance(error, WisebotError | Drifted):
         return
     for traceback, *_ in getattr(report.longrepr, "chain", ()):
         if not traceback.reprentries[1:] and str(traceback.extraline or "").startswith("All traceback entries are"):

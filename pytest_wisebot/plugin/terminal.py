@@ -219,7 +219,7 @@ class Summary:
             yield f"  {count(stats.without_verdict, 'run')} without a verdict"
         yield from (f"  {count(stopped, 'run')} not run: {reason}" for reason, stopped in stats.not_run.items())
         if stats.not_awaited:
-            yield f"  {count(stats.not_awaited, 'run')} sent and not compared, since the test did not pass"
+            yield f"  {count(stats.not_awaited, 'run')} sent and not compared: the test ended before"
 
     def _durations(self, stats: StatsSnapshot) -> Iterator[str]:
         saved = stats.run_time - stats.wall

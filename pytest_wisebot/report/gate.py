@@ -71,7 +71,7 @@ class Conclusion:
         state = ":" if all(one.ended is not None for one in model.begun) else killed
         target = "; ".join(model.targets) or "no target"
         counts = counts_in_words(model.tests)
-        beside = f"; beside {model.against_in_words}" if model.seconds else ""
+        beside = f"; beside {model.against_in_words}" if model.second_environments else ""
         return f"{self.verdict.word}{state} {counts}; {count(model.live_runs, 'live run')} against {target}{beside}"
 
 

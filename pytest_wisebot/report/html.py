@@ -193,7 +193,7 @@ def _facts(model: Model, baseline: Comparison | None) -> Iterator[tuple[str, str
     yield "Took", _took(model)
     yield "Mode", ", ".join(sorted({one.mode for one in model.sessions}))
     yield "Runs", _runs(model)
-    if model.seconds:
+    if model.second_environments:
         yield "Against", model.against_in_words
     if baseline is not None:
         failing, fixed, gone = (len(one) for one in (baseline.newly_failing, baseline.newly_fixed, baseline.missing))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from ..outcomes import BAD, DRIFT, ERROR, FAILED, FLAKY, OUTCOMES, PASSED, SKIPPED, XFAILED, rank
@@ -15,7 +15,7 @@ from .changes import HEADINGS, LEVEL_NOTE, Changes, Side, TestChange
 from .format import percent, seconds_text, time_of_day
 from .gate import Conclusion
 from .history import name_of
-from .model import NOT_NEEDED, Model, Run, Test, Workflow, counts_in_words, outcome_counts, pass_rate
+from .model import NOT_NEEDED, Compared, Model, Run, Test, Workflow, counts_in_words, outcome_counts, pass_rate
 from .rows import anchor_of
 from .trends import notes_of_tests
 from .verdict import GateRule, RuleState
@@ -88,7 +88,7 @@ def _title(conclusion: Conclusion) -> str:
 def _counts(conclusion: Conclusion) -> str:
     model = conclusion.model
     targets = ", ".join(map(_code, model.targets)) or "no target"
-    against = f"\nBeside a second environment, {_plain(model.against_in_words)}\n" if model.seconds else ""
+    against = f"\nBeside a second environment, {_plain(model.against_in_words)}\n" if model.second_environments else ""
     return f"**{counts_in_words(model.tests)}**; {count(model.live_runs, 'live run')} against {targets}\n{against}"
 
 
@@ -153,6 +153,15 @@ def _failures(conclusion: Conclusion, room: int, page: str) -> str:
     return text
 
 
+def _beside_run(compared: Compared, model: Model) -> str:
+    """A run of the second environment that differs."""
+    _, other = model.comparisons.get(compared.run, (compared, None))
+    where = (other.environment if other is not None else None) or "the second environment"
+    run_id = f", runId {_code(other.run_id)}" if other is not None and other.run_id else ""
+    word = f" {other.outcome}" if other is not None else ""
+    return f"{_code(compared.workflow)} over {_code(where)}{word}{run_id}: differs (+)"
+
+
 def _failure(test: Test, model: Model, note: str, page: str) -> Iterator[str]:
     quarantined = " (quarantined)" if test.is_quarantined else ""
     yield f"### {test.outcome}{quarantined}: {_code(test.id)}\n"
@@ -165,7 +174,10 @@ def _failure(test: Test, model: Model, note: str, page: str) -> Iterator[str]:
     for run in runs[:MOST_RUNS]:
         yield f"- {_about(run, test, model)}"
     yield from _left_out(len(test.runs) - MOST_RUNS, "run")
-    diff = [line for run in test.runs for line in run.diff] or [line for one in test.compared for line in one.diff]
+    differing = [one for one in test.compared if one.diff]
+    yield from (f"- {_beside_run(one, model)}" for one in differing[:MOST_RUNS])
+    yield from _left_out(len(differing) - MOST_RUNS, "run")
+    diff = [line for run in test.runs for line in run.diff] or [line for one in differing for line in one.diff]
     said = test.said if not diff or test.outcome != DRIFT else "\n".join(diff)
     yield f"\n{_fenced(said)}" if said else ""
 

@@ -551,7 +551,7 @@ class Model:
         return sorted({one.target for one in self.begun})
 
     @property
-    def seconds(self) -> list[Second]:
+    def second_environments(self) -> list[Second]:
         """The second environments of the sessions, each once; none without ``--wisebot-against``."""
         return list(dict.fromkeys(one.against for one in self.begun if one.against is not None))
 
@@ -574,20 +574,17 @@ class Model:
     @property
     def against_in_words(self) -> str:
         """The second environment, the runs over each side, and how many differ; empty without one."""
-        if not self.seconds:
+        if not self.second_environments:
             return ""
         done = [one for one in self.compared_runs if not one.why_not]
         differ, left_out = sum(bool(one.diff) for one in done), len(self.compared_runs) - len(done)
         again = sum(run.side != AGAINST for run in self.beside)
         second = sum(run.is_live and run.side == AGAINST for run in self.beside)
-        parts = [
-            f"{count(second, 'live run')} there, beside {count(self.live_runs, 'live run')}",
-            f"{count(again, 'repetition')} of these" if again else "",
-            f"{len(done)} compared, {differ} drifted",
-            f"{left_out} not compared" if left_out else "",
-        ]
-        targets = "; ".join(sorted({one.target for one in self.seconds}))
-        return f"{targets}: {', '.join(filter(None, parts))}"
+        repeated = f" and {count(again, 'repetition')}" if again else ""
+        runs = f"{count(second, 'live run')} there, {self.live_runs} here{repeated}"
+        rest = f", {left_out} not compared" if left_out else ""
+        targets = "; ".join(sorted({one.target for one in self.second_environments}))
+        return f"{targets}: {runs}; {count(len(done), 'run')} compared, {differ} drifted{rest}"
 
     @property
     def extents(self) -> list[Extent]:

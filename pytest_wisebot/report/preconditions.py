@@ -109,7 +109,7 @@ def _is_empty_shard(one: Session) -> bool:
 
 
 def _targets(model: Model) -> Iterator[GateRule]:
-    emulated = sorted({name for name in (*_emulators(model.begun), *_emulators(model.seconds)) if name})
+    emulated = sorted({name for name in (*_emulators(model.begun), *_emulators(model.second_environments)) if name})
     if not emulated and any(run.source == "emulator" for run in model.runs):
         emulated = ["a run's own"]
     if emulated and not model.gate.allow_emulator:
@@ -285,13 +285,13 @@ def _runs(model: Model) -> Iterator[GateRule]:
     drifted = [run.test or run.reference for run in model.runs if run.diff and run.reference not in failed]
     drifted += [test.id for test in model.drifted_tests if test.outcome not in BAD]
     yield from _none("drift that failed no test", drifted, "run", closed)
-    if model.seconds:
+    if model.second_environments:
         yield from _comparison(model)
 
 
 def _comparison(model: Model) -> Iterator[GateRule]:
     """The comparison with a second environment: drift counts as the failure of its test, in the rules about these."""
-    rule = f"compared with {'; '.join(one.environment or one.target for one in model.seconds)}"
+    rule = f"compared with {'; '.join(one.environment or one.target for one in model.second_environments)}"
     done = [one for one in model.compared_runs if not one.why_not]
     if not done:
         yield no_verdict(rule, "at least 1 run", "none")

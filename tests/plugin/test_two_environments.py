@@ -482,7 +482,7 @@ def test_reports_show_both_sides_and_mix_no_figures(sides: Sides) -> None:
     result.stdout.fnmatch_lines_random(
         [
             "wisebot: each run also over environment production (--wisebot-against)",
-            "wisebot: 2 runs of each over staging, for what differs by itself (noise under [[]against] in wisebot.toml)",
+            "wisebot: 2 runs of each over staging, for what differs by itself (noise under [[]against] in *)",
             "GATE CLOSED: 1 passed, 1 drift; 2 live runs against staging*",
         ]
     )
@@ -502,7 +502,7 @@ def test_reports_show_both_sides_and_mix_no_figures(sides: Sides) -> None:
     rules = {rule["rule"]: rule for rule in report["verdict"]["rules"]}
     assert rules["live runs"]["measured"] == "2"
     assert rules["compared with production"]["measured"] == "1 of 2 runs drifted"
-    words = "2 live runs there, beside 2 live runs, 2 repetitions of these, 2 compared, 1 drifted"
+    words = "2 live runs there, 2 here and 2 repetitions; 2 runs compared, 1 drifted"
     page = (sides.project.path / "out" / "report.html").read_text("utf-8")
     assert words in page
     assert "differs from that of production" in page

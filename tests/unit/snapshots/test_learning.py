@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 
 from pytest_wisebot.redaction.jsonpath import Pattern, Wild
-from pytest_wisebot.snapshots.learning import Course, course_of, courses, learn, path_text, patterns, toml_lines
+from pytest_wisebot.snapshots.learning import (
+    Course,
+    course_of,
+    courses,
+    learn,
+    path_text,
+    patterns,
+    toml_lines,
+    without_places,
+)
 from pytest_wisebot.text import show_path
 
 
@@ -159,3 +168,23 @@ def test_lines_are_toml_that_means_these_paths() -> None:
         tuple(Wild.INDEX if step is None else step for step in one) for one in steps
     ]
     assert toml_lines(("a",), {"b": ""}, [])[0] == "[a]  # is there already: give it this line in place of its volatile"
+
+
+@pytest.mark.parametrize(
+    ("one", "again", "other"),
+    [
+        ({"id": 1, "at": 2}, {"id": 3, "at": 2}, {"id": 4, "at": 2}),
+        ({"rows": [1, 2]}, {"rows": [1, 2, 3]}, {"rows": []}),
+        ({"a": {"b": 1, "c": 1}}, {"a": {"b": 1}}, {"a": {"b": 1, "c": 5}}),
+        ({"a": {"b": 1, "c": 1}}, {"a": {"b": 1}}, {"a": {"b": 1}}),
+        ({"rows": [{"n": 1, "x": 1}, {"n": 2, "x": 1}]}, {"rows": [{"n": 3, "x": 1}, {"n": 2, "x": 1}]},
+         {"rows": [{"n": 4, "x": 1}, {"n": 2, "x": 1}]}),
+    ],
+)  # fmt: skip
+def test_what_differs_by_itself_is_equal_to_anything(one: Any, again: Any, other: Any) -> None:
+    """Be it a value, the length of a list, or a key that comes and goes; the values themselves stay as they were."""
+    noise = list(courses([one, again]))
+    before = repr((one, other))
+    assert without_places(one, noise) == without_places(other, noise)
+    assert repr((one, other)) == before
+    assert without_places(one, noise) != without_places({**other, "more": 1}, noise)
