@@ -19,9 +19,9 @@ PACKAGE = Path(__file__).parents[1] / "pytest_wisebot"
 
 # Wanted of the rooms of the first version: 14,500 lines in 125 files; they have 16,831 in 145. Added since: immunity
 # to patches, faults of the machine, hostile answers, forms of credentials, TLS and proxies, limits of a workflow, the
-# command `pytest-wisebot`, moments near a run, what is learned, names of recordings, trials in reports, a failing test in
-# the terminal, the check before the first test.
-MOST_LINES = 21_775
+# command `pytest-wisebot`, moments near a run, what is learned, names of recordings, trials in reports, a failing
+# test in the terminal, the check before the first test.
+MOST_LINES = 21_774
 MOST_FILES = 168
 MOST_LINES_OF_A_FUNCTION = 40
 MOST_STASH_KEYS = 1
