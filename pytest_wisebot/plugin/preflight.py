@@ -3,6 +3,7 @@
 The session ends where each selected test needs a run for certain, and for no test a run can be made: a credential is
 missing, say. A test needs a run for certain if it declares one, or calls ``trigger_workflow`` on a straight way through
 its code. What may skip a test, or expect an error, leaves the session as it is: each test then has its own report.
+Tests that their marks skip do not count.
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ _SKIPS = frozenset({"skip", "skipTest", "importorskip", "xfail"})
 _ESCAPES = _SKIPS | {"exit", "expectedFailure", "getfixturevalue", "suppress"}
 _ESCAPES |= {"raises", "RaisesExc", "RaisesGroup", "assertRaises", "assertRaisesRegex"}
 """Those by which a project's code may also end the session, expect an error, or request another fixture."""
+
+_KNOWN = ("_pytest", "pytest_wisebot")
+"""The packages whose fixtures, hooks and assertions do none of that."""
 
 _XUNIT = ("setup_module", "setup_class", "setup_function", "setup_method", "setUpModule", "setUpClass", "setUp")
 
@@ -183,8 +187,6 @@ def _may_escape(item: pytest.Item) -> bool:
 
 
 def _escapes(function: Any, *, is_installed: bool) -> bool:
-    if _package(function) in ("_pytest", __package__.partition(".")[0]):
-        return False
     names = _SKIPS if is_installed else _ESCAPES
     return not names.isdisjoint(_names_within(function, is_installed=is_installed))
 
@@ -200,7 +202,7 @@ def _names_within(function: Any, *, is_installed: bool) -> frozenset[str]:
     for one in todo:  # which grows as it is read
         one = inspect.unwrap(one)
         code = getattr(one, "__code__", None)
-        if code is None or id(code) in seen:
+        if code is None or id(code) in seen or _package(one) in _KNOWN:
             continue
         seen.add(id(code))
         if len(seen) > _MOST_CODE:

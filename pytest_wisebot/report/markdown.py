@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from ..outcomes import BAD, DRIFT, ERROR, FAILED, FLAKY, OUTCOMES, PASSED, SKIPPED, XFAILED, rank

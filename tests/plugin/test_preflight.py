@@ -42,7 +42,11 @@ CALLED = """
     def test_called(trigger_workflow):
         print("before")
         run = trigger_workflow(WORKFLOW, {"n": 1})
-        assert run.ok
+        assert_ok(run)
+        check(assert_result(run, {"category": "billing"}))
+
+    def check(result):
+        assert json.dumps(result)
 
     class TestGroup:
         @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 import xml.etree.ElementTree as ET
 from collections import Counter
 from dataclasses import dataclass, field
@@ -360,3 +361,51 @@ def test_the_junit_is_as_the_log(folder: Path) -> None:
         ids = {value for key, value in cases[name] if key == "wisebot_runId"}
         assert ids <= {run.get("runId") for run in test["used"]}
         assert len(ids) == len({run["runId"] for run in map(log.runs.get, test["runs"]) if run and run.get("runId")})
+
+
+# --- sessions that tell little ----------------------------------------------------------------------------------------
+
+DECLARES = """
+    @pytest.mark.wisebot("echo")
+    def test_declared(workflow_run):
+        pass
+"""
+
+SESSIONS: dict[str, tuple[str, list[str], int, str]] = {
+    "no runs at all": ("def test_plain(): pass", [], 11, "at least 1 that used a run"),
+    "nothing collected": ("", [], 5, "5 (no tests)"),
+    "all skipped": ("@pytest.mark.skip\ndef test_later(workflow_run): pass", [], 11, "at least 1 that used a run"),
+    "wrong environment": (DECLARES, ["--wisebot-env=nowhere"], 4, '"nowhere", known: local, away'),
+    "wrong module": ("import no_such_module", [], 2, "No module named 'no_such_module'"),
+    "nothing can run": (DECLARES, ["--wisebot-env=away"], 4, "no test was started: the only test needs a run"),
+}
+"""Of each session its tests, its options, its exit code, and what every report says of it."""
+
+
+@pytest.mark.parametrize("session", SESSIONS)
+def test_a_session_without_runs_is_as_its_log(project: Project, session: str) -> None:
+    """Page, summary, block and JSON have the one reason and no test that the log does not have; so has JUnit XML."""
+    tests, options, code, reason = SESSIONS[session]
+    away = '[environments.away]\norigin = "http://127.0.0.1:9"\nsecret = "env:FAKE_NOT_SET"\n'
+    toml = (project.path / "wisebot.toml").read_text("utf-8")
+    project.write("wisebot.toml", f"{textwrap.dedent(toml)}\n{away}")
+    project.test(textwrap.dedent(tests))
+    given = ("--wisebot-gate", "--wisebot-env=local", "--wisebot-report=out", "--junitxml=out.xml", *options)
+    result = project.run(*given)
+    log = Logged.of(project.path / "out" / "runs.jsonl")
+    document = json.loads(in_folder(project.path, "out/report.json"))
+    assert (result.ret, document["verdict"]["code"], log.end["exitstatus"]) == (code, code, code)
+    verdict = "GATE CLOSED" if session == "wrong module" else "NO VERDICT"
+    assert (document["verdict"]["word"], log.end["verdict"]) == (verdict, verdict)
+    assert Counter(document["all_counts"]) == log.counts
+    assert {test["id"] for test in document["tests"]} == {*log.tests}
+    assert document["workflows"] == {}
+    block = " ".join(" ".join(result.outlines).rpartition(f"= {verdict} =")[2].split())
+    page, summary = words(in_folder(project.path, "out/report.html")), in_folder(project.path, "out/summary.md")
+    for told in (block, page, summary.replace("\\", ""), json.dumps(document, ensure_ascii=False).replace("\\", "")):
+        assert verdict in told
+        assert reason in " ".join(told.split())
+    assert "0 live runs" in block
+    assert "0 live runs" in summary
+    cases = list(ET.fromstring(in_folder(project.path, "out.xml")).iter("testcase"))
+    assert len(cases) == len(log.tests) + len(log.end["not_collected"])
