@@ -232,7 +232,7 @@ def test_a_wrong_fault_is_refused_before_anything_listens(tmp_path: Path, spelle
     (tmp_path / "flows.py").write_text(ONE)
     ended = started("flows.py", "--port", "0", "--fault", spelled, folder=tmp_path)
     assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)
-    assert ended.stderr.startswith(f"python -m pytest_wisebot.emulator: error: --fault {spelled}: {message}")
+    assert ended.stderr.startswith(f"pytest-wisebot emulator: error: --fault {spelled}: {message}")
 
 
 @pytest.mark.parametrize(
