@@ -21,7 +21,7 @@ PACKAGE = Path(__file__).parents[1] / "pytest_wisebot"
 # to patches, faults of the machine, hostile answers, forms of credentials, TLS and proxies, limits of a workflow, the
 # command `pytest-wisebot`, moments near a run, what is learned, names of recordings, trials in reports, a first
 # project, completion of that command, paths and shells of Windows.
-MOST_LINES = 21_686
+MOST_LINES = 21_687
 MOST_FILES = 169
 MOST_LINES_OF_A_FUNCTION = 40
 MOST_STASH_KEYS = 1
