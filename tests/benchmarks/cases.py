@@ -99,6 +99,7 @@ def main() -> None:
             for kind in FORMATS:
                 ours = collect(folder, kind, size.rows)
                 ratios[kind].append((ours[0] / plain[0], ours[1] / plain[1]))
+                print(f"{kind}: {ours[0]:.2f} s beside {plain[0]:.2f} s", flush=True)
     for kind, found in ratios.items():
         named, cpu = zip(*found, strict=True)
         kept = "kept" if statistics.median(named) <= PROMISED else "NOT KEPT"
