@@ -18,7 +18,6 @@ release = version = pytest_wisebot.__version__
 extensions = ["myst_parser", "sphinx_copybutton", "reference", "prose"]
 exclude_patterns = ["_build", "_project"]
 nitpicky = True
-suppress_warnings = ["toc.not_readable"]  # guides/index.md lists guides that other branches bring
 
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist"]
 myst_heading_anchors = 4

@@ -302,7 +302,10 @@ def _not_in_both(model: Model, both: set[str]) -> Iterator[GateRule]:
 
 
 def _flaky_rates(model: Model, past: Past | None) -> Iterator[GateRule]:
-    """The limits of how often a test is flaky in the last sessions, of all tests and of those of single workflows."""
+    """The limits of how often a test is flaky in the last sessions, of all tests and of those of single workflows.
+
+    A test in quarantine is known to be flaky, and left out.
+    """
     gate = model.gate
     scopes: list[tuple[str, float | None, Sequence[Test]]] = [("", gate.overall.max_flaky_rate, model.counted)]
     for name, limits in sorted(gate.workflows.items()):
@@ -315,7 +318,8 @@ def _flaky_rates(model: Model, past: Past | None) -> Iterator[GateRule]:
         if trend is None:
             yield no_verdict("flaky rate", f"{wanted}: --wisebot-history=FILE", "no history", name)
         else:
-            rates = {test: flaky_rate(found, trend.sessions) for test, found in tests_of(trend, tests).items()}
+            judged_here = [test for test in tests if not test.is_quarantined]
+            rates = {test: flaky_rate(found, trend.sessions) for test, found in tests_of(trend, judged_here).items()}
             yield from _flaky_rate(rates, most, wanted, name)
 
 

@@ -33,9 +33,9 @@ def copied(empty_project: Project) -> Any:
 @pytest.mark.parametrize(
     ("args", "passed"),
     [
-        ([], 63),
-        (["-n", "2"], 63),
-        (["-p", "no:xdist", "-p", "no:syrupy", "--ignore=test_snapshots.py", "--ignore-glob=*.wisebot.yaml"], 49),
+        ([], 64),
+        (["-n", "2"], 64),
+        (["-p", "no:xdist", "-p", "no:syrupy", "--ignore=test_snapshots.py", "--ignore-glob=*.wisebot.yaml"], 50),
     ],
     ids=str,
 )
@@ -135,7 +135,7 @@ def test_they_run_against_a_wisebot_that_is_named_by_options(copied: Any) -> Non
         result = copied.run_apart(*hosts, *credentials)
     finally:
         process.stop()
-    assert result.parseoutcomes() == {"passed": 61, "skipped": 2}
+    assert result.parseoutcomes() == {"passed": 62, "skipped": 2}
 
 
 def re_secret(flows: str) -> str:

@@ -66,6 +66,14 @@ def test_more_failures_than_the_number_close_the_gate(log: Any, most: int | None
     assert rows(last)["quarantined failures"] == ("closed", "2: test_it.py::test_a, test_it.py::test_b")
 
 
+@pytest.mark.parametrize("outcome", ["passed", "failed"])
+def test_a_session_whose_tests_are_all_in_quarantine_has_no_verdict(log: Any, outcome: str) -> None:
+    """Nothing is left that the gate could open for."""
+    last = log(gate=gate()).test("test_a", outcome, **quarantined()).concluded()
+    assert last.verdict.code == 11
+    assert rows(last)["tests outside of quarantine"] == ("no verdict", "none")
+
+
 def test_a_quarantined_test_that_passes_uses_up_no_number(log: Any) -> None:
     """It opens and shuts nothing, and a row tells that its quarantine may be lifted."""
     last = log(gate=gate(0)).test("test_a", **quarantined()).test("test_b").concluded()
