@@ -17,6 +17,7 @@ from typing import Any
 from docutils import nodes
 from docutils.statemachine import StringList
 from pygments.lexers.shell import BashLexer
+from pygments.lexers.special import TextLexer
 from sphinx.util.docutils import SphinxDirective
 
 import pytest_wisebot
@@ -238,7 +239,7 @@ def fault_tables(_: str) -> str:
 def command_table(_: str) -> str:
     """The commands of the program."""
     return table(
-        ("command", "what it does"), ((f"`{name}`", _sentence(about) + ".") for name, (_, about) in COMMANDS.items())
+        ("command", "what it does"), ((f"`{name}`", _sentence(about) + ".") for name, (_, about, *_) in COMMANDS.items())
     )
 
 
@@ -292,8 +293,9 @@ KINDS: dict[str, Callable[[str], str]] = {
 
 
 def setup(app: Any) -> dict[str, Any]:
-    """Registers the directives, and the lexer of commands that stand without a prompt."""
+    """Registers the directives, and lexers: of commands that stand without a prompt, and of tables."""
     app.add_lexer("console", BashLexer)
+    app.add_lexer("csv", TextLexer)
     app.add_directive("wisebot", Reference)
     app.add_directive("project", Project)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
