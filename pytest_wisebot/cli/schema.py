@@ -19,7 +19,7 @@ def parser() -> argparse.ArgumentParser:
         description="Print the JSON Schema of wisebot.toml, or of the suites *.wisebot.yaml and *.wisebot.json.",
         epilog="for example: pytest-wisebot schema suite > wisebot-suite.schema.json",
     )
-    made.add_argument("of", nargs="?", choices=SCHEMAS, default="wisebot.toml", help="default: wisebot.toml")
+    made.add_argument("of", nargs="?", choices=[*SCHEMAS], default="wisebot.toml", help="default: wisebot.toml")
     return made
 
 

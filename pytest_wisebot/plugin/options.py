@@ -202,7 +202,10 @@ def _where_it_belongs(key: str) -> str:
     name = "default_environment" if name in ("env", "environment") else name
     setting = name.replace("_", "-")
     tables = {"at the top": FILE, **{f"under {table.place}": table for table in (DEFAULTS, ENVIRONMENT, GATE)}}
-    places = [place for place, table in tables.items() if any(field.name == name for field in table.fields)]
+    # A table of the file, such as [report], is no value that stands in one line: then an option is meant.
+    places = [
+        place for place, table in tables.items() if any(one.name == name and one.table is None for one in table.fields)
+    ]
     if places:
         return f"{_NOT_HERE}: write {setting} {' or '.join(places)} {_FILES}"
     if (option := next((one for one in (*SESSION, *TARGET) if one.name == name), None)) is not None:

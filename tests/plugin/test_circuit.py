@@ -38,7 +38,7 @@ def test_a_host_where_nobody_listens_is_tried_five_times(
     host = f"http://127.0.0.1:{free_port}"
     outside.test("WORKFLOW, TESTS = 'echo', 12", MANY)
     args = ["--wisebot-retries", "0", "--wisebot-concurrency", str(at_once), "--wisebot-secret", "env:CANARY"]
-    result = outside.run(*args, "--wisebot-origin", host)
+    result = outside.run("-vv", *args, "--wisebot-origin", host)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert result.parseoutcomes() == {"infrastructure": 5, "not": 7}
     assert result.stdout.str().count(" at setup __") == 5
@@ -69,7 +69,7 @@ def test_a_host_that_is_not_found_stops_all_workflows(
     args = ["--wisebot-retries", "0", "--wisebot-concurrency", "1", "--wisebot-secret", "env:CANARY"]
     with monkeypatch.context() as names:
         names.setattr(socket, "getaddrinfo", no_such_host)
-        result = outside.run(*args, "--wisebot-origin", host)
+        result = outside.run("-vv", *args, "--wisebot-origin", host)
     assert result.parseoutcomes() == {"infrastructure": 5, "not": 3}
     assert result.stdout.str().count(" at setup __") == 5
     assert numbers(result) == [
@@ -93,7 +93,7 @@ def test_the_secret_of_one_workflow_stops_that_workflow_alone(outside: Outside, 
         def test_other(workflow_run, n):
             assert workflow_run.ok
     """)  # fmt: skip
-    result = outside.run("--wisebot-concurrency", "1", "--wisebot-no-ahead")
+    result = outside.run("-vv", "--wisebot-concurrency", "1", "--wisebot-no-ahead")
     assert result.parseoutcomes() == {"passed": 6, "infrastructure": 5, "not": 7}
     assert result.stdout.str().count(" at setup __") == 5
     assert [call.workflow for call in outside.calls] == ["locked"] * 5 + ["echo"] * 6
@@ -121,7 +121,7 @@ def test_a_wrong_dashboard_token_stops_all_that_needs_it(outside: Outside, numbe
         def test_webhook(workflow_run):
             assert workflow_run.ok
     """)  # fmt: skip
-    result = outside.run("--wisebot-api", "dashboard")
+    result = outside.run("-vv", "--wisebot-api", "dashboard")
     assert result.parseoutcomes() == {"passed": 1, "infrastructure": 5, "not": 3}
     assert result.stdout.str().count(" at setup __") == 5
     assert outside.arrived == ["webhook"]
@@ -151,7 +151,7 @@ def test_what_is_no_refusal_stops_nothing(outside: Outside) -> None:
         def test_failing(workflow_run, n):
             assert_failed(workflow_run)
     """)  # fmt: skip
-    result = outside.run("--wisebot-no-ahead")
+    result = outside.run("-vv", "--wisebot-no-ahead")
     assert result.parseoutcomes() == {"passed": 8, "infrastructure": 16}
     assert result.stdout.str().count(" at setup __") == 16
     assert len(outside.calls) == 24

@@ -204,9 +204,12 @@ def test_a_wrong_marker_is_told_in_one_message(project: Project) -> None:
         @pytest.mark.parametrize("n", [pytest.param(1, marks=pytest.mark.wisebot("echo", timeout="5"))])
         def test_parameter(workflow_run, n):
             pass
+
+        def test_that_needs_no_run():
+            pass
     """)
     result = project.run()
-    assert result.parseoutcomes() == {"not": 4}
+    assert result.parseoutcomes() == {"passed": 1, "not": 4}
     assert result.stdout.str().count(" at setup __") == 4
     needs = 'workflow_run needs a marker that names a workflow: @pytest.mark.wisebot("NAME", {...})'
     signature = (
@@ -246,9 +249,10 @@ def test_the_marker_is_explained(project: Project) -> None:
     """``pytest --markers`` shows the signature, and each argument in a line of its own."""
     lines = project.run("--markers").outlines
     start = next(at for at, line in enumerate(lines) if line.startswith("@pytest.mark.wisebot("))
-    assert lines[start].endswith("share=False): the run that the fixture workflow_run gives")
+    assert lines[start].endswith("share=False, cases=None, quarantine=None): the run that the fixture workflow_run gives")
     explained = dict(line.strip().split(": ", 1) for line in takewhile(str.strip, lines[start + 1 :]))
-    assert [*explained] == re.findall(r"(\w+)=", lines[start]) == [one.name for one in dataclasses.fields(Declared)]
+    held = [one.name for one in dataclasses.fields(Declared)]
+    assert [*explained] == re.findall(r"(\w+)=", lines[start]) == [*held, "quarantine"]
     assert all(explained.values())
 
 

@@ -134,7 +134,7 @@ def test_an_error_of_a_shared_run_is_told_to_all_and_counted_once(outside: Outsi
         def test_it(workflow_run, number):
             pass
     """)
-    result = outside.run()
+    result = outside.run("-vv")
     assert result.parseoutcomes() == {"infrastructure": 3}
     assert result.stdout.str().count(" at setup __") == 3
     assert outside.arrived == [1]

@@ -147,7 +147,7 @@ def test_infrastructure_errors_are_counted_apart_from_failures(outside: Outside,
         def test_wrong(workflow_run):
             assert_ok(workflow_run)
     """)
-    result = outside.run("--wisebot-no-ahead")
+    result = outside.run("-vv", "--wisebot-no-ahead")
     assert result.parseoutcomes() == {"failed": 1, "infrastructure": 4}
     assert result.stdout.str().count(" at setup __") == 4
     assert numbers(result) == [

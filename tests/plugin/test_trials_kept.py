@@ -36,7 +36,7 @@ def test_a_trial_that_drifted_is_no_failed_trial(outside: Outside, numbers: Numb
     shown = lines_of(result, "wisebot trials")
     assert shown[0] == "passed 2/2 (2 not needed); 2 of 4 must pass"
     assert shown[2:] == [
-        "  1  drift   S s  RUN  Drifted: echo (webhook) drifted from its recording, runId RUN",
+        "  1  drift   S s  RUN  result.n: expected 99, got 1",
         "  2  passed  S s  RUN",
         "the failure that is shown is that of trial 1",
     ]

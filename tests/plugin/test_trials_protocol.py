@@ -466,9 +466,12 @@ def test_wrong_numbers_are_told(outside: Outside, arguments: str, message: str) 
         @pytest.mark.wisebot({arguments})
         def test_alone():
             pass
+
+        def test_without():
+            pass
     """, "test_alone.py")  # fmt: skip
     result = outside.run("--continue-on-collection-errors")
-    assert result.parseoutcomes() == {"errors": 1, "not": 1}
+    assert result.parseoutcomes() == {"errors": 1, "not": 1, "passed": 1}
     result.stdout.re_match_lines(["_+ ERROR collecting test_it.py _+", "_+ test_alone at setup _+"])
     assert result.stdout.str().count(f": the wisebot marker: {message}; it is wisebot(") >= 2
     assert outside.calls == []

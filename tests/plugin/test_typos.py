@@ -78,7 +78,7 @@ def test_a_setting_in_the_file(outside: Outside, line: str, message: str) -> Non
 
 SIGNATURE = (
     "it is wisebot(workflow=None, inputs=None, *, api=None, timeout=None, max_seconds=None, trials=1, min_passes=None, "
-    "share=False, cases=None)"
+    "share=False, cases=None, quarantine=None)"
 )
 
 
