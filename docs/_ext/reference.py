@@ -239,7 +239,7 @@ def fault_tables(_: str) -> str:
 def command_table(_: str) -> str:
     """The commands of the program."""
     return table(
-        ("command", "what it does"), ((f"`{name}`", _sentence(about) + ".") for name, (_, about, *_) in COMMANDS.items())
+        ("command", "what it does"), [(f"`{name}`", f"{_sentence(row[1])}.") for name, row in COMMANDS.items()]
     )
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from . import markers, xdist
-from .redact_pytest import clean_debug_log, clean_value, secrets_in_sources
+from .redact_pytest import clean_debug_log, clean_early, clean_value, secrets_in_sources
 from .session_state import state_of
 
 if TYPE_CHECKING:
@@ -193,6 +193,7 @@ def _keep(
     wanted = getattr(config.option, f"wisebot_{option}")
     # Half a collection does not have every name.
     problem = "" if session.testsfailed else _unknown_name(config, option, wanted, names_of, wrong)
+    problem = clean_early(config, problem) if problem else ""
     if problem and not xdist.is_worker(config):
         raise pytest.UsageError(problem)
     if problem:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from _pytest.outcomes import Failed
+from _pytest.outcomes import Failed, Skipped
 
 from ..errors import (
     ConfigurationError,
@@ -41,6 +41,19 @@ def category_of(error: BaseException) -> str:
     if any(isinstance(one, WisebotError) and not isinstance(one, _UNSENT) for one in causes):
         return INFRASTRUCTURE
     return NOT_RUN if _is_unsent(error) else ""
+
+
+def is_error_of_test(error: BaseException) -> bool:
+    """Whether an exception is an error of the test itself, and not its judgement of a workflow.
+
+    Judgements are failed assertions, `pytest.fail`, results that do not fit a model, and the errors of runs. Of a
+    group one error is enough.
+    """
+    if isinstance(error, BaseExceptionGroup):
+        return any(map(is_error_of_test, error.exceptions))
+    if isinstance(error, AssertionError | WisebotError | Failed | Skipped):
+        return False
+    return not type(error).__module__.startswith("pydantic")  # named by its module: pydantic may not be loaded
 
 
 def is_without_verdict(error: BaseException) -> bool:

@@ -205,7 +205,7 @@ class ItemLifecycle:
         self._has_failed = report.failed or (self._has_failed and call.when != "setup")
         cause = (self._attempts.repeated_error if call.when == "call" else None) or error
         if report.failed and cause is not None:
-            item_report.classify(report, cause, self._redactor)
+            item_report.classify(report, cause, self._redactor, used)
         self._attempts.add_to(report)
         if report.nodeid != item.nodeid:  # for reports that show docstrings, say
             add_facts(report, nodeid=item.nodeid)

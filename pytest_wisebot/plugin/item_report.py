@@ -15,7 +15,7 @@ from ..outcomes import INFRASTRUCTURE
 from ..redaction import Redactor
 from ..runs import WorkflowRun
 from ..text import brief, run_id_text, without_colours
-from .failure_category import Drifted, category_of, error_class_of, members, reason_of
+from .failure_category import Drifted, category_of, error_class_of, is_error_of_test, members, reason_of
 from .redact_pytest import clean_text
 from .report_facts import add_facts, add_note
 from .run_tracker import RequestedRun
@@ -90,8 +90,13 @@ def add_notes(item: pytest.Item, report: pytest.TestReport, requested: list[Requ
         add_note(report, f"not judged: {item.nodeid}: {_limit_in_words(one)}; {late}")
 
 
-def classify(report: pytest.TestReport, error: BaseException, redactor: Redactor) -> None:
-    """Adds the kind of failure to a failed report."""
+def classify(report: pytest.TestReport, error: BaseException, redactor: Redactor, used: list[RequestedRun]) -> None:
+    """Adds the kind of failure to a failed report.
+
+    Beside a failed run any exception may come of it, such as a `TypeError` about a result of None.
+    """
+    if is_error_of_test(error) and not _failed_run(used):
+        add_facts(report, broke=True)
     if category := category_of(error):
         add_facts(report, category=category, reason=clean_text(reason_of(error), redactor))
     if name := error_class_of(error):

@@ -18,6 +18,7 @@ from ..text import toml_key
 from . import markers, xdist
 from .collection import Collection
 from .gate_extent import collects_whole
+from .redact_pytest import clean_early
 from .session_state import state_of
 from .settings_source import resolved
 
@@ -42,7 +43,7 @@ def find_quarantines(session: pytest.Session) -> None:
             problems.append(f"{place(name)}: the test's marker has a quarantine, too: leave one of the two")
         elif quarantine := own or (parse(named[name]) if name is not None else None):
             found[item.nodeid] = quarantine
-    problems = list(dict.fromkeys(problems))
+    problems = [clean_early(config, one) for one in dict.fromkeys(problems)]
     if problems and not xdist.is_worker(config):
         raise pytest.UsageError(*problems)
     for problem in problems:

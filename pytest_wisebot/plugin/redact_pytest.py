@@ -362,6 +362,10 @@ def refuse_ids(config: pytest.Config, ids: Iterable[str]) -> None:
         known = getattr(config.pluginmanager.get_plugin("nfplugin"), "cached_nodeids", None)
         if isinstance(known, set):
             known -= {nodeid for nodeid in known if redactor.clean(str(nodeid)) != str(nodeid)}
+        failed = getattr(config.pluginmanager.get_plugin("lfplugin"), "lastfailed", None)
+        if isinstance(failed, dict):
+            for nodeid in [one for one in failed if redactor.clean(str(one)) != str(one)]:
+                del failed[nodeid]
         named = "\n".join(f"  {nodeid}" for nodeid in found[:MOST_NAMED])
         more = f"\n  and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
         raise pytest.UsageError(
@@ -383,9 +387,19 @@ def check_listed_ids(config: pytest.Config, ids: list[str]) -> None:
     redactor = state_of(config).redactor
     parameters = (found[1] for nodeid in ids if (found := _PARAMETERS.search(nodeid)))
     if any(len(_APIS.sub("", text)) >= SHORTEST_SECRET for text in parameters):
-        with suppress(Exception):  # a session that runs the tests reports what is wrong with the settings
-            from .settings_source import resolved
-
-            redactor.add(*resolved(config, os.environ).credentials())
+        _add_credentials(config)
     clean_terminal(config, redactor)
     refuse_ids(config, ids)
+
+
+def clean_early(config: pytest.Config, text: str) -> str:
+    """A message of the collection without credentials, which no fixture and no run has made known by then."""
+    _add_credentials(config)
+    return state_of(config).redactor.clean(text)
+
+
+def _add_credentials(config: pytest.Config) -> None:
+    with suppress(Exception):  # a session that runs the tests reports what is wrong with the settings
+        from .settings_source import resolved
+
+        state_of(config).redactor.add(*resolved(config, os.environ).credentials())

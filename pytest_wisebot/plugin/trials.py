@@ -231,6 +231,7 @@ class TrialLoop:
             self._durations[phase] = self._durations.get(phase, 0.0) + report.duration
             self._notes += facts.notes
             self._unlimited = self._unlimited or facts.unlimited
+            self._broke = self._broke or facts.broke
         runs = [run for one in trial.requested if isinstance(run := one.pending.outcome, WorkflowRun)]
         self._references += references(trial.requested)
         self._compared += facts_of(trial.reports[-1]).compared if trial.reports else []

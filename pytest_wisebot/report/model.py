@@ -261,7 +261,7 @@ class Test:
         also: the outcomes of its other failed phases, which rules about these outcomes count, too.
         compared: how its runs compare with those of a second environment.
         unused_mark: a class, a module or a hook has put it under a wisebot mark, and it passed without a run.
-        broke: the test itself has an error, in a fixture: no verdict on the workflow, whatever else has failed.
+        broke: the test itself has an error, such as one in a fixture: no verdict on the workflow, whatever else failed.
         quarantine: who mends it, until when, and why; None without one.
         session: index of its session in the model.
     """

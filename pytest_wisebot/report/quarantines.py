@@ -9,7 +9,7 @@ from typing import Final
 from ..gate_config import Gate
 from ..outcomes import BAD, DRIFT, ERROR, FAILED, FLAKY, PASSED, WITHOUT_RUN
 from .format import count_named, named
-from .model import Model, Test
+from .model import Model, Test, pass_rate
 from .verdict import GateRule, judged, no_verdict, not_judged
 
 _WANTED: Final = "mended, or a later end"
@@ -26,7 +26,7 @@ def quarantine_rules(model: Model) -> Iterator[GateRule]:
         found = [test.id for test in tests if is_forgiven(test, model.gate)]
         wanted = f"at most {most or 0} (max-quarantined)"
         yield judged(len(found) <= (most or 0), "quarantined failures", wanted, count_named(found)).naming(found)
-        if model.counted and all(test.is_quarantined for test in model.counted):
+        if model.counted and not pass_rate(model.counted).judged:
             yield no_verdict("tests outside of quarantine", "at least 1", "none")
     yield from _not_forgiven(tests)
     passed = [test.id for test in tests if test.is_quarantined and test.outcome == PASSED]

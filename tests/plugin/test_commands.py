@@ -145,7 +145,7 @@ def test_a_shell_completes_commands_options_values_and_files(tmp_path: Path) -> 
     assert completed("s", folder=tmp_path) == ["scan", "schema"]
     assert completed("init", "--c", folder=tmp_path) == ["--ci"]
     assert completed("init", "--ci", "git", folder=tmp_path) == ["github", "gitlab"]
-    assert completed("emulator", "--", folder=tmp_path) == ["--dashboard-port", "--help", "--port"]
+    assert completed("emulator", "--", folder=tmp_path) == ["--dashboard-port", "--fault", "--help", "--port"]
     assert completed("report", "re", folder=tmp_path) == ["reports"]
     assert completed("scan", "re", folder=tmp_path) == ["reports", "review.txt"]
 

@@ -249,7 +249,7 @@ def test_the_marker_is_explained(project: Project) -> None:
     """``pytest --markers`` shows the signature, and each argument in a line of its own."""
     lines = project.run("--markers").outlines
     start = next(at for at, line in enumerate(lines) if line.startswith("@pytest.mark.wisebot("))
-    assert lines[start].endswith("share=False, cases=None, quarantine=None): the run that the fixture workflow_run gives")
+    assert lines[start].endswith("quarantine=None): the run that the fixture workflow_run gives")
     explained = dict(line.strip().split(": ", 1) for line in takewhile(str.strip, lines[start + 1 :]))
     held = [one.name for one in dataclasses.fields(Declared)]
     assert [*explained] == re.findall(r"(\w+)=", lines[start]) == [*held, "quarantine"]

@@ -195,6 +195,10 @@ def test_in_wisebot_toml(project: Any, name: str) -> None:
         @pytest.mark.parametrize("inputs", [{"n": 1}, {"n": 2}], ids=["one", "two"])
         def test_rows(workflow_run, inputs):
             assert_ok(workflow_run)
+
+        @pytest.mark.wisebot("echo", {"n": 2})
+        def test_fine(workflow_run):
+            assert_ok(workflow_run)
         """
     )
     assert gated(project, "--wisebot-max-quarantined=2").ret == ("[" in name)
@@ -257,6 +261,10 @@ def test_a_marker_on_a_class_quarantines_all_of_it(project: Any) -> None:
 
             def test_called(self, trigger_workflow):
                 assert_ok(trigger_workflow("refund"))
+
+        @pytest.mark.wisebot("echo", {{"n": 2}})
+        def test_fine(workflow_run):
+            assert_ok(workflow_run)
         """
     )
     assert gated(project, "--wisebot-max-quarantined=2").ret == 0
@@ -296,6 +304,44 @@ def test_what_is_never_forgiven(project: Any, how: str) -> None:
     result = gated(project, "--wisebot-max-quarantined=9")
     assert result.ret == code, result.stdout.str()
     assert BROKEN in rules(project)["not forgiven by quarantine"]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [("undefined_name", 1), ("pytest.fail('wrong')", 0), ("assert workflow_run.result == 2", 0), ("1 / 0", 1)],
+)
+def test_an_error_of_the_test_itself_is_never_forgiven(project: Any, body: str, code: int) -> None:
+    """A failed assertion is a judgement of the workflow; any other exception of the test is none."""
+    project.test(f"""
+        @pytest.mark.wisebot("echo", {{"n": 1}}{by_marker(3)})
+        def test_broken(workflow_run):
+            {body}
+
+        @pytest.mark.wisebot("echo", {{"n": 2}})
+        def test_fine(workflow_run):
+            assert_ok(workflow_run)
+    """)
+    assert gated(project).ret == code
+
+
+def test_a_failed_run_behind_an_exception_is_forgiven(project: Any) -> None:
+    """A test that reads the result of a failed run ends in a TypeError, and the workflow is the cause."""
+    project.test(
+        SUITE.format(quarantine=by_marker(3)).replace("assert_ok(workflow_run)", 'workflow_run.result["n"]', 1)
+    )
+    assert gated(project).ret == 0
+
+
+def test_no_credential_leaves_by_a_name_in_quarantine(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message about a test that does not exist masks it."""
+    monkeypatch.setenv("CANARY", "CANARY-token-of-the-project")
+    append(project, "[environments.other]", 'origin = "https://other.example"', 'token = "env:CANARY"')
+    append(project, "[quarantine]", '"test_it.py::test_CANARY-token-of-the-project" = "ann until 2099-12-31: x"')
+    project.test(SUITE.format(quarantine=""))
+    result = project.run("--wisebot-env=other", "-p", "no:randomly")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "there is no such test" in result.stderr.str()
+    assert "CANARY-token" not in result.stdout.str() + result.stderr.str()
 
 
 def test_a_crash_is_never_forgiven(project: Any) -> None:

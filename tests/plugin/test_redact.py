@@ -117,7 +117,12 @@ def test_ordinary_text_of_a_report_stays_beside_redacted_inputs(outside: Outside
     result = outside.run()
 
     result.stdout.fnmatch_lines(
-        ["E * ValueError: it is 1, True, and numbers of it", "  inputs: *", '*"n": "<redacted>",', '*"flag": "<redacted>",']
+        [
+            "E * ValueError: it is 1, True, and numbers of it",
+            "  inputs: *",
+            '*"n": "<redacted>",',
+            '*"flag": "<redacted>",',
+        ]
     )
 
 

@@ -74,6 +74,12 @@ def test_a_session_whose_tests_are_all_in_quarantine_has_no_verdict(log: Any, ou
     assert rows(last)["tests outside of quarantine"] == ("no verdict", "none")
 
 
+def test_an_outage_beside_quarantined_tests_is_no_verdict_either(log: Any) -> None:
+    """A test that Wisebot did not answer says nothing of the workflow, also where the gate forgives it."""
+    one = log(gate=gate(max_infrastructure_errors=1)).test("test_a", "failed", **quarantined())
+    assert one.test("test_b", "infrastructure").concluded().verdict.code == 11
+
+
 def test_a_quarantined_test_that_passes_uses_up_no_number(log: Any) -> None:
     """It opens and shuts nothing, and a row tells that its quarantine may be lifted."""
     last = log(gate=gate(0)).test("test_a", **quarantined()).test("test_b").concluded()
