@@ -5,16 +5,16 @@ A remark is an addition: whatever goes wrong with it, the comparison stays what 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from ..redaction.jsonpath import Path
+from ..redaction.jsonpath import Path, Pattern
 from ..runs import WorkflowRun
 from ..text import LONGEST_PATH, count, show_path, truncate_middle
 from .json_codec import loads
 from .learning import MISSING, Course, at, course_of, courses, path_text, patterns, toml_lines
-from .serialize import ComparisonContext, ComparisonOptions, Origin, SerializedValue, origins_of, receive
+from .serialize import ComparisonContext, ComparisonOptions, Origin, SerializedValue, address_of, origins_of, receive
 
 MOST_REMARKS: Final = 10
 """Paths of one comparison that are remarked on."""
@@ -89,13 +89,14 @@ def _lines(
     """The remarks, and below them the lines of the settings' file for what is volatile, by workflow."""
     remarks: dict[str, None] = {}
     volatile: dict[str, dict[str, str]] = {}
+    ruled = _ruled(compared)
     for origin in origins_of(compared.value, compared.around.runs)[:MOST_RUNS]:
         history = _history(origin, compared, kept)
         part = at(loads(compared.received.accepted or compared.received), origin.at) if history else MISSING
         if part is MISSING:  # or an exclusion has taken it out
             continue
         found = find(origin.at, part, history)
-        for steps, course in _general(origin, found, part, compared.received.broken):
+        for steps, course in _general(origin, found, part, ruled):
             remarks[f"{truncate_middle(show_path((*origin.at, *steps)), LONGEST_PATH)} {course}"] = None
             if course.is_volatile and not course.comes_and_goes and not compared.asked.shape:
                 volatile.setdefault(origin.run.workflow, {})[path_text((*origin.within, *steps))] = ""
@@ -109,13 +110,21 @@ def _lines(
     return shown
 
 
+def _ruled(compared: Compared) -> set[Path]:
+    """The places of the compared value that a rule judges: how they differ is stated already."""
+    data = loads(compared.received)
+    patterns_of_rules = (Pattern.parse(address_of(path, data, compared.value)) for path in compared.asked.rules)
+    return {*compared.received.broken, *(path for pattern in patterns_of_rules for path in pattern.found_in(data))}
+
+
 def _general(
-    origin: Origin, found: dict[Path, Course], part: Any, broken: Iterable[Path]
+    origin: Origin, found: dict[Path, Course], part: Any, ruled: Collection[Path]
 ) -> Iterator[tuple[Steps, Course]]:
     """The places that are remarked on, volatile ones with one path for all elements of a list."""
-    ruled = {path[len(origin.at) :] for path in broken}
     told = {
-        path: course for path, course in found.items() if path not in ruled and (*origin.within, *path) not in _VERDICTS
+        path: course
+        for path, course in found.items()
+        if (*origin.within, *path) not in _VERDICTS and not any((*origin.at, *path)[: len(one)] == one for one in ruled)
     }
     volatile = [path for path, course in told.items() if course.is_volatile]
     for steps, paths in patterns(volatile, part).items():

@@ -191,7 +191,7 @@ def as_stored(value: object, stored: str) -> SerializedValue | None:
 def _received(value: object, data: Any, asked: ComparisonOptions, around: ComparisonContext) -> SerializedValue:
     failed, habits = _failed(value, around), around.of(value)
     if asked.exclude:
-        data = exclude(data, [_address(path, data, value) for path in asked.exclude])
+        data = exclude(data, [address_of(path, data, value) for path in asked.exclude])
     known = _known(value, around)
     near = known["near"]
     if asked.shape:  # keys may be as volatile as values
@@ -201,7 +201,7 @@ def _received(value: object, data: Any, asked: ComparisonOptions, around: Compar
     broken: Mapping[Path, str] = {}
     kept: frozenset[Path] = frozenset()
     if asked.rules:
-        ruled = apply_rules(data, {_address(path, data, value): rule for path, rule in asked.rules.items()})
+        ruled = apply_rules(data, {address_of(path, data, value): rule for path, rule in asked.rules.items()})
         data, kept = ruled.value, ruled.kept
         broken = {path: around.clean_text(rule) for path, rule in ruled.broken.items()}
     data = _steady(value, data, around, habits, {*kept, *broken})
@@ -328,7 +328,7 @@ def _is_of_runs(value: object, asked: list[WorkflowRun]) -> bool:
     return all(isinstance(item, WorkflowRun) or any(_holds(run.result, item) for run in asked) for item in items)
 
 
-def _address(path: str, data: Any, value: object) -> str:
+def address_of(path: str, data: Any, value: object) -> str:
     """A path into the result of a run may leave that out: it is looked for there first, unless it begins with ``$``."""
     if not isinstance(value, WorkflowRun) or path.startswith("$") or "result" not in data:
         return path

@@ -115,6 +115,28 @@ def test_a_new_snapshot_tells_it_at_once(charges: Project) -> None:
     assert "1 passed" in workers
 
 
+def test_a_path_with_a_rule_is_not_suggested(charges: Project) -> None:
+    """The rule states already how the value may differ: neither a new nor a red snapshot repeats it as volatile."""
+    runs_of(charges, 4)
+    charges.test("""
+        class Any:
+            def __eq__(self, other):
+                return True
+
+            def __repr__(self):
+                return "any"
+
+        @pytest.mark.wisebot("charge", inputs={"n": 1})
+        def test_it(workflow_run, workflow_snapshot):
+            assert workflow_run == workflow_snapshot(rules={"charge.id": Any(), "rows[*]": Any()})
+    """)
+    assert "volatile" not in charges.run("--snapshot-update").stdout.str()
+    charges.write("total", "6")
+    red = charges.run().stdout.str()
+    assert "result.charge.total" in red
+    assert "volatile" not in red
+
+
 def test_trials_and_both_apis_are_runs_of_these_inputs(charges: Project) -> None:
     """In the session that records them."""
     charges.test(
