@@ -81,7 +81,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--fail-on-regression",
         action="store_true",
-        help="exit with code 1 if a test that passed in A does not pass in B",
+        help="exit with code 1 if a test newly fails, lost its verdict, or cannot be known not to have failed before",
     )
     made.add_argument("--config", metavar="FILE", help="the settings file in place of the nearest wisebot.toml")
     return made

@@ -25,10 +25,12 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="pytest-wisebot history",
         description="Show how tests and workflows have been: the file that --wisebot-history has written.",
-        epilog="for example: pytest-wisebot history history.jsonl --environment staging --last 10",
+        epilog="for example: pytest-wisebot history history.jsonl --env=staging --last=10",
     )
     made.add_argument("file", metavar="FILE", help="the history")
-    made.add_argument("--environment", metavar="NAME", help="the sessions of this environment; by default of each")
+    made.add_argument(
+        "--env", "--environment", metavar="NAME", help="the sessions of this environment; by default of each"
+    )
     made.add_argument(
         "--last", metavar="N", type=_number, default=WINDOW, help="sessions to show; default: %(default)s"
     )
@@ -45,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         history = _read(options.file)
-        targets = _targets(history, options.environment)
+        targets = _targets(history, options.env)
     except ConfigurationError as error:
         _print(f"pytest-wisebot history: {error}", sys.stderr)
         return UNREADABLE

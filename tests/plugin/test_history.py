@@ -338,7 +338,7 @@ def test_options_choose_environment_and_sessions(suite: Suite, capsys: pytest.Ca
         "production: 1 session, the latest on the right",
         "outside: 7 sessions, the latest on the right",
     ]
-    assert command(["history", str(suite.file), "--environment", "outside", "--last", "3", "-v"]) == 0
+    assert command(["history", str(suite.file), "--env=outside", "--last", "3", "-v"]) == 0
     out = capsys.readouterr().out
     assert "outside: 3 sessions of 7, the latest on the right" in out
     assert "    ...  test_it.py::test_changes\n" in out
@@ -369,4 +369,4 @@ def test_what_cannot_be_read_is_told(suite: Suite, args: list[str], message: str
 def test_the_help_has_an_example(suite: Suite) -> None:
     """As each command's."""
     done = run_command(suite, "--help")
-    assert "for example: pytest-wisebot history history.jsonl --environment staging --last 10" in done.stdout
+    assert "for example: pytest-wisebot history history.jsonl --env=staging --last=10" in done.stdout
