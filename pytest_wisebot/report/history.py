@@ -228,11 +228,14 @@ class History:
     @property
     def warning(self) -> str:
         """What was left out, in one line; empty if nothing was."""
-        if not self.left_out:
-            return ""
-        rest = f" and {len(self.left_out) - MOST_NAMED} more" if len(self.left_out) > MOST_NAMED else ""
-        lines = count(len(self.left_out), "line")
-        return f"{self.file}: {lines} left out: {'; '.join(self.left_out[:MOST_NAMED])}{rest}"
+        return _warning(self.file, self.left_out)
+
+
+def _warning(file: str, left_out: Sequence[str]) -> str:
+    if not left_out:
+        return ""
+    rest = f" and {len(left_out) - MOST_NAMED} more" if len(left_out) > MOST_NAMED else ""
+    return f"{file}: {count(len(left_out), 'line')} left out: {'; '.join(left_out[:MOST_NAMED])}{rest}"
 
 
 def read_history(path: Path, name: str) -> History:
@@ -377,6 +380,11 @@ class Past:
     tests: tuple[OutcomeTrack, ...] = ()
     workflows: tuple[WorkflowTrack, ...] = ()
     left_out: tuple[str, ...] = ()
+
+    @property
+    def warning(self) -> str:
+        """What was left out, in one line; empty if nothing was."""
+        return _warning(self.file, self.left_out)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON, as the log has it."""

@@ -414,6 +414,26 @@ def test_the_gate_judges_the_flaky_rate(log: Any, outcomes: str, now: str, rule:
     assert conclusion.verdict.code == rule[2]
 
 
+def test_a_torn_history_opens_no_gate_that_the_whole_one_closes(log: Any, path: Path) -> None:
+    """A test that may lack a session, because its line cannot be read, has no verdict, in a rebuilt report either."""
+    for number in range(9):
+        write_entry(path, entry(number, "flaky"), 200)
+    whole = path.read_bytes()
+    one = log(gate={"overall": {"max_flaky_rate": 0.1}}).test("test_a")
+    assert build(one.all(), history=read_history(path, FILE)).verdict.code == 1
+
+    path.write_bytes(whole[:-30])
+    torn = build(one.all(), history=read_history(path, FILE))
+    few = f"1 test with a verdict in fewer than 10 sessions: {A}"
+    told = "history.jsonl: 1 line left out: line 9 is not valid JSON"
+    assert rules(torn) == [("no verdict", f"{few}; {told}", 11)]
+    assert rules(build(one.all(history=torn.history))) == rules(torn)
+    assert torn.verdict.code == 11
+
+    path.write_bytes(whole + whole[:30])
+    assert build(one.all(), history=read_history(path, FILE)).verdict.code == 1  # enough sessions without it
+
+
 def test_without_a_history_a_limit_gives_no_verdict(log: Any) -> None:
     """What the limit is measured by is missing: the gate stays shut, as beside a baseline that was not given."""
     conclusion = build(log(gate={"overall": {"max_flaky_rate": 0.1}}).test("test_a").all())
