@@ -175,6 +175,10 @@ def _own_limits(workflow: Workflow, own: Limits, model: Model) -> Iterator[GateR
         yield no_verdict("runs", "at least 1", f"none; workflows that ran: {known}", name)
         return
     tests = [test for test in workflow.tests if test.counts]
+    by_verdicts = (own.min_pass_rate, own.max_flaky, own.max_flaky_rate)
+    in_quarantine = any(test.is_quarantined for test in tests) and not pass_rate(tests).judged
+    if in_quarantine and any(limit is not None for limit in by_verdicts):
+        yield no_verdict("tests outside of quarantine", "at least 1", "none", name)
     if own.min_pass_rate is not None:
         yield _pass_rate(tests, own.min_pass_rate, name)
     if own.max_infrastructure_errors is not None:
