@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 from ..assertions import assert_failed, assert_ok, assert_result, fail
 from ..runs import WorkflowRun
-from ..text import brief, printable, show_path
+from ..text import brief, printable, show_path, without_colours
 from .documents import INSTALL, Steps
 from .schemas import EXPECT, RULE, fits
 
@@ -274,7 +274,7 @@ def judge(run: WorkflowRun, expect: Expect, snapshot: WorkflowSnapshot | None = 
     if snapshot is not None:
         rules = {path: rule_of(what) for path, what in expect.get("rules", {}).items()}
         if run != snapshot(rules=rules or None, failed=expects_failure(expect)):
-            lines = snapshot.get_assert_diff()
+            lines = map(without_colours, snapshot.get_assert_diff())  # syrupy colours them for pipes and files, too
             raise AssertionError("\n".join([f"the run differs from its snapshot {snapshot.name}", *lines]))
 
 

@@ -186,9 +186,13 @@ def test_a_failed_run_has_a_snapshot_where_it_is_to_fail(project: Project, monke
     project.run().assert_outcomes(passed=1)
     snapshot = project.path / "__snapshots__" / "a.wisebot" / "a.json"
     snapshot.write_text(snapshot.read_text("utf-8").replace("unknown", "other"), "utf-8")
-    result = project.run()
+    monkeypatch.setenv("FORCE_COLOR", "1")  # by which syrupy colours what it returns
+    result = project.run("--color=no", "--junitxml=found.xml")
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*the run differs from its snapshot*"])
+    result.stdout.fnmatch_lines(["*the run differs from its snapshot*", "E *other*"])
+    found = (project.path / "found.xml").read_text("utf-8")
+    assert "the run differs from its snapshot" in found
+    assert not re.search(r"\x1b|#x1b\[", result.stdout.str() + found, re.IGNORECASE)
 
 
 def test_trials_skips_limits_and_reports(project: Project) -> None:
