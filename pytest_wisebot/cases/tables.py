@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..text import brief
-from .documents import Document, MistakeError, finite, read_json
+from .documents import Document, MistakeError, finite, read_json, whole
 from .schemas import ROW
 
 SEPARATORS: Final = (",", ";", "\t")
@@ -35,7 +35,7 @@ def _number(text: str) -> int | float:
 def _integer(text: str) -> int:
     if not re.fullmatch("-?(?:0|[1-9][0-9]*)", text):
         raise ValueError("expected a whole number such as 12")
-    return int(text)
+    return whole(text)
 
 
 def _boolean(text: str) -> bool:
