@@ -87,6 +87,8 @@ def read_document(path: Path, readers: Mapping[str, Callable[[str], Document]], 
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise CasesError(shown, [(0, f"expected a file named {_any_of(f'*{one}' for one in readers)}")])
+    if path.exists() and not path.is_file():  # reading a pipe would wait for ever
+        raise CasesError(shown, [(0, "is not a regular file")])
     try:
         return reader(_decoded(path.read_bytes()))
     except MistakeError as error:
@@ -134,6 +136,14 @@ def finite(text: str) -> float:
     return value
 
 
+def whole(text: str) -> int:
+    """The number of a text of digits; Python has a limit for their number."""
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"a number of {len(text.lstrip('-')):,} digits is too long") from None
+
+
 def _refused(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a number of JSON")
 
@@ -142,7 +152,7 @@ class _Lines(json.JSONDecoder):
     """Decodes JSON, and keeps the line of each value."""
 
     def __init__(self, text: str) -> None:
-        super().__init__(parse_float=finite, parse_constant=_refused)
+        super().__init__(parse_float=finite, parse_int=whole, parse_constant=_refused)
         self.lines: Lines = {}
         self._ends = [found.start() for found in re.finditer("\n", text)]
         self.parse_object = self._object
@@ -197,13 +207,13 @@ def _decoded_json(decoder: json.JSONDecoder, text: str, line: int) -> Any:
         raise MistakeError(line + error.lineno - 1, f"is not valid JSON{column}: {error.msg}") from None
     except MistakeError:
         raise
-    except ValueError as error:  # a number; Python has a limit for digits, too
+    except ValueError as error:  # a number
         raise MistakeError(line, f"is not valid JSON: {error}") from None
 
 
 def read_json_lines(text: str) -> Document:
     """A list of JSON values, one a line; empty lines are left out. What is wrong with single lines is listed."""
-    decoder = json.JSONDecoder(parse_float=finite, parse_constant=_refused, object_pairs_hook=_once)
+    decoder = json.JSONDecoder(parse_float=finite, parse_int=whole, parse_constant=_refused, object_pairs_hook=_once)
     document = Document([])
     places = document.lines[id(document.value)] = {}
     for number, line in enumerate(text.split("\n"), 1):

@@ -6,11 +6,12 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 from ..assertions import assert_failed, assert_ok, assert_result, fail
 from ..runs import WorkflowRun
-from ..text import brief, printable, show_path
+from ..text import brief, printable, show_path, without_colours
 from .documents import INSTALL, Steps
 from .schemas import EXPECT, RULE, fits
 
@@ -80,12 +81,109 @@ def _wrong_schema(schema: Any, steps: Steps) -> Iterator[tuple[Steps, str]]:
     except ImportError:
         yield steps, f"a schema needs jsonschema, which is not installed: {INSTALL}"
         return
-    kind = validators.validator_for(schema, default=validators.Draft202012Validator)
+    kind = _version_of(schema, validators)
+    if kind is None:
+        known = validators.Draft202012Validator.META_SCHEMA["$id"]
+        yield (*steps, "$schema"), f"expected a version of JSON Schema such as {known}, got {brief(schema['$schema'])}"
+        return
     try:
         kind.check_schema(schema)
     except exceptions.SchemaError as error:
         at = show_path(tuple(error.absolute_path))
         yield (*steps, *error.absolute_path), f"is not a valid JSON Schema at {at}: {printable(error.message, 300)}"
+    else:
+        yield from _wrong_references(schema, kind, steps)
+
+
+def _version_of(schema: Any, validators: Any) -> Any:
+    """The class that validates by this schema; None for a version that is not known."""
+    if not _is(schema) or "$schema" not in schema:
+        return validators.Draft202012Validator
+    try:
+        return validators.validator_for(schema, default=None) if isinstance(schema["$schema"], str) else None
+    except ValueError:  # not even an address
+        return None
+
+
+_REFERENCES: Final = ("$ref", "$dynamicRef", "$recursiveRef")
+_OF_THE_SAME_VALUE: Final = ("allOf", "anyOf", "oneOf", "not", "if", "then", "else", "extends")
+_OF_THE_SAME_VALUE_BY_KEY: Final = ("dependentSchemas", "dependencies")
+
+
+def _wrong_references(schema: Any, kind: Any, steps: Steps) -> Iterator[tuple[Steps, str]]:
+    """Wrong references in the parts of a schema, which jsonschema would find when the run is there."""
+    from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]
+    from referencing.jsonschema import specification_with
+
+    dialect = specification_with(kind.ID_OF(kind.META_SCHEMA))
+    places = dict(_places(schema, steps))
+    root = dialect.create_resource(schema)
+    todo: list[Any] = [(root, REGISTRY.resolver_with_root(root))]
+    same: dict[int, list[int]] = {}  # by its identity, of each part those that judge the same value
+    while todo:
+        resource, resolver = todo.pop()
+        part = resource.contents
+        if not _is(part) or id(part) in same:
+            continue
+        same[id(part)] = list(_of_same_value(part))
+        todo += [(one, resolver.in_subresource(one)) for one in resource.subresources()]
+        at = places.get(id(part), steps)
+        for key in (key for key in _REFERENCES if isinstance(part.get(key), str)):
+            target, problem = _resolved(part[key], resolver, kind)
+            if problem:
+                yield (*at, key), problem
+            else:
+                same[id(part)].append(id(target.contents))
+                todo.append((dialect.create_resource(target.contents), target.resolver))
+    yield from _endless(same, places)
+
+
+def _places(part: Any, steps: Steps) -> Iterator[tuple[int, Steps]]:
+    """By the identity of each mapping in a schema, the way to it."""
+    if _is(part):
+        yield id(part), steps
+    if isinstance(part, dict | list):
+        for key, value in part.items() if _is(part) else enumerate(part):
+            yield from _places(value, (*steps, key))
+
+
+def _of_same_value(part: dict[str, Any]) -> Iterator[int]:
+    for key in _OF_THE_SAME_VALUE:
+        given = part.get(key)
+        yield from map(id, given if isinstance(given, list) else [given])
+    for key in _OF_THE_SAME_VALUE_BY_KEY:
+        yield from map(id, part.get(key, {}).values())
+
+
+def _resolved(reference: str, resolver: Any, kind: Any) -> tuple[Any, str]:
+    """Where a reference leads, or what is wrong with it. Nothing is fetched."""
+    _, exceptions = _jsonschema()
+    from referencing.exceptions import Unresolvable
+
+    try:
+        found = resolver.lookup(reference)
+        if not isinstance(found.contents, dict | bool):
+            return None, f"{brief(reference)} leads to {brief(found.contents)}, which is not a JSON Schema"
+        kind.check_schema(found.contents)
+    except (Unresolvable, LookupError, ValueError, TypeError):
+        if reference.startswith("#"):
+            return None, f"{brief(reference)} leads nowhere in this schema"
+        return None, (
+            f"{brief(reference)} is in another document, which is never fetched: copy it into this schema under $defs, "
+            "and write #/$defs/NAME"
+        )
+    except exceptions.SchemaError as error:
+        return None, f"{brief(reference)} leads to what is not a valid JSON Schema: {printable(error.message, 300)}"
+    return found, ""
+
+
+def _endless(same: Mapping[int, list[int]], places: Mapping[int, Steps]) -> Iterator[tuple[Steps, str]]:
+    """A part that judges a value by itself again, without a step into the value."""
+    try:
+        TopologicalSorter(same).prepare()
+    except CycleError as error:
+        at = next((places[one] for one in error.args[1] if one in places), ())
+        yield at, "is a JSON Schema that leads back to itself without a step into the value, and would never end"
 
 
 def _jsonschema() -> tuple[Any, Any]:
@@ -176,7 +274,7 @@ def judge(run: WorkflowRun, expect: Expect, snapshot: WorkflowSnapshot | None = 
     if snapshot is not None:
         rules = {path: rule_of(what) for path, what in expect.get("rules", {}).items()}
         if run != snapshot(rules=rules or None, failed=expects_failure(expect)):
-            lines = snapshot.get_assert_diff()
+            lines = map(without_colours, snapshot.get_assert_diff())  # syrupy colours them for pipes and files, too
             raise AssertionError("\n".join([f"the run differs from its snapshot {snapshot.name}", *lines]))
 
 

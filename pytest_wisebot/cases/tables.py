@@ -10,13 +10,19 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..text import brief
-from .documents import Document, MistakeError, finite, read_json
+from .documents import Document, MistakeError, finite, read_json, whole
 from .schemas import ROW
 
 SEPARATORS: Final = (",", ";", "\t")
 
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _LEFT_OUT: Final[Any] = object()
+
+_LIKE_BOOLEANS: Final = {
+    "no", "n", "0", "off", "f", "none", "null", "nein", "falsch", "falso", "faux", "non",
+    "yes", "y", "1", "on", "t", "ja", "j", "wahr", "vero", "verdadero", "vrai", "oui", "si",
+}  # fmt: skip
+"""What people, and spreadsheets of other languages, write for false and true."""
 
 
 def _number(text: str) -> int | float:
@@ -29,7 +35,7 @@ def _number(text: str) -> int | float:
 def _integer(text: str) -> int:
     if not re.fullmatch("-?(?:0|[1-9][0-9]*)", text):
         raise ValueError("expected a whole number such as 12")
-    return int(text)
+    return whole(text)
 
 
 def _boolean(text: str) -> bool:
@@ -47,7 +53,10 @@ def _json(text: str) -> Any:
 
 
 def _skip(text: str) -> bool | str:
-    return text.lower() == "true" if text.lower() in ("true", "false") else text
+    word = text.lower()
+    if word in _LIKE_BOOLEANS:  # as a reason, "no" would skip the row
+        raise ValueError("expected true, false, or the reason")
+    return word == "true" if word in ("true", "false") else text
 
 
 TYPES: Final[Mapping[str, Callable[[str], Any]]] = {

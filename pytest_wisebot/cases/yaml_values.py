@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ..text import brief
-from .documents import INSTALL, Document, Lines, MistakeError, finite
+from .documents import INSTALL, Document, Lines, MistakeError, finite, whole
 
 MOST_REPEATED: Final = 100_000
 """Values of one file that aliases repeat."""
@@ -168,7 +168,7 @@ def _plain(text: str, line: int) -> Any:
         return _WORDS[text]
     try:
         if _WHOLE.fullmatch(text):
-            return int(text)
+            return whole(text)
         return finite(text) if _NUMBER.fullmatch(text) else text
     except ValueError as error:
         raise MistakeError(line, str(error)) from None

@@ -313,11 +313,19 @@ def _baseline(config: pytest.Config) -> Baseline | Literal["none"] | None:
 
 
 def _checked_history(config: pytest.Config) -> History | None:
-    given = config.option.wisebot_history
+    option, folder = config.option, config.invocation_params.dir
+    given = option.wisebot_history
     if given is None:
         return None
+    named = {
+        "the file of --wisebot-summary": option.wisebot_summary,
+        "the --wisebot-baseline": option.wisebot_baseline if option.wisebot_baseline != NONE_YET else None,
+        "the folder of --wisebot-report": option.wisebot_report,
+        "the settings file": config.rootpath / "wisebot.toml",
+    }
+    others = {what: folder / one if one is not None else None for what, one in named.items()}
     try:
-        return check_history(config.invocation_params.dir / given, given)
+        return check_history(folder / given, given, others)
     except ConfigurationError as error:
         raise pytest.UsageError(f"--wisebot-history: {error}") from None
 

@@ -22,6 +22,7 @@ from typing import Literal
 
 from ..errors import ConfigurationError
 from ..text import not_empty, print_any_letter
+from .baseline import NONE_YET
 from .gate import Baseline, Conclusion, build
 from .history import History, check_history, entry_of, read_history, write_entry
 from .log_reader import read_log
@@ -90,7 +91,7 @@ def _rebuild(words: list[str]) -> int:
 def _merge(words: list[str]) -> int:
     options = parser("merge").parse_args(words)
     baseline = _baseline(options)
-    history = check_history(options.history, str(options.history)) if options.history is not None else None
+    history = _checked_history(options) if options.history is not None else None
     log = write_joined(options.shards, options.output, {"max_missing_tests": options.max_missing_tests})
     conclusion = build(read_log(log), baseline, history)
     add_event(log, {"baseline": conclusion.compared, "history": conclusion.history})
@@ -98,6 +99,12 @@ def _merge(words: list[str]) -> int:
     if history is not None:
         _add_to_history(options.history, history, conclusion)
     return code
+
+
+def _checked_history(options: argparse.Namespace) -> History:
+    baseline = Path(options.baseline) if options.baseline not in (None, NONE_YET) else None
+    others = {"the file of --summary": options.summary, "the --baseline": baseline, "the folder of -o": options.output}
+    return check_history(options.history, str(options.history), others)
 
 
 def _add_to_history(path: Path, history: History, conclusion: Conclusion) -> None:

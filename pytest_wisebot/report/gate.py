@@ -175,6 +175,10 @@ def _own_limits(workflow: Workflow, own: Limits, model: Model) -> Iterator[GateR
         yield no_verdict("runs", "at least 1", f"none; workflows that ran: {known}", name)
         return
     tests = [test for test in workflow.tests if test.counts]
+    by_verdicts = (own.min_pass_rate, own.max_flaky, own.max_flaky_rate)
+    in_quarantine = any(test.is_quarantined for test in tests) and not pass_rate(tests).judged
+    if in_quarantine and any(limit is not None for limit in by_verdicts):
+        yield no_verdict("tests outside of quarantine", "at least 1", "none", name)
     if own.min_pass_rate is not None:
         yield _pass_rate(tests, own.min_pass_rate, name)
     if own.max_infrastructure_errors is not None:
@@ -320,11 +324,16 @@ def _flaky_rates(model: Model, past: Past | None) -> Iterator[GateRule]:
         else:
             judged_here = [test for test in tests if not test.is_quarantined]
             rates = {test: flaky_rate(found, trend.sessions) for test, found in tests_of(trend, judged_here).items()}
-            yield from _flaky_rate(rates, most, wanted, name)
+            yield from _flaky_rate(rates, most, wanted, name, trend.warning)
 
 
-def _flaky_rate(rates: Mapping[str, FlakyRate], most: float, wanted: str, workflow: str) -> Iterator[GateRule]:
-    """A row for the tests with enough sessions, and one for the others, which are not judged."""
+def _flaky_rate(
+    rates: Mapping[str, FlakyRate], most: float, wanted: str, workflow: str, left_out: str
+) -> Iterator[GateRule]:
+    """A row for the tests with enough sessions, and one for the others, which are not judged.
+
+    A line that is left out may be the session that they lack: a torn history opens no gate that the whole one closes.
+    """
     enough = {test: rate for test, rate in rates.items() if rate.judged >= FEWEST_SESSIONS}
     over = sorted((test for test in enough if enough[test].share > most + ROUNDING), key=lambda one: -enough[one].share)
     if enough:
@@ -336,4 +345,7 @@ def _flaky_rate(rates: Mapping[str, FlakyRate], most: float, wanted: str, workfl
     if few or not rates:
         why = f"{count(len(few), 'test')} with a verdict in fewer than {FEWEST_SESSIONS} sessions"
         measured = f"{why}: {named(few)}" if few else "no test to judge"
-        yield not_judged("flaky rate", wanted, measured, workflow).naming(few)
+        if few and left_out:
+            yield no_verdict("flaky rate", wanted, f"{measured}; {left_out}", workflow).naming(few)
+        else:
+            yield not_judged("flaky rate", wanted, measured, workflow).naming(few)

@@ -37,8 +37,8 @@ WINDOW: Final = 30
 LONGEST_NAME: Final = 400
 """Characters of a test's id; a parameter may be of any length."""
 
-MOST_FOREIGN: Final = 10
-"""Lines of a file of which none is a session's; with more it is another program's file."""
+_BEGIN: Final = b'{"format":'
+"""What each line begins with, a torn one too."""
 
 MOST_NAMED: Final = 3
 
@@ -228,11 +228,14 @@ class History:
     @property
     def warning(self) -> str:
         """What was left out, in one line; empty if nothing was."""
-        if not self.left_out:
-            return ""
-        rest = f" and {len(self.left_out) - MOST_NAMED} more" if len(self.left_out) > MOST_NAMED else ""
-        lines = count(len(self.left_out), "line")
-        return f"{self.file}: {lines} left out: {'; '.join(self.left_out[:MOST_NAMED])}{rest}"
+        return _warning(self.file, self.left_out)
+
+
+def _warning(file: str, left_out: Sequence[str]) -> str:
+    if not left_out:
+        return ""
+    rest = f" and {len(left_out) - MOST_NAMED} more" if len(left_out) > MOST_NAMED else ""
+    return f"{file}: {count(len(left_out), 'line')} left out: {'; '.join(left_out[:MOST_NAMED])}{rest}"
 
 
 def read_history(path: Path, name: str) -> History:
@@ -259,8 +262,11 @@ def read_history(path: Path, name: str) -> History:
             entries.append(found)
         elif found is not None:
             left_out.append(f"line {number} {found}")
-    if not entries and len(left_out) > MOST_FOREIGN:
-        raise ConfigurationError(f"{name}: is not a history: {left_out[0]}, and no other line is a session's either")
+    if not entries and not all(line.startswith(_BEGIN) for line in data.split(b"\n") if line.strip()):
+        raise ConfigurationError(
+            f"{name}: is not a history: {left_out[0]}, and no other line is a session's either. A history is a file of "
+            "its own, with one line of JSON for each session: give a new file, or one that an earlier session wrote"
+        )
     return History(name, tuple(entries), tuple(left_out))
 
 
@@ -290,13 +296,23 @@ def _entry(data: Mapping[str, Any]) -> Entry:
     return read(Entry, data, tests=tests, workflows=workflows)
 
 
-def check_history(path: Path, name: str) -> History:
+def check_history(path: Path, name: str, others: Mapping[str, Path | None]) -> History:
     """The history before a session; its file can be written.
 
+    Args:
+        path: the file.
+        name: its name for people.
+        others: what else the session reads or writes, by its name for people: the history is none of it, nor in it.
+
     Raises:
-        ConfigurationError: it cannot be read or written, or is another program's file.
+        ConfigurationError: it cannot be read or written, or is another program's file, or one of the others.
     """
     path = Path(os.path.realpath(path))
+    for what, other in others.items():
+        if other is not None and Path(os.path.realpath(other)) in (path, *path.parents):
+            raise ConfigurationError(
+                f"{name}: is {what}, or in it: a history is a file of its own, such as history.jsonl"
+            )
     if is_there(path) and not os.path.isfile(path):
         raise ConfigurationError(f"{name}: is not a file")
     try:
@@ -377,6 +393,11 @@ class Past:
     tests: tuple[OutcomeTrack, ...] = ()
     workflows: tuple[WorkflowTrack, ...] = ()
     left_out: tuple[str, ...] = ()
+
+    @property
+    def warning(self) -> str:
+        """What was left out, in one line; empty if nothing was."""
+        return _warning(self.file, self.left_out)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON, as the log has it."""

@@ -232,20 +232,42 @@ def test_the_number_of_sessions_is_a_setting(suite: Suite) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("test_it.py", "is not a history: line 1 is not valid JSON, and no other line is a session's either"),
+        ("test_it.py", "is not a history: line 1 is not valid JSON, and no other line is a session's either.*"),
+        ("notes.txt", "is not a history: line 1 is not valid JSON, and no other line is a session's either.*"),
         (".", "is not a file"),
         ("secret.txt/history.jsonl", "cannot be written: File exists"),
+        ("wisebot.toml", "is the settings file, or in it: *"),
+        ("steps.md", "is the file of --wisebot-summary, or in it: *"),
+        ("first.jsonl", "is the --wisebot-baseline, or in it: *"),
+        ("out/history.jsonl", "is the folder of --wisebot-report, or in it: *"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_told_before_any_run(suite: Suite, name: str, message: str) -> None:
     """A wrong path is an error of usage, and nothing is written there."""
     suite.outside.test("WANTED = True\n", TESTS)
-    before = (suite.path / "test_it.py").read_bytes()
-    result = suite.outside.run(ENV, f"--wisebot-history={name}")
+    (suite.path / "notes.txt").write_text("a note\n", "utf-8")
+    suite.outside.run(ENV, "--wisebot-report=first", "-k", "stays")
+    (suite.path / "first/runs.jsonl").rename(suite.path / "first.jsonl")
+    asked, before = len(suite.outside.calls), {one: one.read_bytes() for one in suite.path.iterdir() if one.is_file()}
+    others = ["--wisebot-summary=steps.md", "--wisebot-report=out", "--wisebot-baseline=first.jsonl"]
+    result = suite.outside.run(ENV, *others, f"--wisebot-history={name}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([f"ERROR: --wisebot-history: {name}: {message}"])
-    assert (suite.path / "test_it.py").read_bytes() == before
-    assert suite.outside.calls == []
+    assert {one: one.read_bytes() for one in before} == before
+    assert len(suite.outside.calls) == asked
+
+
+def test_merge_writes_no_history_over_another_file(suite: Suite, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nor over what it writes itself; before it writes anything."""
+    suite.outside.test("WANTED = True\n", TESTS)
+    suite.outside.run(ENV, "--wisebot-report=shard")
+    (suite.path / "notes.txt").write_text("a note\n", "utf-8")
+    for name, message in (("notes.txt", "is not a history"), ("all/history.jsonl", "is the folder of -o, or in it")):
+        merge = ["merge", str(suite.path / "shard"), "-o", str(suite.path / "all"), "--history", str(suite.path / name)]
+        assert main(merge) not in (0, 1)
+        assert f"{name}: {message}" in capsys.readouterr().err
+    assert (suite.path / "notes.txt").read_text("utf-8") == "a note\n"
+    assert not (suite.path / "all").exists()
 
 
 def test_merge_adds_one_line_for_all_shards(suite: Suite, capsys: pytest.CaptureFixture[str]) -> None:

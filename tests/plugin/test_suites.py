@@ -108,7 +108,8 @@ def test_what_a_case_expects(project: Project) -> None:
           - {id: schema, inputs: {a: 1}, expect: {schema: {properties: {a: {type: integer}}, required: [a]}}}
           - {id: not by schema, inputs: {a: x, b: 2}, expect: {schema: {additionalProperties: {type: boolean}}}}
           - {id: never, expect: {schema: false}}
-          - {id: elsewhere, expect: {schema: {$ref: "https://example.invalid/schema.json"}}}
+          - {id: tree, inputs: {a: {a: 1}}, expect: {schema: {type: object, additionalProperties: {$ref: "#"}}}}
+          - {id: of schemas, expect: {schema: {$ref: "https://json-schema.org/draft/2020-12/schema"}}}
           - {id: to fail, expect: {ok: false}}
         """,
     )
@@ -127,7 +128,7 @@ def test_what_a_case_expects(project: Project) -> None:
     result.stdout.fnmatch_lines([
         "echo.wisebot.yaml::ok PASSED*", "*::ok too PASSED*", "*::part PASSED*", "*::other FAILED*",
         "*::true is not 1 FAILED*", "*::schema PASSED*", "*::not by schema FAILED*", "*::never FAILED*",
-        "*::elsewhere FAILED*", "*::to fail FAILED*",
+        "*::tree FAILED*", "*::of schemas PASSED*", "*::to fail FAILED*",
         "refund.wisebot.yaml::failed PASSED*", "*::failed somehow PASSED*", "*::otherwise FAILED*", "*::ok FAILED*",
         "E     $.a.b: expected 2, got 1", "E     $.a: expected 1, got true",
         "*the result does not satisfy the schema at 2 places", "E     $.a: 'x' is not of type 'boolean'",
@@ -185,9 +186,13 @@ def test_a_failed_run_has_a_snapshot_where_it_is_to_fail(project: Project, monke
     project.run().assert_outcomes(passed=1)
     snapshot = project.path / "__snapshots__" / "a.wisebot" / "a.json"
     snapshot.write_text(snapshot.read_text("utf-8").replace("unknown", "other"), "utf-8")
-    result = project.run()
+    monkeypatch.setenv("FORCE_COLOR", "1")  # by which syrupy colours what it returns
+    result = project.run("--color=no", "--junitxml=found.xml")
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*the run differs from its snapshot*"])
+    result.stdout.fnmatch_lines(["*the run differs from its snapshot*", "E *other*"])
+    found = (project.path / "found.xml").read_text("utf-8")
+    assert "the run differs from its snapshot" in found
+    assert not re.search(r"\x1b|#x1b\[", result.stdout.str() + found, re.IGNORECASE)
 
 
 def test_trials_skips_limits_and_reports(project: Project) -> None:
@@ -284,6 +289,19 @@ MISTAKES: list[tuple[str, int, str]] = [
     ("workflow: echo\ncases:\n  - expect: {snapshot: true, rules: {a: {str: {min: 3, max: 2}}}}", 3,
      "expect.rules.a.str: min 3 is above max 2"),
     ("workflow: echo\ncases:\n  - expect: {schema: {type: number of}}", 3, "is not a valid JSON Schema at type"),
+    *((f"workflow: echo\ncases:\n  - expect:\n      schema:\n        {schema}", 5, problem) for schema, problem in (
+        ('$ref: "#/nope"', 'expect.schema["$ref"]: "#/nope" leads nowhere in this schema'),
+        ('properties: {a: {$ref: "#nope"}}', 'schema.properties.a["$ref"]: "#nope" leads nowhere'),
+        ('allOf: [{$ref: "#/allOf/x"}]', '"#/allOf/x" leads nowhere'),
+        ('$ref: "https://example.invalid/s.json"', "is in another document, which is never fetched"),
+        ('{$ref: "#/required", required: [a]}', 'leads to ["a"], which is not a JSON Schema'),
+        ('{$ref: "#/x", x: {type: nope}}', "leads to what is not a valid JSON Schema"),
+        ('{$ref: "#/$defs/a", $defs: {a: {anyOf: [{type: string}, {$ref: "#/$defs/a"}]}}}', "leads back to itself"),
+        ('$schema: "https://json-schema.org/draft/2099/schema"', '/draft/2020-12/schema, got "https://json-schema.org'),
+        ("$schema: [1]", "version of JSON Schema such as https://json-schema.org/draft/2020-12/schema, got [1]"),
+        ('properties: {a: {pattern: "("}}', "is not a valid JSON Schema at properties.a.pattern"),
+    )),
+    ('workflow: echo\ncases:\n  - expect: {schema: {$ref: "#"}}', 3, "expect.schema: is a JSON Schema that leads back"),
     ("workflow: echo\ncases:\n  - {id: a}\n  - {id: a}", 4, 'id: "a" is also the id of the row in line 3'),
     ("workflow: echo\ncases:\n  - {min_passes: 2}", 3, "min_passes=2: of how many trials? trials=N says so"),
     ("- a", 1, "expected a mapping with the keys $schema, workflow, api, cases"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,8 @@ def test_what_the_test_demands_is_part_of_the_check(tmp_path: Path) -> None:
         ("a.json", "[\n{'a': 1}]", "a.json:2: is not valid JSON at column 2"),
         ("a.json", '[\n{"a": 1,\n"a": 2}]', 'a.json:3: the key "a" stands twice'),
         ("a.json", "[1e999]", "a.json:1: is not valid JSON: 1e999 is beyond what a number holds"),
+        ("a.json", f"[{'9' * 5000}]", "a.json:1: is not valid JSON: a number of 5,000 digits is too long"),
+        ("a.yaml", f"- a: -{'9' * 5000}", "a.yaml:1: a number of 5,000 digits is too long"),
         ("a.json", "[" * 5000, "a.json: is nested too deeply"),
         ("a.txt", "", "a.txt: expected a file named *.jsonl, *.json, *.csv, *.yaml or *.yml"),
     ],
@@ -142,6 +145,15 @@ def test_a_file_that_has_no_rows_is_one_line(tmp_path: Path, name: str, text: st
     (tmp_path / name).write_text(text, "utf-8")
     (found,) = mistakes(tmp_path / name)
     assert found.startswith(problem)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_what_is_not_a_regular_file_is_one_line(tmp_path: Path) -> None:
+    """A named pipe would be waited for without an end; a folder has no rows."""
+    os.mkfifo(tmp_path / "a.csv")
+    (tmp_path / "a.json").mkdir()
+    for name in ("a.csv", "a.json"):
+        assert mistakes(tmp_path / name) == [f"{name}: is not a regular file"]
 
 
 def test_a_missing_file_names_the_one_that_was_meant(tmp_path: Path) -> None:

@@ -123,6 +123,24 @@ def test_each_wrong_cell_is_one_line_with_its_place(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("word", ["no", "N", "0", "Nein", "off", "f", "FALSCH", "yes", "1", " no "])
+def test_a_word_for_a_boolean_skips_no_row(tmp_path: Path, word: str) -> None:
+    """It is neither true nor false, and not taken for a reason; a reason that begins so is one."""
+    found = mistakes(tmp_path, f"id,skip,inputs.x\na,{word},1\n")
+    assert found == [f'rows.csv:2: skip: expected true, false, or the reason, got "{word}"']
+    (case,) = read(tmp_path, "id,skip,inputs.x\na,no answer yet,1\n")
+    assert case.skip == "no answer yet"
+
+
+@pytest.mark.parametrize("kind", ["number", "integer", "json"])
+def test_a_number_that_is_too_long_is_told_in_plain_words(tmp_path: Path, kind: str) -> None:
+    """Without the name of a function of Python that would change its limit."""
+    (found,) = mistakes(tmp_path, f"id,inputs.x:{kind}\na,{'9' * 5000}\n")
+    assert found.startswith("rows.csv:2: inputs.x: ")
+    assert "a number of 5,000 digits is too long" in found
+    assert "sys." not in found
+
+
 def test_every_wrong_column_is_listed(tmp_path: Path) -> None:
     """Unknown names and types name the right ones."""
     found = mistakes(

@@ -183,18 +183,50 @@ def test_null_is_the_same_as_nothing(path: Path) -> None:
 def test_a_file_that_is_not_there_yet_is_an_empty_history(tmp_path: Path) -> None:
     """The first session makes the file, and its folder."""
     path = tmp_path / "new" / FILE
-    assert check_history(path, FILE) == History(FILE)
+    assert check_history(path, FILE, {}) == History(FILE)
     write_entry(path, entry(1), 200)
     assert len(read_history(path, FILE).entries) == 1
 
 
-def test_another_programs_file_is_refused(tmp_path: Path) -> None:
-    """A wrong path is told before anything is written into the file."""
-    (tmp_path / "README.md").write_text("# A project\n" + "some words\n" * 50)
-    with pytest.raises(ConfigurationError, match=r"^README\.md: is not a history: line 1 is not valid JSON"):
-        check_history(tmp_path / "README.md", "README.md")
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"a note\n",
+        b"# A project\n" + b"some words\n" * 50,
+        b'[environments.staging]\norigin = "https://x.test"\n',
+        b'{"event":"session","format":1}\n',
+        b'{"format":1,"id":"torn\nand a note\n',
+    ],
+)
+def test_another_programs_file_is_refused(tmp_path: Path, content: bytes) -> None:
+    """A wrong path is told before anything is written into the file, however few lines it has."""
+    (tmp_path / "notes").write_bytes(content)
+    with pytest.raises(
+        ConfigurationError, match=r"^notes: is not a history: line 1 is not .* A history is a file of its"
+    ):
+        check_history(tmp_path / "notes", "notes", {})
     with pytest.raises(ConfigurationError, match=r"^out: is not a file$"):
-        check_history(tmp_path, "out")
+        check_history(tmp_path, "out", {})
+
+
+def test_a_history_of_torn_lines_alone_is_still_one(path: Path) -> None:
+    """A disk that was full has cost its sessions, not the file."""
+    path.write_bytes(b'{"format":1,"id":"torn\n' * 12)
+    assert len(check_history(path, FILE, {}).left_out) == 12
+    path.write_bytes(b"\n")
+    assert check_history(path, FILE, {}) == History(FILE)
+
+
+def test_a_file_that_the_session_uses_otherwise_is_refused(tmp_path: Path) -> None:
+    """By whatever way to it; a file beside it is taken."""
+    (tmp_path / "link").symlink_to(tmp_path / "out", target_is_directory=True)
+    others = {"the summary": tmp_path / "summary.md", "the reports": tmp_path / "out", "the baseline": None}
+    for name, what in (("summary.md", "summary"), ("out/history.jsonl", "reports"), ("link/x", "reports")):
+        with pytest.raises(
+            ConfigurationError, match=f"^{name}: is the {what}, or in it: a history is a file of its own"
+        ):
+            check_history(tmp_path / name, name, others)
+    assert check_history(tmp_path / FILE, FILE, others) == History(FILE)
 
 
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
@@ -412,6 +444,26 @@ def test_the_gate_judges_the_flaky_rate(log: Any, outcomes: str, now: str, rule:
     conclusion = gated(log, outcomes, now=now)
     assert rules(conclusion) == [rule]
     assert conclusion.verdict.code == rule[2]
+
+
+def test_a_torn_history_opens_no_gate_that_the_whole_one_closes(log: Any, path: Path) -> None:
+    """A test that may lack a session, because its line cannot be read, has no verdict, in a rebuilt report either."""
+    for number in range(9):
+        write_entry(path, entry(number, "flaky"), 200)
+    whole = path.read_bytes()
+    one = log(gate={"overall": {"max_flaky_rate": 0.1}}).test("test_a")
+    assert build(one.all(), history=read_history(path, FILE)).verdict.code == 1
+
+    path.write_bytes(whole[:-30])
+    torn = build(one.all(), history=read_history(path, FILE))
+    few = f"1 test with a verdict in fewer than 10 sessions: {A}"
+    told = "history.jsonl: 1 line left out: line 9 is not valid JSON"
+    assert rules(torn) == [("no verdict", f"{few}; {told}", 11)]
+    assert rules(build(one.all(history=torn.history))) == rules(torn)
+    assert torn.verdict.code == 11
+
+    path.write_bytes(whole + whole[:30])
+    assert build(one.all(), history=read_history(path, FILE)).verdict.code == 1  # enough sessions without it
 
 
 def test_without_a_history_a_limit_gives_no_verdict(log: Any) -> None:

@@ -80,6 +80,18 @@ def test_an_outage_beside_quarantined_tests_is_no_verdict_either(log: Any) -> No
     assert one.test("test_b", "infrastructure").concluded().verdict.code == 11
 
 
+@pytest.mark.parametrize("limit", [{"min_pass_rate": 1.0}, {"max_flaky": 0}, {"max_infrastructure_errors": 0}])
+def test_a_limit_of_a_workflow_whose_tests_are_all_in_quarantine_has_no_verdict(log: Any, limit: Any) -> None:
+    """It cannot be measured, whatever the tests of other workflows show; a limit of outages is."""
+    own = Gate(workflows={"triage": Limits(**limit)}, max_quarantined=1).to_dict()
+    one = log(gate=own).test("test_a", "failed", **quarantined()).test("test_b", run={"workflow": "refund"})
+    last, title = one.concluded(), "triage: tests outside of quarantine"
+    by_verdicts = "max_infrastructure_errors" not in limit
+    assert last.verdict.code == (11 if by_verdicts else 0)
+    assert rows(last).get(title) == (("no verdict", "none") if by_verdicts else None)
+    assert title not in rows(one.test("test_c").concluded())
+
+
 def test_a_quarantined_test_that_passes_uses_up_no_number(log: Any) -> None:
     """It opens and shuts nothing, and a row tells that its quarantine may be lifted."""
     last = log(gate=gate(0)).test("test_a", **quarantined()).test("test_b").concluded()
