@@ -208,6 +208,10 @@ class Reader:
         if words[0] == "pytest":
             result = self.project.run(*words[1:])
             return int(result.ret), "\n".join([*result.outlines, *result.errlines])
+        if words[-2:-1] == [">"]:
+            code, text = self._run(words[:-2], command, notes)
+            self.project.write(words[-1], text)
+            return code, ""
         if words[0] == "pytest-wisebot":
             words = ["python", "-m", "pytest_wisebot", *words[1:]]
         if words[0] == "python":
@@ -220,7 +224,7 @@ class Reader:
         if "until" not in notes:
             done = subprocess.run(words, cwd=place, stdout=subprocess.PIPE, stderr=both, text=True, timeout=60)
             return done.returncode, done.stdout
-        words = ["0" if word.isdigit() else word for word in words]  # a free port
+        words = [re.sub(r"^(--[a-z-]*port=)?\d+$", r"\g<1>0", word) for word in words]  # a free port
         unbuffered = {**os.environ, "PYTHONUNBUFFERED": "1"}
         process = subprocess.Popen(words, cwd=place, stdout=subprocess.PIPE, stderr=both, text=True, env=unbuffered)
         text, deadline = "", time.monotonic() + 30
