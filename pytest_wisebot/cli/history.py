@@ -25,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="pytest-wisebot history",
         description="Show how tests and workflows have been: the file that --wisebot-history has written.",
-        epilog="for example: pytest-wisebot history history.jsonl --environment staging --last 10",
+        epilog="for example: pytest-wisebot history history.jsonl --environment=staging --last=10",
     )
     made.add_argument("file", metavar="FILE", help="the history")
     made.add_argument("--environment", metavar="NAME", help="the sessions of this environment; by default of each")

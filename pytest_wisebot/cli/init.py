@@ -104,8 +104,9 @@ def _credentials(settings: str) -> list[str]:
 def _needs_of_the_gate(settings: Path) -> str:
     """What the written CI file cannot do by itself."""
     table = f"{'tool.wisebot.' if settings.name == 'pyproject.toml' else ''}environments.staging"
-    names = " and ".join(_credentials(read_bytes(settings).decode("utf-8", "replace")))
-    return f"for the gate job: fill in [{table}] in {settings.name}, and set the secrets {names}"
+    names = _credentials(read_bytes(settings).decode("utf-8", "replace"))
+    secrets = f"secret{'s' if len(names) > 1 else ''} {' and '.join(names)}"
+    return f"for the gate job: fill in [{table}] in {settings.name}, and set the {secrets}"
 
 
 def _template(name: str) -> str:

@@ -193,8 +193,9 @@ def test_the_gate_job_needs_what_the_own_settings_name(
     """Settings in ``pyproject.toml`` are named as they stand there."""
     empty_project.write("pyproject.toml", '[tool.wisebot.environments.staging]\ntoken = "env:MY_OWN_KEY"\n')
     assert main(["--ci=github"]) == 0
-    line = "for the gate job: fill in [tool.wisebot.environments.staging] in pyproject.toml, and set the secrets MY_OWN_KEY"
-    assert line in capsys.readouterr().out.splitlines()
+    assert (
+        "for the gate job: fill in [tool.wisebot.environments.staging] in pyproject.toml, and set the secret MY_OWN_KEY\n"
+    ) in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("service", CI)
