@@ -36,7 +36,7 @@ from .workflows import Emulator, load_modules_of_runs
 PROGRAM = "pytest-wisebot emulator"
 
 FAULT_HELP = """\
-With --fault triage=status:503:2 the first 2 requests for triage get status 503, and with --fault html:502
+With --fault=triage=status:503:2 the first 2 requests for triage get status 503, and with --fault=html:502
 every request for any workflow gets that page. A value in brackets may be left out: html::2. A request that
 a client repeats counts again.
 

@@ -369,4 +369,4 @@ def test_what_cannot_be_read_is_told(suite: Suite, args: list[str], message: str
 def test_the_help_has_an_example(suite: Suite) -> None:
     """As each command's."""
     done = run_command(suite, "--help")
-    assert "for example: pytest-wisebot history history.jsonl --environment staging --last 10" in done.stdout
+    assert "for example: pytest-wisebot history history.jsonl --environment=staging --last=10" in done.stdout
