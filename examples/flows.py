@@ -3,7 +3,7 @@
 In Wisebot they are drawn, with models and HTTP calls in them. Here each is a Python function with the same inputs and
 the same shape of result, so that tests can be written, and CI can run them, without an account and without cost.
 
-By hand: ``python -m pytest_wisebot.emulator flows.py`` serves them until Ctrl-C and says how to call them.
+By hand: ``pytest-wisebot emulator flows.py`` serves them until Ctrl-C and says how to call them.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ def triage(inputs):
 def summarise(text):
     # Other words in each run, as of a model.
     opening = random.choice(["In short:", "The gist:", "Summed up:"])
-    return {"summary": f"{opening} {text.split('. ')[0]}.", "words": len(text.split())}
+    return {"summary": f"{opening} {text.split('. ')[0].rstrip('.')}.", "words": len(text.split())}
 
 
 @emulator.workflow("refund", inputs=("ticketId", "amount"), latency=0.05)

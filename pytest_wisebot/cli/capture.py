@@ -76,7 +76,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="pytest-wisebot capture",
         description="Make a row of a data file, or a test, of a kept run. Without TEST|RUN the kept runs are listed.",
-        epilog="for example: pytest-wisebot capture last tests/test_a.py::test_x --test tests/test_captured.py",
+        epilog="for example: pytest-wisebot capture last tests/test_a.py::test_x --test=tests/test_captured.py",
     )
     made.add_argument("session", metavar="SESSION", help="a session of .wisebot/, by its id, or: last")
     made.add_argument("run", metavar="TEST|RUN", nargs="?", type=not_empty, help="a test's id, or a run's runId")

@@ -67,6 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(str(error))
     if any(written) and not all(written):
         print("what was kept may not fit what was written: pytest-wisebot init DIR writes all of it into a new folder")
+    if options.ci:
+        print(_needs_of_the_gate(_settings_of(folder)))
     print(f"next: {'' if options.folder == '.' else f'cd {shlex.quote(options.folder)} && '}python -m pytest")
     return 0
 
@@ -78,7 +80,7 @@ def _fail(reason: str) -> int:
 
 def _files(folder: Path, service: str | None) -> Iterator[tuple[Path, str]]:
     """The files and their content, in the order of writing: that of the CI service names what the settings name."""
-    settings = find_file(folder, folder) or folder / "wisebot.toml"
+    settings = _settings_of(folder)
     yield settings, _template("wisebot.toml")
     yield folder / "flows.py", _template("flows.py")
     yield _tests_of(folder) / _TEST, _template(_TEST)
@@ -88,6 +90,23 @@ def _files(folder: Path, service: str | None) -> Iterator[tuple[Path, str]]:
         tests = "" if root == here else f"{shlex.quote(here.relative_to(root).as_posix())} "
         text = read_bytes(settings).decode("utf-8", "replace")
         yield (root if tests else folder) / CI[service], ci_file(service, text, tests)
+
+
+def _settings_of(folder: Path) -> Path:
+    return find_file(folder, folder) or folder / "wisebot.toml"
+
+
+def _credentials(settings: str) -> list[str]:
+    """The variables that the text of the settings file names."""
+    return list(dict.fromkeys(re.findall(r'"env:(\w+)"', settings))) or ["STAGING_WISE_KEY"]
+
+
+def _needs_of_the_gate(settings: Path) -> str:
+    """What the written CI file cannot do by itself."""
+    table = f"{'tool.wisebot.' if settings.name == 'pyproject.toml' else ''}environments.staging"
+    names = _credentials(read_bytes(settings).decode("utf-8", "replace"))
+    secrets = f"secret{'s' if len(names) > 1 else ''} {' and '.join(names)}"
+    return f"for the gate job: fill in [{table}] in {settings.name}, and set the {secrets}"
 
 
 def _template(name: str) -> str:
@@ -103,7 +122,7 @@ def ci_file(service: str, settings: str, tests: str = "", needs: str = "") -> st
         tests: the folder of the tests and a blank; empty for all tests.
         needs: a blank and the packages that the tests import beside this one; empty for none.
     """
-    names = dict.fromkeys(re.findall(r'"env:(\w+)"', settings)) or ["STAGING_WISE_KEY"]
+    names = _credentials(settings)
     template = _template({"github": "github.yml", "gitlab": "gitlab.yml", "jenkins": "Jenkinsfile"}[service])
     text = template.replace("@tests@", tests).replace("@needs@", needs)
     lines = text.splitlines(keepends=True)

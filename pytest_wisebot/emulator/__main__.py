@@ -36,11 +36,11 @@ from .workflows import Emulator, load_modules_of_runs
 PROGRAM = "pytest-wisebot emulator"
 
 FAULT_HELP = """\
-With --fault triage=status:503:2 the first 2 requests for triage get status 503, and with --fault html:502
+With --fault=triage=status:503:2 the first 2 requests for triage get status 503, and with --fault=html:502
 every request for any workflow gets that page. A value in brackets may be left out: html::2. A request that
 a client repeats counts again.
 
-for example: pytest-wisebot emulator flows.py --fault triage=status:503:2"""
+for example: pytest-wisebot emulator flows.py --fault=triage=status:503:2"""
 
 STACK_SIZE = 4 * 1024 * 1024
 """Bytes of stack for each thread, of which a thousand may run at once. The usual 8 MiB each are more than some

@@ -11,6 +11,7 @@ What a page's blocks mean:
 - ``{project}`` stands for the two files of ``docs/_project``.
 
 Comments above a block: ``<!-- exit: 1 -->`` (the exit code of the last command; else 0), ``<!-- columns: 160 -->``,
+``<!-- file: NAME -->`` (the block is that file, where a first line with its name would be a part of it),
 ``<!-- until: WORDS -->`` (a command that does not end: until it has printed this), ``<!-- not run: REASON -->``. A step
 of its own is ``<!-- edit: FILE: OLD => NEW -->``, for what the words beside it ask the reader to change.
 
@@ -49,6 +50,8 @@ FENCE = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 ORIGIN, BASE_URL = "https://happy-otter-123.convex.site", "https://staging.example.com"
+OTHER_ORIGIN = "https://brisk-finch-789.convex.site"
+"""That of a second emulator, of the same workflows."""
 SECRET, TOKEN = "FAKE-secret-of-the-manual", "wb_live_FAKE_token_of_the_manual"
 FILE_KINDS = ("python", "toml", "yaml", "json", "groovy", "ini", "csv")
 SHELL = ("cat", "cp", "echo", "ls", "mkdir", "mv", "rm", "rmdir", "test", "true")
@@ -67,6 +70,8 @@ class Block:
     @property
     def file(self) -> tuple[str, bool]:
         """The file that the block is, and whether it goes to the file's end; an empty name without one."""
+        if name := self.notes.get("file"):
+            return name, False
         found = re.match(r"(?:#|//) (add to )?([\w./-]*\w)$", self.text.partition("\n")[0])
         return (found[2], bool(found[1])) if found and self.kind in FILE_KINDS else ("", False)
 
@@ -154,17 +159,22 @@ class Reader:
     def _write(self, name: str, text: str) -> None:
         if ORIGIN in text or BASE_URL in text:
             self._stage()
+        if OTHER_ORIGIN in text:
+            self._hosts[OTHER_ORIGIN] = self._served().origin
         for variable in re.findall(r'"env:(\w+)"', text):
             self._monkeypatch.setenv(variable, _credential(variable))
         self.project.write(name, self._with_hosts(text))
 
     def _stage(self) -> None:
         """Serves the workflows of ``flows.py`` in place of a real Wisebot."""
+        handle = self._served()
+        self._hosts = {ORIGIN: handle.origin, BASE_URL: handle.base_url}
+
+    def _served(self) -> Any:
         own = self.project.path / "flows.py"
         flows = (own if own.exists() else DOCS / "_project" / "flows.py").read_text("utf-8")
         flows = flows.replace("Emulator()", f'Emulator(token="{TOKEN}")')
-        handle = self._serve(re.sub(r'(\.workflow\("\w+")', rf'\1, secret="{SECRET}"', flows))
-        self._hosts = {ORIGIN: handle.origin, BASE_URL: handle.base_url}
+        return self._serve(re.sub(r'(\.workflow\("\w+")', rf'\1, secret="{SECRET}"', flows))
 
     def _with_hosts(self, text: str) -> str:
         for shown, real in self._hosts.items():
@@ -198,6 +208,10 @@ class Reader:
         if words[0] == "pytest":
             result = self.project.run(*words[1:])
             return int(result.ret), "\n".join([*result.outlines, *result.errlines])
+        if words[-2:-1] == [">"]:
+            code, text = self._run(words[:-2], command, notes)
+            self.project.write(words[-1], text)
+            return code, ""
         if words[0] == "pytest-wisebot":
             words = ["python", "-m", "pytest_wisebot", *words[1:]]
         if words[0] == "python":
@@ -210,7 +224,7 @@ class Reader:
         if "until" not in notes:
             done = subprocess.run(words, cwd=place, stdout=subprocess.PIPE, stderr=both, text=True, timeout=60)
             return done.returncode, done.stdout
-        words = ["0" if word.isdigit() else word for word in words]  # a free port
+        words = [re.sub(r"^(--[a-z-]*port=)?\d+$", r"\g<1>0", word) for word in words]  # a free port
         unbuffered = {**os.environ, "PYTHONUNBUFFERED": "1"}
         process = subprocess.Popen(words, cwd=place, stdout=subprocess.PIPE, stderr=both, text=True, env=unbuffered)
         text, deadline = "", time.monotonic() + 30

@@ -179,6 +179,27 @@ def test_the_environment_to_fill_in_is_one_that_the_settings_accept(folder: Path
 
 
 @pytest.mark.parametrize("service", CI)
+def test_what_the_gate_job_needs_is_printed(folder: Path, capsys: pytest.CaptureFixture[str], service: str) -> None:
+    """With ``--ci``, the output names the table to fill in and the secrets to set."""
+    assert main([f"--ci={service}"]) == 0
+    assert (
+        "for the gate job: fill in [environments.staging] in wisebot.toml, "
+        "and set the secrets STAGING_WISE_KEY and TRIAGE_SECRET\n"
+    ) in capsys.readouterr().out
+
+
+def test_the_gate_job_needs_what_the_own_settings_name(
+    folder: Path, empty_project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Settings in ``pyproject.toml`` are named as they stand there."""
+    empty_project.write("pyproject.toml", '[tool.wisebot.environments.staging]\ntoken = "env:MY_OWN_KEY"\n')
+    assert main(["--ci=github"]) == 0
+    assert (
+        "for the gate job: fill in [tool.wisebot.environments.staging] in pyproject.toml, and set the secret MY_OWN_KEY\n"
+    ) in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("service", CI)
 def test_the_ci_file_names_what_the_project_has(folder: Path, service: str) -> None:
     """Each service gets its file, with the credentials that ``wisebot.toml`` names; YAML is YAML."""
     assert main([f"--ci={service}"]) == 0
