@@ -174,7 +174,10 @@ def test_the_environment_to_fill_in_is_one_that_the_settings_accept(folder: Path
     assert list(tomllib.loads(filled)["environments"]) == ["local", "staging"]
     (folder / "wisebot.toml").write_text(filled, "utf-8")
     result = empty_project.run("--wisebot-env=staging", "-k", "call")
-    assert "env:TRIAGE_SECRET: the environment variable TRIAGE_SECRET is not set" in result.stdout.str() + result.stderr.str()
+    assert (
+        "env:TRIAGE_SECRET: the environment variable TRIAGE_SECRET is not set"
+        in result.stdout.str() + result.stderr.str()
+    )
 
 
 @pytest.mark.parametrize("service", CI)
