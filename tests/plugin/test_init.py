@@ -195,7 +195,8 @@ def test_the_gate_job_needs_what_the_own_settings_name(
     empty_project.write("pyproject.toml", '[tool.wisebot.environments.staging]\ntoken = "env:MY_OWN_KEY"\n')
     assert main(["--ci=github"]) == 0
     assert (
-        "for the gate job: fill in [tool.wisebot.environments.staging] in pyproject.toml, and set the secret MY_OWN_KEY\n"
+        "for the gate job: fill in [tool.wisebot.environments.staging] in pyproject.toml, "
+        "and set the secret MY_OWN_KEY\n"
     ) in capsys.readouterr().out
 
 
