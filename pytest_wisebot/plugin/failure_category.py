@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from _pytest.outcomes import Failed, Skipped
+import pytest
+from _pytest.outcomes import Failed
 
 from ..errors import (
     ConfigurationError,
@@ -51,7 +52,7 @@ def is_error_of_test(error: BaseException) -> bool:
     """
     if isinstance(error, BaseExceptionGroup):
         return any(map(is_error_of_test, error.exceptions))
-    if isinstance(error, AssertionError | WisebotError | Failed | Skipped):
+    if isinstance(error, AssertionError | WisebotError | Failed | pytest.skip.Exception):
         return False
     return not type(error).__module__.startswith("pydantic")  # named by its module: pydantic may not be loaded
 
