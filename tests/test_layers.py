@@ -55,7 +55,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "snapshots": ({"runs", "redaction"}, {"syrupy"}),
     "cases": (
         {"runs", "redaction", "settings", "assertions", "snapshots"},
-        {"yaml", "jsonschema", "referencing"},
+        {"yaml", "jsonschema", "jsonschema_specifications", "referencing"},
     ),
     "emulator": ({"runs", "errors", "exhaustion", "redaction"}, set()),
     "report": (
