@@ -219,9 +219,13 @@ def remember_distributions() -> None:
 def load_everything() -> None:
     """Imports what sessions import, with pytest's own rewriting of plugins' assertions, as a session would."""
     import _pytest.config
+    import pytest
     from _pytest.assertion import install_importhook
 
-    hook = install_importhook(_pytest.config.get_config())
+    config = _pytest.config.get_config()
+    if pytest.version_tuple < (9,):  # which reads it from a command line alone, and there is none
+        config.inicfg = {}
+    hook = install_importhook(config)
     hook.mark_rewrite("pytest_wisebot")
     plugins = {point.dist.name for point in importlib.metadata.entry_points(group="pytest11") if point.dist is not None}
     for package, owners in importlib.metadata.packages_distributions().items():
