@@ -224,7 +224,7 @@ def load_everything() -> None:
 
     config = _pytest.config.get_config()
     if pytest.version_tuple < (9,):  # which reads it from a command line alone, and there is none
-        config.inicfg = {}
+        vars(config)["inicfg"] = {}
     hook = install_importhook(config)
     hook.mark_rewrite("pytest_wisebot")
     plugins = {point.dist.name for point in importlib.metadata.entry_points(group="pytest11") if point.dist is not None}
