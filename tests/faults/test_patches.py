@@ -19,6 +19,8 @@ from pytest_wisebot.report.gate import build
 from pytest_wisebot.report.log_reader import read_log
 from pytest_wisebot.report.output import block, read_baseline, write_reports
 
+pytestmark = pytest.mark.heavy  # a minute of two cores
+
 FLOWS = """
     import time
     from pytest_wisebot.emulator import Emulator

@@ -16,6 +16,8 @@ from company import PASSED, WITH_AND_WITHOUT_XDIST, Certificates, Company, Liste
 from pytest_wisebot import __version__
 from pytest_wisebot.client.exchange import KEEPALIVE
 
+pytestmark = pytest.mark.heavy  # a minute of two cores
+
 H11 = {
     "status line": "illegal status line: '!\\x00\\x01 this is no HTTP'",
     "chunk": "illegal chunk header: 'zz\\r\\n'",

@@ -26,6 +26,8 @@ from company import (
     tunnelling,
 )
 
+pytestmark = pytest.mark.heavy  # a minute of two cores
+
 ORIGIN = "https://wisebot.example"
 TO = "wisebot.example:443"
 
