@@ -32,9 +32,7 @@ for _module in pkgutil.walk_packages(pytest_wisebot.__path__, "pytest_wisebot.")
     if not _module.name.endswith("__main__"):
         importlib.import_module(_module.name)
 
-fork_server.remember_distributions()
-gc.collect()
-gc.freeze()  # what is loaded stays: no collection of a session has to look at it
+fork_server.remember_what_is_installed()
 
 ROOT = Path(__file__).parents[1]
 
@@ -108,6 +106,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes seconds begins first: at the end it would have a processor for itself."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+def pytest_collection_finish() -> None:
+    """Modules and collected tests stay: no collection of garbage has to look at them, and those of sessions are few."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
 
 
 @pytest.fixture(scope="session", autouse=True)

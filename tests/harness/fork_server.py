@@ -39,6 +39,7 @@ from typing import Any
 
 _START_SECONDS = 60.0
 _ROOTS = ("pytest_wisebot", "_pytest", "xdist", "syrupy", "anyio", "httpx", "httpcore", "pluggy", "execnet")
+_PLUGINS = ("_pytest.", "xdist.", "syrupy", "anyio.pytest_plugin", "pytest_wisebot.plugin", "_hypothesis_pytestplugin")
 _NEVER = ("__main__", "trio", "_win32_console", "looponfail", "__channelexec__", "script.", ".tests")
 _AT_START = ("LANG", "LC_", "PYTHON")
 """Variables with these beginnings change how an interpreter starts, so that a fork cannot honour another value."""
@@ -189,18 +190,24 @@ def forking() -> Iterator[None]:
             server.wait(_START_SECONDS)
 
 
-def remember_distributions() -> None:
-    """Finds what is installed once: each session asks for it several times, which is a quarter of a small one."""
+def remember_what_is_installed() -> None:
+    """Reads what is installed once: half of a small session is what pytest finds out about its plugins anew each time.
+
+    Call it after the import of the plugins.
+    """
+    _remember_distributions()
+    for module in list(sys.modules.values()):
+        if module.__name__.startswith(_PLUGINS):
+            _show_hooks_and_fixtures_alone(module)
+
+
+def _remember_distributions() -> None:
     find = importlib.metadata.distributions
-    read = importlib.metadata.Distribution.entry_points.fget  # type: ignore[attr-defined]
+    kind = importlib.metadata.Distribution
 
     @functools.cache
     def installed(folder: str) -> list[importlib.metadata.Distribution]:
         return list(find(path=[folder]))
-
-    @functools.cache
-    def points(distribution: importlib.metadata.Distribution) -> Any:
-        return read(distribution)
 
     def distributions(**asked: Any) -> Iterable[importlib.metadata.Distribution]:
         if asked:
@@ -210,7 +217,19 @@ def remember_distributions() -> None:
         return (one for folder in sys.path for one in (installed(folder) if folder in kept else find(path=[folder])))
 
     importlib.metadata.distributions = distributions
-    importlib.metadata.Distribution.entry_points = property(points)  # type: ignore[assignment]
+    for name in ("entry_points", "metadata"):
+        read = getattr(kind, name).fget
+        setattr(kind, name, property(functools.cache(read)))
+
+
+def _show_hooks_and_fixtures_alone(module: ModuleType) -> None:
+    """Leaves hooks and fixtures in the module's `dir()`, in which each session looks for them, twice at every name."""
+    names = [
+        name
+        for name, value in vars(module).items()
+        if name.startswith("pytest_") or type(value).__name__ == "FixtureFunctionDefinition"
+    ]
+    module.__dir__ = lambda: names  # type: ignore[method-assign]
 
 
 # The server's own side, in a process of its own.
@@ -236,7 +255,7 @@ def load_everything() -> None:
     for name in ("_hypothesis_pytestplugin", "hypothesis", "pydantic", "jinja2", "http.server", "asyncio", "trio"):
         _imported(name)
     sys.meta_path.remove(hook)
-    remember_distributions()
+    remember_what_is_installed()
     # Sessions would warn of each plugin that it came too late to rewrite, which here has been done already.
     type(hook)._warn_already_imported = lambda *_: None  # type: ignore[method-assign]
 
@@ -261,6 +280,7 @@ def serve(address: str) -> None:
     load_everything()
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the sessions, and not for what starts them
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # so that no watcher is left as a zombie
     with socket.socket(socket.AF_UNIX) as listening:
