@@ -187,7 +187,7 @@ def _keep(
 ) -> None:
     """Deselects the tests of other names than an option has.
 
-    A worker of xdist reports a wrong name as an error of the collection: xdist cannot hand on any other.
+    A worker of xdist leaves a wrong name to the controller: an exception of a worker is a crash to xdist.
     """
     config = session.config
     wanted = getattr(config.option, f"wisebot_{option}")
@@ -197,7 +197,7 @@ def _keep(
     if problem and not xdist.is_worker(config):
         raise pytest.UsageError(problem)
     if problem:
-        session.ihook.pytest_collectreport(report=pytest.CollectReport("", "failed", problem, []))
+        state_of(config).collection_problems.append(problem)
     rest = {id(item): item for item in items if set(wanted).isdisjoint(names_of(item))}
     if rest:
         items[:] = [item for item in items if id(item) not in rest]

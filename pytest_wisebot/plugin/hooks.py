@@ -161,7 +161,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     config, retention = session.config, retention_of(session.config)
     if only_lists(config):
         return
-    if _concerns_us(config, session.items):
+    if _concerns_us(config, session.items) or state_of(config).collection_problems:
         from .item_lifecycle import wake
         from .quarantined import find_quarantines
 

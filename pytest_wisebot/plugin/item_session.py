@@ -39,6 +39,7 @@ from .run_tracker import (
     test_tag,
 )
 from .runtime import Comparison, EngineApi, Runtime
+from .session_state import state_of
 from .trial_policy import TrialPolicy
 
 if TYPE_CHECKING:
@@ -277,11 +278,13 @@ class WisebotSession:
     def check_runs(self, session: pytest.Session) -> None:
         """Ends the session before its first test where each test needs a run, and none can be made.
 
+        A worker also hands on what is wrong with its collection.
+
         Raises:
             pytest.UsageError: with the reasons.
         """
-        problem = ""
-        if not _is_broken(session) and not session.config.getoption("setuponly", False):
+        problem = "\n".join(state_of(self._config).collection_problems)
+        if not problem and not _is_broken(session) and not session.config.getoption("setuponly", False):
             with suppress(WisebotError):  # in the settings: the tests themselves report it
                 problem = self.redactor.clean(why_none_can_run(session, self.settings, lambda: self.target))
         if problem:

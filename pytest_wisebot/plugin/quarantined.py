@@ -26,7 +26,7 @@ from .settings_source import resolved
 def find_quarantines(session: pytest.Session) -> None:
     """Keeps the quarantine of each selected test for its reports.
 
-    A worker of xdist reports a wrong name as an error of the collection: xdist cannot hand on any other.
+    A worker of xdist leaves a wrong name to the controller: an exception of a worker is a crash to xdist.
 
     Raises:
         pytest.UsageError: a test has two quarantines, or ``wisebot.toml`` names a test that does not exist.
@@ -46,8 +46,7 @@ def find_quarantines(session: pytest.Session) -> None:
     problems = [clean_early(config, one) for one in dict.fromkeys(problems)]
     if problems and not xdist.is_worker(config):
         raise pytest.UsageError(*problems)
-    for problem in problems:
-        session.ihook.pytest_collectreport(report=pytest.CollectReport("", "failed", problem, []))
+    state_of(config).collection_problems.extend(problems)
 
 
 def _settings(config: pytest.Config) -> Settings:

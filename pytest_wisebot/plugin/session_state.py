@@ -53,6 +53,7 @@ class SessionState:
     Attributes:
         began: when the session began, in seconds since the epoch.
         quarantines: the quarantines of the selected tests, by the tests' ids.
+        collection_problems: for what the controller of this worker ends the session before its first test.
         exit_status: pytest's exit status, and what plugins made of it.
         written: what the session has written.
         earlier_snapshots: those with placeholders of an earlier version.
@@ -75,6 +76,7 @@ class SessionState:
         self._objects: dict[object, Any] = {}
         self.began = time.time()
         self.quarantines: dict[str, Quarantine] = {}
+        self.collection_problems: list[str] = []
         self.sockets = held_sockets()
         self.is_guarded = False
         self.exit_status = ExitStatus()

@@ -92,6 +92,8 @@ class Controller:
             for line in lines:
                 reporter.write_line(line)
         if problem:
+            # No worker has come to its end: syrupy would warn of that, which `-W error` turns into a crash.
+            self._config.option.disable_unused_snapshots = True
             raise pytest.UsageError(problem)
 
     def _problem_of_all_tests(self) -> str:
