@@ -35,6 +35,7 @@ from ..snapshots.serialize import ComparisonContext, ComparisonOptions, receive
 from ..storage.sessions import LoggedRuns, Sessions
 from ..storage.store import RequestKeys, Store
 from ..text import brief, count, listed, not_empty, printable, readable_json, run_id_text, show_path
+from . import WITHOUT_SESSION
 from .check import without_session
 
 UNREADABLE: Final = 2
@@ -68,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = parser().parse_intermixed_args(arguments)
     config = [f"--wisebot-config={options.config}"] if options.config is not None else []
-    return int(pytest.main(["-p", "no:cacheprovider", *config], plugins=[_Capture(options)]))
+    return int(pytest.main([*WITHOUT_SESSION, *config], plugins=[_Capture(options)]))
 
 
 def parser() -> argparse.ArgumentParser:

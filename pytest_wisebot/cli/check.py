@@ -20,6 +20,7 @@ from ..errors import AuthenticationFailed, ConfigurationError
 from ..plugin.runtime import LocalRuntime
 from ..settings import Credential, Settings
 from ..text import count, escape
+from . import WITHOUT_SESSION
 
 SETTINGS_WRONG: Final = 4
 UNREACHABLE: Final = 10
@@ -81,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = parser().parse_args(arguments)
     config = [f"--wisebot-config={options.config}"] if options.config is not None else []
-    return int(pytest.main(["-p", "no:cacheprovider", *config, *options.paths], plugins=[_Check(options.env)]))
+    return int(pytest.main([*WITHOUT_SESSION, *config, *options.paths], plugins=[_Check(options.env)]))
 
 
 def without_session(config: pytest.Config) -> None:

@@ -36,6 +36,7 @@ from ..snapshots.json_codec import loads
 from ..snapshots.serialize import ComparisonContext, ComparisonOptions, receive
 from ..storage.sessions import FILE_NAME, Sessions
 from ..text import count, not_empty
+from . import WITHOUT_SESSION
 from .check import without_session
 
 REGRESSION: Final = 1
@@ -62,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     config = [f"--wisebot-config={options.config}"] if options.config is not None else []
     compare = _Compare(options)
-    pytest.main(["-p", "no:cacheprovider", *config], plugins=[compare])  # without A and B: they are no tests
+    pytest.main([*WITHOUT_SESSION, *config], plugins=[compare])  # without A and B: they are no tests
     return compare.code
 
 

@@ -24,6 +24,7 @@ from ..snapshots.serialize import ComparisonContext, ComparisonOptions, receive
 from ..storage.past_runs import all_equal
 from ..storage.sessions import Sessions
 from ..text import count, escape
+from . import WITHOUT_SESSION
 from .check import without_session
 
 SETTINGS_WRONG: Final = 4
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = parser().parse_args(arguments)
     config = [f"--wisebot-config={options.config}"] if options.config is not None else []
-    return int(pytest.main(["-p", "no:cacheprovider", *config, *options.paths], plugins=[_Learn(options.env)]))
+    return int(pytest.main([*WITHOUT_SESSION, *config, *options.paths], plugins=[_Learn(options.env)]))
 
 
 class _Learn:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import __version__
@@ -59,6 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[0] not in COMMANDS:
         print(f"{PROGRAM}: {_unknown(words[0])}", file=sys.stderr)
         return USAGE_ERROR
+    if mistake := _mistake(parser_of(words[0]), words[1:]):
+        print(f"{PROGRAM} {words[0]}: {mistake}", file=sys.stderr)
+        return USAGE_ERROR
     module, within = _loaded(words[0])
     code: int = module.main([*within, *words[1:]])
     return code
@@ -78,11 +81,37 @@ def _loaded(command: str) -> tuple[Any, Sequence[str]]:
 
 
 def _unknown(word: str) -> str:
-    from ..settings.checks import nearest  # 0.1 s, for what is mistyped
-
     if word.startswith("-"):
         return f"unknown option {word!r}: the options of a command stand after it, as in {PROGRAM} check --env=staging"
-    return f"unknown command {word!r}, {nearest(word, COMMANDS)}"
+    return _wrong("command", word, COMMANDS)
+
+
+def _mistake(parser: argparse.ArgumentParser, words: Sequence[str]) -> str:
+    """A mistyped option or choice, with the one that may be meant: argparse names none. Empty without one."""
+    actions = parser._actions  # noqa: SLF001 # by no public way does a parser list its arguments
+    options = {name: action for action in actions for name in action.option_strings}
+    chosen = next((one.choices for one in actions if not one.option_strings), None)
+    for place, word in enumerate(words):
+        name, separator, value = word.partition("=")
+        known: Iterable[str] | None = None
+        if word == "--":
+            break
+        if not word.startswith("-"):
+            value, known, chosen = word, chosen, None
+        elif word.startswith("--"):
+            if not (meant := [one for one in options if one.startswith(name)]):
+                return _wrong("option", name, options)
+            known = options[meant[0]].choices
+            value = value if separator else " ".join(words[place + 1 : place + 2])
+        if known is not None and value and value not in known:
+            return _wrong("value", value, known)
+    return ""
+
+
+def _wrong(kind: str, word: str, known: Iterable[str]) -> str:
+    from ..settings.checks import nearest  # 0.1 s, for what is mistyped
+
+    return f"unknown {kind} {word!r}, {nearest(word, [one for one in known if len(one) > len('-h')])}"
 
 
 def _help() -> str:

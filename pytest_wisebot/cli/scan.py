@@ -22,4 +22,4 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Scans, and returns the exit code: 0, 1 where a credential was found, 4 for wrong settings."""
     options = parser().parse_args(arguments)
-    return int(pytest.main([f"--wisebot-scan={path}" for path in options.paths]))
+    return int(pytest.main(["-Wignore", *(f"--wisebot-scan={path}" for path in options.paths)]))

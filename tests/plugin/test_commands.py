@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from harness import Project
 
 import pytest_wisebot
 from pytest_wisebot.cli.completion import SHELLS
@@ -84,6 +85,33 @@ def test_a_typo_is_an_error_that_names_the_closest(
     """A command that does not exist is one line on stderr, with exit code 2."""
     assert main(words) == 2
     assert capsys.readouterr().err == f"pytest-wisebot: {message}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["check", "--evn=local"], "check: unknown option '--evn', did you mean \"--env\"?"),
+        (["merge", "--histroy", "x"], "merge: unknown option '--histroy', did you mean \"--history\"?"),
+        (["init", "--ci=githb"], "init: unknown value 'githb', did you mean \"github\"?"),
+        (["init", "--ci", "githb", "my-tests"], "init: unknown value 'githb', did you mean \"github\"?"),
+        (["schema", "xyz"], "schema: unknown value 'xyz', known: wisebot.toml, suite"),
+        (["completion", "bsh"], "completion: unknown value 'bsh', did you mean \"bash\"?"),
+    ],
+)
+def test_a_typo_in_an_argument_is_an_error_that_names_the_closest(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An option or a choice that is mistyped ends with 2 and one line."""
+    assert main(words) == 2
+    assert capsys.readouterr().err == f"pytest-wisebot {message}\n"
+
+
+def test_a_command_works_in_a_project_for_which_warnings_are_errors(empty_project: Project) -> None:
+    """Commands configure pytest after they have loaded the plugin: pytest's warning of that ends none."""
+    empty_project.write("pytest.ini", "[pytest]\nfilterwarnings = error\n")
+    shown = wisebot("check", folder=empty_project.path)
+    assert shown.stdout.splitlines()[0] == "no environment", shown.stderr
+    assert "Traceback" not in shown.stderr
 
 
 def test_both_ways_to_call_it_are_the_same() -> None:
