@@ -304,7 +304,16 @@ def parsed(mark: pytest.Mark | None, nodeid: str) -> Declared:
     except (TypeError, ValueError) as error:
         from ..errors import ConfigurationError
 
-        raise ConfigurationError(f"{nodeid}: the wisebot marker: {error}; it is {LINE.partition(':')[0]}") from None
+        signature = LINE.partition(":")[0]
+        raise ConfigurationError(f"{nodeid}: the wisebot marker: {error}{_meant(mark.kwargs)}; it is {signature}") from None
+
+
+def _meant(given: Iterable[str]) -> str:
+    """The arguments that mistyped ones may have meant. Python 3.11 names none."""
+    import difflib
+
+    close = (difflib.get_close_matches(name, FIELDS, n=1) for name in given if name not in FIELDS)
+    return "".join(f"; did you mean {name}?" for near in close for name in near)
 
 
 # --- both APIs

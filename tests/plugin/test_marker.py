@@ -240,7 +240,7 @@ def test_a_wrong_marker_on_a_function_is_told_at_collection(project: Project) ->
         [
             "*ERROR collecting test_it.py*",
             "test_it.py::test_it: the wisebot marker: wisebot() got an unexpected keyword argument 'max_second'*; "
-            "it is wisebot(workflow=None, *",
+            "did you mean max_seconds?; it is wisebot(workflow=None, *",
         ]
     )
 
