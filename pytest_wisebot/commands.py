@@ -76,7 +76,7 @@ def _of_emulator(request: RunRequest, settings: Settings) -> Iterator[str]:
     if request.occurrence.test:
         yield f"python -m pytest {_in_any_shell(_WORKER.sub('', request.occurrence.test))}"
     if settings.emulator is not None:
-        yield f"python -m pytest_wisebot.emulator {_in_any_shell(settings.emulator)}  # serves its workflows by hand"
+        yield f"python -m pytest_wisebot emulator {_in_any_shell(settings.emulator)}  # serves its workflows by hand"
 
 
 def _in_any_shell(word: str) -> str:

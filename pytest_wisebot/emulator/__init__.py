@@ -12,7 +12,7 @@ Write the workflows into a file, say ``flows.py``::
             raise WorkflowFailure("unknown ticket")
         return {"priority": "high" if "down" in message else "low"}
 
-and start it by hand (``python -m pytest_wisebot.emulator flows.py``), or name it in ``wisebot.toml``.
+and start it by hand (``pytest-wisebot emulator flows.py``), or name it in ``wisebot.toml``.
 """
 
 from __future__ import annotations

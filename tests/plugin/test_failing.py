@@ -46,7 +46,7 @@ def test_the_section_has_all_that_is_known_of_each_run(project: Project) -> None
         '  inputs:   {"ticketId": "it\'s $5", "message": "charged\\ntwice"}',
         '  result:   {"ticketId": "it\'s $5", "category": "billing"}',
         "  repeat:   python -m pytest test_it.py::test_it",
-        "  repeat:   python -m pytest_wisebot.emulator flows:emulator  # serves its workflows by hand",
+        "  repeat:   python -m pytest_wisebot emulator flows:emulator  # serves its workflows by hand",
         "",
         "refund over the dashboard API, environment local: failed (emulator)",
         "  runId:    RUN (SECONDS, status 200)",
@@ -54,7 +54,7 @@ def test_the_section_has_all_that_is_known_of_each_run(project: Project) -> None
         "  inputs:   {}",
         '  error:    "unknown ticket"',
         "  repeat:   python -m pytest test_it.py::test_it",
-        "  repeat:   python -m pytest_wisebot.emulator flows:emulator  # serves its workflows by hand",
+        "  repeat:   python -m pytest_wisebot emulator flows:emulator  # serves its workflows by hand",
     ]
 
 

@@ -508,7 +508,7 @@ def test_a_run_of_the_session_s_emulator_is_repeated_by_its_test() -> None:
     request = RunRequest("triage", {}, occurrence=Occurrence("gw1:tests/test_a b.py::test_it[x]"))
     assert prepare(request, settings).commands == (
         "python -m pytest 'tests/test_a b.py::test_it[x]'",
-        "python -m pytest_wisebot.emulator flows:emulator  # serves its workflows by hand",
+        "python -m pytest_wisebot emulator flows:emulator  # serves its workflows by hand",
     )
 
 
@@ -520,7 +520,7 @@ def test_on_windows_a_test_is_named_for_powershell(monkeypatch: pytest.MonkeyPat
     request = RunRequest("triage", {}, occurrence=Occurrence("test_a.py::test_it[it's]"))
     assert prepare(request, settings).commands == (
         "python -m pytest 'test_a.py::test_it[it''s]'",
-        "python -m pytest_wisebot.emulator flows:emulator  # serves its workflows by hand",
+        "python -m pytest_wisebot emulator flows:emulator  # serves its workflows by hand",
     )
 
 
