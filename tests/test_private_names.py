@@ -363,9 +363,9 @@ PRIVATE_NAMES = [
     PrivateName(
         name="_actions",
         owner="argparse:ArgumentParser",
-        users=("cli/completion",),
-        why="argparse lists the arguments of a parser nowhere else; each gets what completes it",
-        loss="`pytest-wisebot completion`",
+        users=("cli/completion", "cli/main"),
+        why="argparse lists the arguments of a parser nowhere else; each gets what completes it, or corrects a typo",
+        loss="`pytest-wisebot completion`, and every other command",
     ),
     PrivateName(
         name="_thread.start_new_thread",
@@ -562,7 +562,7 @@ def stored(code: CodeType) -> set[str]:
 @cache
 def attributes_of(owner: Any) -> frozenset[str]:
     """The attributes of a class and its instances, or of a module and what its functions set."""
-    names = set(dir(owner))
+    names = {*dir(owner), *vars(owner)}  # a module's `dir` may be cut, see `fork_server`
     for kind in inspect.getmro(owner) if inspect.isclass(owner) else [owner]:
         names |= set(vars(kind).get("__annotations__", ()))
         for value in list(vars(kind).values()):
