@@ -44,7 +44,7 @@ def assert_failed(run: WorkflowRun, match: str | None = None) -> None:
 
     Args:
         run: the run.
-        match: a regular expression that is found somewhere in the error (`re.search`); an error that is no text is
+        match: a regular expression that is found somewhere in the error (`re.search`); an error that is not a string is
             searched as JSON.
 
     Raises:

@@ -139,7 +139,7 @@ class RunRequest:
     def key(self) -> str:
         """A digest of what is run: one run can answer two requests of the same key.
 
-        A secret given for one call is no part of it: it may not be written down, not even as a digest.
+        A secret given for one call is not part of it: it may not be written down, not even as a digest.
         """
         values = [self.workflow, str(self.api), self.inputs, self.timeout, *([self.side] if self.side else [])]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

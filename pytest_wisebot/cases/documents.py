@@ -129,7 +129,7 @@ def _decoded(data: bytes) -> str:
 
 
 def finite(text: str) -> float:
-    """The number of a text with a point or an exponent."""
+    """The number of a string with a point or an exponent."""
     value = json_number(text)
     if math.isinf(value):
         raise ValueError(f"{text[:40]} is beyond what a number holds")
@@ -137,7 +137,7 @@ def finite(text: str) -> float:
 
 
 def whole(text: str) -> int:
-    """The number of a text of digits; Python has a limit for their number."""
+    """The number of a string of digits; Python has a limit for their number."""
     try:
         return int(text)
     except ValueError:

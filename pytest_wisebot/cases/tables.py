@@ -68,7 +68,7 @@ _KEYS: Final[Mapping[str, Callable[[str], Any]]] = {
     "id": str, "tags": str, "trials": _integer, "min_passes": _integer, "api": str, "max_seconds": _number,
     "skip": _skip, "quarantine": str,
 }  # fmt: skip
-"""The columns that are no values of inputs or of what is expected. An empty cell is left out."""
+"""The columns that are not values of inputs or of what is expected. An empty cell is left out."""
 
 
 @dataclass(frozen=True, slots=True)

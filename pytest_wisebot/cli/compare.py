@@ -174,7 +174,7 @@ def _log(letter: str, given: str, sessions: Sessions) -> Path:
     path = Path(given)
     if path.is_dir():
         if not (log := log_in(path)).is_file():
-            raise ConfigurationError(f"{letter}: {given}: has no {log.name}: it is no folder of reports")
+            raise ConfigurationError(f"{letter}: {given}: has no {log.name}: it is not a folder of reports")
         return log
     if path.exists():
         return path

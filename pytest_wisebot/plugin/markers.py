@@ -305,7 +305,9 @@ def parsed(mark: pytest.Mark | None, nodeid: str) -> Declared:
         from ..errors import ConfigurationError
 
         signature = LINE.partition(":")[0]
-        raise ConfigurationError(f"{nodeid}: the wisebot marker: {error}{_meant(mark.kwargs)}; it is {signature}") from None
+        raise ConfigurationError(
+            f"{nodeid}: the wisebot marker: {error}{_meant(mark.kwargs)}; it is {signature}"
+        ) from None
 
 
 def _meant(given: Iterable[str]) -> str:

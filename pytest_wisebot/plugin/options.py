@@ -202,7 +202,7 @@ def _where_it_belongs(key: str) -> str:
     name = "default_environment" if name in ("env", "environment") else name
     setting = name.replace("_", "-")
     tables = {"at the top": FILE, **{f"under {table.place}": table for table in (DEFAULTS, ENVIRONMENT, GATE)}}
-    # A table of the file, such as [report], is no value that stands in one line: then an option is meant.
+    # A table of the file, such as [report], is not a value that stands in one line: then an option is meant.
     places = [
         place for place, table in tables.items() if any(one.name == name and one.table is None for one in table.fields)
     ]

@@ -168,7 +168,7 @@ def _joined(text: str) -> str:
 
 
 def clean_logs(config: pytest.Config, redactor: Redactor) -> None:
-    """Live logs and log files are no part of a report: pytest's handlers clean what they write."""
+    """Live logs and log files are not part of a report: pytest's handlers clean what they write."""
     plugin = config.pluginmanager.get_plugin("logging-plugin")
     for name in ("log_cli_handler", "log_file_handler"):
         handler = getattr(plugin, name, None)

@@ -83,7 +83,7 @@ class ReportFacts:
         snapshot: a comparison with a snapshot has failed it.
         unused_mark: the test passed under a wisebot mark without a run.
         trials: the results of the test's trials.
-        broke: the test itself has an error: an exception that is no judgement, or one in the teardown of a trial.
+        broke: the test itself has an error: an exception that is not a judgement, or one in the teardown of a trial.
         quarantine: owner, last day and reason of the test's quarantine; empty without one.
         unreported: the outcomes of earlier calls that no report has.
         written: what a worker has written since its last report.

@@ -386,7 +386,7 @@ def _is_worse(trial: Trial, than: Trial | None) -> bool:
 def _as_one(trial: Trial) -> list[pytest.TestReport]:
     """The reports of a trial, of which one alone, in the place of its call, has the result: it is judged as a whole.
 
-    pytest would count "1 passed, 1 error", or "1 failed, 1 error", of which the one is no part of the verdict.
+    pytest would count "1 passed, 1 error", or "1 failed, 1 error", of which the one is not part of the verdict.
     """
     main, other = trial.reports[-2:]
     if trial.failing is other:

@@ -99,7 +99,7 @@ def _header_names(text: str) -> Iterator[re.Match[str]]:
 
 
 def _found(text: str, part: str) -> Iterator[int]:
-    """Where a part of a text stands."""
+    """Where a part of a string stands."""
     at = text.find(part)
     while at >= 0:
         yield at

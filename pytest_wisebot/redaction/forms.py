@@ -24,7 +24,7 @@ from urllib.parse import quote, quote_plus
 from ..originals import json
 
 Span = tuple[int, int]
-"""Where something stands in a text: its first character, and the one after its last."""
+"""Where something stands in a string: its first character, and the one after its last."""
 
 SHORTEST_SECRET: Final = 8
 """Characters that a credential has at least: a shorter one would mask ordinary words wherever they stand."""
@@ -34,7 +34,7 @@ _MOST_SUBSTRINGS: Final = 3
 
 
 class View(Enum):
-    """How a text is laid out for looking for marks."""
+    """How a string is laid out for looking for marks."""
 
     PLAIN = "as it is"
     LOWER = "in lower case"
@@ -65,7 +65,7 @@ def is_in(data: bytes, sign: bytes) -> bool:
 
 
 class SearchText:
-    """A text in which required substrings are searched, with each view of it made once."""
+    """A string in which required substrings are searched, with each view of it made once."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -138,7 +138,7 @@ class Form:
 
     Attributes:
         required_substrings: each text that holds this form holds them; if there are none, the pattern must run.
-        spans: where the form stands in a text.
+        spans: where the form stands in a string.
         view: the view of the text in which the substrings are searched.
     """
 
@@ -257,7 +257,7 @@ _RAW: Final = {
 
 
 def _spelled(text: str) -> str:
-    """A pattern of a text as it is, or escaped, also twice, by URLs, JSON, `repr`, HTML: each escapes others."""
+    """A pattern of a string as it is, or escaped, also twice, by URLs, JSON, `repr`, HTML: each escapes others."""
     pieces: list[str] = []
     for run in re.findall(r"\\+| +|[^\\ ]", text, re.DOTALL):
         if run[0] == "\\":

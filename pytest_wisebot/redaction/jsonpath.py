@@ -46,7 +46,7 @@ def all_paths(value: Any) -> Iterator[Path]:
 def _children(value: Any) -> list[tuple[str | int, Any]]:
     """The keys or indices of a value and what stands there, in the order of sorted JSON text."""
     if isinstance(value, Mapping):
-        # What is no text is no key of JSON, and no path leads there.
+        # What is not a string is not a key of JSON, and no path leads there.
         return sorted(((key, item) for key, item in value.items() if isinstance(key, str)), key=_first)
     if isinstance(value, list | tuple):
         return list(enumerate(value))
@@ -69,10 +69,10 @@ class Pattern:
 
     @classmethod
     def parse(cls, text: str) -> Pattern:
-        """The pattern that a text says; a leading ``$.`` or ``$`` may stand for the whole value.
+        """The pattern that a string says; a leading ``$.`` or ``$`` may stand for the whole value.
 
         Raises:
-            ValueError: the text is no path; the message says where it stops to be one, and what a path looks like.
+            ValueError: the string is not a path; the message names where it stops being one, and shows a path.
         """
         if not isinstance(text, str):
             raise ValueError(f"a JSON path is a string, got {type(text).__name__}: {text!r}")

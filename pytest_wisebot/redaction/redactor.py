@@ -51,7 +51,7 @@ class _CleanCache:
         return text in self.texts
 
     def add(self, text: str, *, names_header: bool) -> None:
-        """Remembers a text, unless it is long; and forgets all of them where they have become too many."""
+        """Remembers a string, unless it is long; and forgets all of them where they have become too many."""
         if len(text) > _LONGEST_CLEAN:
             return
         if self._characters > _MOST_CLEAN:
@@ -103,7 +103,7 @@ class Redactor:
 
     @property
     def count(self) -> int:
-        """How many credentials are known. A text that was written while it was lower may need to be cleaned again."""
+        """How many credentials are known. A string that was written while it was lower may need to be cleaned again."""
         return len(self._state.values)
 
     def follow(self, redact: Redact) -> None:
@@ -184,7 +184,7 @@ class Redactor:
         return _replaced(text, ((start, end, mask) for start, end in self.credential_spans(text)))
 
     def may_hold_credential(self, searched: SearchText) -> bool:
-        """Whether a text may hold a credential. A quick look: False is certain, True is not."""
+        """Whether a string may hold a credential. A quick look: False is certain, True is not."""
         return bool(_candidate_forms(self._state, searched))
 
     @property
@@ -199,7 +199,7 @@ class Redactor:
 
 
 def _candidate_forms(state: _State, searched: SearchText, more: FormsByView = ()) -> list[Form]:
-    """The forms that may be in a text."""
+    """The forms that may be in a string."""
     return candidate_forms(state.views, searched) + candidate_forms(more, searched)
 
 

@@ -3,7 +3,7 @@
 Files are read as bytes, piece by piece, so that one of any size, and of a single line, takes little memory. A quick
 look at the bytes says where a closer one is worth it. Texts may be of any encoding that writes ASCII as it is; UTF-16
 and UTF-32 are read by their mark, and looked for in every other file that holds zero bytes. Compressed files are not
-opened, links to folders are not followed, and what is no regular file (a pipe, a device) is left alone.
+opened, links to folders are not followed, and what is not a regular file (a pipe, a device) is left alone.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Finding:
         path: the file, masked where its name holds a credential.
         line: the line, from 1; None where there is none.
         excerpt: the text around the credential, masked; or what is wrong with the file.
-        offset: the byte in a binary file, from 0; None in a text.
+        offset: the byte in a binary file, from 0; None in a text file.
         unread: the file could not be looked at, so that nothing is known of it.
     """
 

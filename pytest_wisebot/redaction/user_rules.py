@@ -18,7 +18,7 @@ PARTS: Final = ("result", "error")
 
 @dataclass(frozen=True, slots=True)
 class Redact:
-    """What is redacted although it is no credential, a customer's e-mail address for instance.
+    """What is redacted although it is not a credential, a customer's e-mail address for instance.
 
     It is redacted once, when an answer is read: a test sees `REDACTED` itself in its place, a number's and a null's
     included, and so do the recording, the report and the snapshot. What a test sends stays as it is, and is redacted

@@ -58,7 +58,7 @@ _CHANGES: Final[Mapping[tuple[str, str], str]] = {
     **{(before, LEFT_OUT): "left out" for before in (PASSES, FAILS, UNKNOWN)},
     **{(NOT_THERE, after): NEW for after in (PASSES, FAILS, UNKNOWN, LEFT_OUT)},
 }
-"""By what a test does in A and in B; any other pair is no change."""
+"""By what a test does in A and in B; any other pair is not a change."""
 
 Difference = Callable[[Run, Run], list[str]]
 """The lines of what differs between two runs, after values that differ each time are made alike."""

@@ -177,7 +177,7 @@ DEFAULTS: Final = Table(
 )
 REDACT: Final = Table(
     "RedactTable", "[redact]",
-    "what is redacted although it is no credential, such as customers' addresses in results.", (
+    "what is redacted although it is not a credential, such as customers' addresses in results.", (
         Field("keys", "keys", 'Names of keys, in any letter case: the value under them becomes "<redacted>".',
               default=[]),
         Field("patterns", "patterns", 'Regular expressions, and the ready-made "email", "iban", "phone", "card", in a '
@@ -251,7 +251,7 @@ REPORT: Final = Table(
 AGAINST: Final = Table(
     "AgainstTable", "[against]", "how --wisebot-against compares two environments.", (
         Field("noise", "whole", "How many runs the first environment makes of each, the judged one included: what "
-              "differs among them is no difference between the environments. 1: none is repeated.", default=1, least=1),
+              "differs among them does not differ between the environments. 1: none is repeated.", default=1, least=1),
     ),
 )
 FILE: Final = Table(
@@ -310,7 +310,7 @@ SESSION: Final = (
           metavar="FILE"),
     Field("scan", "texts", "Look for credentials in PATH (repeatable), and run no test.", metavar="PATH"),
 )
-"""The options that concern one session, and are no settings of a project."""
+"""The options that concern one session, and are not settings of a project."""
 
 # fmt: on
 

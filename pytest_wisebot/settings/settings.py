@@ -147,7 +147,7 @@ class Settings:
         workflows: the workflows that the file names, by name. Where the environment lists none, a name is an id.
         emulated: the secrets of the running emulator's workflows, by id.
         emulated_fallback: what is sent to the emulator for a workflow that it does not have.
-        redact: what is redacted in results and texts although it is no credential.
+        redact: what is redacted in results and texts although it is not a credential.
         snapshots: what snapshots leave out or keep.
         gate: what opens the gate.
         report: what reports show beside the session.

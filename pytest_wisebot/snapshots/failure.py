@@ -89,7 +89,7 @@ def _style(sign: str) -> Callable[[str], str]:
 
 
 def _problem(text: str) -> str | None:
-    """Why a text is no JSON."""
+    """Why a string is not valid JSON."""
     try:
         text.encode("utf-8")
         loads(text)

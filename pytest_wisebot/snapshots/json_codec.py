@@ -27,7 +27,7 @@ _UNSEEN = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud8
 
 
 class NotJsonError(ValueError):
-    """A value that no JSON text can hold. The message names its path and its type: what is no text was not cleaned."""
+    """A value that no JSON text can hold. The message names its path and its type: other values were not cleaned."""
 
 
 class _Fault(Exception):

@@ -39,14 +39,14 @@ def normalise(
 ) -> Any:
     """A copy of a JSON value with placeholders in the place of what differs from run to run.
 
-    What is normalised already stays as it is, and a text that only looks like a placeholder (``<uuid:1>``, written by
+    What is normalised already stays as it is, and a string that only looks like a placeholder (``<uuid:1>``, written by
     the workflow) keeps its number to itself: no other value gets it. A volatile key is replaced as well, unless another
     key of its object would then have its name; of several such keys the one that came first has the lower number, since
     the order of their sorted text would change with each run.
 
     Args:
         value: plain JSON.
-        inputs: what the run was asked. A text or number equal to one of them stays, and so does a volatile part of a
+        inputs: what the run was asked. A string or number equal to one of them stays, and so does a volatile part of a
             text that also stands in one of them; but what the project calls volatile goes all the same.
         run_id: the run's own id, which becomes ``<run-id>`` wherever it stands.
         other_runs: the ids of the test's other runs, ``<run-id:1>`` and so on, also where they equal an input.

@@ -47,7 +47,7 @@ _AFTER_URL = ".,;:!?)]}"
 
 
 def scanner(names: tuple[str, ...], *, urls: bool) -> re.Pattern[str]:
-    """What finds placeholders of these names and volatile shapes in a text, each as a group of its kind's name.
+    """What finds placeholders of these names and volatile shapes in a string, each as a group of its kind's name.
 
     Placeholders are the group ``placeholder``: found first, so that nothing inside of one is taken for something else.
     URLs make the search slower, and most texts hold none.
@@ -64,14 +64,14 @@ def scanner(names: tuple[str, ...], *, urls: bool) -> re.Pattern[str]:
 
 
 def may_hold(text: str) -> bool:
-    """Whether a text could hold a volatile shape: a cheap look that spares most texts the search."""
+    """Whether a string could hold a volatile shape: a cheap look that spares most texts the search."""
     if len(text) < 14:  # a timestamp of digits; all other shapes but URLs and relative times are longer
         return "://" in text or " ago" in text or text.endswith(" now") or "vor " in text or "rade eb" in text
     return ":" in text or text.count("-") >= 4 or "T" in text or "0" in text or " ago" in text or "eyJ" in text
 
 
 def is_volatile(kind: str, text: str) -> bool:
-    """Whether a text of this kind's shape is what it looks like."""
+    """Whether a string of this kind's shape is what it looks like."""
     check = _CHECKS.get(kind)
     return check is None or check(text)
 

@@ -51,7 +51,7 @@ def apply_rules(value: Any, rules: Mapping[str, object]) -> Ruled:
 
     Args:
         value: what was received.
-        rules: what must hold, by path or pattern of paths; compared by ``==`` alone, so that a type is no rule for its
+        rules: what must hold, by path or pattern of paths; compared by ``==`` alone: a type does not hold for its
             instances. One that the test itself has compared before may show what it matched: make it where it is used.
 
     Raises:

@@ -32,7 +32,7 @@ class ComparisonOptions:
 
     Attributes:
         rules: paths and what the values there must equal; the rule's text is stored in their place.
-        exclude: paths of values that are no part of the snapshot.
+        exclude: paths of values that are not part of the snapshot.
         shape: structure and types are compared alone.
         failed: a run that failed may be recorded.
     """
@@ -83,7 +83,7 @@ class ComparisonContext:
 
     Attributes:
         clean: a copy of a JSON value without credentials.
-        clean_text: a text without credentials.
+        clean_text: a string without credentials.
         habits: what the project says about volatile values.
         runs: the runs that the test uses, as far as they have ended.
         habits_of: what the project says about those of runs of these workflows; None: nothing of its own.
@@ -241,7 +241,7 @@ def _plain(value: object) -> Any:
             held["result"] = value.result
         if value.error is not None:
             held["error"] = value.error
-        if value.ok and says_failed(status := value.extra.get("status")):  # it is no snapshot of a run that went well
+        if value.ok and says_failed(status := value.extra.get("status")):  # of a run that did not go well
             held["status"] = status
         return held
     if isinstance(value, list | tuple) and any(isinstance(item, WorkflowRun) for item in value):

@@ -173,7 +173,7 @@ class RunIds:
 
 
 class Texts:
-    """Finds what is volatile within a text."""
+    """Finds what is volatile within a string."""
 
     def __init__(self, compiled: Compiled, known: Known, runs: RunIds, near: Nearness) -> None:
         self.compiled = compiled
@@ -187,7 +187,7 @@ class Texts:
 
     def replaced(self, text: str, give: Give) -> str:
         """The text with placeholders for the run id, for what the project's patterns find, and for volatile shapes."""
-        told = text in self.known.texts  # which is no matter for what the project itself calls volatile
+        told = text in self.known.texts  # which does not matter for what the project itself calls volatile
         once = self._by_patterns(text, give) if told else self._once(text, give)
         # A project's pattern may cut a word in two, and what was a part of it then stands alone.
         while self.compiled.patterns and once != text:
@@ -321,7 +321,7 @@ class Known:
     def of(cls, inputs: Any, compiled: Compiled, runs: RunIds) -> Known:
         """All scalars of the inputs, keys among them, and what is volatile within the texts.
 
-        A text in which the id of another run stands is another one in each session.
+        A string in which the id of another run stands is another one in each session.
         """
         if inputs is None:
             return NOTHING_KNOWN

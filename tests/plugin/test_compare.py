@@ -71,7 +71,7 @@ def test_exit_codes(sessions: Project) -> None:
 WRONG = [
     (("before", "lats"), "B: there is no file, folder or kept session 'lats'; kept, the newest (last) first: 2*"),
     (("last-7", "after"), "A: there is no file, folder or kept session 'last-7'; kept, the newest (last) first: 2*"),
-    (("before", "empty"), "B: empty: has no runs.jsonl: it is no folder of reports"),
+    (("before", "empty"), "B: empty: has no runs.jsonl: it is not a folder of reports"),
     (("before", "torn.jsonl"), "torn.jsonl: line 1 is not valid JSON"),
     (("before", "none.jsonl"), "B: none.jsonl: holds no test"),
     (("before", "after", "--html", "nowhere/page.html"), "nowhere/*: No such file or directory"),
