@@ -6,6 +6,7 @@ import os
 import runpy
 import shutil
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Opened]:
     """Writes the page of a made-up session with so many runs: the session, and the page's address."""
     made_up = runpy.run_path(str(MADE_UP))
 
+    @cache
     def write(runs: int) -> Opened:
         model = model_of(made_up["events"](runs, broken=1.6))
         return _written(model, model_of(made_up["events"](runs, seed=8)), tmp_path_factory.mktemp("report"))
