@@ -141,7 +141,7 @@ def test_the_policies_of_servers_leave_the_page_as_it_is(name: str, windows: Win
         counts = Counter(test.outcome for test in model.tests if test.uses_runs)
         assert widths["passed"] / widths["drift"] == pytest.approx(counts["passed"] / counts["drift"], rel=0.3)
         page.locator("#show-drift").check()
-        assert page.locator("details.test:visible").count() == counts["drift"]
+        assert page.locator("details.test >> visible=true").count() == counts["drift"]
 
 
 def test_every_bar_can_be_seen(windows: Windows, report: Report) -> None:
@@ -199,7 +199,7 @@ def test_buttons_filter_without_a_script(windows: Windows, every_way: Opened) ->
     """Tab and the arrows choose an outcome and a workflow: what is left out is hidden, and that is stated."""
     model, address = every_way
     with windows.opened(address) as page:
-        rows = page.locator("#tests .rows > li:not(.alike):visible")
+        rows = page.locator("#tests .rows > li:not(.alike) >> visible=true")
         page.locator("#show-not-passed").check()
         assert page.locator("#tests-passed").is_hidden()
         assert page.get_by_text("Tests are hidden by these buttons.").is_visible()
@@ -209,7 +209,7 @@ def test_buttons_filter_without_a_script(windows: Windows, every_way: Opened) ->
         page.keyboard.press("ArrowDown")
         first = page.locator("fieldset").nth(1).locator("label").nth(1).inner_text().split()[0]
         assert rows.count() > 0
-        assert all(first in text for text in page.locator("#tests .what:visible").all_inner_texts())
+        assert all(first in text for text in page.locator("#tests .what >> visible=true").all_inner_texts())
         page.locator("#of-all").check()
         page.locator("#show-drift").check()
         assert rows.count() == sum(test.outcome == "drift" for test in model.tests)
@@ -234,9 +234,9 @@ def test_equal_failures_are_one_row(windows: Windows, every_way: Opened) -> None
     with windows.opened(address) as page:
         line = page.get_by_text("12 tests: the same reason")
         fold = page.locator(".alike").filter(has=line)
-        assert fold.locator("details.test:visible").count() == 0
+        assert fold.locator("details.test >> visible=true").count() == 0
         line.click()
-        assert fold.locator("details.test:visible").count() == 11
+        assert fold.locator("details.test >> visible=true").count() == 11
 
 
 def test_the_page_is_never_wider_than_its_window(windows: Windows, every_way: Opened) -> None:
