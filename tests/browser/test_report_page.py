@@ -56,10 +56,12 @@ class Windows:
         page = self.window(scripts=scripts, width=width, theme=theme)
         asked: list[str] = []
         said: list[str] = []
-        with _listening(page, "request", lambda request: asked.append(request.url)):
-            with _listening(page, "console", lambda message: said.append(message.text)):
-                page.goto(address)
-                yield page
+        with (
+            _listening(page, "request", lambda request: asked.append(request.url)),
+            _listening(page, "console", lambda message: said.append(message.text)),
+        ):
+            page.goto(address)
+            yield page
         own = {address, address.replace("report.html", "report.css")}
         assert {url.partition("#")[0] for url in asked if not url.startswith("data:")} == own
         assert said == []

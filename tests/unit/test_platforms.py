@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -210,23 +211,26 @@ def test_a_tick_of_the_clock_is_no_lag() -> None:
 POSIX_ONLY = {"fcntl", "resource", "pwd", "grp", "termios", "tty", "pty", "posix", "syslog"}
 
 
-def nodes(path: Path) -> Iterator[tuple[ast.AST, bool]]:
-    """Each node, and whether it stands behind a condition or a ``try``."""
+@cache
+def calls_and_imports() -> list[tuple[str, ast.Import | ast.Call, bool]]:
+    """Of the package, with the place of each, and whether it stands behind a condition or a ``try``."""
 
-    def walk(node: ast.AST, guarded: bool) -> Iterator[tuple[ast.AST, bool]]:
-        yield node, guarded
+    def walk(node: ast.AST, guarded: bool) -> Iterator[tuple[ast.Import | ast.Call, bool]]:
+        if isinstance(node, ast.Import | ast.Call):
+            yield node, guarded
         for child in ast.iter_child_nodes(node):
             yield from walk(child, guarded or isinstance(node, ast.If | ast.Try))
 
-    yield from walk(ast.parse(path.read_text("utf-8")), False)
+    paths = sorted(PACKAGE.rglob("*.py"))
+    parsed = [(path.name, ast.parse(path.read_text("utf-8"))) for path in paths]
+    return [(f"{name}:{node.lineno}", node, guarded) for name, tree in parsed for node, guarded in walk(tree, False)]
 
 
 def test_modules_that_windows_lacks_are_imported_behind_a_condition() -> None:
     """The package can be imported there."""
     found = [
-        f"{path.name}:{node.lineno}"
-        for path in PACKAGE.rglob("*.py")
-        for node, guarded in nodes(path)
+        place
+        for place, node, guarded in calls_and_imports()
         if isinstance(node, ast.Import) and not guarded and POSIX_ONLY & {alias.name for alias in node.names}
     ]
     assert not found
@@ -234,12 +238,7 @@ def test_modules_that_windows_lacks_are_imported_behind_a_condition() -> None:
 
 def test_text_is_read_and_written_in_a_named_encoding() -> None:
     """Without one, Windows has another encoding than the machine that wrote the file."""
-    found = [
-        f"{path.name}:{node.lineno}"
-        for path in PACKAGE.rglob("*.py")
-        for node, _ in nodes(path)
-        if isinstance(node, ast.Call) and not _is_encoded(node)
-    ]
+    found = [place for place, node, _ in calls_and_imports() if isinstance(node, ast.Call) and not _is_encoded(node)]
     assert not found
 
 
