@@ -259,7 +259,6 @@ def test_the_print_shows_what_failed(windows: Windows, report: Report) -> None:
         failing = page.locator("details.test.failing").first
         assert failing.locator("pre").first.is_visible()
         assert not page.locator("nav").is_visible()
-        page.screenshot()
         assert page.pdf().startswith(b"%PDF")
 
 
