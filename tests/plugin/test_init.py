@@ -80,6 +80,7 @@ def test_the_written_code_is_clean(folder: Path) -> None:
     checked(folder, "ruff", "format", "--isolated", "--check", "--line-length=120")
 
 
+@pytest.mark.slow
 def test_the_written_code_has_the_right_types(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor has mypy in strict mode.
 
