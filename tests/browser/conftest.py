@@ -6,6 +6,7 @@ import os
 import runpy
 import shutil
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,9 +51,10 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Opened]:
     """Writes the page of a made-up session with so many runs: the session, and the page's address."""
     made_up = runpy.run_path(str(MADE_UP))
 
+    @cache
     def write(runs: int) -> Opened:
         model = model_of(made_up["events"](runs, broken=1.6))
-        return _written(model, model_of(made_up["events"](runs, seed=8)), tmp_path_factory.mktemp("report"))
+        return _written(model, None, tmp_path_factory.mktemp("report"))
 
     return write
 
@@ -65,8 +67,8 @@ def every_way(tmp_path_factory: pytest.TempPathFactory) -> Opened:
     return _written(model, model_of(made_up["events"](60, seed=8)), tmp_path_factory.mktemp("report"))
 
 
-def _written(model: Model, before: Model, folder: Path) -> Opened:
-    baseline = compare(model, before, "release 41")
+def _written(model: Model, before: Model | None, folder: Path) -> Opened:
+    baseline = None if before is None else compare(model, before, "release 41")
     path = folder / "report.html"
     path.write_text(html_report(model, judge(model, baseline), baseline), "utf-8")
     path.with_name("report.css").write_text(style_sheet(), "utf-8")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import shutil
@@ -16,6 +15,8 @@ from urllib.parse import quote
 
 import pytest
 import requests
+
+Post = Callable[[str, dict[str, str], str | None], tuple[int, Any]]
 
 FLOWS = """
 from pytest_wisebot.emulator import Emulator, WorkflowFailure
@@ -40,10 +41,14 @@ for workflow in ("a/b", "../x", "%2e", "?x=1", "#x", "a b", "a+b", "a&b=c", "naÃ
 """
 
 FETCH = """
-const { url, headers, body } = JSON.parse(process.env.REQUEST);
-const response = await fetch(url, { method: "POST", headers, body });
-console.log(JSON.stringify([response.status, await response.json()]));
+import { createInterface } from "node:readline";
+for await (const line of createInterface({ input: process.stdin })) {
+    const { url, headers, body } = JSON.parse(line);
+    const response = await fetch(url, { method: "POST", headers, body, signal: AbortSignal.timeout(30000) });
+    console.log(JSON.stringify([response.status, await response.json()]));
+}
 """
+"""Answers a request a line: to start Node takes longer than all else here."""
 
 
 @pytest.fixture(autouse=True)
@@ -98,13 +103,25 @@ def _by_curl(url: str, headers: dict[str, str], body: str | None) -> tuple[int, 
     return int(status), json.loads(answer)
 
 
-def _by_fetch(url: str, headers: dict[str, str], body: str | None) -> tuple[int, Any]:
-    request = json.dumps({"url": url, "headers": headers, "body": body})
+@pytest.fixture(scope="module")
+def fetch() -> Iterator[Post]:
+    """The client that Node has, in one process for all tests."""
     command = ["node", "--input-type=module", "-e", FETCH]
-    variables = os.environ | {"REQUEST": request}
-    ended = subprocess.run(command, capture_output=True, encoding="utf-8", check=True, timeout=30, env=variables)
-    status, answer = json.loads(ended.stdout)
-    return status, answer
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, encoding="utf-8") as process:
+
+        def post(url: str, headers: dict[str, str], body: str | None) -> tuple[int, Any]:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            print(json.dumps({"url": url, "headers": headers, "body": body}), file=process.stdin, flush=True)
+            line = process.stdout.readline()
+            if not line:
+                pytest.fail(f"Node ended: {process.communicate()[1]}")
+            status, answer = json.loads(line)
+            return status, answer
+
+        yield post
+        process.kill()
 
 
 def _by_requests(url: str, headers: dict[str, str], body: str | None) -> tuple[int, Any]:
@@ -113,18 +130,21 @@ def _by_requests(url: str, headers: dict[str, str], body: str | None) -> tuple[i
 
 
 @pytest.fixture(params=["curl", "node", "requests"])
-def post(request: pytest.FixtureRequest) -> Callable[[str, dict[str, str], str | None], tuple[int, Any]]:
+def post(request: pytest.FixtureRequest) -> Post:
     """Sends a POST by one of the clients; gives the status and the JSON that it got."""
     if request.param != "requests" and shutil.which(request.param) is None:
         pytest.skip(f"there is no {request.param} on this machine")
-    return {"curl": _by_curl, "node": _by_fetch, "requests": _by_requests}[request.param]
+    if request.param == "node":
+        by_fetch: Post = request.getfixturevalue("fetch")
+        return by_fetch
+    return {"curl": _by_curl, "requests": _by_requests}[request.param]
 
 
 @pytest.fixture(params=["webhook", "dashboard"])
 def start(
     request: pytest.FixtureRequest,
     variables: dict[str, str],
-    post: Callable[[str, dict[str, str], str | None], tuple[int, Any]],
+    post: Post,
 ) -> Callable[..., tuple[int, Any]]:
     """Starts a run over one of the APIs, as documented: ``start(workflow, bag, credential=None)``."""
     origin, base_url = variables["WISEBOT_WORKFLOW_TRIGGER_ORIGIN"], variables["WISEBOTAI_BASE_URL"]

@@ -33,7 +33,6 @@ def copied(empty_project: Project) -> Any:
 @pytest.mark.parametrize(
     ("args", "passed"),
     [
-        ([], 64),
         (["-n", "2"], 64),
         (["-p", "no:xdist", "-p", "no:syrupy", "--ignore=test_snapshots.py", "--ignore-glob=*.wisebot.yaml"], 50),
     ],
@@ -46,17 +45,20 @@ def test_they_pass_anywhere(copied: Any, args: list[str], passed: int) -> None:
     assert result.parseoutcomes() == {"passed": passed}
 
 
-@pytest.mark.slow
-def test_their_snapshots_hold_run_after_run(copied: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Twenty sessions in a row are green, although a model's words differ in each; and an update changes nothing."""
+def test_their_snapshots_hold_time_after_time(copied: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twenty times they are green, although a model's words differ in each; and an update changes nothing."""
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # by which syrupy knows a worker, which says nothing
     folder = copied.path / "__snapshots__" / "test_snapshots"
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert len(before) == 5
-    for _ in range(20):
-        result = copied.run("-q", "test_snapshots.py")
-        assert result.ret == 0
-        assert "5 snapshots passed." in result.outlines
+    for number in range(19):  # a folder each, since a session compares each snapshot once
+        again = copied.path / f"again_{number}"
+        shutil.copytree(folder, again / "__snapshots__" / "test_snapshots")
+        shutil.copy(copied.path / "test_snapshots.py", again)
+    folders = [f"again_{number}" for number in range(19)]
+    result = copied.run("-q", "--import-mode=importlib", "test_snapshots.py", *folders)
+    assert result.ret == 0
+    assert "100 snapshots passed." in result.outlines
     copied.run("-q", "test_snapshots.py", "--snapshot-update")
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
@@ -86,38 +88,39 @@ GATED = ("--wisebot-gate", "--wisebot-env=local")
 WITHOUT_PYTHON = ("test_cases.py", "triage.wisebot.yaml", "summarise.wisebot.yaml", "refund.wisebot.yaml")
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one process", "two workers"])
-def test_cases_and_suites_are_replayed(copied: Any, workers: tuple[str, ...]) -> None:
-    """Their runs are recorded as those of any test, and replayed without a Wisebot."""
-    copied.run_apart(*WITHOUT_PYTHON, "--wisebot-runs=record").assert_outcomes(passed=20)
+def test_cases_and_suites_are_replayed(copied: Any) -> None:
+    """Their runs are recorded as those of any test, and replayed without a Wisebot, by one process and by two."""
+    copied.run(*WITHOUT_PYTHON, "--wisebot-runs=record").assert_outcomes(passed=20)
     copied.write("flows.py", "raise RuntimeError('no emulator is started')")
-    result = copied.run_apart(*WITHOUT_PYTHON, "--wisebot-runs=replay", *workers)
-    result.assert_outcomes(passed=20)
+    for workers in ((), ("-n", "2")):
+        copied.run_apart(*WITHOUT_PYTHON, "--wisebot-runs=replay", *workers).assert_outcomes(passed=20)
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one process", "two workers"])
-def test_cases_and_suites_stand_under_a_gate(copied: Any, workers: tuple[str, ...]) -> None:
+def test_cases_and_suites_stand_under_a_gate(copied: Any) -> None:
     """A gate opens over them; it closes where a cell of the table is changed, and where a tag narrows them."""
     toml = (copied.path / "wisebot.toml").read_text("utf-8").partition("[gate]")[0]
     copied.write("wisebot.toml", f"{toml}\n[gate]\nallow-emulator = true\n")
     for path in {*copied.path.glob("test_*.py")} - {copied.path / f"test_{name}.py" for name in ("cases", "snapshots")}:
         path.unlink()
-    opened = copied.run_apart(*GATED, *workers)
-    assert opened.ret == 0
-    assert any(line.startswith("GATE OPEN: 25 passed; ") for line in opened.outlines)
-    narrowed = copied.run_apart(*GATED, "--wisebot-tag=money", *workers)
+    for workers in ((), ("-n", "2")):
+        opened = copied.run_apart(*GATED, *workers)
+        assert opened.ret == 0
+        assert any(line.startswith("GATE OPEN: 25 passed; ") for line in opened.outlines)
+    narrowed = copied.run_apart(*GATED, "--wisebot-tag=money", "-n", "2")
     assert narrowed.ret == 11
     assert "--wisebot-tag" in narrowed.stdout.str()
     copied.edit("tickets.csv", "shipping,1", "billing,1")
-    closed = copied.run_apart(*GATED, *workers)
-    assert closed.ret == 1
-    assert any(line.startswith("GATE CLOSED") or "= GATE CLOSED" in line for line in closed.outlines)
+    for workers in ((), ("-n", "2")):
+        closed = copied.run_apart(*GATED, *workers)
+        assert closed.ret == 1
+        assert any(line.startswith("GATE CLOSED") or "= GATE CLOSED" in line for line in closed.outlines)
 
 
 def test_they_run_over_both_apis(copied: Any) -> None:
-    """What they promise holds over either API."""
-    assert copied.run_apart("--wisebot-api", "both").ret == 0
-    assert copied.run_apart("--wisebot-api", "dashboard").ret == 0
+    """What they promise holds over either API, in a copy too, by one process."""
+    result = copied.run_apart("--wisebot-api", "both")
+    assert result.ret == 0
+    assert result.parseoutcomes()["passed"] > 64
 
 
 def test_they_run_against_a_wisebot_that_is_named_by_options(copied: Any) -> None:

@@ -75,7 +75,7 @@ class Command:
     def is_known(self) -> bool:
         """Whether it is one of those that the suite starts often."""
         if self.kind == "-m":
-            return self.target == "pytest" or self.target.startswith("pytest_wisebot.")
+            return self.target in ("pytest", "pytest_wisebot") or self.target.startswith("pytest_wisebot.")
         return self.kind == "-c" and self.target == "import sys;exec(eval(sys.stdin.readline()))"  # execnet's workers
 
 

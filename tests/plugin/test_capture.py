@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
@@ -66,14 +67,24 @@ SUITE = """
 """
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the first test that needs the kept session leaves it for the others."""
+    return tmp_path_factory.mktemp("kept") / "project"
+
+
 @pytest.fixture
-def kept(project: Any) -> Any:
+def kept(project: Any, made: Path) -> Any:
     """A project with one kept session."""
+    if made.exists():
+        shutil.copytree(made, project.path, dirs_exist_ok=True)
+        return project
     project.write("flows.py", FLOWS)
     toml = (project.path / "wisebot.toml").read_text("utf-8")
     project.write("wisebot.toml", f'{toml}\n[redact]\nkeys = ["email"]\n')
     project.test(SUITE)
     assert project.run("-q").ret == 0
+    shutil.copytree(project.path, made, ignore=shutil.ignore_patterns("__pycache__"))
     return project
 
 

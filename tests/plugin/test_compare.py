@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+from pathlib import Path
 
 import pytest
 from harness import Project
@@ -25,12 +27,22 @@ def compare(project: Project, *args: str) -> pytest.RunResult:
     return project.pytester.run(sys.executable, "-m", "pytest_wisebot", "compare", *args)
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the first test that needs the two sessions leaves them for the others."""
+    return tmp_path_factory.mktemp("sessions") / "project"
+
+
 @pytest.fixture
-def sessions(project: Project) -> Project:
+def sessions(project: Project, made: Path) -> Project:
     """Two sessions: in the second one a result differs, and its test fails."""
+    if made.exists():
+        shutil.copytree(made, project.path, dirs_exist_ok=True)
+        return project
     for folder, message in (("before", "charged twice"), ("after", "where is it?")):
         project.test(SUITE.format(message=message, moment="2026-11-30T10:00:00Z", text="same"))
         project.run("--wisebot-report", folder)
+    shutil.copytree(project.path, made, ignore=shutil.ignore_patterns("__pycache__"))
     return project
 
 

@@ -37,7 +37,7 @@ LOWERED = """
 
 
 @pytest.fixture
-def limited(project: Project, real_processes: None) -> Project:
+def limited(project: Project) -> Project:
     """A project with the workflows above."""
     if sys.platform == "win32":
         pytest.skip("Windows has no limit of open files to set")
@@ -45,7 +45,8 @@ def limited(project: Project, real_processes: None) -> Project:
     return project
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one process", "xdist"])
+@pytest.mark.usefixtures("real_processes")  # a forked one has the limits of the process that it is forked from
+@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["one process", "xdist"])
 def test_the_emulator_alone_has_a_raised_limit(limited: Project, workers: tuple[str, ...]) -> None:
     """Whichever process starts the emulator, its soft limit is the hard one, and that of the tests is left alone."""
     limited.write("conftest.py", LOWERED)
@@ -97,6 +98,7 @@ def test_a_function_that_blocks_is_named_in_the_section(limited: Project) -> Non
     result.stdout.fnmatch_lines(["*has blocked its event loop for more than a second at *flows.py, line *: time.s*"])
 
 
+@pytest.mark.usefixtures("real_processes")
 def test_a_session_that_lacks_descriptors_opens_no_circuit(limited: Project) -> None:
     """Runs for which pytest lacks descriptors are infrastructure errors that name its limit; later ones are tried."""
     limited.write("conftest.py", LOWERED)

@@ -16,7 +16,6 @@ OK = """
 """
 
 
-@pytest.mark.usefixtures("real_processes")
 @pytest.mark.parametrize(
     "how", ["pytest.main(args)", "subprocess.run([sys.executable, '-m', 'pytest', *args]).returncode"]
 )

@@ -229,20 +229,19 @@ def test_the_number_of_sessions_is_a_setting(suite: Suite) -> None:
     assert suite.lines[-1]["build"]["commit"] == "a" * 40
 
 
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("test_it.py", "is not a history: line 1 is not valid JSON, and no other line is a session's either.*"),
-        ("notes.txt", "is not a history: line 1 is not valid JSON, and no other line is a session's either.*"),
-        (".", "is not a file"),
-        ("secret.txt/history.jsonl", "cannot be written: File exists"),
-        ("wisebot.toml", "is the settings file, or in it: *"),
-        ("steps.md", "is the file of --wisebot-summary, or in it: *"),
-        ("first.jsonl", "is the --wisebot-baseline, or in it: *"),
-        ("out/history.jsonl", "is the folder of --wisebot-report, or in it: *"),
-    ],
-)
-def test_a_file_that_cannot_be_used_is_told_before_any_run(suite: Suite, name: str, message: str) -> None:
+UNUSABLE = {
+    "test_it.py": "is not a history: line 1 is not valid JSON, and no other line is a session's either.*",
+    "notes.txt": "is not a history: line 1 is not valid JSON, and no other line is a session's either.*",
+    ".": "is not a file",
+    "secret.txt/history.jsonl": "cannot be written: File exists",
+    "wisebot.toml": "is the settings file, or in it: *",
+    "steps.md": "is the file of --wisebot-summary, or in it: *",
+    "first.jsonl": "is the --wisebot-baseline, or in it: *",
+    "out/history.jsonl": "is the folder of --wisebot-report, or in it: *",
+}
+
+
+def test_a_file_that_cannot_be_used_is_told_before_any_run(suite: Suite) -> None:
     """A wrong path is an error of usage, and nothing is written there."""
     suite.outside.test("WANTED = True\n", TESTS)
     (suite.path / "notes.txt").write_text("a note\n", "utf-8")
@@ -250,11 +249,12 @@ def test_a_file_that_cannot_be_used_is_told_before_any_run(suite: Suite, name: s
     (suite.path / "first/runs.jsonl").rename(suite.path / "first.jsonl")
     asked, before = len(suite.outside.calls), {one: one.read_bytes() for one in suite.path.iterdir() if one.is_file()}
     others = ["--wisebot-summary=steps.md", "--wisebot-report=out", "--wisebot-baseline=first.jsonl"]
-    result = suite.outside.run(ENV, *others, f"--wisebot-history={name}")
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines([f"ERROR: --wisebot-history: {name}: {message}"])
-    assert {one: one.read_bytes() for one in before} == before
-    assert len(suite.outside.calls) == asked
+    for name, message in UNUSABLE.items():
+        result = suite.outside.run(ENV, *others, f"--wisebot-history={name}")
+        assert result.ret == pytest.ExitCode.USAGE_ERROR, name
+        result.stderr.fnmatch_lines([f"ERROR: --wisebot-history: {name}: {message}"])
+        assert {one: one.read_bytes() for one in suite.path.iterdir() if one.is_file()} == before, name
+        assert len(suite.outside.calls) == asked, name
 
 
 def test_merge_writes_no_history_over_another_file(suite: Suite, capsys: pytest.CaptureFixture[str]) -> None:
@@ -378,17 +378,24 @@ def test_options_choose_environment_and_sessions(suite: Suite, capsys: pytest.Ca
         (["history.jsonl", "--last", "0"], "argument --last: expected a whole number of at least 1, got '0'"),
     ],
 )
-def test_what_cannot_be_read_is_told(suite: Suite, args: list[str], message: str) -> None:
+def test_what_cannot_be_read_is_told(
+    suite: Suite, capsys: pytest.CaptureFixture[str], args: list[str], message: str
+) -> None:
     """With exit code 2."""
     suite.fill("..")
     (suite.path / "empty.jsonl").write_text("")
     (suite.path / "torn.jsonl").write_text('{"format":1')
-    done = run_command(suite, *args)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert message in done.stderr
+    try:
+        code = command(["history", *args])
+    except SystemExit as ended:
+        code = int(str(ended.code))
+    done = capsys.readouterr()
+    assert (code, done.out) == (2, "")
+    assert message in done.err
 
 
-def test_the_help_has_an_example(suite: Suite) -> None:
+def test_the_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     """As each command's."""
-    done = run_command(suite, "--help")
-    assert "for example: pytest-wisebot history history.jsonl --env=staging --last=10" in done.stdout
+    with pytest.raises(SystemExit):
+        command(["history", "--help"])
+    assert "for example: pytest-wisebot history history.jsonl --env=staging --last=10" in capsys.readouterr().out

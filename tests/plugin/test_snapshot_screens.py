@@ -95,7 +95,7 @@ REMOVED = """
 """
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "8")], ids=["one process", "xdist"])
+@pytest.mark.parametrize("workers", [(), ("-n", "4")], ids=["one process", "xdist"])
 def test_the_life_of_a_snapshot(recorded: Recorded, monkeypatch: pytest.MonkeyPatch, workers: tuple[str, ...]) -> None:
     """What each step shows, line by line, and what it exits with."""
     for variable in ("CI", "BUILD_NUMBER"):  # by which pytest knows not to cut its short summary

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -208,25 +210,31 @@ def test_a_tick_of_the_clock_is_no_lag() -> None:
 
 
 POSIX_ONLY = {"fcntl", "resource", "pwd", "grp", "termios", "tty", "pty", "posix", "syslog"}
+OF_FILES = ("read_text", "write_text", "open", "fdopen")
 
 
-def nodes(path: Path) -> Iterator[tuple[ast.AST, bool]]:
-    """Each node, and whether it stands behind a condition or a ``try``."""
+@cache
+def calls_and_imports() -> list[tuple[str, ast.Import | ast.Call, bool]]:
+    """Of the package, with the place of each, and whether it stands behind a condition or a ``try``."""
 
-    def walk(node: ast.AST, guarded: bool) -> Iterator[tuple[ast.AST, bool]]:
-        yield node, guarded
+    def walk(node: ast.AST, guarded: bool) -> Iterator[tuple[ast.Import | ast.Call, bool]]:
+        if isinstance(node, ast.Import | ast.Call):
+            yield node, guarded
         for child in ast.iter_child_nodes(node):
             yield from walk(child, guarded or isinstance(node, ast.If | ast.Try))
 
-    yield from walk(ast.parse(path.read_text("utf-8")), False)
+    texts = [(path, path.read_text("utf-8")) for path in sorted(PACKAGE.rglob("*.py"))]
+    # To parse all takes seconds: what has none of these words has nothing that the tests look for.
+    words = re.compile(rf"\b(?:{'|'.join(POSIX_ONLY)}|{'|'.join(OF_FILES)})\b")
+    parsed = [(path.name, ast.parse(text)) for path, text in texts if words.search(text)]
+    return [(f"{name}:{node.lineno}", node, guarded) for name, tree in parsed for node, guarded in walk(tree, False)]
 
 
 def test_modules_that_windows_lacks_are_imported_behind_a_condition() -> None:
     """The package can be imported there."""
     found = [
-        f"{path.name}:{node.lineno}"
-        for path in PACKAGE.rglob("*.py")
-        for node, guarded in nodes(path)
+        place
+        for place, node, guarded in calls_and_imports()
         if isinstance(node, ast.Import) and not guarded and POSIX_ONLY & {alias.name for alias in node.names}
     ]
     assert not found
@@ -234,12 +242,7 @@ def test_modules_that_windows_lacks_are_imported_behind_a_condition() -> None:
 
 def test_text_is_read_and_written_in_a_named_encoding() -> None:
     """Without one, Windows has another encoding than the machine that wrote the file."""
-    found = [
-        f"{path.name}:{node.lineno}"
-        for path in PACKAGE.rglob("*.py")
-        for node, _ in nodes(path)
-        if isinstance(node, ast.Call) and not _is_encoded(node)
-    ]
+    found = [place for place, node, _ in calls_and_imports() if isinstance(node, ast.Call) and not _is_encoded(node)]
     assert not found
 
 
