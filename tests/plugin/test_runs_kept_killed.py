@@ -65,7 +65,8 @@ class Killed:
         self._outside = outside
         self.path: Path = outside.project.path
 
-    def begin(self, *args: str, plugins: str = "wisebot") -> subprocess.Popen[str]:
+    def begin(self, *args: str, plugins: str = "wisebot", grouped: bool = False) -> subprocess.Popen[str]:
+        """Begins a session; one in a group of its own has processes that cannot be forked."""
         loaded = [word for name in plugins.split() for word in ("-p", name)]
         return subprocess.Popen(
             [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", *loaded, *args],
@@ -74,7 +75,7 @@ class Killed:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            start_new_session=True,
+            start_new_session=grouped,
         )
 
     def until_runs_arrive(self, process: subprocess.Popen[str], count: int) -> None:
@@ -144,7 +145,7 @@ def test_killed_at_any_moment(killed: Killed) -> None:
 def test_interrupted(killed: Killed, to: str, args: tuple[str, ...]) -> None:
     """Ctrl-C, at different moments."""
     plugins = "xdist wisebot" if args else "wisebot"
-    process = killed.begin(*args, plugins=plugins)
+    process = killed.begin(*args, plugins=plugins, grouped=to == "the whole group")
     killed.until_runs_arrive(process, 50 if args else 30)
     if to == "the process":
         process.send_signal(signal.SIGINT)
