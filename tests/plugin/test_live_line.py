@@ -30,7 +30,7 @@ QUICK = """
 """
 
 OFTEN = f"""{QUICK}
-    live.REFRESH_SECONDS, live.PLAIN_SECONDS = 0.01, 0.2
+    live.REFRESH_SECONDS, live.PLAIN_SECONDS = 0.005, 0.15
 """
 
 WAITING = """
@@ -282,11 +282,11 @@ CAPTURED = """
     def test_wait(trigger_workflow, request, capture):
         captured = request.getfixturevalue(capture)
         print("mine")
-        trigger_workflow.map("nap", [{"seconds": 0.5}] * 2)
+        trigger_workflow.map("nap", [{"seconds": 0.3}] * 2)
         assert captured.readouterr() == ("mine\\n", "")
 
     def test_fail(trigger_workflow):
-        trigger_workflow("nap", {"seconds": 0.5})
+        trigger_workflow("nap", {"seconds": 0.3})
         pytest.fail("now")
 """
 
