@@ -273,16 +273,12 @@ def test_a_call_behind_anothers_retry_after_ends_at_once_where_it_has_no_time(
 
     server.answer = reply
     empty_project.test("""
-        import time
-
         def test_it(trigger_workflow):
-            begins = time.monotonic()
             with pytest.raises(RateLimited, match="asks to wait 99999 s"):
-                trigger_workflow("limited", timeout=5)
+                trigger_workflow.start("limited", timeout=5).wait(30)
             with pytest.raises(RateLimited, match="held back 60 s by Wisebot's Retry-After, timeout 2 s") as caught:
-                trigger_workflow("well", timeout=2)
+                trigger_workflow.start("well", timeout=2).wait(30)
             assert caught.value.attempts == 0 and caught.value.answer is None
-            assert time.monotonic() - begins < 30
     """)
     given = ["--wisebot-origin", server.origin, "--wisebot-secret", "FAKE-secret"]
     empty_project.run(*given).assert_outcomes(passed=1)
@@ -320,13 +316,9 @@ def test_an_answer_that_cannot_be_cleaned_in_time_is_unexpected(
     server.answer = lambda _: answer(json.dumps({"ok": True, "result": "x" * 250_000}).encode(), status)
     empty_project.write("wisebot.toml", """[redact]\npatterns = ['x(?:.*y)?']\n""")
     empty_project.test("""
-        import time
-
         def test_it(trigger_workflow):
-            begins = time.monotonic()
             with pytest.raises(UnexpectedResponse, match="was not read and cleaned of credentials within 1 s"):
-                trigger_workflow("w", timeout=1)
-            assert time.monotonic() - begins < 30
+                trigger_workflow.start("w", timeout=1).wait(30)
     """)
     given = ["--wisebot-origin", server.origin, "--wisebot-secret", "FAKE-secret"]
     empty_project.run(*given).assert_outcomes(passed=1)
