@@ -838,7 +838,7 @@ def test_a_session_that_ends_before_its_time_shows_no_credential(
         assert suite.run(*UNTRACED, "-n", "1", LEAKS=leaks).shown == []  # xdist traces values, too: see the manual
     suite.switched_off = True
     suite.write(test_it=_indented(ENDS[end]))
-    assert suite.run(*NOISY, LEAKS=leaks).leaking
+    assert suite.run("-rA", LEAKS=leaks).leaking
 
 
 @pytest.mark.slow
@@ -851,7 +851,7 @@ def test_a_settings_hook_that_fails_shows_no_credential(suite: Suite, end: str) 
     assert suite.run(*NOISY, LEAKS=BEFORE_ANY_CALL).shown == []
     suite.switched_off = True
     suite.write(test_it=test, conftest=hook.removeprefix(NAMES))
-    leaking = suite.run(*NOISY, LEAKS=BEFORE_ANY_CALL).leaking
+    leaking = suite.run("-rA", LEAKS=BEFORE_ANY_CALL).leaking
     assert leaking
     assert end == "exit" or "stderr" in leaking  # where pytest tells of mistakes in how it is used
 
