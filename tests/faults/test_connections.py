@@ -178,23 +178,22 @@ def test_a_name_server_that_is_slow_holds_nothing_back(settings: Any, monkeypatc
     from pytest_wisebot.engine.engine import Engine
     from pytest_wisebot.redaction import Redactor
 
-    asked = threading.Event()
-    release = threading.Event()
+    asked, release, answered = threading.Event(), threading.Event(), threading.Event()
 
     def slow(*args: Any, **kwargs: Any) -> Any:
         asked.set()
-        release.wait(30)
+        release.wait(120)
+        answered.set()
         raise socket.gaierror("no")
 
     monkeypatch.setattr(socket, "getaddrinfo", slow)
     changed = dataclasses.replace(settings, origin="https://wisebot.example", connect_timeout=30.0)
     engine = Engine(changed, Redactor())
-    start = time.monotonic()
     with pytest.raises(ConnectionFailed, match=r"no connection within the run's 0\.5 s"):
-        engine.submit(RunRequest("echo", {}, Api.WEBHOOK, 0.5)).wait(10)
+        engine.submit(RunRequest("echo", {}, Api.WEBHOOK, 0.5)).wait(60)
     engine.close()
     assert asked.is_set()
-    assert time.monotonic() - start < 20  # the look-up itself would take 30 s
+    assert not answered.is_set()
     release.set()
 
 

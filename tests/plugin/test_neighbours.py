@@ -32,9 +32,6 @@ SUITE = """
         ["-p", "no:cacheprovider"],
         ["-p", "no:terminal"],
         ["-p", "no:anyio", "-p", "no:randomly"],
-        ["-n", "2"],
-        ["-n", "2", "--dist", "loadfile"],
-        ["-n", "2", "--dist", "worksteal"],
         ["-n", "2", "-p", "no:syrupy"],
         ["--import-mode=importlib"],
         ["-W", "error"],
@@ -72,10 +69,12 @@ def test_wrong_settings_end_the_session_under_xdist_too(project: Project) -> Non
     assert result.parseoutcomes() == {}
 
 
+@pytest.mark.usefixtures("every_plugin")
 def test_the_lines_are_there_under_xdist_too(project: Project) -> None:
-    """Where the runs will go is told once, by the controller, before the first test."""
+    """The suite passes, and where the runs will go is told once, by the controller, before the first test."""
     project.test(SUITE)
     result = project.run_apart("-n", "2")
+    result.assert_outcomes(passed=9)
     assert [line for line in result.outlines if line.startswith("wisebot: environment")] == [
         "wisebot: environment local (wisebot.toml: default-environment)"
     ]

@@ -20,17 +20,25 @@ from pytest_wisebot.runs import Occurrence
 from pytest_wisebot.storage.sessions import LoggedRuns
 from pytest_wisebot.storage.store import RequestKeys, Store
 
-RUNS = 100
+RUNS = 60
+HELD = 16
+"""The last of them, which end once the file ``open`` is there; twice as many as may be under way."""
 
 SUITE = f"""
     import random
 
     chance = random.Random(3)
-    BAGS = [{{"n": n, "seconds": round(chance.uniform(0.0, 0.08), 3)}} for n in range({RUNS})]
+    BAGS = [{{"n": n, "seconds": round(chance.uniform(0.0, 0.08), 3)}} for n in range({RUNS - HELD})]
 
     @pytest.mark.wisebot("nap")
     @pytest.mark.parametrize("inputs", BAGS[::2])
     def test_declared(workflow_run, inputs):
+        assert workflow_run.result == inputs
+        told(inputs)
+
+    @pytest.mark.wisebot("gate")
+    @pytest.mark.parametrize("inputs", [{{"n": n, "until": GATE}} for n in range({RUNS - HELD}, {RUNS})])
+    def test_held(workflow_run, inputs):
         assert workflow_run.result == inputs
         told(inputs)
 
@@ -65,7 +73,8 @@ class Killed:
         self._outside = outside
         self.path: Path = outside.project.path
 
-    def begin(self, *args: str, plugins: str = "wisebot") -> subprocess.Popen[str]:
+    def begin(self, *args: str, plugins: str = "wisebot", grouped: bool = False) -> subprocess.Popen[str]:
+        """Begins a session; one in a group of its own has processes that cannot be forked."""
         loaded = [word for name in plugins.split() for word in ("-p", name)]
         return subprocess.Popen(
             [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", *loaded, *args],
@@ -74,7 +83,7 @@ class Killed:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            start_new_session=True,
+            start_new_session=grouped,
         )
 
     def until_runs_arrive(self, process: subprocess.Popen[str], count: int) -> None:
@@ -95,7 +104,8 @@ class Killed:
         names = "".join(f"{one}\n" for one in kept)
         for number in map(int, seen):
             kind = "declared[inputs" if number % 2 == 0 else "called[bag"
-            assert f"test_{kind}{number // 2}]" in names
+            name = f"{kind}{number // 2}" if number < RUNS - HELD else f"held[inputs{number - RUNS + HELD}"
+            assert f"test_{name}]" in names
         log = folder / "events.jsonl"
         assert log.exists() or not seen  # killed between the folder and its log: no test had seen a run by then
         events = list(read_events(log)) if log.exists() else []
@@ -118,12 +128,13 @@ class Killed:
 def killed(outside: Outside) -> Killed:
     outside.test(SUITE)
     outside.setting("concurrency = 8")
+    (outside.project.path / "open").touch()
     return Killed(outside)
 
 
 @pytest.mark.heavy
 def test_killed_at_any_moment(killed: Killed) -> None:
-    """Twenty times ``kill -9`` during a hundred runs: nothing that had ended is lost, torn, or paid for twice."""
+    """Twenty times ``kill -9`` during sixty runs: nothing that had ended is lost, torn, or paid for twice."""
     chance = random.Random(20)
     kept = []
     for _ in range(20):
@@ -144,8 +155,9 @@ def test_killed_at_any_moment(killed: Killed) -> None:
 def test_interrupted(killed: Killed, to: str, args: tuple[str, ...]) -> None:
     """Ctrl-C, at different moments."""
     plugins = "xdist wisebot" if args else "wisebot"
-    process = killed.begin(*args, plugins=plugins)
-    killed.until_runs_arrive(process, 50 if args else 30)
+    (killed.path / "open").unlink()  # so that the session cannot end by itself
+    process = killed.begin(*args, plugins=plugins, grouped=to == "the whole group")
+    killed.until_runs_arrive(process, 26)
     if to == "the process":
         process.send_signal(signal.SIGINT)
     else:

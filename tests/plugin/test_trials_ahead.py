@@ -55,9 +55,13 @@ def test_one_at_a_time_costs_the_fewest_runs(
     assert len(outside.calls) == fewest
 
 
-@pytest.mark.parametrize("args", [[], ["-n", "2"]], ids=["one process", "xdist"])
-@pytest.mark.parametrize("cap", [2, 3, 8])
-@pytest.mark.parametrize("seed", [11, 12, 13])
+@pytest.mark.parametrize(
+    ("seed", "cap", "args"),
+    [
+        *(pytest.param(seed, cap, [], id=f"{seed}-{cap}-one process") for seed in (11, 12, 13) for cap in (2, 3, 8)),
+        *(pytest.param(seed, cap, ["-n", "2"], id=f"{seed}-{cap}-xdist") for seed, cap in ((11, 2), (12, 3), (13, 8))),
+    ],
+)
 def test_at_once_they_cost_what_can_still_count(outside: Outside, seed: int, cap: int, args: list[str]) -> None:
     """At any cap: the verdict of the runs in the order in which they were judged, and no run beyond the rule."""
     trials, needed = 12, 8

@@ -513,7 +513,6 @@ def test_xdist_shows_the_same(outside: Outside, numbers: Numbers) -> None:
     assert outside.run("-n", "2", "--dist", "each").parseoutcomes() == {"passed": 2, "flaky": 4, "failed": 2}
 
 
-@pytest.mark.usefixtures("real_processes")
 @pytest.mark.parametrize("args", [[], ["-n", "2"]], ids=["one process", "xdist"])
 def test_async_tests_have_trials(outside: Outside, monkeypatch: pytest.MonkeyPatch, args: list[str]) -> None:
     """Under pytest-asyncio and anyio alike, with async fixtures that are made anew."""

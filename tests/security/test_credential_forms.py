@@ -147,14 +147,19 @@ OPTIONS = [
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("flags", [[], ["-n", "2"]], ids=["one process", "xdist"])
+@pytest.mark.parametrize(
+    ("names", "flags"),
+    [(list(CREDENTIALS), []), (["quotes", "short"], ["-n", "2"])],
+    ids=["one process", "xdist"],
+)
 def test_no_outlet_shows_a_credential_in_any_form(
-    project: Project, monkeypatch: pytest.MonkeyPatch, flags: list[str]
+    project: Project, monkeypatch: pytest.MonkeyPatch, names: list[str], flags: list[str]
 ) -> None:
     """Results, terminal, log files, JUnit XML, reports, summary, snapshots, recordings, kept runs."""
-    monkeypatch.setenv("OF_THE_TEST", json.dumps(CREDENTIALS))
+    credentials = {name: CREDENTIALS[name] for name in names}
+    monkeypatch.setenv("OF_THE_TEST", json.dumps(credentials))
     toml = TOML
-    for number, credential in enumerate(CREDENTIALS.values()):
+    for number, credential in enumerate(credentials.values()):
         monkeypatch.setenv(f"OF_THE_TEST_{number}", credential)
         toml += WORKFLOWS.format(number=number)
     project.write(
@@ -173,10 +178,10 @@ def test_no_outlet_shows_a_credential_in_any_form(
     for path in sorted(project.path.rglob("*")):
         if path.is_file() and path.name not in sources and "__pycache__" not in path.parts:
             left[path.relative_to(project.path).as_posix()] = path.read_text("utf-8", "replace")
-    names = " ".join(left)
+    outlets = " ".join(left)
     for outlet in ("report.json", "report.html", "runs.jsonl", "report/summary.md", "junit.xml", "log.txt",
                    "recordings/", "__snapshots__/", "events.jsonl"):  # fmt: skip
-        assert outlet in names
+        assert outlet in outlets
     assert shown_in(left) == []
 
 

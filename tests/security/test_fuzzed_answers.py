@@ -10,7 +10,6 @@ import gzip
 import json
 import os
 import secrets
-import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -39,8 +38,8 @@ from pytest_wisebot.runs import EngineError, RunRequest
 from pytest_wisebot.settings import Settings
 
 SEED: Final = int(os.environ.get("FUZZ_SEED") or secrets.randbits(32))
-MOST: Final = 300
-"""Answers for each API."""
+MOST: Final = 5 * settings().max_examples
+"""Answers for each API: 100, and 2500 with the profile nightly."""
 
 LIMIT: Final = 1.0
 CANARY: Final = "FAKE-CANARY/secret+of the server's"
@@ -54,8 +53,10 @@ UNITS = st.sampled_from(
         CANARY, CANARY[:9], "@", "a.", "+49 ", "4111 ", "DE89 ", "é", " ",
     ]
 )  # fmt: skip
+# All that UTF-8 can encode; asked for by that name, hypothesis tries a million characters once in each fresh checkout.
+ENCODABLE = st.characters(exclude_categories=["Cs"])
 TEXTS = st.one_of(
-    st.text(max_size=20),
+    st.text(ENCODABLE, max_size=20),
     st.tuples(UNITS, st.integers(1, 3000)).map(lambda pair: pair[0] * pair[1]),
     st.lists(UNITS, max_size=6).map("".join),
 )
@@ -85,7 +86,7 @@ BODIES = st.one_of(
     st.integers(1, 5000).map(lambda depth: b'{"ok":' + b"[" * depth),
     JSON.map(gzip.compress),
     JSON.map(lambda body: body.decode("utf-8", "replace").encode("utf-16")),
-    st.just(gzip.compress(b" " * 20_000_000)),
+    st.just(gzip.compress(b" " * 5_000_000)),
 )
 HEADER_VALUES = st.one_of(
     TEXTS.map(lambda text: text.encode("utf-8", "surrogatepass").translate(None, b"\r\n\0")[:3000]),
@@ -166,7 +167,8 @@ class Caller:
     async def _call(self, request: RunRequest) -> WorkflowRun | WisebotError:
         async with Client(self._settings, Redactor([Secret(CANARY)]), {}) as client:
             try:
-                return await client.run(request, AttemptState())
+                async with asyncio.timeout(60):  # its own deadline is sooner
+                    return await client.run(request, AttemptState())
             except WisebotError as error:
                 return error
 
@@ -206,7 +208,7 @@ def failure(check: Callable[[WorkflowRun], object], run: WorkflowRun) -> str:
 
 
 def does_not_print(text: str) -> str:
-    return "".join(sorted({char for char in text if not char.isprintable() and char != "\n"}))
+    return "".join(sorted({char for char in set(text) if not char.isprintable() and char != "\n"}))
 
 
 @pytest.mark.parametrize("api", list(Api))
@@ -218,9 +220,8 @@ def test_a_hostile_answer_ends_as_a_run_or_a_named_error(api: Api, caller: Calle
     @settings(max_examples=MOST, suppress_health_check=list(HealthCheck), derandomize=False, database=None)
     @given(answer=ANSWERS)
     def one(answer: bytes) -> None:
-        before, begins = caller.server.runs, time.monotonic()
+        before = caller.server.runs
         outcome = caller.call(api, answer)
-        assert time.monotonic() - begins < LIMIT + 20
         assert caller.server.runs == before + 1
         assert isinstance(outcome, WorkflowRun | InfrastructureError)
         assert not isinstance(outcome, EngineError | ConfigurationError)
@@ -233,18 +234,18 @@ def test_a_hostile_answer_ends_as_a_run_or_a_named_error(api: Api, caller: Calle
     one()
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b" " * 300_000_000),
-        b"HTTP/1.1 200 OK\r\n\r\n" + b"[" * 40_000_000,
-        b"HTTP/1.1 500 X\r\nX-Odd: " + b"x" * 20_000_000,
-        b'HTTP/1.1 200 OK\r\n\r\n{"ok": true, "runId": "' + b"\\u001b" * 170_000 + b'"}',
-    ],
-    ids=["bomb", "endless-body", "endless-header", "long-id"],
-)
-def test_a_hostile_answer_takes_little_memory(caller: Caller, answer: bytes) -> None:
+LARGE: Final[dict[str, Callable[[], bytes]]] = {  # made where they are sent: not in each worker that collects
+    "bomb": lambda: b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b" " * 100_000_000),
+    "endless-body": lambda: b"HTTP/1.1 200 OK\r\n\r\n" + b"[" * 40_000_000,
+    "endless-header": lambda: b"HTTP/1.1 500 X\r\nX-Odd: " + b"x" * 20_000_000,
+    "long-id": lambda: b'HTTP/1.1 200 OK\r\n\r\n{"ok": true, "runId": "' + b"\\u001b" * 170_000 + b'"}',
+}
+
+
+@pytest.mark.parametrize("large", LARGE)
+def test_a_hostile_answer_takes_little_memory(caller: Caller, large: str) -> None:
     """With a limit of 1 MiB for answers a run takes a few times as much, whatever the server sends."""
+    answer = LARGE[large]()
     tracemalloc.start()
     try:
         outcome = caller.call(Api.WEBHOOK, answer, limit=30.0)
@@ -266,8 +267,8 @@ def test_no_field_of_an_answer_reaches_terminal_and_files_unescaped(
     fields: dict[str, dict[str, Any]] = {
         "ok": {"ok": True, "runId": EVIL, "result": EVIL},
         "failed": {"ok": False, "runId": EVIL, "error": EVIL},
-        "long": {"ok": False, "runId": "i" * 10**6, "error": {EVIL: "e" * 10**5}, "k" * 10**6: 1, EVIL: EVIL},
-        "key": {"ok": True, "runId": "r", "result": {"k" * 10**6: {EVIL: [EVIL]}}},
+        "long": {"ok": False, "runId": "i" * 10**5, "error": {EVIL: "e" * 10**5}, "k" * 10**5: 1, EVIL: EVIL},
+        "key": {"ok": True, "runId": "r", "result": {"k" * 10**5: {EVIL: [EVIL]}}},
         "contradicted": {"ok": True, "runId": "r", "status": f"failed {EVIL}", "error": EVIL},
         "queued": {"ok": True, "runId": EVIL, "status": "queued"},
         "number": {"ok": False, "runId": {EVIL: 1}, "error": [EVIL]},
@@ -319,7 +320,7 @@ def test_no_field_of_an_answer_reaches_terminal_and_files_unescaped(
     out = tmp_path_factory.mktemp("out")
     given = ["--wisebot-origin", server.origin, "--wisebot-secret", CANARY, "--junitxml", str(out / "junit.xml"), "-rA"]
     written = [f"--wisebot-report={out / 'report'}", f"--wisebot-summary={out / 'summary.md'}", "--log-file=log.txt"]
-    result = empty_project.run_apart(*given, *written)
+    result = empty_project.run(*given, *written)
 
     screen = result.stdout.str() + result.stderr.str()
     texts = {"screen": screen, "log.txt": (empty_project.path / "log.txt").read_text("utf-8")}
@@ -328,4 +329,4 @@ def test_no_field_of_an_answer_reaches_terminal_and_files_unescaped(
     assert "INTERNALERROR" not in screen
     assert {name: does_not_print(text.replace("\t", "")) for name, text in texts.items()} == dict.fromkeys(texts, "")
     assert [line[:100] for line in screen.splitlines() if len(line) > 5000] == []
-    assert len(texts["junit.xml"]) < 2_000_000
+    assert len(texts["junit.xml"]) < 1_000_000
