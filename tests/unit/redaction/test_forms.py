@@ -156,7 +156,7 @@ def test_a_json_value_is_cleaned_in_each_form() -> None:
     assert all(MASK in text for text in cleaned["shown"].values())
 
 
-@settings(max_examples=settings.default.max_examples // 2)  # each makes a dozen patterns, for the most part in vain
+@settings(max_examples=settings().max_examples // 2)  # each makes a dozen patterns, for the most part in vain
 @given(credential=SHORT | HARD, form=st.sampled_from(sorted(FORMS)))
 def test_a_text_without_the_marks_has_no_form(credential: str, form: str) -> None:
     """The quick look never says no where the pattern would match: a credential is not missed for speed."""

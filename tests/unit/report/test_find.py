@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from pytest_wisebot.report import html, rows
+from pytest_wisebot.report import rows
 from pytest_wisebot.report.gate import judge
 from pytest_wisebot.report.html import html_report
 from pytest_wisebot.report.log_reader import model_of
 from pytest_wisebot.report.markdown import markdown_report
 from pytest_wisebot.report.model import Model
 from pytest_wisebot.report.output import append_summary, write_reports
-from pytest_wisebot.report.page_budget import PAGE_BYTES
+from pytest_wisebot.report.page_budget import PAGE_BYTES, share_bytes
 
 MADE_UP = Path(__file__).parents[2] / "benchmarks" / "made_up.py"
 
@@ -114,7 +114,7 @@ def test_each_test_can_be_filtered(log: type[Log]) -> None:
 def part(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """All bounds of a page as they are, or a tenth of each, for a tenth of the tests."""
     part: int = request.param
-    monkeypatch.setattr(html, "share_bytes", partial(html.share_bytes, total=PAGE_BYTES // part))
+    monkeypatch.setattr("pytest_wisebot.report.html.share_bytes", partial(share_bytes, total=PAGE_BYTES // part))
     for name in ("MOST_RUNS_WHOLE", "MOST_FAILING_WHOLE", "MOST_ROWS"):
         monkeypatch.setattr(rows, name, getattr(rows, name) // part)
     return part

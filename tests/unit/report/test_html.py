@@ -14,13 +14,12 @@ from typing import Any, NamedTuple
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from pytest_wisebot.report import html
 from pytest_wisebot.report.baseline import compare
 from pytest_wisebot.report.gate import judge
 from pytest_wisebot.report.html import html_report
 from pytest_wisebot.report.log_reader import model_of
 from pytest_wisebot.report.model import Model
-from pytest_wisebot.report.page_budget import PAGE_BYTES
+from pytest_wisebot.report.page_budget import PAGE_BYTES, share_bytes
 
 MADE_UP = Path(__file__).parents[2] / "benchmarks" / "made_up.py"
 
@@ -321,7 +320,9 @@ def huge(made_up: Callable[..., Iterator[Event]], request: pytest.FixtureRequest
     long = {"result": [{"text": '"<&' * 20, "n": n} for n in range(300)]}
     model = model_of(event | long if event["event"] == "run" else event for event in made_up(1000 // request.param))
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(html, "share_bytes", partial(html.share_bytes, total=PAGE_BYTES // request.param))
+        patched.setattr(
+            "pytest_wisebot.report.html.share_bytes", partial(share_bytes, total=PAGE_BYTES // request.param)
+        )
         return Huge(request.param, model, html_report(model, judge(model)))
 
 
