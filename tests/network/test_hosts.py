@@ -291,7 +291,7 @@ def test_a_silent_connection_is_kept_alive(company: Company, proxy: str) -> None
     server = company.listen(look)
     variables = {"ALL_PROXY": f"{proxy}://127.0.0.1:{server.port}"} if proxy else {}
     origin = "https://wisebot.example" if proxy else server.open
-    assert (company.run(origin, **variables) == PASSED) == (not proxy)
+    assert (company.run(origin, settings="connect-timeout = 1", **variables) == PASSED) == (not proxy)
     assert found == [(1, KEEPALIVE, KEEPALIVE)]
 
 
