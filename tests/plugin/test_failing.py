@@ -343,6 +343,11 @@ def test_the_short_summary_begins_with_what_differs(
     assert 'test_it.py::test_differs - $.category: expected "other", got "billing"\n' in summary
     assert "test_it.py::test_model - $.rows[0].n: Input should be a valid string, got 0 (and 29 more)\n" in summary
     assert 'test_it.py::test_fails - expected it to succeed, it failed: "unknown ticket"\n' in summary
+
+
+def test_the_one_line_of_a_failure_begins_with_what_differs(project: Project) -> None:
+    """As ``--tb=line`` shows it, with the place that editors know."""
+    project.test(ROWS)
     line = project.run("--tb=line", "-k", "differs").stdout.str()
     assert re.search(r'test_it\.py:\d+: \$\.category: expected "other", got "billing"\n', line)
 
