@@ -14,7 +14,6 @@ import importlib.util
 import inspect
 import re
 import sys
-import textwrap
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -429,6 +428,7 @@ Found = tuple[str, str]
 """A private name, and the module of this package that touches it."""
 
 
+@cache
 def modules() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
 
@@ -438,10 +438,21 @@ def tree_of(path: Path) -> ast.Module:
     return ast.parse(path.read_text("utf-8"))
 
 
+@cache
+def nodes_of(tree: ast.AST) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(tree))
+
+
+@cache
+def classes_of(path: Path) -> dict[str, ast.ClassDef]:
+    return {node.name: node for node in nodes_of(tree_of(path)) if isinstance(node, ast.ClassDef)}
+
+
 def short_name(path: Path) -> str:
     return path.relative_to(PACKAGE).with_suffix("").as_posix()
 
 
+@cache
 def is_private(name: str) -> bool:
     """Whether a name begins with one underscore. Those of `enum`, which end with one, are public."""
     return bool(re.fullmatch(r"_[A-Za-z](\w*[A-Za-z0-9])?", name))
@@ -456,7 +467,7 @@ def is_own(module: str) -> bool:
 
 def imported(tree: ast.Module) -> Iterator[tuple[str, str, str]]:
     """The names that a module imports: as it calls them, the module they are from, and their name there."""
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if isinstance(node, ast.Import):
             yield from ((alias.asname or alias.name.split(".")[0], alias.name, "") for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
@@ -474,7 +485,7 @@ def private_imports(tree: ast.Module) -> Iterator[str]:
 def defined_on_self(node: ast.AST) -> set[str]:
     """The attributes that a class or a module sets itself: methods, fields, and what it assigns to ``self``."""
     names: set[str] = set()
-    for inner in ast.walk(node):
+    for inner in nodes_of(node):
         if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             names.add(inner.name)
         elif isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store):
@@ -492,9 +503,9 @@ def is_self(node: ast.expr) -> bool:
 
 def private_attributes(tree: ast.Module) -> Iterator[str]:
     """``reporter._tw``, and ``"_tw"`` as ``getattr`` takes it. This package's own objects have no such access."""
-    in_f_strings = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
-    in_classes = {id(part) for node in ast.walk(tree) if isinstance(node, ast.ClassDef) for part in ast.walk(node)}
-    for node in ast.walk(tree):
+    in_f_strings = {id(part) for node in nodes_of(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    in_classes = {id(part) for node in nodes_of(tree) if isinstance(node, ast.ClassDef) for part in nodes_of(node)}
+    for node in nodes_of(tree):
         if isinstance(node, ast.Attribute) and is_private(node.attr):
             if not (is_self(node.value) and id(node) in in_classes):
                 yield node.attr
@@ -504,8 +515,8 @@ def private_attributes(tree: ast.Module) -> Iterator[str]:
 
 def inherited(path: Path) -> Iterator[str]:
     """Private names of another library's class that a subclass here uses by ``self``, or replaces by its own."""
-    for node in ast.walk(tree_of(path)):
-        if not isinstance(node, ast.ClassDef) or not node.bases or (kind := class_of(path, node)) is None:
+    for node in classes_of(path).values():
+        if not node.bases or (kind := class_of(path, node)) is None:
             continue
         foreign = [base for base in inspect.getmro(kind)[1:-1] if not is_own(base.__module__)]
         own = {name for base in inspect.getmro(kind) if is_own(base.__module__) for name in defined_by(base)}
@@ -520,19 +531,21 @@ def class_of(path: Path, node: ast.ClassDef) -> type | None:
     return vars(importlib.import_module(".".join(parts).removesuffix(".__init__"))).get(node.name)
 
 
+@cache
 def defined_by(kind: type) -> set[str]:
-    return defined_on_self(ast.parse(textwrap.dedent(inspect.getsource(kind))))
+    # By the tree of its file: `inspect.getsource` would parse the whole file for each class.
+    return defined_on_self(classes_of(Path(inspect.getfile(kind)))[kind.__name__])
 
 
 def used_by_self(node: ast.ClassDef) -> set[str]:
-    used = {inner.attr for inner in ast.walk(node) if isinstance(inner, ast.Attribute) and is_self(inner.value)}
+    used = {inner.attr for inner in nodes_of(node) if isinstance(inner, ast.Attribute) and is_self(inner.value)}
     return used | defined_on_self(node)
 
 
 def replaced(tree: ast.Module) -> Iterator[str]:
     """``SnapshotAssertion.__eq__``: attributes that the code sets on what it imports from another library."""
     foreign = {local for local, module, _ in imported(tree) if not is_own(module)}
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):  # noqa: SIM102 - mypy
             if ast.unparse(node.value) in foreign:
                 yield ast.unparse(node)
@@ -618,7 +631,7 @@ def test_an_internal_string_exists(entry: Internal) -> None:
 
 @cache
 def strings(path: Path) -> frozenset[str]:
-    nodes = (node for node in ast.walk(tree_of(path)) if isinstance(node, ast.Constant))
+    nodes = (node for node in nodes_of(tree_of(path)) if isinstance(node, ast.Constant))
     return frozenset(node.value for node in nodes if isinstance(node.value, str))
 
 

@@ -6,9 +6,10 @@ import json
 import os
 import shutil
 import textwrap
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from harness import Project
@@ -19,7 +20,10 @@ from pytest_wisebot.report.gate import build
 from pytest_wisebot.report.log_reader import read_log
 from pytest_wisebot.report.output import block, read_baseline, write_reports
 
-pytestmark = pytest.mark.heavy  # a minute of two cores
+if TYPE_CHECKING:
+    from pytest_wisebot.emulator import EmulatorHandle
+
+heavy = pytest.mark.heavy  # of several processes that cannot be forked, or of several sessions with workers
 
 FLOWS = """
     import time
@@ -52,10 +56,10 @@ INNOCENT = """
         assert_ok(workflow_run)
 
     def test_unit(patched):
-        really_sleep(0.6)
+        really_sleep(0.3)
 
     @pytest.mark.wisebot("nap", max_seconds=60, timeout=60)
-    @pytest.mark.parametrize("inputs", [{"n": n} for n in range(9)])
+    @pytest.mark.parametrize("inputs", [{"n": n} for n in range(5)])
     def test_innocent(workflow_run, inputs):
         assert_result(workflow_run, inputs)
         assert 0.09 < workflow_run.elapsed < 60
@@ -171,30 +175,38 @@ def write(project: Project, *names: str) -> list[str]:
 
 def check(project: Project, result: pytest.RunResult, modules: int) -> None:
     assert result.ret == 0, result.stdout.str()
-    result.assert_outcomes(passed=12 * modules)
+    result.assert_outcomes(passed=8 * modules)
     logged = events(project.path / "out")
     runs = [event for event in logged if event["event"] == "run"]
-    assert [run["outcome"] for run in runs] == ["ok"] * 11 * modules
+    assert [run["outcome"] for run in runs] == ["ok"] * 7 * modules
     assert all(0.09 < run["seconds"] < 60 for run in runs)
     assert all(0 <= event["seconds"] < 60 for event in logged if event["event"] == "test")
     kept = [event for event in events(project.path / ".wisebot") if event["event"] == "run"]
     assert [run["run"] for run in kept] == [run["run"] for run in runs]
 
 
+PRESENT = [name for name in PATCHES if not is_absent(name)]
+
+
 @pytest.mark.parametrize("name", PATCHES)
-def test_a_patch_of_one_test_reaches_no_run(project: Project, name: str) -> None:
-    """Declared runs fly, end and are kept while another test has replaced clocks, sockets, files or libraries."""
+def test_each_patch_is_made(name: str) -> None:
+    """None of the patches is left out of the sessions below without a word."""
     if is_absent(name):
         pytest.skip(f"needs {name.partition('-')[0]}: python -m pip install -e .[test-patches]")
-    result = project.run_apart(*write(project, name), *ARGS)
-    check(project, result, 1)
+    assert name in PRESENT
+
+
+def test_a_patch_of_one_test_reaches_no_run(project: Project) -> None:
+    """Declared runs fly, end and are kept while another test has replaced clocks, sockets, files or libraries."""
+    # One run at once, so that in each folder some are still to be made while its patch is in force.
+    result = project.run_apart(*write(project, *PRESENT), *ARGS, "--wisebot-concurrency=1")
+    check(project, result, len(PRESENT))
 
 
 def test_no_patch_reaches_a_run_under_xdist(project: Project) -> None:
     """The same with workers: their own clocks, sockets and files are patched, and so are the messages' JSON."""
-    names = [name for name in PATCHES if not is_absent(name)]
-    result = project.run_apart(*write(project, *names), "-n", "2", *ARGS)
-    check(project, result, len(names))
+    result = project.run_apart(*write(project, *PRESENT), "-n", "2", *ARGS)
+    check(project, result, len(PRESENT))
 
 
 FIRST = """
@@ -209,6 +221,7 @@ FIRST = """
 
 
 @pytest.mark.parametrize("name", ["freezegun", "pyfakefs", "socket"])
+@heavy
 @pytest.mark.usefixtures("real_processes")
 def test_the_first_run_of_all_may_be_made_within_a_patch(project: Project, name: str) -> None:
     """Emulator and engine start within the patched test, a run there has its own deadline, and later runs are made."""
@@ -231,26 +244,42 @@ COMPARED = """
 """
 
 
-@pytest.mark.parametrize("name", ["freezegun", "pyfakefs", "json"])
-@pytest.mark.usefixtures("real_processes")
-def test_snapshots_and_kept_runs_are_read_within_a_patch(project: Project, name: str) -> None:
+OUTSIDE = """
+    [environments.outside]
+    origin = "{origin}"
+    secret = "env:NAP_SECRET"
+"""
+
+
+def test_snapshots_and_kept_runs_are_read_within_a_patch(
+    project: Project, serve: Callable[[str], EmulatorHandle], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A test with its own clock, files or JSON compares with the real snapshot, and takes the last session's run."""
-    if is_absent(name):
-        pytest.skip(f"needs {name}: python -m pip install -e .[test-patches]")
-    options = [*write(project, name), "--wisebot-env=local"]
-    project.test(COMPARED.replace("patched, ", ""), f"{name}/test_{name}.py")
-    project.run_apart(*options, "--snapshot-update").assert_outcomes(passed=2)
-    project.test(COMPARED, f"{name}/test_{name}.py")
-    for mode in ("live", "last", "resume"):
-        result = project.run_apart(*options, f"--wisebot-runs={mode}")
-        result.assert_outcomes(passed=2)
+    names = [name for name in ("freezegun", "pyfakefs", "json") if name in PRESENT]
+    monkeypatch.setenv("NAP_SECRET", "FAKE-secret-of-nap")
+    options = [*write(project, *names), "--wisebot-env=outside"]
+    # No emulator of the session's own: within a patch no process can be forked, and to start one takes a second.
+    project.write("wisebot.toml", OUTSIDE.format(origin=serve(FLOWS).origin))
+
+    def run(test: str, *args: str) -> None:
+        for name in names:
+            project.test(test, f"{name}/test_{name}.py")
+        result = project.run_apart(*options, *args)
+        result.assert_outcomes(passed=2 * len(names))
         assert result.ret == 0
-    (folder,) = project.path.rglob("__snapshots__")
-    shutil.rmtree(folder)
-    project.run_apart(*options, "--snapshot-update").assert_outcomes(passed=2)
-    assert len([*folder.rglob("*.json")]) == 2
+
+    run(COMPARED.replace("patched, ", ""), "--snapshot-update")
+    for mode in ("live", "last", "resume"):
+        run(COMPARED, f"--wisebot-runs={mode}")
+    folders = [*project.path.rglob("__snapshots__")]
+    assert len(folders) == len(names)
+    for folder in folders:
+        shutil.rmtree(folder)
+    run(COMPARED, "--snapshot-update")
+    assert [len([*folder.rglob("*.json")]) for folder in folders] == [2] * len(names)
 
 
+@heavy
 @pytest.mark.usefixtures("real_processes")
 def test_a_test_that_fails_without_sockets_shows_the_emulator_s_log(project: Project) -> None:
     """A guard of the failing test keeps neither the session nor the traceback of the workflow from being shown."""
@@ -289,7 +318,7 @@ GUARDED = """
 
 
 @pytest.mark.skipif(is_absent("pytest_socket"), reason="needs pytest-socket: python -m pip install -e .[test-patches]")
-@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["one process", "two workers"])
+@pytest.mark.parametrize("workers", [[], pytest.param(["-n", "1"], marks=heavy)], ids=["one process", "a worker"])
 def test_a_guard_of_the_whole_session_holds_for_runs(project: Project, workers: list[str]) -> None:
     """Only tests that are let out, and hosts that are allowed, get runs; the others' error names guard and way out."""
     project.write("flows.py", FLOWS)
@@ -311,7 +340,7 @@ def test_a_guard_of_the_whole_session_holds_for_runs(project: Project, workers: 
 
 
 @pytest.mark.skipif(is_absent("pytest_socket"), reason="needs pytest-socket: python -m pip install -e .[test-patches]")
-@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["one process", "two workers"])
+@pytest.mark.parametrize("workers", [[], pytest.param(["-n", "1"], marks=heavy)], ids=["one process", "a worker"])
 def test_kept_runs_need_no_socket(project: Project, workers: list[str]) -> None:
     """With ``--disable-socket`` the runs of recordings and of the last session are there, declared or called for."""
     project.write("flows.py", FLOWS)
@@ -367,6 +396,7 @@ CLOSES = """
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc to find the descriptors")
 @pytest.mark.parametrize("workers", [[], ["-n", "1"]], ids=["one process", "a worker"])
+@heavy
 @pytest.mark.usefixtures("real_processes")  # a forked one has a descriptor more
 def test_a_run_whose_descriptors_a_test_has_closed_ends(project: Project, workers: list[str]) -> None:
     """The run in flight and every later one end at once, in an error that names the reason, as does the session."""

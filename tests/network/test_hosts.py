@@ -14,9 +14,8 @@ import pytest
 from company import PASSED, WITH_AND_WITHOUT_XDIST, Certificates, Company, Listener, answering
 
 from pytest_wisebot import __version__
+from pytest_wisebot.cli.main import main
 from pytest_wisebot.client.exchange import KEEPALIVE
-
-pytestmark = pytest.mark.heavy  # a minute of two cores
 
 H11 = {
     "status line": "illegal status line: '!\\x00\\x01 this is no HTTP'",
@@ -29,7 +28,6 @@ H11 = {
 HTTPCORE_SILENT = "Server disconnected without sending a response"
 
 
-@WITH_AND_WITHOUT_XDIST
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
@@ -41,10 +39,10 @@ HTTPCORE_SILENT = "Server disconnected without sending a response"
     ],
     ids=["garbage", "header", "nothing", "cut short", "chunk"],
 )
-def test_a_broken_answer(company: Company, answer: bytes, reason: str, args: tuple[str, ...]) -> None:
+def test_a_broken_answer(company: Company, answer: bytes, reason: str) -> None:
     """The message has the status, what was illegal, and an excerpt; the request is sent once."""
     server = company.listen(answering(answer))
-    outcome = company.run(server.open, *args)
+    outcome = company.run(server.open)
     assert outcome.kind == "ConnectionLost"
     assert outcome.message == (
         f'the connection ended before the answer was whole: {reason} (workflow "triage" over the webhook API at '
@@ -62,7 +60,6 @@ def test_a_broken_answer_shows_no_credential(company: Company) -> None:
     assert "\x1b" not in outcome.message
 
 
-@WITH_AND_WITHOUT_XDIST
 @pytest.mark.parametrize(
     ("location", "to"),
     [
@@ -83,11 +80,11 @@ def test_a_broken_answer_shows_no_credential(company: Company) -> None:
     ],
     ids=["login", "relative", "scheme", "password", "moved", "none", "bracket"],
 )
-def test_a_redirect(company: Company, location: str, to: str, args: tuple[str, ...]) -> None:
+def test_a_redirect(company: Company, location: str, to: str) -> None:
     """From where to where: scheme, host, port and path, and neither query nor password."""
     where = f"Location: {location}\r\n" if location else ""
     server = company.listen(answering(f"HTTP/1.1 307 -\r\n{where}Content-Length: 0\r\n\r\n".encode()))
-    outcome = company.run(server.open, *args)
+    outcome = company.run(server.open)
     assert outcome.kind == "Redirected"
     reason = f"redirected from {server.open}/workflows/trigger {to.format(origin=server.open)}"
     assert outcome.message.startswith(f"{reason} (workflow ")
@@ -249,17 +246,23 @@ def test_the_user_agent(company: Company) -> None:
 # --- the check before the first run
 
 
-def test_the_check_finds_what_stands_in_the_way(company: Company, certificates: Certificates) -> None:
+def test_the_check_finds_what_stands_in_the_way(
+    company: Company, certificates: Certificates, capsys: pytest.CaptureFixture[str]
+) -> None:
     """It has the reasons and the advice of a run, sends no credential, and passes once the advice is followed."""
     server = company.serve_tls(certificates.valid, clients=certificates.clients)
     trust, shown = f'ca-file = "{certificates.ca}"', f'client-cert = "{certificates.client}"'
     gate = '[environments.company.headers]\nx-gate = "env:BYPASS"'
-    found = [
-        company.check(server.secure),
-        company.check(server.secure, trust),
-        company.check(server.secure, f"{trust}\n{shown}\n{gate}"),
-        company.check(server.secure, f"{trust}\n{shown}\n{gate}", BYPASS="CANARY-of-the-bypass"),
-    ]
+    found = []
+    for settings, variables in (
+        ("", {}),
+        (trust, {}),
+        (f"{trust}\n{shown}\n{gate}", {}),
+        (f"{trust}\n{shown}\n{gate}", {"BYPASS": "CANARY-of-the-bypass"}),
+    ):
+        company._write(server.secure, settings, "", variables)
+        capsys.readouterr()
+        found.append((main(["check"]), capsys.readouterr().out))
     assert [code for code, _ in found] == [10, 10, 4, 0]
     assert (
         "TLS failed: unable to get local issuer certificate; set ca-file under [environments.company] in wisebot.toml"
@@ -288,7 +291,7 @@ def test_a_silent_connection_is_kept_alive(company: Company, proxy: str) -> None
     server = company.listen(look)
     variables = {"ALL_PROXY": f"{proxy}://127.0.0.1:{server.port}"} if proxy else {}
     origin = "https://wisebot.example" if proxy else server.open
-    assert (company.run(origin, **variables) == PASSED) == (not proxy)
+    assert (company.run(origin, settings="connect-timeout = 1", **variables) == PASSED) == (not proxy)
     assert found == [(1, KEEPALIVE, KEEPALIVE)]
 
 

@@ -26,8 +26,6 @@ from company import (
     tunnelling,
 )
 
-pytestmark = pytest.mark.heavy  # a minute of two cores
-
 ORIGIN = "https://wisebot.example"
 TO = "wisebot.example:443"
 
@@ -59,7 +57,6 @@ def test_an_open_proxy(company: Company, certificates: Certificates, behind: Lis
     assert len(behind.requests) == 1
 
 
-@WITH_AND_WITHOUT_XDIST
 @pytest.mark.parametrize(
     ("status", "reason"),
     [
@@ -79,29 +76,27 @@ def test_an_open_proxy(company: Company, certificates: Certificates, behind: Lis
     ids=["407", "403", "503"],
 )
 def test_a_proxy_that_refuses(
-    company: Company, certificates: Certificates, behind: Listener, status: str, reason: str, args: tuple[str, ...]
+    company: Company, certificates: Certificates, behind: Listener, status: str, reason: str
 ) -> None:
     """The message has the proxy's host, the variable that names it, its answer, and what to do; nothing was run."""
     proxy = company.listen(tunnelling(behind.port, refusing(status)))
-    outcome = company.run(ORIGIN, *args, settings=f'ca-file = "{certificates.ca}"', HTTPS_PROXY=proxy.open)
+    outcome = company.run(ORIGIN, settings=f'ca-file = "{certificates.ca}"', HTTPS_PROXY=proxy.open)
     assert outcome == failed(f"the proxy {proxy.open} (HTTPS_PROXY) {reason}", ORIGIN)
     assert (proxy.connections, behind.connections) == (1, 0)
 
 
-@WITH_AND_WITHOUT_XDIST
-def test_a_proxy_that_cannot_be_reached(company: Company, args: tuple[str, ...]) -> None:
+def test_a_proxy_that_cannot_be_reached(company: Company) -> None:
     """It is the proxy that is named as not reached, and not Wisebot."""
     dead = company.listen(answering())
     dead.close()
-    outcome = company.run(ORIGIN, *args, HTTPS_PROXY=dead.open)
+    outcome = company.run(ORIGIN, HTTPS_PROXY=dead.open)
     correct = "correct HTTPS_PROXY, or name wisebot.example in NO_PROXY"
     assert outcome == failed(
         f"the proxy {dead.open} (HTTPS_PROXY) cannot be reached: connection refused; {correct}", ORIGIN
     )
 
 
-@WITH_AND_WITHOUT_XDIST
-def test_a_proxy_that_hangs(company: Company, args: tuple[str, ...]) -> None:
+def test_a_proxy_that_hangs(company: Company) -> None:
     """It holds a run for the time of a connection, and not for that of the whole run."""
 
     def hang(listener: Listener, connection: socket.socket) -> None:
@@ -109,11 +104,11 @@ def test_a_proxy_that_hangs(company: Company, args: tuple[str, ...]) -> None:
             listener.requests.append(piece)
 
     proxy = company.listen(hang)
-    outcome = company.run(ORIGIN, *args, settings="connect-timeout = 0.5", HTTPS_PROXY=proxy.open)
+    outcome = company.run(ORIGIN, settings="connect-timeout = 0.5", HTTPS_PROXY=proxy.open)
     named = f"the proxy {proxy.open} (HTTPS_PROXY)"
     assert outcome == failed(f"{named} did not answer within 0.5 s whether it connects to {TO}", ORIGIN)
     assert proxy.connections == 1
-    outcome = company.run(ORIGIN, *args, "--wisebot-timeout", "0.5", HTTPS_PROXY=proxy.open)
+    outcome = company.run(ORIGIN, "--wisebot-timeout", "0.5", HTTPS_PROXY=proxy.open)
     assert outcome == failed(f"{named} did not answer within the run's 0.5 s whether it connects to {TO}", ORIGIN)
 
 
@@ -131,19 +126,16 @@ def test_a_certificate_behind_a_proxy(company: Company, certificates: Certificat
     assert outcome.message.startswith("TLS failed: certificate has expired; ")
 
 
-@WITH_AND_WITHOUT_XDIST
-def test_a_proxy_with_a_password(
-    company: Company, certificates: Certificates, behind: Listener, args: tuple[str, ...]
-) -> None:
+def test_a_proxy_with_a_password(company: Company, certificates: Certificates, behind: Listener) -> None:
     """The message leads to a run; a wrong password is told as such, and never shown."""
     proxy = company.listen(tunnelling(behind.port, password="Proxy-Authorization: Basic Ym9iOkZBS0UtcHJveHktcGFzcw=="))
     trust = f'ca-file = "{certificates.ca}"'
     wrong = proxy.open.replace("//", "//bob:FAKE-wrong-pass@")
-    outcome = company.run(ORIGIN, *args, settings=trust, HTTPS_PROXY=wrong)
+    outcome = company.run(ORIGIN, settings=trust, HTTPS_PROXY=wrong)
     named = f"the proxy {proxy.open} (HTTPS_PROXY)"
     assert outcome == failed(f"{named} refused its user and password (407); correct them in HTTPS_PROXY", ORIGIN)
     right = proxy.open.replace("//", "//bob:FAKE-proxy-pass@")
-    assert company.run(ORIGIN, *args, settings=trust, HTTPS_PROXY=right) == PASSED
+    assert company.run(ORIGIN, settings=trust, HTTPS_PROXY=right) == PASSED
 
 
 def test_a_proxy_over_tls(company: Company, certificates: Certificates, behind: Listener) -> None:
@@ -198,12 +190,11 @@ def socks(port: int, method: bytes = b"\x00", reply: bytes = b"\x00") -> Serve:
     return serve
 
 
-@WITH_AND_WITHOUT_XDIST
-def test_a_socks_proxy(company: Company, certificates: Certificates, behind: Listener, args: tuple[str, ...]) -> None:
+def test_a_socks_proxy(company: Company, certificates: Certificates, behind: Listener) -> None:
     """With the extra installed a run goes through it."""
     proxy = company.listen(socks(behind.port))
     settings = f'ca-file = "{certificates.ca}"'
-    outcome = company.run(ORIGIN, *args, settings=settings, ALL_PROXY=f"socks5://127.0.0.1:{proxy.port}")
+    outcome = company.run(ORIGIN, settings=settings, ALL_PROXY=f"socks5://127.0.0.1:{proxy.port}")
     assert outcome == PASSED
     assert b"wisebot.example" in proxy.requests[1]
 

@@ -51,7 +51,6 @@ OF_CA = "the certificate of the CA that signed it"
 SET_CLIENT = "set client-cert and client-key under [environments.company] in wisebot.toml"
 
 
-@WITH_AND_WITHOUT_XDIST
 @pytest.mark.parametrize(
     ("certificate", "trusted", "reason"),
     [
@@ -62,12 +61,12 @@ SET_CLIENT = "set client-cert and client-key under [environments.company] in wis
     ],
 )
 def test_a_certificate_that_is_refused(
-    company: Company, certificates: Certificates, certificate: str, trusted: bool, reason: str, args: tuple[str, ...]
+    company: Company, certificates: Certificates, certificate: str, trusted: bool, reason: str
 ) -> None:
     """The message has the library's own reason and what to do; there is one connection, and no request."""
     server = company.serve_tls(getattr(certificates, certificate))
     settings = f'ca-file = "{certificates.ca}"' if trusted else ""
-    outcome = company.run(server.secure, *args, settings=settings)
+    outcome = company.run(server.secure, settings=settings)
     assert outcome == failed(f"TLS failed: {reason}", server.secure)
     assert (server.connections, server.requests) == (1, [])
 
@@ -228,14 +227,11 @@ NGINX = (
 )
 
 
-@WITH_AND_WITHOUT_XDIST
-def test_the_page_of_nginx_about_a_client_certificate(
-    company: Company, certificates: Certificates, args: tuple[str, ...]
-) -> None:
+def test_the_page_of_nginx_about_a_client_certificate(company: Company, certificates: Certificates) -> None:
     """It is refused before Wisebot, so nothing was run, and the message names the setting."""
     head = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n"
     server = company.serve_tls(certificates.valid, head % len(NGINX) + NGINX)
-    outcome = company.run(server.secure, *args, settings=f'ca-file = "{certificates.ca}"')
+    outcome = company.run(server.secure, settings=f'ca-file = "{certificates.ca}"')
     reason = "the server wants a client certificate (No required SSL certificate was sent)"
     assert outcome.kind == "ConnectionFailed"
     assert outcome.message.startswith(f"{reason}; {SET_CLIENT} (workflow ")
@@ -260,7 +256,6 @@ def test_forty_tests_without_a_client_certificate_open_the_circuit(
     )
 
 
-@WITH_AND_WITHOUT_XDIST
 @pytest.mark.parametrize(
     ("server", "reason"),
     [
@@ -275,9 +270,7 @@ def test_forty_tests_without_a_client_certificate_open_the_circuit(
         ("silent", "TLS failed: the server closed the connection in the handshake"),
     ],
 )
-def test_a_server_that_speaks_no_tls_or_another_protocol(
-    company: Company, server: str, reason: str, args: tuple[str, ...]
-) -> None:
+def test_a_server_that_speaks_no_tls_or_another_protocol(company: Company, server: str, reason: str) -> None:
     """Plain HTTP, HTTP/2 alone, or nothing, on a port that shall speak HTTP/1.1 over TLS."""
     first = {
         "no-tls": b"HTTP/1.1 400 Bad Request\r\n\r\n",
@@ -285,15 +278,14 @@ def test_a_server_that_speaks_no_tls_or_another_protocol(
         "silent": b"",
     }
     started = company.listen(saying(first[server]))
-    assert company.run(started.secure, *args) == failed(reason, started.secure)
+    assert company.run(started.secure) == failed(reason, started.secure)
     assert started.connections == 1
 
 
 SETTINGS_FRAME = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 
 
-@WITH_AND_WITHOUT_XDIST
-def test_a_server_that_speaks_http2_alone(company: Company, certificates: Certificates, args: tuple[str, ...]) -> None:
+def test_a_server_that_speaks_http2_alone(company: Company, certificates: Certificates) -> None:
     """If it speaks first, nothing was sent; if it answers so, the run may have happened, and was sent once."""
     trust = f'ca-file = "{certificates.ca}"'
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -306,9 +298,9 @@ def test_a_server_that_speaks_http2_alone(company: Company, certificates: Certif
 
     early = company.listen(over_tls(context, speak))
     spoke = "the server spoke before it was asked, as one does for HTTP/2 alone: use a host that speaks HTTP/1.1"
-    assert company.run(early.secure, *args, settings=trust) == failed(f"no connection ({spoke})", early.secure)
+    assert company.run(early.secure, settings=trust) == failed(f"no connection ({spoke})", early.secure)
     late = company.serve_tls(certificates.valid, SETTINGS_FRAME)
-    outcome = company.run(late.secure, *args, settings=trust)
+    outcome = company.run(late.secure, settings=trust)
     assert outcome.kind == "ConnectionLost"
     illegal = f"the answer is not HTTP/1.1 ({H11_FIRST_BYTE}); a server that speaks HTTP/2 alone answers so"
     assert outcome.message.startswith(f"the connection ended before the answer was whole: {illegal} (workflow ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from typing import Any
 
@@ -191,7 +192,7 @@ TAGGED = """
 """
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one process", "two workers"])
+@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["one process", "xdist"])
 def test_a_tag_selects_rows(project: Project, workers: tuple[str, ...]) -> None:
     """Several tags add up; tests without rows have none; a tag that no row has names those that there are."""
     project.write("rows.jsonl", TAGGED)
@@ -204,9 +205,8 @@ def test_a_tag_selects_rows(project: Project, workers: tuple[str, ...]) -> None:
             pass
     """)
     project.run("--wisebot-tag=money", *workers).assert_outcomes(passed=2, deselected=0 if workers else 2)
-    project.run("--wisebot-tag=money", "--wisebot-tag=slow", *workers).assert_outcomes(
-        passed=2, deselected=0 if workers else 2
-    )
+    if not workers:
+        project.run("--wisebot-tag=money", "--wisebot-tag=slow").assert_outcomes(passed=2, deselected=2)
     result = project.run("--wisebot-tag=mony", *workers)
     assert result.ret != 0
     assert '--wisebot-tag: no row or case has the tag "mony", did you mean "money"? known: money, slow' in (
@@ -243,31 +243,30 @@ def test_a_tag_that_selects_all_opens_the_gate(project: Project) -> None:
     assert project.run("--wisebot-gate", "--wisebot-env=local", "--wisebot-tag=money").ret == 0
 
 
-@pytest.mark.parametrize(
-    ("marker", "problem"),
-    [
-        ('"echo", cases=5', "cases: expected the path of a file, relative to the test's own, got 5"),
-        ('"echo", cases=" "', "cases: expected the path of a file, relative to the test's own, got ' '"),
-        ('"echo", {"n": 1}, cases="rows.jsonl"', "inputs and cases: each row of cases has its own inputs"),
-        ('"echo", cases="rows.jsnl"', "rows.jsnl: expected a file named *.jsonl, *.json, *.csv, *.yaml or *.yml"),
-        ('"echo", cases="row.jsonl"', "row.jsonl: no such file, did you mean rows.jsonl?"),
-        ('"echo", cases="rows.jsonl"', "rows.jsonl:1: min_passes=2: of how many trials? trials=N says so"),
-        ('"echo", trials=1, cases="rows.jsonl"', "rows.jsonl:1: min_passes: expected a whole number from 1 to"),
-        ('"echo", share=True, cases="more.jsonl"', "more.jsonl:1: share=True and trials"),
-    ],
-)  # fmt: skip
-def test_a_wrong_marker_or_row_is_an_error_of_the_collection(project: Project, marker: str, problem: str) -> None:
+WRONG = [
+    ('"echo", cases=5', "cases: expected the path of a file, relative to the test's own, got 5"),
+    ('"echo", cases=" "', "cases: expected the path of a file, relative to the test's own, got ' '"),
+    ('"echo", {"n": 1}, cases="rows.jsonl"', "inputs and cases: each row of cases has its own inputs"),
+    ('"echo", cases="rows.jsnl"', "rows.jsnl: expected a file named *.jsonl, *.json, *.csv, *.yaml or *.yml"),
+    ('"echo", cases="row.jsonl"', "row.jsonl: no such file, did you mean rows.jsonl?"),
+    ('"echo", cases="rows.jsonl"', "rows.jsonl:1: min_passes=2: of how many trials? trials=N says so"),
+    ('"echo", trials=1, cases="rows.jsonl"', "rows.jsonl:1: min_passes: expected a whole number from 1 to"),
+    ('"echo", share=True, cases="more.jsonl"', "more.jsonl:1: share=True and trials"),
+]  # fmt: skip
+"""Arguments of a marker, and what is told of them."""
+
+
+def test_a_wrong_marker_or_row_is_an_error_of_the_collection(project: Project) -> None:
     """What is wrong with the marker, and rows whose options do not fit it, without a traceback."""
     project.write("rows.jsonl", '{"min_passes": 2}')
     project.write("more.jsonl", '{"trials": 2}')
-    project.test(f"""
-        @pytest.mark.wisebot({marker})
-        def test_it(workflow_run):
-            pass
-    """)
+    for number, (marker, _) in enumerate(WRONG):
+        project.test(f"@pytest.mark.wisebot({marker})\ndef test_it(workflow_run): pass", f"test_{number}.py")
     result = project.run()
-    result.assert_outcomes(errors=1)
-    assert problem in result.stdout.str()
+    result.assert_outcomes(errors=len(WRONG))
+    told = re.split(r"^_+ ERROR collecting test_\d+\.py _+$", result.stdout.str(), flags=re.MULTILINE)[1:]
+    for (_, problem), text in zip(WRONG, told, strict=True):
+        assert problem in text
     assert "Traceback" not in result.stdout.str()
     assert "parametrize_cases" not in result.stdout.str()
 
@@ -307,25 +306,19 @@ def test_cases_that_make_no_tests_are_an_error(project: Project) -> None:
     assert result.parseoutcomes().get("passed", 0) == 0
 
 
-@pytest.mark.parametrize(
-    ("name", "missing", "text"),
-    [
-        ("rows.yaml", "yaml", "- id: a"),
-        ("rows.wisebot.yaml", "yaml", "workflow: echo"),
-        ("rows.wisebot.json", "jsonschema", '{"workflow": "echo", "cases": [{"expect": {"schema": {}}}]}'),
-    ],
-)
-def test_a_missing_library_is_named_with_its_extra(
-    project: Project, monkeypatch: pytest.MonkeyPatch, name: str, missing: str, text: str
-) -> None:
+def test_a_missing_library_is_named_with_its_extra(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """The collection fails, and names the command that installs it."""
-    monkeypatch.setitem(sys.modules, missing, None)
-    project.write(name, text)
-    if ".wisebot." not in name:
-        project.test(USES_CASES.format(name))
+    for missing in ("yaml", "jsonschema"):
+        monkeypatch.setitem(sys.modules, missing, None)
+    project.write("rows.yaml", "- id: a")
+    project.test(USES_CASES.format("rows.yaml"))
+    project.write("rows.wisebot.yaml", "workflow: echo")
+    project.write("other.wisebot.json", '{"workflow": "echo", "cases": [{"expect": {"schema": {}}}]}')
     result = project.run()
-    result.assert_outcomes(errors=1)
-    assert "pip install pytest-wisebot[cases]" in result.stdout.str()
+    result.assert_outcomes(errors=3)
+    told = re.split(r"^_+ ERROR collecting \S+ _+$", result.stdout.str(), flags=re.MULTILINE)[1:]
+    assert len(told) == 3
+    assert all("pip install pytest-wisebot[cases]" in text for text in told)
 
 
 def test_a_credential_in_a_wrong_row_is_masked(project: Project) -> None:

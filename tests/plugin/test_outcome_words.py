@@ -100,10 +100,16 @@ def section(result: pytest.RunResult, title: str) -> list[str]:
     return found
 
 
-def test_letters(outside: Outside) -> None:
-    """In the progress of one process: i for infrastructure, n for not run, ~ for flaky, beside pytest's own."""
+def test_letters_and_counts(outside: Outside) -> None:
+    """A letter, and a count of its own, for infrastructure, not run and flaky, beside pytest's own.
+
+    What no verdict is possible for is no failure and no error, and what was flaky is no pass.
+    """
     outside.test(SUITE)
     result = outside.run()
+    assert listed(result) == [*FAILED, *ERROR, *NO_VERDICT]
+    assert counts(result) == COUNTS
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert [line for line in result.outlines if line.startswith("test_it.py ")] == [
         f"{'test_it.py .Fii.iEn~':<73}[100%]"
     ]
@@ -129,18 +135,9 @@ def test_words(outside: Outside) -> None:
     ]
 
 
-def test_the_last_line_counts_each_apart(outside: Outside) -> None:
-    """What no verdict is possible for is no failure and no error, and what was flaky is no pass."""
-    outside.test(SUITE)
-    result = outside.run()
-    assert counts(result) == COUNTS
-    assert result.ret == pytest.ExitCode.TESTS_FAILED
-
-
 @pytest.mark.parametrize(
     ("flag", "lists"),
     [
-        ("", [*FAILED, *ERROR, *NO_VERDICT]),
         ("-rA", [*PASSED, *ERROR, *FAILED, *NO_VERDICT, *FLAKY]),
         ("-ra", [*ERROR, *FAILED, *NO_VERDICT, *FLAKY]),
         ("-rN", []),
@@ -150,12 +147,12 @@ def test_the_last_line_counts_each_apart(outside: Outside) -> None:
         ("-rp", PASSED),
         ("-rs", []),
     ],
-    ids=lambda value: (value or "default") if isinstance(value, str) else "",
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_lists(outside: Outside, flag: str, lists: list[str]) -> None:
     """With the failed what is no pass, with odd passes the flaky: below pytest's own lines, cut like those."""
     outside.test(SUITE)
-    result = outside.run(*filter(None, [flag]))
+    result = outside.run(flag)
     assert listed(result) == lists
     assert ("short test summary info" in result.stdout.str()) == bool(lists)
 
@@ -364,14 +361,27 @@ ENDS = {
 """How a test ends, and what it is then."""
 
 
-@pytest.mark.parametrize("end", ENDS)
-def test_what_reached_a_test_decides(outside: Outside, end: str) -> None:
+def test_what_reached_a_test_decides(outside: Outside) -> None:
     """Whatever came of it: one error without a verdict is enough, and not run is what nothing else failed."""
-    code, outcome = ENDS[end]
-    outside.test(
-        "from pytest_wisebot.errors import *\ndef test_it(trigger_workflow):\n" + textwrap.indent(code, "    ")
+    answered = """
+        from pytest_wisebot.errors import *
+
+        @pytest.fixture(autouse=True)
+        def answered(trigger_workflow):  # between two that were not, so that no circuit opens
+            assert trigger_workflow("echo").ok
+    """
+    tests = (
+        f"\ndef test_{number}(trigger_workflow):\n{textwrap.indent(code, '    ')}\n"
+        for number, (code, _) in enumerate(ENDS.values())
     )
-    assert counts(outside.run()) == outcome
+    outside.test(answered, *tests)
+    ends = (
+        re.match(r"(FAILED|INFRASTRUCTURE|NOT RUN) test_it\.py::test_(\d+)\b", line) for line in listed(outside.run())
+    )
+    words = {int(end[2]): end[1].lower() for end in ends if end}
+    assert {name: words.get(number) for number, name in enumerate(ENDS)} == {
+        name: word for name, (_, outcome) in ENDS.items() for word in outcome
+    }
 
 
 def test_a_trial_that_an_error_reached_is_no_failed_trial(outside: Outside) -> None:

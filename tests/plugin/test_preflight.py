@@ -73,7 +73,7 @@ def project(empty_project: Project) -> Project:
     return empty_project
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one process", "xdist"])
+@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["one process", "xdist"])
 def test_a_session_that_can_run_nothing_ends_before_its_first_test(project: Project, workers: tuple[str, ...]) -> None:
     """With exit code 4 and one message: each reason once, with a test that has it and the number of the others."""
     project.test(DECLARED + CALLED)
@@ -92,7 +92,7 @@ def test_a_session_that_can_run_nothing_ends_before_its_first_test(project: Proj
     result.stdout.no_fnmatch_line("*NOT RUN*")
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one process", "xdist"])
+@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["one process", "xdist"])
 def test_a_gated_session_that_can_run_nothing_has_no_verdict(project: Project, workers: tuple[str, ...]) -> None:
     """Its exit code is 4 as well, the block gives the reason, and so do the reports."""
     project.test(DECLARED)

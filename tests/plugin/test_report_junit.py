@@ -32,7 +32,7 @@ SUITE = """
 """
 
 
-@pytest.mark.parametrize("args", [[], ["-n", "2"]], ids=["one process", "xdist"])
+@pytest.mark.parametrize("args", [[], ["-n", "1"]], ids=["one process", "xdist"])
 def test_each_test_has_its_properties(outside: Outside, monkeypatch: pytest.MonkeyPatch, args: list[str]) -> None:
     """Outcome, and of each run workflow, API, runId, attempts, seconds and source; nothing on tests without runs."""
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)

@@ -137,7 +137,7 @@ def test_a_secret_of_one_call_is_not_needed_either(outside: Outside, monkeypatch
     monkeypatch.delenv("MINE")
     mine.unlink()
     outside.run("--wisebot-runs=replay").assert_outcomes(passed=2)
-    outside.run("--wisebot-runs=replay", "-n", "2").assert_outcomes(passed=2)
+    outside.run("--wisebot-runs=replay", "-n", "1").assert_outcomes(passed=2)
     outside.run("--wisebot-runs=last").assert_outcomes(passed=2)
     result = outside.run("--wisebot-runs=resume")
     result.stdout.fnmatch_lines(["E*ConfigurationError: secret=: *"])
@@ -225,7 +225,7 @@ def test_what_failed_is_judged_again_at_no_cost(outside: Outside, numbers: Numbe
     assert ages(header(result)[-1]) == f"wisebot: runs are those of session {live.name}: 5 runs, made AGO; none is made"
     assert numbers(result)[0] == "5 runs of an earlier session"
     outside.run("--wisebot-runs=last").assert_outcomes(passed=5)
-    outside.run("--wisebot-runs=last", "-n", "2").assert_outcomes(passed=5)
+    outside.run("--wisebot-runs=last", "-n", "1").assert_outcomes(passed=5)
     assert len(outside.calls) == calls == 5
     assert sessions(outside) == [live]
 
@@ -321,7 +321,7 @@ def test_drift_is_an_outcome_of_its_own(outside: Outside, numbers: Numbers) -> N
     )
     assert [line.strip() for line in shown[3:6]] == ["result.n", "- 20", "+ 2"]
     assert numbers(result)[-2:] == ["1 test with drift:", "  test_it.py::test_other"]
-    result = outside.run("--wisebot-runs=verify", "-n", "2")
+    result = outside.run("--wisebot-runs=verify", "-n", "1")
     assert result.parseoutcomes() == {"passed": 1, "drift": 1, "failed": 1}
     assert "  result.n" in result.outlines
     assert recordings(outside) == before
@@ -579,7 +579,7 @@ def test_recording_a_part_leaves_the_rest(outside: Outside, numbers: Numbers) ->
     assert told[0] == "1 recording in recordings not asked for any more (--wisebot-prune removes what is unused):"
     assert told[1].startswith("  test_it.py::test_declared[2] (recordings/echo/webhook-")
     outside.run("--wisebot-runs=replay").assert_outcomes(passed=6)
-    result = outside.run("--wisebot-runs=record", "--wisebot-prune", "-n", "2")
+    result = outside.run("--wisebot-runs=record", "--wisebot-prune", "-n", "1")
     assert numbers(result)[-2] == "1 recording in recordings not asked for any more, removed:"
     assert "test_declared[2]" not in b"".join(recordings(outside).values()).decode()
     result = outside.run("--wisebot-runs=record", "--wisebot-prune")

@@ -134,7 +134,7 @@ SOURCE = """
 """
 
 
-@pytest.mark.parametrize("flags", [[], ["-n", "2"]], ids=["one process", "xdist"])
+@pytest.mark.parametrize("flags", [[], ["-n", "1"]], ids=["one process", "xdist"])
 @pytest.mark.parametrize("broken", ["emulator", "nothing"])
 def test_a_secret_in_a_tests_source_is_masked_however_its_call_fails(
     outside: Outside, broken: str, flags: list[str]

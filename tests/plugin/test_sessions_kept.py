@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from harness import Outside
@@ -101,20 +101,25 @@ def runs_in(path: Path) -> list[int]:
     return [at for at, line in enumerate(path.read_bytes().splitlines()) if b'"event":"run"' in line]
 
 
-@pytest.mark.parametrize(
-    ("harm", "why"),
-    [
-        (lambda line: line[:40], "is not valid JSON"),
-        (lambda line: b"\xff\x00{garbage", "is not valid JSON"),
-        (lambda line: b"[1, 2]", 'is not an event: expected an object with "event"'),
-        (lambda line: line.replace(b'"ok":true', b'"ok":[]'), 'has a wrong "ok": expected true or false, got []'),
-        (lambda line: line.replace(b'"status":200', b'"status":NaN'), "is not valid JSON"),
-        (lambda line: line.replace(b'"inputs":{', b'"extra":[],"inputs":{'), 'has a wrong "extra": expected an object'),
-        (lambda line: line.replace(b'"made":', b'"mode":'), 'has no "made"'),
-    ],
-    ids=["torn", "garbage", "a list", "a list for true", "NaN", "a list for an object", "a key less"],
-)
-def test_each_whole_line_of_a_log_is_used(outside: Outside, harm: Any, why: str) -> None:
+HARMS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
+    "torn": (lambda line: line[:40], "is not valid JSON"),
+    "garbage": (lambda line: b"\xff\x00{garbage", "is not valid JSON"),
+    "a list": (lambda line: b"[1, 2]", 'is not an event: expected an object with "event"'),
+    "a list for true": (
+        lambda line: line.replace(b'"ok":true', b'"ok":[]'),
+        'has a wrong "ok": expected true or false, got []',
+    ),
+    "NaN": (lambda line: line.replace(b'"status":200', b'"status":NaN'), "is not valid JSON"),
+    "a list for an object": (
+        lambda line: line.replace(b'"inputs":{', b'"extra":[],"inputs":{'),
+        'has a wrong "extra": expected an object',
+    ),
+    "a key less": (lambda line: line.replace(b'"made":', b'"mode":'), 'has no "made"'),
+}
+"""What may have become of a line of a log, and the reason that is told of it."""
+
+
+def test_each_whole_line_of_a_log_is_used(outside: Outside) -> None:
     """A line that is not whole is told by its number and costs its own run alone, also with a name and with ``-q``."""
     outside.test(THREE)
     outside.run().assert_outcomes(passed=3)
@@ -122,21 +127,26 @@ def test_each_whole_line_of_a_log_is_used(outside: Outside, harm: Any, why: str)
     path = folder / "events.jsonl"
     lines = path.read_bytes().splitlines()
     at = runs_in(path)[1]
-    lines[at] = harm(lines[at])
-    broken = b"\n".join(lines) + b"\n"
-    path.write_bytes(broken)
-    told = f"1 line of {path} cannot be used: {at + 1}; line {at + 1} {why}"
-    for args in (["last"], ["last", f"--wisebot-session={folder.name}"], ["last", "-q"]):
-        result = outside.run(f"--wisebot-runs={args[0]}", *args[1:])
-        assert result.parseoutcomes() == {"passed": 2, "not": 1}
+
+    def judged(name: str, *args: str) -> None:
+        harm, why = HARMS[name]
+        broken = b"\n".join([*lines[:at], harm(lines[at]), *lines[at + 1 :]]) + b"\n"
+        path.write_bytes(broken)
+        result = outside.run("--wisebot-runs=last", *args)
+        assert result.parseoutcomes() == {"passed": 2, "not": 1}, name
+        told = f"1 line of {path} cannot be used: {at + 1}; line {at + 1} {why}"
         (line,) = [line for line in result.outlines if told in line]
-        assert line.endswith("; the other lines hold 2 runs")
-    assert path.read_bytes() == broken
+        assert line.endswith("; the other lines hold 2 runs"), name
+        assert path.read_bytes() == broken, name
+
+    for name in HARMS:
+        judged(name)
+    judged("torn", f"--wisebot-session={folder.name}")
+    judged("torn", "-q")
     assert len(outside.calls) == 3
-    outside.run("--wisebot-runs=resume").assert_outcomes(passed=3)
-    assert len(outside.calls) == 4
-    outside.run("--wisebot-runs=resume").assert_outcomes(passed=3)
-    assert len(outside.calls) == 4
+    for _ in range(2):
+        outside.run("--wisebot-runs=resume").assert_outcomes(passed=3)
+        assert len(outside.calls) == 4
 
 
 def test_a_log_without_its_first_line_is_used(outside: Outside) -> None:

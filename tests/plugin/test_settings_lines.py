@@ -283,7 +283,7 @@ def test_every_wrong_key_of_pytests_configuration_is_told_at_once(empty_project:
     )
     empty_project.write("pyproject.toml", '[tool.pytest.ini_options]\nwisebot_tmeout = "3"\nwisebot_flows = "x"')
     empty_project.test("def test_it():\n    pass")
-    for args in ((), ("-n", "2")):
+    for args in ((), ("-n", "1")):
         result = empty_project.run("-o", "wisebot_retries=3", *args)
         assert result.ret == pytest.ExitCode.USAGE_ERROR
         told = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import pytest
 from harness import Recorded
 
@@ -17,62 +19,68 @@ def compared(recorded: Recorded, call: str, value: str = WHOLE) -> None:
     """)
 
 
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        ("rule={}", "rule= is none of its arguments; they are name=, rules=, exclude=, shape= and failed="),
-        (
-            "matcher=1, include=2",
-            "include=, matcher= is none of its arguments; they are name=, rules=, exclude=, shape= and failed=",
-        ),
-        ("name=''", "name= is a string that is not empty, got ''"),
-        ("name=1", "name= is a string that is not empty, got 1"),
-        ("shape=1", "shape= is True or False, got 1"),
-        ("failed='yes'", "failed= is True or False, got 'yes'"),
-        ("rules='id'", "rules= maps paths to what the values there must equal, got 'id'"),
-        ("rules={0: 1}", "a path in rules= is a string such as 'items[*].score', got 0"),
-        ("exclude=1", "exclude= is a path such as 'items[*].id', or a list of them, got 1"),
-        ("exclude=['id', 1]", "exclude= is a path such as 'items[*].id', or a list of them, got ['id', 1]"),
-        ("rules={'id': 7}, shape=True", "shape=True compares no values, so that rules= has nothing to judge"),
-    ],
-)
-def test_a_wrong_argument_is_named(recorded: Recorded, call: str, message: str) -> None:
+WRONG = [
+    ("rule={}", "rule= is none of its arguments; they are name=, rules=, exclude=, shape= and failed="),
+    (
+        "matcher=1, include=2",
+        "include=, matcher= is none of its arguments; they are name=, rules=, exclude=, shape= and failed=",
+    ),
+    ("name=''", "name= is a string that is not empty, got ''"),
+    ("name=1", "name= is a string that is not empty, got 1"),
+    ("shape=1", "shape= is True or False, got 1"),
+    ("failed='yes'", "failed= is True or False, got 'yes'"),
+    ("rules='id'", "rules= maps paths to what the values there must equal, got 'id'"),
+    ("rules={0: 1}", "a path in rules= is a string such as 'items[*].score', got 0"),
+    ("exclude=1", "exclude= is a path such as 'items[*].id', or a list of them, got 1"),
+    ("exclude=['id', 1]", "exclude= is a path such as 'items[*].id', or a list of them, got ['id', 1]"),
+    ("rules={'id': 7}, shape=True", "shape=True compares no values, so that rules= has nothing to judge"),
+]
+"""What a comparison is called with, and what is told of it."""
+
+
+def test_a_wrong_argument_is_named(recorded: Recorded) -> None:
     """With what it may be; nothing is recorded."""
-    compared(recorded, call)
+    test = "def test_{}(workflow_snapshot):\n    assert {} == workflow_snapshot({})\n"
+    recorded.test("\n".join(test.format(number, WHOLE, call) for number, (call, _) in enumerate(WRONG)))
     result = recorded.update()
-    assert result.ret == 1
-    assert recorded.shown(result)[-1] == f"TypeError: workflow_snapshot: {message}"
+    result.assert_outcomes(failed=len(WRONG))
+    shown = [line for line in recorded.shown(result) if line.startswith("TypeError: ")]
+    assert shown == [f"TypeError: workflow_snapshot: {message}" for _, message in WRONG]
     assert recorded.files == {}
 
 
-@pytest.mark.parametrize(
-    ("value", "message"),
-    [
-        ('{"a": [1, float("nan")]}', "a[1]: nan is not a JSON number"),
-        ("{1: 2}", "$: a key must be a string, got int 1"),
-        ('{"a": object()}', "a: object is not a JSON value"),
-        ("deep(99)", None),
-        ("deep(100)", "[0][0][0][0][0]…: nested deeper than 99 levels"),
-        ("deep(50_000)", "[0][0][0][0][0]…: nested deeper than 99 levels"),
-    ],
-)
-def test_what_no_json_can_hold_is_an_error(recorded: Recorded, value: str, message: str | None) -> None:
+NOT_JSON = [
+    ('{"a": [1, float("nan")]}', "a[1]: nan is not a JSON number"),
+    ("{1: 2}", "$: a key must be a string, got int 1"),
+    ('{"a": object()}', "a: object is not a JSON value"),
+    ("deep(99)", None),
+    ("deep(100)", "[0][0][0][0][0]…: nested deeper than 99 levels"),
+    ("deep(50_000)", "[0][0][0][0][0]…: nested deeper than 99 levels"),
+]
+"""Values, and what is told of them; None of the one that JSON can just hold."""
+
+
+def test_what_no_json_can_hold_is_an_error(recorded: Recorded) -> None:
     """With its path, where syrupy's own extension drops it, or cuts it, in silence."""
-    recorded.test(f"""
+    deep = """
         def deep(levels):
             value = []
             for _ in range(levels - 1):
                 value = [value]
             return value
-
-        def test_it(workflow_snapshot):
-            assert {value} == workflow_snapshot
-    """)
+    """
+    tests = (
+        f"\ndef test_{number}(workflow_snapshot):\n    assert {value} == workflow_snapshot\n"
+        for number, (value, _) in enumerate(NOT_JSON)
+    )
+    recorded.test(textwrap.dedent(deep) + "".join(tests))
     result = recorded.update()
-    assert result.ret == (0 if message is None else 1)
-    if message is not None:
-        assert recorded.shown(result)[-1] == f"pytest_wisebot.snapshots.json_codec.NotJsonError: {message}"
-        assert recorded.files == {}
+    result.assert_outcomes(passed=1, failed=len(NOT_JSON) - 1)
+    kind = "pytest_wisebot.snapshots.json_codec.NotJsonError: "
+    shown = [line.removeprefix(kind) for line in recorded.shown(result) if line.startswith(kind)]
+    assert shown == [message for _, message in NOT_JSON if message is not None]
+    (held,) = (number for number, (_, message) in enumerate(NOT_JSON) if message is None)
+    assert recorded.names == [f"test_it/test_{held}.json"]
 
 
 def test_what_is_excluded_is_no_part_of_it(recorded: Recorded) -> None:

@@ -227,24 +227,29 @@ def test_the_runs_of_a_wider_fixture_are_each_test_s_that_uses_it(flows: Any) ->
 PARTS = ["run.result", "[run.result]", "run.error", '{"r": run.result}', 'run.to_dict()["ok"]', "[good, run.result]"]
 
 
-@pytest.mark.parametrize("part", PARTS)
-def test_a_part_of_a_failed_run_is_not_recorded_by_accident(flows: Any, part: str) -> None:
+def test_a_part_of_a_failed_run_is_not_recorded_by_accident(flows: Any) -> None:
     """An update keeps what a good run has left, whatever part of the failed one is compared."""
-    test = """
-        def test_it(trigger_workflow, workflow_snapshot):
-            good, run = trigger_workflow("nothing"), trigger_workflow(WORKFLOW)
-            assert PART == workflow_snapshot(CALL)
-    """.replace("PART", part)
-    flows.test(test.replace("WORKFLOW", '"order"').replace("CALL", ""))
-    flows.update()
+
+    def compared(workflow: str, call: str) -> pytest.RunResult:
+        test = """
+            def test_{number}(trigger_workflow, workflow_snapshot):
+                good, run = trigger_workflow("nothing"), trigger_workflow("{workflow}")
+                assert {part} == workflow_snapshot({call})
+        """
+        told = enumerate(PARTS)
+        flows.test("".join(test.format(number=at, part=part, workflow=workflow, call=call) for at, part in told))
+        result: pytest.RunResult = flows.update()
+        return result
+
+    compared("order", "")
     before = flows.files
-    flows.test(test.replace("WORKFLOW", '"refund"').replace("CALL", ""))
-    result = flows.update()
-    assert result.ret == 1
-    assert without_id(flows.shown(result))[1] == REFUSED.replace("the run", "a run of this test")
+    assert len(before) == len(PARTS)
+    result = compared("refund", "")
+    result.assert_outcomes(failed=len(PARTS))
+    refused = REFUSED.replace("the run", "a run of this test")
+    assert without_id(flows.shown(result)).count(refused) == len(PARTS)
     assert flows.files == before
-    flows.test(test.replace("WORKFLOW", '"refund"').replace("CALL", "failed=True"))
-    assert flows.said(flows.update()) == ["1 snapshot updated."]
+    assert flows.said(compared("refund", "failed=True")) == [f"{len(PARTS)} snapshots updated."]
 
 
 def test_a_part_of_a_good_run_is_recorded_beside_a_failed_one(flows: Any) -> None:
@@ -259,26 +264,32 @@ def test_a_part_of_a_good_run_is_recorded_beside_a_failed_one(flows: Any) -> Non
     assert flows.said(flows.update()) == ["3 snapshots generated."]
 
 
-@pytest.mark.parametrize(("what", "opening"), [("run", ""), ("[run, run]", "[\n  "), ("(run,)", "[\n  ")])
-def test_a_shape_of_a_run_keeps_whether_it_went_well(flows: Any, what: str, opening: str) -> None:
+SHAPED = {"run": "", "[run, run]": "[\n  ", "(run,)": "[\n  "}
+"""What is compared by its shape, and how its snapshot begins before the run."""
+
+
+def test_a_shape_of_a_run_keeps_whether_it_went_well(flows: Any) -> None:
     """Alone or in a list: the shape of a run that failed is not the one of a run that went well."""
-    test = """
-        def test_it(trigger_workflow, workflow_snapshot):
-            run = trigger_workflow(WORKFLOW)
-            assert WHAT == workflow_snapshot(shape=True, failed=True)
-    """.replace("WHAT", what)
-    flows.test(test.replace("WORKFLOW", '"order"'))
-    flows.update().assert_outcomes(passed=1)
-    (text,) = flows.files.values()
-    assert text.startswith(f"{opening}{{\n")
-    assert '"ok": true' in text
-    assert "<bool>" not in text
-    flows.run().assert_outcomes(passed=1)
-    flows.test(test.replace("WORKFLOW", '"refund"'))
-    flows.run().assert_outcomes(failed=1)
+
+    def shaped(workflow: str) -> None:
+        test = """
+            def test_{number}(trigger_workflow, workflow_snapshot):
+                run = trigger_workflow("{workflow}")
+                assert {what} == workflow_snapshot(shape=True, failed=True)
+        """
+        flows.test("".join(test.format(number=at, workflow=workflow, what=what) for at, what in enumerate(SHAPED)))
+
+    shaped("order")
+    flows.update().assert_outcomes(passed=3)
+    for text, opening in zip(flows.files.values(), SHAPED.values(), strict=True):
+        assert text.startswith(f"{opening}{{\n")
+        assert '"ok": true' in text
+        assert "<bool>" not in text
+    flows.run().assert_outcomes(passed=3)
+    shaped("refund")
+    flows.run().assert_outcomes(failed=3)
     flows.update()
-    (text,) = flows.files.values()
-    assert '"ok": false' in text
+    assert all('"ok": false' in text for text in flows.files.values())
 
 
 def test_a_shape_has_no_volatile_keys(recorded: Recorded) -> None:

@@ -111,23 +111,31 @@ def test_one_after_the_other_nothing_is_saved(outside: Outside, numbers: Numbers
     assert numbers(result) == ["3 runs, S s of run time in S s of wall time", "  echo  3 runs, p50 S s, p95 S s"]
 
 
-@pytest.mark.parametrize(
-    "test",
-    [
-        "def test_it(): pass",
-        "def test_it(trigger_workflow, wisebot_settings): assert wisebot_settings.concurrency == 8",
-        "def test_it(trigger_workflow): assert trigger_workflow.map('echo', []) == []",
-        "def test_it(trigger_workflow):\n    with pytest.raises(ConfigurationError): trigger_workflow('..')",
-        "@pytest.mark.skip\n@pytest.mark.wisebot('echo')\ndef test_it(workflow_run): pass",
-    ],
-    ids=["unrelated", "settings", "an empty map", "a request that cannot be made", "skipped"],
-)
+WITHOUT_A_RUN = """
+    def test_unrelated(): pass
+
+    def test_settings(trigger_workflow, wisebot_settings):
+        assert wisebot_settings.concurrency == 8
+
+    def test_an_empty_map(trigger_workflow):
+        assert trigger_workflow.map("echo", []) == []
+
+    def test_a_request_that_cannot_be_made(trigger_workflow):
+        with pytest.raises(ConfigurationError):
+            trigger_workflow("..")
+
+    @pytest.mark.skip
+    @pytest.mark.wisebot("echo")
+    def test_skipped(workflow_run): pass
+"""
+
+
 @pytest.mark.parametrize("verbose", ["-q", "-v"])
-def test_without_a_run_nothing_is_said(outside: Outside, numbers: Numbers, test: str, verbose: str) -> None:
+def test_without_a_run_nothing_is_said(outside: Outside, numbers: Numbers, verbose: str) -> None:
     """No block, no line: a session in which nothing was sent ends as pytest ends it."""
-    outside.test(test)
+    outside.test(WITHOUT_A_RUN)
     result = outside.run(verbose)
-    assert result.ret == pytest.ExitCode.OK
+    result.assert_outcomes(passed=4, skipped=1)
     assert numbers(result) == []
     result.stdout.no_re_match_line(r"\d+ runs?\b.*")
 

@@ -181,7 +181,7 @@ def test_a_rate_that_the_trials_cannot_show_is_told_where_it_matters(outside: Ou
     why = "80% is demanded, and {0} passes in {0} trials show no more than {1}% (95% confidence); it takes 16 trials"
     told = which + "test_it.py::test_it[0]: " + why
     assert told.format(10, 72.2) in outside.run("--wisebot-plan").outlines
-    assert told.format(5, 56.6) in outside.run("--wisebot-plan", "--wisebot-trials", "5", "-n", "2").outlines
+    assert told.format(5, 56.6) in outside.run("--wisebot-plan", "--wisebot-trials", "5", "-n", "1").outlines
     assert "warning" not in outside.run("--wisebot-plan", "--wisebot-trials", "20").stdout.str()
     result = outside.run()
     result.assert_outcomes(passed=4)

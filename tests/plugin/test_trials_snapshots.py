@@ -27,7 +27,7 @@ def odd(recorded: Recorded, numbers: str) -> None:
     recorded.project.write("test_it.py", f"{text[: text.index('ODD = ')]}ODD = {numbers}\n")
 
 
-@pytest.mark.parametrize("args", [[], ["-n", "2"]], ids=["one process", "xdist"])
+@pytest.mark.parametrize("args", [[], ["-n", "1"]], ids=["one process", "xdist"])
 def test_all_trials_have_one_snapshot(recorded: Recorded, args: list[str]) -> None:
     """Its name is that of a test without trials, and none is left over."""
     recorded.test(SUITE)

@@ -43,14 +43,14 @@ def test_an_option_that_is_no_number(outside: Outside, args: list[str], message:
         (["--wisebot-concurrency", "0"], "--wisebot-concurrency: expected a whole number, at least 1, got 0"),
         (["--wisebot-concurrency=-8"], "--wisebot-concurrency: expected a whole number, at least 1, got -8"),
         (["--wisebot-retries=-1"], "--wisebot-retries: expected a whole number, at least 0, got -1"),
+        (["--wisebot-retries=-1", "--wisebot-plan"], "--wisebot-retries: expected a whole number, at least 0, got -1"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-@pytest.mark.parametrize("plan", [[], ["--wisebot-plan"]], ids=["", "plan"])
-def test_a_number_that_is_too_small(outside: Outside, args: list[str], message: str, plan: list[str]) -> None:
+def test_a_number_that_is_too_small(outside: Outside, args: list[str], message: str) -> None:
     """One line that ends the session before any test, also where only a plan was asked for."""
     outside.test(TEST)
-    result = outside.run(*args, *plan)
+    result = outside.run(*args)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert [line for line in result.errlines if line] == [f"ERROR: {message}"]
     assert outside.calls == []
@@ -82,33 +82,36 @@ SIGNATURE = (
 )
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ('share="yes"', "share: expected True or False, got 'yes'"),
-        ("share=1", "share: expected True or False, got 1"),
-        ("share=None", "share: expected True or False, got None"),
-        ('api="dashbord"', "api: expected one of 'webhook', 'dashboard', 'both', got 'dashbord'"),
-        ("timeout=0", "timeout: expected a number of seconds above 0, got 0"),
-        ("max_seconds=float('nan')", "max_seconds: expected a number of seconds above 0, got nan"),
-        ("shared=True", "wisebot() got an unexpected keyword argument 'shared'"),
-        ("{}, {}, {}", "wisebot() takes from 0 to 2 positional arguments but 4 were given"),
-    ],
-)
-def test_a_marker_on_a_function(outside: Outside, arguments: str, message: str) -> None:
-    """Pytest points at the module, the message at the test, the argument and the signature; nothing else runs."""
-    outside.test(f"""
-        @pytest.mark.wisebot("echo", {arguments})
-        def test_wrong(workflow_run):
-            pass
+WRONG = [
+    ('share="yes"', "share: expected True or False, got 'yes'"),
+    ("share=1", "share: expected True or False, got 1"),
+    ("share=None", "share: expected True or False, got None"),
+    ('api="dashbord"', "api: expected one of 'webhook', 'dashboard', 'both', got 'dashbord'"),
+    ("timeout=0", "timeout: expected a number of seconds above 0, got 0"),
+    ("max_seconds=float('nan')", "max_seconds: expected a number of seconds above 0, got nan"),
+    ("shared=True", "wisebot() got an unexpected keyword argument 'shared'"),
+    ("{}, {}, {}", "wisebot() takes from 0 to 2 positional arguments but 4 were given"),
+]
+"""Arguments of a marker, and what is told of them."""
 
-        @pytest.mark.wisebot("echo", {{"n": 1}})
-        def test_right(workflow_run):
-            pass
-    """)
+
+def test_a_marker_on_a_function(outside: Outside) -> None:
+    """Pytest points at the module, the message at the test, the argument and the signature; nothing else runs."""
+    for number, (arguments, _) in enumerate(WRONG):
+        test = f"""
+            @pytest.mark.wisebot("echo", {arguments})
+            def test_wrong(workflow_run):
+                pass
+
+            @pytest.mark.wisebot("echo", {{"n": 1}})
+            def test_right(workflow_run):
+                pass
+        """
+        outside.test(test, name=f"test_{number}.py")
     result = outside.run()
-    result.assert_outcomes(errors=1)
-    assert f"test_it.py::test_wrong: the wisebot marker: {message}; {SIGNATURE}" in result.outlines
+    result.assert_outcomes(errors=len(WRONG))
+    for number, (_, message) in enumerate(WRONG):
+        assert f"test_{number}.py::test_wrong: the wisebot marker: {message}; {SIGNATURE}" in result.outlines
     assert outside.calls == []
 
 
@@ -133,7 +136,8 @@ TEXT_OPTIONS += ["baseline", "report", "summary", "scan"]
 def test_an_option_without_a_value(outside: Outside, option: str) -> None:
     """An option that a variable leaves empty ends the session before any run, and never means the current folder."""
     outside.test(TEST)
-    for args in ([f"--wisebot-{option}="], [f"--wisebot-{option}", ""], [f"--wisebot-{option}= "]):
+    ways = [[f"--wisebot-{option}="], [f"--wisebot-{option}", ""], [f"--wisebot-{option}= "]]
+    for args in ways if option == "env" else [ways[TEXT_OPTIONS.index(option) % 3]]:
         result = outside.run(*args)
         assert result.ret == pytest.ExitCode.USAGE_ERROR
         (line,) = [line for line in result.errlines if "error:" in line]

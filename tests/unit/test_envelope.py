@@ -197,9 +197,7 @@ def test_a_hostile_text_ends_in_a_reason(body: bytes, reason: str) -> None:
     assert refusal(body) == reason
 
 
-@pytest.mark.parametrize(
-    "filling", [b"x" * 2_000_000, b"\\n" * 1_000_000, b'","' * 500_000], ids=["x", "escape", "many"]
-)
+@pytest.mark.parametrize("filling", [b"x" * 500_000, b"\\n" * 250_000, b'","' * 125_000], ids=["x", "escape", "many"])
 def test_counting_levels_takes_no_more_memory_than_the_answer(filling: bytes) -> None:
     """A large answer with many brackets is read in a small multiple of its own size."""
     body = b'{"ok": true, "a": [' + b"[]," * 300 + b'"' + filling + b'"]}'

@@ -412,12 +412,12 @@ def test_the_limit_is_raised_by_hand_too(tmp_path: Path) -> None:
             process.kill()
 
 
-slow = pytest.mark.slow
+heavy = pytest.mark.heavy
 
 
 @pytest.mark.parametrize(
     ("runs", "limit", "seconds"),
-    [(60, 80, 0.5), pytest.param(200, 256, 1, marks=slow), pytest.param(1000, 1024, 1, marks=slow)],
+    [(60, 80, 0.5), pytest.param(200, 256, 1, marks=heavy), pytest.param(1000, 1024, 1, marks=heavy)],
 )
 def test_the_promised_size(runs: int, limit: int, seconds: float) -> None:
     """A thousand async runs at once under a limit of 1,024 open files, and as large a part under less, all succeed."""

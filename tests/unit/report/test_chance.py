@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from pytest_wisebot.report import chance
 from pytest_wisebot.report.chance import Chance, fisher, of_p50, of_p95, of_rates
 
 
@@ -19,7 +20,7 @@ def test_the_exact_test_has_the_values_of_the_books(table: tuple[int, int, int, 
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "chance"),
+    ("before", "after", "expected"),
     [
         ((20, 20), (12, 20), Chance.MORE),
         ((20, 20), (18, 20), Chance.WITHIN),
@@ -29,19 +30,21 @@ def test_the_exact_test_has_the_values_of_the_books(table: tuple[int, int, int, 
         ((0, 0), (4, 4), Chance.FEW),
     ],
 )
-def test_pass_rates(before: tuple[int, int], after: tuple[int, int], chance: Chance) -> None:
+def test_pass_rates(before: tuple[int, int], after: tuple[int, int], expected: Chance) -> None:
     """A pass rate that fell by more than chance is told from one that did not, and from one of too few tests."""
-    assert of_rates(*before, *after) is chance
-    assert of_rates(*after, *before) is chance
+    assert of_rates(*before, *after) is expected
+    assert of_rates(*after, *before) is expected
 
 
 def seconds(number: int, seed: int, slower: float = 1.0) -> list[float]:
-    chance = random.Random(seed)
-    return [slower * chance.lognormvariate(0, 0.5) for _ in range(number)]
+    lot = random.Random(seed)
+    return [slower * lot.lognormvariate(0, 0.5) for _ in range(number)]
 
 
-def test_durations_of_one_kind_seldom_differ_and_slower_ones_do() -> None:
-    """Of sessions that are alike about one of twenty stands out; of those twice as slow nearly all do."""
+@pytest.mark.parametrize("deals", [200, pytest.param(chance.DEALS, marks=pytest.mark.heavy)])
+def test_durations_of_one_kind_seldom_differ_and_slower_ones_do(deals: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of sessions that are alike about one of twenty stands out, however often the lot decides; of slower ones most."""
+    monkeypatch.setattr(chance, "DEALS", deals)
     for judge, number in ((of_p50, 20), (of_p95, 40)):
         alike = [judge(seconds(number, seed), seconds(number, 1000 + seed)) for seed in range(60)]
         slower = [judge(seconds(number, seed), seconds(number, 1000 + seed, 2.5)) for seed in range(20)]
@@ -49,8 +52,9 @@ def test_durations_of_one_kind_seldom_differ_and_slower_ones_do() -> None:
         assert slower.count(Chance.MORE) >= 17
 
 
-def test_equal_input_has_an_equal_answer() -> None:
+def test_equal_input_has_an_equal_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """A comparison that is made again shows the same."""
+    monkeypatch.setattr(chance, "DEALS", 100)
     one, two = seconds(300, 1), seconds(280, 2, 1.1)
     assert len({of_p50(one, two) for _ in range(5)}) == 1
 

@@ -194,11 +194,11 @@ def test_hostile_names_are_text(log: type[Log]) -> None:
 def test_thousands_of_tests_make_bounded_reports(log: type[Log]) -> None:
     """Of thousands of tests that changed, the first ones are shown and the rest is counted."""
     a, b = log(), log()
-    for number in range(3000):
+    for number in range(1000):
         a.test(f"test_{number}", run={"result": "x" * 300})
         b.test(f"test_{number}", "failed", run={"result": "y" * 300}, text=f"E   {'why ' * 500}")
     found = shown(compared(a, b))
     assert len(found["terminal"].splitlines()) < 200
-    assert "and 2,980 more tests" in found["terminal"]
+    assert "and 980 more tests" in found["terminal"]
     assert len(found["markdown"].encode()) < 1024 * 1024
     assert len(found["page"].encode()) < 2_000_000

@@ -5,17 +5,20 @@ from __future__ import annotations
 import re
 import runpy
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pytest_wisebot.report import rows
 from pytest_wisebot.report.gate import judge
 from pytest_wisebot.report.html import html_report
 from pytest_wisebot.report.log_reader import model_of
 from pytest_wisebot.report.markdown import markdown_report
 from pytest_wisebot.report.model import Model
 from pytest_wisebot.report.output import append_summary, write_reports
+from pytest_wisebot.report.page_budget import PAGE_BYTES, share_bytes
 
 MADE_UP = Path(__file__).parents[2] / "benchmarks" / "made_up.py"
 
@@ -107,11 +110,26 @@ def test_each_test_can_be_filtered(log: type[Log]) -> None:
     assert "radio" not in page_of(log().test("test_a").model()).partition("<body>")[2]
 
 
-def test_five_thousand_runs_are_legible(made_up: Callable[..., Iterator[dict[str, Any]]]) -> None:
+@pytest.fixture(params=[10, pytest.param(1, marks=pytest.mark.heavy)])
+def part(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """All bounds of a page as they are, or a tenth of each, for a tenth of the tests."""
+    part: int = request.param
+    monkeypatch.setattr("pytest_wisebot.report.html.share_bytes", partial(share_bytes, total=PAGE_BYTES // part))
+    for name in ("MOST_RUNS_WHOLE", "MOST_FAILING_WHOLE", "MOST_ROWS"):
+        monkeypatch.setattr(rows, name, getattr(rows, name) // part)
+    return part
+
+
+def size(page: str) -> int:
+    """The bytes of a page without those that each page has."""
+    return len(page.encode()) - len(page_of(model_of([])).encode())
+
+
+def test_five_thousand_runs_are_legible(made_up: Callable[..., Iterator[dict[str, Any]]], part: int) -> None:
     """Below 6 MB each test has its place; those that failed are whole, the others are rows, and no link is dead."""
-    model = model_of(made_up(5000, broken=1.6))
+    model = model_of(made_up(5000 // part, broken=1.6))
     page = page_of(model)
-    assert len(page.encode()) < 6_000_000
+    assert size(page) < 5_900_000 / part
     names = re.findall(r'id="([^"]+)"', page)
     assert len(names) == len(set(names))
     used = [test for test in model.tests if test.uses_runs]
@@ -121,12 +139,12 @@ def test_five_thousand_runs_are_legible(made_up: Callable[..., Iterator[dict[str
     assert whole == sum(test.outcome not in ("passed", "skipped", "xfailed") for test in used)
 
 
-def test_thousands_of_failures_and_of_tests_are_bounded(log: type[Log]) -> None:
+def test_thousands_of_failures_and_of_tests_are_bounded(log: type[Log], part: int) -> None:
     """Where thousands fail, each for another reason, or there are more tests than a page shows, the rest is counted."""
     one = log()
-    for number in range(8000):
+    for number in range(8000 // part):
         one.test(f"test_{number}", "failed", text=f"E   AssertionError: {number} {'is wrong ' * 100}")
     page = page_of(one.model())
-    assert len(page.encode()) < 10_000_000
-    assert "and 2,000 more tests, in" in page
-    assert page.count('<details class="test ') == 1000
+    assert size(page) < 9_900_000 / part
+    assert f"and {2000 // part:,} more tests, in" in page
+    assert page.count('<details class="test ') == 1000 // part

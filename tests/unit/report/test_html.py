@@ -6,9 +6,10 @@ import re
 import runpy
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
@@ -18,6 +19,7 @@ from pytest_wisebot.report.gate import judge
 from pytest_wisebot.report.html import html_report
 from pytest_wisebot.report.log_reader import model_of
 from pytest_wisebot.report.model import Model
+from pytest_wisebot.report.page_budget import PAGE_BYTES, share_bytes
 
 MADE_UP = Path(__file__).parents[2] / "benchmarks" / "made_up.py"
 
@@ -304,29 +306,38 @@ def made_up() -> Callable[..., Iterator[Event]]:
     return events
 
 
-def huge(model_events: Iterator[Event]) -> Model:
-    """A session of which every result is long."""
-    return model_of(
-        event | {"result": [{"text": '"<&' * 20, "n": n} for n in range(300)]} if event["event"] == "run" else event
-        for event in model_events
-    )
+class Huge(NamedTuple):
+    """A session of which every result is long, and its page: all by a part of the usual size, that of strings, too."""
+
+    part: int
+    model: Model
+    page: str
 
 
-def test_a_thousand_runs_make_less_than_five_megabytes(made_up: Callable[..., Iterator[Event]]) -> None:
+@pytest.fixture(scope="module", params=[10, pytest.param(1, marks=pytest.mark.heavy)])
+def huge(made_up: Callable[..., Iterator[Event]], request: pytest.FixtureRequest) -> Huge:
+    """A thousand runs, or a tenth of them on a tenth of the room."""
+    long = {"result": [{"text": '"<&' * 20, "n": n} for n in range(300)]}
+    model = model_of(event | long if event["event"] == "run" else event for event in made_up(1000 // request.param))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(
+            "pytest_wisebot.report.html.share_bytes", partial(share_bytes, total=PAGE_BYTES // request.param)
+        )
+        return Huge(request.param, model, html_report(model, judge(model)))
+
+
+def test_a_thousand_runs_make_less_than_five_megabytes(huge: Huge) -> None:
     """However long the results are, the page stays one that a browser opens; each run has its bar still."""
-    model = huge(made_up(1000))
-    page = html_report(model, judge(model))
-    assert len(page.encode()) < 5_000_000
-    assert bars(page) == Counter(run.reference for run in model.runs)
-    assert page.count("characters in all; whole in") > 900
+    style = len(html_report(empty := model_of([]), judge(empty)).encode())
+    assert len(huge.page.encode()) - style < (5_000_000 - style) / huge.part
+    assert bars(huge.page) == Counter(run.reference for run in huge.model.runs)
+    assert huge.page.count("characters in all; whole in") > 900 / huge.part
 
 
-def test_what_failed_is_cut_last(made_up: Callable[..., Iterator[Event]]) -> None:
+def test_what_failed_is_cut_last(huge: Huge) -> None:
     """On a page that is short of room, one who looks for a cause finds it."""
-    model = huge(made_up(1000))
-    page = html_report(model, judge(model))
     lengths: dict[bool, list[int]] = {True: [], False: []}
-    for row in page.split('<details class="test ')[1:]:
+    for row in huge.page.split('<details class="test ')[1:]:
         result = re.search(r"<summary>result.*?<pre>(.*?)</pre>", row, re.DOTALL)
         if result:
             lengths["failing" in row[:40]].append(len(result[1]))

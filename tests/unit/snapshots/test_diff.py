@@ -6,6 +6,7 @@ import copy
 import itertools
 import json
 import random
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -482,9 +483,10 @@ def test_all_is_shown_of_a_value_that_takes_the_place_of_nothing(value: Any) -> 
 # --- speed
 
 N = 26_000
+"""So many rows are 5 MB."""
 
 
-def rows() -> list[dict[str, Any]]:
+def rows(number: int) -> list[dict[str, Any]]:
     chance = random.Random(7)
     return [
         {
@@ -496,7 +498,7 @@ def rows() -> list[dict[str, Any]]:
             "note": "the customer was charged " + chance.choice("abcdef") * 30,
             "at": "2024-05-01T12:00:00Z",
         }
-        for number in range(N)
+        for number in range(number)
     ]
 
 
@@ -518,38 +520,66 @@ def shifted(items: list[int]) -> list[int]:
     return items
 
 
-BIG: dict[str, Callable[[], tuple[Any, Any]]] = {
-    "all rows differ": lambda: (rows(), [{**row, "score": row["score"] + 1} for row in rows()]),
-    "a row inserted at the head": lambda: (rows(), [{"id": "new"}, *rows()]),
-    "a permutation": lambda: (rows(), shuffled(rows())),
-    "a permutation of rows with fresh ids, all of them changed": lambda: (
-        [{**row, "id": f"<uuid:{at}>", "name": f"row {row['id']}"} for at, row in enumerate(rows())],
+BIG: dict[str, Callable[[int], tuple[Any, Any]]] = {
+    "all rows differ": lambda n: (rows(n), [{**row, "score": row["score"] + 1} for row in rows(n)]),
+    "a row inserted at the head": lambda n: (rows(n), [{"id": "new"}, *rows(n)]),
+    "a permutation": lambda n: (rows(n), shuffled(rows(n))),
+    "a permutation of rows with fresh ids, all of them changed": lambda n: (
+        [{**row, "id": f"<uuid:{at}>", "name": f"row {row['id']}"} for at, row in enumerate(rows(n))],
         [
             {**row, "id": f"<uuid:{at}>", "name": f"row {row['id']}", "score": row["score"] + 1}
-            for at, row in enumerate(shuffled(rows()))
+            for at, row in enumerate(shuffled(rows(n)))
         ],
     ),
-    "nothing in common": lambda: (rows(), [{"k": number, "l": -number} for number in range(N)]),
-    "an object of rows under other keys": lambda: (
-        {str(at): row for at, row in enumerate(rows())},
-        {f"k{at}": row for at, row in enumerate(rows())},
+    "nothing in common": lambda n: (rows(n), [{"k": number, "l": -number} for number in range(n)]),
+    "an object of rows under other keys": lambda n: (
+        {str(at): row for at, row in enumerate(rows(n))},
+        {f"k{at}": row for at, row in enumerate(rows(n))},
     ),
-    "one long code": lambda: ("ab" * 2_500_000, "ab" * 1_250_000 + "!" + "ba" * 1_250_000),
-    "one long text": lambda: (PARAGRAPH * 52_000, "First. " + PARAGRAPH * 52_000 + "Last."),
-    "deep nesting": lambda: (nested(rows(), 96), nested([*rows(), 1], 96)),
-    "500,000 numbers, shifted": lambda: (list(range(500_000)), shifted(list(range(500_000)))),
-    "500,000 numbers of a few, shifted": lambda: (
-        [at * at % 977 for at in range(500_000)],
-        shifted([at * at % 977 for at in range(500_000)]),
+    "one long code": lambda n: ("ab" * (96 * n), "ab" * (48 * n) + "!" + "ba" * (48 * n)),
+    "one long text": lambda n: (PARAGRAPH * (2 * n), "First. " + PARAGRAPH * (2 * n) + "Last."),
+    "deep nesting": lambda n: (nested(rows(n), 96), nested([*rows(n), 1], 96)),
+    "numbers, shifted": lambda n: (list(range(19 * n)), shifted(list(range(19 * n)))),
+    "numbers of a few, shifted": lambda n: (
+        [at * at % 977 for at in range(19 * n)],
+        shifted([at * at % 977 for at in range(19 * n)]),
     ),
 }
 
 
+def steps(expected: Any, received: Any) -> tuple[int, list[str]]:
+    """How many lines of Python a comparison takes, and what it shows."""
+    taken, before = 0, sys.gettrace()
+
+    def count(*_: object) -> Any:
+        nonlocal taken
+        taken += 1
+        return count
+
+    sys.settrace(count)
+    try:
+        found = diff_lines(expected, received)
+    finally:
+        sys.settrace(before)
+    return taken, found
+
+
+@pytest.mark.parametrize("case", BIG)
+def test_what_is_four_times_as_large_takes_four_times_as_long(case: str) -> None:
+    """Whatever changed, the work grows with the values and not with their square, and what is shown is bounded."""
+    number = 60 if case == "deep nesting" else 250  # each level is written out: that is not counted, and takes long
+    few, _ = steps(*BIG[case](number))
+    many, found = steps(*BIG[case](4 * number))
+    assert 0 < few < many < 5 * few
+    assert 0 < len(found) <= 61
+
+
+@pytest.mark.heavy
 @pytest.mark.slow
 @pytest.mark.parametrize("case", BIG)
 def test_megabytes_take_no_time(case: str) -> None:
     """5 MB, whatever changed in them: bounded output, and seconds rather than minutes."""
-    expected, received = BIG[case]()
+    expected, received = BIG[case](N)
     began = time.process_time()
     found = diff_lines(expected, received)
     assert time.process_time() - began < 10
@@ -558,4 +588,4 @@ def test_megabytes_take_no_time(case: str) -> None:
 
 def test_the_values_of_the_tests_are_large() -> None:
     """The rows are what they are meant to be: about 5 MB as a snapshot."""
-    assert 5_000_000 < len(dumps(rows())) < 10_000_000
+    assert 5_000_000 < len(dumps(rows(N // 100))) * 100 < 10_000_000

@@ -609,6 +609,20 @@ def test_what_is_removed_leaves_the_others(store: Store, folder: Path) -> None:
     assert anew(store).find(requests[0])
 
 
+READS_ITS_CODE = "import sys;exec(eval(sys.stdin.readline()))"
+"""What execnet starts: by it the process is forked from one that has loaded its modules, where that can be done."""
+
+
+def process_of(code: str, *arguments: str) -> subprocess.Popen[str]:
+    """Starts a process that runs this code."""
+    command = [sys.executable, "-c", READS_ITS_CODE, *arguments]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdin is not None
+    process.stdin.write(f"{textwrap.dedent(code)!r}\n")
+    process.stdin.flush()
+    return process
+
+
 WRITES_FOR_EVER = """
     import itertools, sys
     from pathlib import Path
@@ -629,9 +643,7 @@ WRITES_FOR_EVER = """
 def test_a_killed_writer_leaves_whole_files(folder: Path) -> None:
     """At five moments: each run that was written is found, and what lies around is swept away later."""
     for moment in range(5):
-        process = subprocess.Popen(
-            [sys.executable, "-c", textwrap.dedent(WRITES_FOR_EVER), str(folder)], stdout=subprocess.PIPE, text=True
-        )
+        process = process_of(WRITES_FOR_EVER, str(folder))
         assert process.stdout is not None
         for _ in range(20 + 13 * moment):
             last = int(process.stdout.readline())
@@ -683,10 +695,10 @@ WRITES_ITS_OWN = """
 
 def test_two_sessions_at_once_lose_nothing(folder: Path) -> None:
     """Both write the same files, as fast as they can."""
-    processes = [
-        subprocess.Popen([sys.executable, "-c", textwrap.dedent(WRITES_ITS_OWN), str(folder), name]) for name in "ab"
-    ]
-    assert [process.wait(60) for process in processes] == [0, 0]
+    processes = [process_of(WRITES_ITS_OWN, str(folder), name) for name in "ab"]
+    for process in processes:
+        process.communicate(timeout=60)
+    assert [process.returncode for process in processes] == [0, 0]
     kept = [occurrence.test for _, occurrence in Store(folder, Redactor()).everything()]
     assert sorted(kept) == sorted(f"{name}[{number}]" for name in "ab" for number in range(150))
 
