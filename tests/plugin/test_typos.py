@@ -89,7 +89,7 @@ WRONG = [
     ('api="dashbord"', "api: expected one of 'webhook', 'dashboard', 'both', got 'dashbord'"),
     ("timeout=0", "timeout: expected a number of seconds above 0, got 0"),
     ("max_seconds=float('nan')", "max_seconds: expected a number of seconds above 0, got nan"),
-    ("shared=True", "wisebot() got an unexpected keyword argument 'shared'"),
+    ("shared=True", "wisebot() got an unexpected keyword argument 'shared'; did you mean share?"),
     ("{}, {}, {}", "wisebot() takes from 0 to 2 positional arguments but 4 were given"),
 ]
 """Arguments of a marker, and what is told of them."""
