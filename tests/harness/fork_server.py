@@ -282,43 +282,57 @@ def serve(address: str) -> None:
     gc.freeze()
     gc.set_threshold(20_000, 10, 10)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the sessions, and not for what starts them
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # so that no watcher is left as a zombie
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    ended, wake = socket.socketpair()
+    wake.setblocking(False)
+    signal.set_wakeup_fd(wake.fileno())
+    running: dict[int, socket.socket] = {}
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(address)
         listening.listen(64)
         print("ready", flush=True)
         while True:
-            readable, _, _ = select.select([listening, sys.stdin], [], [])
-            if listening not in readable:
+            readable, _, _ = select.select([listening, sys.stdin, ended], [], [])
+            if sys.stdin in readable:
                 return
-            connection, _ = listening.accept()
-            if os.fork() == 0:
-                listening.close()
-                _watch(connection)
-            connection.close()
+            if ended in readable:
+                ended.recv(1024)
+                _tell_ends(running)
+            if listening in readable:
+                connection, _ = listening.accept()
+                with contextlib.suppress(OSError, LookupError, ValueError):  # the one that asked has ended
+                    _start(connection, running, (listening, ended, wake))
 
 
-def _watch(connection: socket.socket) -> None:
-    """Starts one process and tells its end. Runs in a process of its own, and never returns."""
-    try:
-        _, rights, _, _ = connection.recvmsg(1, socket.CMSG_SPACE(3 * array.array("i").itemsize))
-        streams = array.array("i")
-        streams.frombytes(rights[0][2])
-        order = json.loads(_line(connection))
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        child = os.fork()
-        if child == 0:
-            connection.close()
+def _start(connection: socket.socket, running: dict[int, socket.socket], own: Sequence[socket.socket]) -> None:
+    """Starts one process, whose end is told later."""
+    _, rights, _, _ = connection.recvmsg(1, socket.CMSG_SPACE(3 * array.array("i").itemsize))
+    streams = array.array("i")
+    streams.frombytes(rights[0][2])
+    order = json.loads(_line(connection))
+    child = os.fork()
+    if child == 0:
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for one in (connection, *own, *running.values()):
+                one.close()
             _become(order, streams)
-        for stream in {0, 1, 2, *streams}:
-            os.close(stream)
-        connection.sendall(f"{child}\n".encode())
-        _, status = os.waitpid(child, 0)
-        connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
-    except OSError:  # the one that asked has ended
-        pass
-    finally:
-        os._exit(0)
+        finally:
+            os._exit(1)
+    running[child] = connection
+    for stream in streams:
+        os.close(stream)
+    connection.sendall(f"{child}\n".encode())
+
+
+def _tell_ends(running: dict[int, socket.socket]) -> None:
+    """Sends the exit codes of the processes that have ended."""
+    with contextlib.suppress(ChildProcessError):  # none is left
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            child, status = ended
+            with running.pop(child) as connection, contextlib.suppress(OSError):
+                connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
 
 
 def _become(order: Mapping[str, Any], streams: Sequence[int]) -> None:

@@ -88,6 +88,8 @@ class Outside:
     def __init__(self, project: Project, handle: EmulatorHandle) -> None:
         self.project = project
         self.handle = handle
+        self.may_be_late = False
+        """A session has ended while its requests were on their way: they may arrive when it is over."""
 
     @property
     def calls(self) -> list[Call]:
@@ -131,12 +133,16 @@ class Outside:
 
     def run(self, *args: str) -> pytest.RunResult:
         """Runs pytest in this process, without a cache."""
-        result: pytest.RunResult = self.project.run(*QUIET_NEIGHBOURS, *args)
-        return result
+        return self._noted(self.project.run(*QUIET_NEIGHBOURS, *args))
 
     def run_with_cache(self, *args: str) -> pytest.RunResult:
         """Runs pytest in this process; what it writes into its cache, the next session reads."""
-        result: pytest.RunResult = self.project.pytester.runpytest_inprocess(*QUIET_NEIGHBOURS, *args)
+        return self._noted(self.project.pytester.runpytest_inprocess(*QUIET_NEIGHBOURS, *args))
+
+    def _noted(self, result: pytest.RunResult) -> pytest.RunResult:
+        self.may_be_late |= any(
+            re.search("sent (and not awaited|ahead and not needed)", one) for one in result.outlines
+        )
         return result
 
 
