@@ -163,7 +163,7 @@ def _measured(ready: Ready, folder: Path, bags: Sequence[Any], arguments: Sequen
         left.unlink()
     variables = {"BENCHMARK_ORIGIN": ready.origin, "BENCHMARK_SECRET": ready.secrets["wait"]}
     command = [sys.executable, *(argument.format(**variables) for argument in arguments)]
-    process, cpu = _ran(command, folder, environment() | variables)
+    process, cpu = run_process(command, folder, environment() | variables)
     found = {path.stem: json.loads(path.read_text("utf-8")) for path in folder.glob("figures-*.json")}
     main = found["figures-main"]
     return Figures(
@@ -176,7 +176,7 @@ def _measured(ready: Ready, folder: Path, bags: Sequence[Any], arguments: Sequen
     )
 
 
-def _ran(command: Sequence[str], folder: Path, variables: Mapping[str, str]) -> tuple[float, float]:
+def run_process(command: Sequence[str], folder: Path, variables: Mapping[str, str]) -> tuple[float, float]:
     """Seconds from the process's start to its end, and its seconds of CPU."""
     with tempfile.TemporaryFile() as output:
         start = time.perf_counter()

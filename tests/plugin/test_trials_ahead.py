@@ -241,7 +241,7 @@ def test_the_longest_goes_first_also_of_trials(outside: Outside) -> None:
         def test_short(workflow_run):
             pass
 
-        @pytest.mark.wisebot("nap", {"n": "long", "seconds": 0.1}, trials=2)
+        @pytest.mark.wisebot("nap", {"n": "long", "seconds": 1}, trials=2)
         def test_long(workflow_run):
             pass
     """)
