@@ -91,19 +91,17 @@ def _mistake(parser: argparse.ArgumentParser, words: Sequence[str]) -> str:
     actions = parser._actions  # noqa: SLF001 # by no public way does a parser list its arguments
     options = {name: action for action in actions for name in action.option_strings}
     chosen = next((one.choices for one in actions if not one.option_strings), None)
-    for place, word in enumerate(words):
+    for place, word in enumerate(words[: [*words, "--"].index("--")]):
         name, separator, value = word.partition("=")
         known: Iterable[str] | None = None
-        if word == "--":
-            break
         if not word.startswith("-"):
             value, known, chosen = word, chosen, None
         elif word.startswith("--"):
             if not (meant := [one for one in options if one.startswith(name)]):
                 return _wrong("option", name, options)
             known = options[meant[0]].choices
-            value = value if separator else " ".join(words[place + 1 : place + 2])
-        if known is not None and value and value not in known:
+            value = value if separator else "".join(words[place + 1 : place + 2])
+        if known and value and value not in known:
             return _wrong("value", value, known)
     return ""
 

@@ -185,23 +185,31 @@ def _keep(
     names_of: Callable[[pytest.Item], Iterable[str]],
     wrong: str,
 ) -> None:
-    """Deselects the tests of other names than an option has.
-
-    A worker of xdist leaves a wrong name to the controller: an exception of a worker is a crash to xdist.
-    """
+    """Deselects the tests of other names than an option has."""
     config = session.config
     wanted = getattr(config.option, f"wisebot_{option}")
     # Half a collection does not have every name.
     problem = "" if session.testsfailed else _unknown_name(config, option, wanted, names_of, wrong)
-    problem = clean_early(config, problem) if problem else ""
-    if problem and not xdist.is_worker(config):
-        raise pytest.UsageError(problem)
-    if problem:
-        state_of(config).collection_problems.append(problem)
+    refuse_collection(config, [problem] if problem else [])
     rest = {id(item): item for item in items if set(wanted).isdisjoint(names_of(item))}
     if rest:
         items[:] = [item for item in items if id(item) not in rest]
         config.hook.pytest_deselected(items=list(rest.values()))
+
+
+def refuse_collection(config: pytest.Config, problems: Iterable[str]) -> None:
+    """Ends the session before its first test where there are problems.
+
+    A worker of xdist leaves them to the controller: an exception of a worker is a crash to xdist.
+
+    Raises:
+        pytest.UsageError: with the problems.
+    """
+    cleaned = [clean_early(config, one) for one in dict.fromkeys(problems)]
+    if xdist.is_worker(config):
+        state_of(config).collection_problems.extend(cleaned)
+    elif cleaned:
+        raise pytest.UsageError(*cleaned)
 
 
 def workflows_of(item: pytest.Item) -> Iterator[str]:

@@ -63,6 +63,8 @@ class ItemLifecycle:
             if self.session is not None and not session.config.option.wisebot_plan:
                 if not self._is_worker:
                     self.session.check_runs(session)
+                for problem in self._state.collection_problems:  # another worker's answer has let the session go on
+                    session.ihook.pytest_collectreport(report=pytest.CollectReport("", "failed", problem, []))
                 self.session.start_ahead(session)
             return (yield)
         finally:
@@ -206,16 +208,7 @@ class ItemLifecycle:
         cause = (self._attempts.repeated_error if call.when == "call" else None) or error
         if report.failed and cause is not None:
             item_report.classify(report, cause, self._redactor, used)
-        self._attempts.add_to(report)
-        if report.nodeid != item.nodeid:  # for reports that show docstrings, say
-            add_facts(report, nodeid=item.nodeid)
-        add_facts(report, runs=references(used))
-        if quarantine := self._state.quarantines.get(item.nodeid):
-            add_facts(report, quarantine=quarantine.to_dict())
-        if compared := [done for one in used if one.beside is not None and (done := one.beside.compared) is not None]:
-            add_facts(report, compared=[one.to_dict() for one in compared])
-        if call.when == "call" and report.passed and not used and has_unused_mark(item):
-            add_facts(report, unused_mark=True)
+        self._add_facts(item, report, used)
         if call.when == "call" and report.passed and self.session is not None:
             self.session.take_back_refusals(requested)
         item_report.add_notes(item, report, requested)
@@ -228,6 +221,19 @@ class ItemLifecycle:
         if self._trials is not None:
             self._trials.reported(report, call)
         return report
+
+    def _add_facts(self, item: pytest.Item, report: pytest.TestReport, used: list[RequestedRun]) -> None:
+        """Adds what the event log tells of the test's phase."""
+        self._attempts.add_to(report)
+        if report.nodeid != item.nodeid:  # for reports that show docstrings, say
+            add_facts(report, nodeid=item.nodeid)
+        add_facts(report, runs=references(used))
+        if quarantine := self._state.quarantines.get(item.nodeid):
+            add_facts(report, quarantine=quarantine.to_dict())
+        if compared := [done for one in used if one.beside is not None and (done := one.beside.compared) is not None]:
+            add_facts(report, compared=[one.to_dict() for one in compared])
+        if report.when == "call" and report.passed and not used and has_unused_mark(item):
+            add_facts(report, unused_mark=True)
 
     def _add_sections_of_snapshots(self, report: pytest.TestReport) -> None:
         """A part of the failure itself, and not captured output: JUnit XML has it, too."""

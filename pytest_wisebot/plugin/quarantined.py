@@ -15,18 +15,15 @@ from ..quarantine import Quarantine, parse
 from ..settings import Settings
 from ..settings.settings import FILE_NAME, table_place
 from ..text import toml_key
-from . import markers, xdist
-from .collection import Collection
+from . import markers
+from .collection import Collection, refuse_collection
 from .gate_extent import collects_whole
-from .redact_pytest import clean_early
 from .session_state import state_of
 from .settings_source import resolved
 
 
 def find_quarantines(session: pytest.Session) -> None:
     """Keeps the quarantine of each selected test for its reports.
-
-    A worker of xdist leaves a wrong name to the controller: an exception of a worker is a crash to xdist.
 
     Raises:
         pytest.UsageError: a test has two quarantines, or ``wisebot.toml`` names a test that does not exist.
@@ -43,10 +40,7 @@ def find_quarantines(session: pytest.Session) -> None:
             problems.append(f"{place(name)}: the test's marker has a quarantine, too: leave one of the two")
         elif quarantine := own or (parse(named[name]) if name is not None else None):
             found[item.nodeid] = quarantine
-    problems = [clean_early(config, one) for one in dict.fromkeys(problems)]
-    if problems and not xdist.is_worker(config):
-        raise pytest.UsageError(*problems)
-    state_of(config).collection_problems.extend(problems)
+    refuse_collection(config, problems)
 
 
 def _settings(config: pytest.Config) -> Settings:

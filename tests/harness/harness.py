@@ -172,6 +172,16 @@ class Recorded:
         found = sorted(self.path.rglob("__snapshots__/**/*"))
         return {path.relative_to(self.path).as_posix(): path.read_text("utf-8") for path in found if path.is_file()}
 
+    def update_once(self, made: dict[str, str]) -> None:
+        """Records the snapshots, or writes those that an equal project has recorded, which `made` keeps."""
+        if not made:
+            self.update()
+            made.update(self.files)
+        for name, text in made.items():
+            path = self.path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, "utf-8")
+
     @property
     def names(self) -> list[str]:
         """The paths of all snapshots below ``__snapshots__``."""

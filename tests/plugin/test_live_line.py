@@ -108,7 +108,7 @@ def watched(
             continue
         try:
             data = os.read(master, 65536)
-        except OSError:  # nobody has the other end any more
+        except OSError:  # the other end is closed
             data = b""
         stream.feed(data)
         ended = not data

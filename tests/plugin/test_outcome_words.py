@@ -103,7 +103,7 @@ def section(result: pytest.RunResult, title: str) -> list[str]:
 def test_letters_and_counts(outside: Outside) -> None:
     """A letter, and a count of its own, for infrastructure, not run and flaky, beside pytest's own.
 
-    What no verdict is possible for is no failure and no error, and what was flaky is no pass.
+    A test without a verdict counts neither as failed nor as an error, and a flaky one does not count as passed.
     """
     outside.test(SUITE)
     result = outside.run()

@@ -222,6 +222,27 @@ def test_a_name_that_matches_no_test_is_an_error_of_a_whole_session(project: Any
         assert "there is no such test" not in result.stdout.str() + result.stderr.str()
 
 
+def test_a_wrong_name_that_one_worker_alone_finds_fails_the_session(project: Any) -> None:
+    """Whichever worker the controller hears first: tests may run, and the session still fails, and names it."""
+    project.write("conftest.py", """
+        import pytest
+
+        @pytest.hookimpl(trylast=True)  # the controller has been told that nothing is wrong
+        def pytest_collection_finish(session):
+            from pytest_wisebot.plugin.session_state import state_of
+
+            if hasattr(session.config, "workerinput"):
+                state_of(session.config).collection_problems.append("a name is wrong here")
+    """)  # fmt: skip
+    project.test("""
+        def test_fine(trigger_workflow):
+            assert trigger_workflow("echo", {"n": 1}).ok
+    """)
+    result = project.run("-n", "1")
+    assert result.ret == 1
+    assert "a name is wrong here" in result.outlines
+
+
 def test_a_test_has_one_quarantine(project: Any) -> None:
     """In its marker or in wisebot.toml: two may differ."""
     append(project, "[quarantine]", f'"{BROKEN}" = "ben until {day(9)}: why"')

@@ -71,13 +71,7 @@ def suite(recorded: Recorded, made: dict[str, str]) -> Any:
     """A project whose snapshots are recorded, and one of which nobody will use."""
     recorded.test(SUITE)
     trouble(recorded, "none")
-    if not made:
-        recorded.update()
-        made.update(recorded.files)
-    for name, text in made.items():
-        path = recorded.path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8")
+    recorded.update_once(made)
     assert recorded.names == ALL
     return recorded
 

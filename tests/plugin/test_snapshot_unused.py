@@ -36,13 +36,7 @@ def suite(recorded: Any, made: dict[str, str]) -> Any:
             """,
             f"test_{name}.py",
         )
-    if not made:
-        recorded.update()
-        made.update(recorded.files)
-    for name, text in made.items():
-        path = recorded.path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8")
+    recorded.update_once(made)
     assert len(recorded.names) == 14
     return recorded
 
