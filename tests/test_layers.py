@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "pytest_wisebot"
 
 EVERY_ROOM = {
     "text", "files", "originals", "shapes", "errors", "exhaustion", "runs", "outcomes", "event_log", "gate_config",
-    "quarantine", "redaction", "settings", "envelope", "commands", "apis", "client", "assertions", "engine", "storage",
+    "quarantine", "redaction", "settings", "envelope", "apis", "client", "assertions", "engine", "storage",
     "workers", "emulator", "snapshots", "report", "plugin", "cli", "cases", "__main__",
 }  # fmt: skip
 
@@ -36,8 +36,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "redaction": (set(), set()),
     "settings": ({"errors", "runs", "gate_config", "quarantine", "redaction"}, set()),
     "envelope": ({"errors", "runs"}, {"pydantic"}),
-    "commands": ({"runs", "settings"}, set()),
-    "apis": ({"errors", "runs", "redaction", "settings", "commands"}, set()),
+    "apis": ({"errors", "runs", "redaction", "settings"}, set()),
     "client": (
         {"errors", "exhaustion", "runs", "settings", "redaction", "envelope", "apis"},
         {"httpx", "httpcore", "anyio", "truststore"},

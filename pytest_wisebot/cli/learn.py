@@ -21,8 +21,7 @@ from ..settings import Settings
 from ..snapshots.json_codec import loads
 from ..snapshots.learning import FEWEST, learn, toml_lines
 from ..snapshots.serialize import ComparisonContext, ComparisonOptions, receive
-from ..storage.past_runs import all_equal
-from ..storage.sessions import Sessions
+from ..storage.sessions import Sessions, all_equal
 from ..text import count, escape
 from . import WITHOUT_SESSION
 from .check import without_session

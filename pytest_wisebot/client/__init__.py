@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .attempt import AttemptGate, AttemptState, NoGate, Target
 from .client import Client
+from .exchange import AttemptGate, AttemptState, NoGate, Target
 
 __all__ = ["AttemptGate", "AttemptState", "Client", "NoGate", "Target"]

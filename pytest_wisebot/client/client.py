@@ -37,8 +37,7 @@ from ..redaction import Redactor
 from ..runs import Api, RunRequest, WorkflowRun
 from ..settings import Settings
 from ..text import brief, count
-from .attempt import AttemptState, Target
-from .exchange import Exchanger, MockedError, Received, Trace, is_of_the_network
+from .exchange import AttemptState, Exchanger, MockedError, Received, Target, Trace, is_of_the_network
 from .reasons import certificate_help
 from .response import AnswerReader, clock_ahead
 

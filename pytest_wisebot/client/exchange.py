@@ -1,8 +1,8 @@
-"""One exchange of bytes with a host, and what it means when it breaks.
+"""One attempt of a run: its target, its state, the gate that admits it, and its exchange of bytes with a host.
 
 Only the transport of httpx is used. Each attempt has a connection of its own: with a reused connection, a stale one and
 a lost run look the same. Redirects are not followed (one would carry ``X-Workflow-Secret`` to another host), ``.netrc``
-is not read, cookies are not kept. Answers are requested unpacked, and read in pieces up to a limit; `unpacking` unpacks
+is not read, cookies are not kept. Answers are requested unpacked, and read in pieces up to a limit; `response` unpacks
 those that come packed, within the same limit.
 """
 
@@ -11,26 +11,140 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-from asyncio import timeout
+from asyncio import sleep, timeout
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
 from importlib import import_module
 from secrets import token_hex  # and not random, whose numbers a test may count on
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import httpx
 
 from ..apis import Outgoing
-from ..originals import dates
-from ..redaction import Redactor
+from ..errors import Attempted, InfrastructureError, OutcomeUnknown
+from ..originals import dates, time
+from ..redaction import Redactor, Secret
 from ..redaction.linear import Stop, never
+from ..runs import Api
 from ..settings import Settings
-from .attempt import AttemptState
-from .proxies import Proxies, Proxy
+from .connections import Handshakes, Proxies, Proxy
 from .reasons import Reached, Reasons, password_wanted
-from .tls import Handshakes
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The target of a run: API, host, workflow and credential.
+
+    Attributes:
+        host: the origin.
+        workflow: the workflow's id.
+        credential: what an error calls the credential.
+        secret: the credential itself, hidden; it distinguishes two credentials of the same name.
+    """
+
+    api: Api
+    host: str
+    workflow: str
+    credential: str
+    secret: Secret | None = None
+
+
+class AttemptGate(Protocol):
+    """Decides when a run may make its attempts. The engine has one, since each run is one of many."""
+
+    def begin(self, target: Target) -> None:
+        """The first attempt is about to be made. Raises `NotRun` or `RateLimited` when it must not be."""
+        ...
+
+    def sent(self) -> None:
+        """The attempt has begun to go out."""
+        ...
+
+    def failed(self, error: InfrastructureError) -> None:
+        """The attempt ended without a run."""
+        ...
+
+    async def again(self, seconds: float) -> None:
+        """Returns when the next attempt may be made, after that many seconds at least.
+
+        Raises:
+            NotRun: it must not be made.
+            RateLimited: the pause that another run's answer imposes is longer than this run has time.
+        """
+        ...
+
+
+class NoGate:
+    """The gate of a run that is alone: always open."""
+
+    def begin(self, target: Target) -> None:
+        """Always allowed."""
+
+    def sent(self) -> None:
+        """Not counted."""
+
+    def failed(self, error: InfrastructureError) -> None:
+        """Not recorded."""
+
+    async def again(self, seconds: float) -> None:
+        """Waits for that many seconds."""
+        await sleep(seconds)
+
+
+@dataclass(slots=True)
+class AttemptState:
+    """The progress of a run: attempts, times, and whether to give up now leaves the outcome unknown."""
+
+    gate: AttemptGate = field(default_factory=NoGate)
+    attempts: int = 0
+    held: float = 0.0
+    """Seconds of the run's timeout that a pause for other runs has used up before it began."""
+    ends_at: float | None = None
+    """When the run's time is over, on the loop's clock; None before it has begun."""
+    sent_at: float | None = None
+    started_at: datetime | None = None
+    received: int = 0
+    """Bytes of the answer."""
+    reached: Reached = Reached.NOTHING
+    """How far the connection of the attempt came, where there is a proxy."""
+    status: int | None = None
+    """The status of the answer to the attempt; None before it has come."""
+    answered: int | None = None
+    """Status of the attempt's answer once it is whole; None before."""
+    trace: str = ""
+    """The header ``traceparent`` of the attempt that is under way, or that was the last; empty without one."""
+    attempted: Attempted | None = None
+    failure: InfrastructureError | None = None
+    """The last attempt's error, or that of the last one after which the run may have happened."""
+
+    @property
+    def sent(self) -> bool:
+        """Whether the attempt that is under way has begun to send."""
+        return self.sent_at is not None
+
+    def begin(self) -> None:
+        """A new attempt."""
+        self.attempts += 1
+        self.sent_at = None
+        self.reached = Reached.NOTHING
+        self.status = None
+        self.answered = None
+        self.trace = ""
+
+    def keep(self, failure: InfrastructureError) -> None:
+        """Keeps the error of an attempt. A later error does not replace one after which the run may have happened."""
+        self.sent_at = self.answered = None
+        if isinstance(failure, OutcomeUnknown) or not isinstance(self.failure, OutcomeUnknown):
+            self.failure = failure
+
+    def begin_to_send(self) -> None:
+        """The first byte of the attempt is about to go out: from now on it may have happened."""
+        self.sent_at = time.perf_counter()
+        self.started_at = dates.now()
+        self.gate.sent()
 
 
 @dataclass(frozen=True, slots=True)

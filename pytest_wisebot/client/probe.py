@@ -10,8 +10,7 @@ from ..apis import Outgoing, reachability_check, status_check
 from ..errors import NO_REQUEST, InfrastructureError
 from ..redaction import Redactor
 from ..settings import Settings
-from .attempt import AttemptState
-from .exchange import Exchanger, MockedError, Received, is_of_the_network
+from .exchange import AttemptState, Exchanger, MockedError, Received, is_of_the_network
 from .response import AnswerReader
 
 PROBE_SECONDS: Final = 20.0

@@ -11,7 +11,7 @@ from typing import Final
 
 from ..exhaustion import causes, shortage
 from ..settings import Settings
-from .proxies import Proxy
+from .connections import Proxy
 
 CERTIFICATE_ALERTS: Final = {
     f"{version}_ALERT_{name}"

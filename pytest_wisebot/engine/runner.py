@@ -32,8 +32,7 @@ from ..redaction import Redactor
 from ..runs import Ended, EngineError, Outcome, RunRequest, WorkflowRun
 from ..storage.recorder import RunRecorder
 from ..storage.sources import Lookup
-from .admission import LONGEST_PAUSE, AdmissionQueue, Priority, Ticket, TicketState
-from .circuit_breaker import HELD_BACK, CircuitBreaker
+from .admission import HELD_BACK, LONGEST_PAUSE, AdmissionQueue, CircuitBreaker, Priority, Ticket, TicketState
 from .jobs import Job
 from .loop import LagMeter
 from .stats import Stats, StatsSnapshot, Status

@@ -19,8 +19,7 @@ from .prefetch import Durations, known_request, needs_emulator, read_durations, 
 from .runtime import local_runtime, refuses_ahead
 from .session_state import state_of
 from .settings_source import check_second
-from .trial_policy import policy_of
-from .trials_report import doubt_about
+from .trial_policy import doubt_about, policy_of
 
 MOST_NAMED = 20
 """Tests that are named one by one; ``-v`` names all."""

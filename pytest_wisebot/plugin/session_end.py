@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .leak_scan import LeakScan
     from .reporting import Reporting
     from .runtime import LocalRuntime
-    from .status_line import StatusLine
+    from .terminal import StatusLine
 
 _WRITTEN = "wisebot_written"
 _EARLIER = "wisebot_earlier_snapshots"
@@ -71,7 +71,7 @@ class SessionEnd:
 
     def follow(self, runtime: LocalRuntime) -> None:
         """Shows the progress of this runtime's runs, and their numbers at the end."""
-        from .status_line import StatusLine
+        from .terminal import StatusLine
 
         self._runtime, self.is_worth_a_scan = runtime, True
         self._status_line = StatusLine(self._config, runtime.status, runtime.redactor)

@@ -96,8 +96,7 @@ class Shared:
         """
         if self._kept is None:
             from ..snapshots.remarks import KeptHistory
-            from ..storage.past_runs import PastRuns
-            from ..storage.sessions import Sessions
+            from ..storage.sessions import PastRuns, Sessions
             from ..storage.store import RequestKeys
 
             settings = session.settings

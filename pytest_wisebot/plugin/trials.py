@@ -25,8 +25,7 @@ from .item_events import ItemAttempts
 from .item_session import WisebotSession
 from .report_facts import TrialCount, add_facts, facts_of, has_drifted
 from .run_tracker import RequestedRun, references
-from .trial_policy import REPEATED, TrialPolicy
-from .trials_report import TrialRow, add_to, doubt_about, first_line, table
+from .trial_policy import REPEATED, TrialPolicy, TrialRow, add_to, doubt_about, first_line, table
 
 ENDS_PYTEST = (KeyboardInterrupt, pytest.exit.Exception)
 

@@ -6,9 +6,8 @@ and what a project redacts of its own (`Redact`), and takes them out of text and
 
 from __future__ import annotations
 
-from .forms import SHORTEST_SECRET
+from .forms import MASK, REDACTED, SHORTEST_SECRET, Secret
 from .redactor import Redactor
-from .secret import MASK, REDACTED, Secret
 from .user_rules import Redact
 
 __all__ = ["MASK", "REDACTED", "SHORTEST_SECRET", "Redact", "Redactor", "Secret"]

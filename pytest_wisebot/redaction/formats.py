@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from .forms import Form, Span, View
-from .secret import MASK
+from .forms import MASK, Form, Span, View
 
 _SEGMENT: Final = re.compile(r"[A-Za-z0-9_-]*+")
 _SHORTEST_SEGMENT: Final = 8

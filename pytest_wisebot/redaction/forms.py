@@ -1,4 +1,4 @@
-r"""The forms that a credential takes on its way through headers, URLs, JSON, HTML, hexadecimal and base64.
+"""A credential that does not show, and the forms that it takes on its way through headers, URLs, JSON, HTML and base64.
 
 Each form is a pattern with required substrings: a text without them cannot hold the form. To search a megabyte for a
 substring costs a tenth of a millisecond, for the pattern a hundred times that: patterns run where the substrings are,
@@ -10,6 +10,7 @@ Every repetition in a pattern is bounded: a megabyte of backslashes in front of 
 from __future__ import annotations
 
 import base64
+import hmac
 import html
 import re
 from bisect import bisect_right
@@ -18,10 +19,53 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cache, cached_property, lru_cache, partial
 from itertools import accumulate
-from typing import Final
+from typing import Final, NoReturn
 from urllib.parse import quote, quote_plus
 
 from ..originals import json
+
+MASK = "<secret>"
+"""What stands in the place of a credential."""
+
+REDACTED = "<redacted>"
+"""What stands in the place of a value that the project redacts."""
+
+
+class Secret:
+    """A credential that no `repr`, format, comparison, pickle or copy shows; only `reveal` does."""
+
+    __slots__ = ("_reveal",)
+
+    def __init__(self, value: str) -> None:
+        self._reveal: Callable[[], str] = lambda: value  # in a closure, where no debugger's listing of fields looks
+
+    def reveal(self) -> str:
+        """The credential itself. Ask as late as possible and let go at once."""
+        return self._reveal()
+
+    def __repr__(self) -> str:
+        return f"Secret({MASK})"
+
+    def __str__(self) -> str:
+        return MASK
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return hmac.compare_digest(self.reveal().encode(), other.reveal().encode())
+
+    def __hash__(self) -> int:
+        return hash(self.reveal())
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Secret:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret is not pickled: it would leave the process readable")
+
 
 Span = tuple[int, int]
 """Where something stands in a string: its first character, and the one after its last."""

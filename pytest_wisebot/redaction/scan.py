@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from ..originals import os
-from .forms import SearchText
+from .forms import MASK, SearchText
 from .redactor import Redactor
-from .secret import MASK
 
 PIECE: Final = 2**20
 """Bytes that are looked at together."""

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from .forms import Span
+from .forms import REDACTED, Span
 from .jsonpath import Path, Pattern, Wild
 from .linear import LinearPattern, Stop, never
 from .ready_made import READY_MADE
-from .secret import REDACTED
 
 PARTS: Final = ("result", "error")
 """The parts of an answer from which a path is looked for, before it is from the answer itself."""

@@ -22,7 +22,7 @@ from pytest_wisebot.redaction.formats import FORMATS, HEADERS
 from pytest_wisebot.redaction.forms import forms_of
 from pytest_wisebot.redaction.linear import LinearPattern
 from pytest_wisebot.redaction.ready_made import READY_MADE
-from pytest_wisebot.redaction.truncated import TruncatedSecrets
+from pytest_wisebot.redaction.redactor import TruncatedSecrets
 from pytest_wisebot.snapshots.normalise import normalise
 from pytest_wisebot.text import escape
 

@@ -28,7 +28,7 @@ from company import (
     saying,
 )
 
-from pytest_wisebot.client import tls
+from pytest_wisebot.client import connections
 
 OPENSSL = {
     "expired": "certificate has expired",
@@ -190,13 +190,13 @@ def test_a_handshake_is_confirmed_once(company: Company, certificates: Certifica
     context.load_cert_chain(certificates.valid)
     context.num_tickets = 0
     waits: list[float] = []
-    monkeypatch.setattr(tls, "CONFIRMED_WITHIN", 0.1)
+    monkeypatch.setattr(connections, "CONFIRMED_WITHIN", 0.1)
 
     def counted(seconds: float) -> Any:
         waits.append(seconds)
         return timeout(seconds)
 
-    monkeypatch.setattr(tls, "timeout", counted)
+    monkeypatch.setattr(connections, "timeout", counted)
     company.project.test("""
         def test_it(trigger_workflow):
             for _ in range(3):
@@ -411,7 +411,7 @@ def test_a_system_that_verifies_by_itself(
     company: Company, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On Windows and macOS truststore asks the system; ca-file and client-cert hold beside it."""
-    monkeypatch.setattr(tls, "SYSTEM_VERIFIES", True)
+    monkeypatch.setattr(connections, "SYSTEM_VERIFIES", True)
     server = company.serve_tls(certificates.valid, clients=certificates.clients)
     settings = f'ca-file = "{certificates.ca}"\nclient-cert = "{certificates.client}"'
     assert company.run(server.secure, settings=settings) == PASSED
@@ -420,7 +420,7 @@ def test_a_system_that_verifies_by_itself(
 
 def test_plain_http_loads_no_certificates(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
     """What reads the system's certificates is loaded for HTTPS alone."""
-    monkeypatch.setattr(tls, "SYSTEM_VERIFIES", True)
+    monkeypatch.setattr(connections, "SYSTEM_VERIFIES", True)
     monkeypatch.setitem(sys.modules, "truststore", None)
     server = company.listen(answering())
     assert company.run(server.open) == PASSED

@@ -19,12 +19,12 @@ from harness import Outside
 
 from pytest_wisebot.emulator import Fault
 from pytest_wisebot.engine.stats import Status
-from pytest_wisebot.plugin.status_line import line_of
+from pytest_wisebot.plugin.terminal import line_of
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo terminal")
 
 QUICK = """
-    import pytest_wisebot.plugin.status_line as live
+    import pytest_wisebot.plugin.terminal as live
 
     live.REFRESH_SECONDS, live.PATIENCE_SECONDS = 0.05, 0.1
 """

@@ -118,7 +118,7 @@ def test_without_a_report_git_is_not_asked(outside: Outside, monkeypatch: pytest
         asked.append(folder)
         return []
 
-    monkeypatch.setattr("pytest_wisebot.plugin.build_info._git_lines", git_lines)
+    monkeypatch.setattr("pytest_wisebot.plugin.session_metadata._git_lines", git_lines)
     outside.test(TESTS)
     outside.run(ENV)
     outside.run(ENV, "--wisebot-baseline=none")

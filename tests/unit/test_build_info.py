@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pytest_wisebot.gate_config import ReportConfig
-from pytest_wisebot.plugin import build_info as finder
+from pytest_wisebot.plugin import session_metadata as finder
 from pytest_wisebot.report.build_info import BuildInfo, common, run_link, web_address, workflow_link
 
 COMMIT = "83a20ec058e2fb00e7fa4558c4c6e81e2dcf253d"

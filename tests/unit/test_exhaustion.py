@@ -16,9 +16,8 @@ import pytest
 
 from pytest_wisebot import ConfigurationError, ConnectionFailed
 from pytest_wisebot import exhaustion as exhaustion_module
-from pytest_wisebot.client.attempt import AttemptState
-from pytest_wisebot.client.exchange import Exchanger, is_of_the_network
-from pytest_wisebot.client.proxies import Proxies
+from pytest_wisebot.client.connections import Proxies
+from pytest_wisebot.client.exchange import AttemptState, Exchanger, is_of_the_network
 from pytest_wisebot.engine import engine as engine_module
 from pytest_wisebot.engine.engine import Engine
 from pytest_wisebot.engine.loop import DaemonThreads

@@ -20,7 +20,7 @@ from pytest_wisebot import files
 from pytest_wisebot.emulator import Emulator
 from pytest_wisebot.emulator.__main__ import welcome
 from pytest_wisebot.engine.loop import NOTICED
-from pytest_wisebot.plugin.status_line import StatusLine
+from pytest_wisebot.plugin.terminal import StatusLine
 from pytest_wisebot.settings.credentials import read_credential
 from pytest_wisebot.settings.load import read_file
 

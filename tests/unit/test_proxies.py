@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from pytest_wisebot.client.proxies import Proxies
+from pytest_wisebot.client.connections import Proxies
 from pytest_wisebot.settings import Settings
 
 HOST = "https://run.wisebot.example:8443"

@@ -22,7 +22,7 @@ from pytest_wisebot import (
     WorkflowRun,
 )
 from pytest_wisebot.client import Target
-from pytest_wisebot.engine.circuit_breaker import MOST_REFUSALS, CircuitBreaker
+from pytest_wisebot.engine.admission import MOST_REFUSALS, CircuitBreaker
 from pytest_wisebot.errors import NO_REQUEST, Answer
 from pytest_wisebot.exhaustion import shortage
 from pytest_wisebot.redaction import Secret

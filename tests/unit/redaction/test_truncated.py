@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_wisebot.redaction import Redactor, Secret
-from pytest_wisebot.redaction.truncated import SHORTEST_FRAGMENT
+from pytest_wisebot.redaction.redactor import SHORTEST_FRAGMENT
 from pytest_wisebot.text import brief
 
 CANARY = "CANARY-" + "".join(f"{index:03}" for index in range(100)) + "-FAKE"

@@ -14,9 +14,8 @@ from pytest_wisebot import WorkflowRun
 from pytest_wisebot.event_log import run_event
 from pytest_wisebot.redaction import Redact, Redactor
 from pytest_wisebot.runs import Api, Ended, RunRequest
-from pytest_wisebot.storage import past_runs
-from pytest_wisebot.storage.past_runs import PastRuns, all_equal
-from pytest_wisebot.storage.sessions import LoggedRuns, Session, Sessions
+from pytest_wisebot.storage import sessions
+from pytest_wisebot.storage.sessions import LoggedRuns, PastRuns, Session, Sessions, all_equal
 from pytest_wisebot.storage.store import RequestKeys
 
 HERE: dict[str, Any] = {"environment": "staging", "origin": "https://a.test", "base_url": None, "emulator": None}
@@ -101,9 +100,9 @@ def test_reading_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """In runs, in the size of a run and of a log, and in time, that of comparing included."""
     session(tmp_path, [run(number) for number in range(30)] + [run(31, extra={"much": "x" * 2_000_000})]).close()
     assert results(past_of(tmp_path), run(99)) == list(range(29, 9, -1))
-    monkeypatch.setattr(past_runs, "MOST_BYTES", 1000)
+    monkeypatch.setattr(sessions, "MOST_BYTES", 1000)
     assert results(past_of(tmp_path), run(99)) == []
-    monkeypatch.setattr(past_runs, "MOST_SECONDS", 0.0)
+    monkeypatch.setattr(sessions, "MOST_SECONDS", 0.0)
     assert results(past_of(tmp_path), run(99)) == []
 
 
