@@ -235,7 +235,7 @@ PRIVATE_NAMES = [
     PrivateName(
         name="_pytest.config.findpaths.locate_config",
         owner="_pytest.config.findpaths",
-        users=("plugin/gate_extent",),
+        users=("plugin/gate_selection",),
         why="the configuration file that pytest would have found without -c, which may collect other tests",
         loss="a gate with -c ends with an ImportError",
     ),

@@ -19,8 +19,7 @@ from ..runs import AGAINST, RunRequest, WorkflowRun
 from ..settings import Credential, Settings, read_credential
 from .against import Beside
 from .collection import left_out_of
-from .gate_extent import extent_of
-from .gate_selection import in_gate, in_select
+from .gate_selection import extent_of, in_gate, in_select
 from .network_guard import guarded
 from .options import is_offline
 from .prefetch import read_durations, request_ahead, runs_ahead

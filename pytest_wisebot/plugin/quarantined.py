@@ -17,7 +17,7 @@ from ..settings.settings import FILE_NAME, table_place
 from ..text import toml_key
 from . import markers
 from .collection import Collection, refuse_collection
-from .gate_extent import collects_whole
+from .gate_selection import collects_whole
 from .session_state import state_of
 from .settings_source import resolved
 

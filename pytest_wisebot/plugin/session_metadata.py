@@ -5,28 +5,23 @@ The first line has the session's origin: by the variables of its CI server, else
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from ..originals import dates
+from ..originals import dates, os, subprocess
+from ..report.build_info import COMMIT, LONGEST_VALUE, BuildInfo, web_address
+from ..text import truncate
 from .session_state import state_of
 
 if TYPE_CHECKING:
     from ..settings import Settings
-
-
-import re
-from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from pathlib import Path
-
-from ..originals import os, subprocess
-from ..report.build_info import COMMIT, LONGEST_VALUE, BuildInfo, web_address
-from ..text import truncate
 
 _VERSION: Final = version("pytest-wisebot")
 """Read when this module is loaded: files that are read later may be those of a fake file system."""

@@ -7,36 +7,26 @@ elsewhere it is a line now and then.
 
 from __future__ import annotations
 
+import sys
+import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ..originals import os
+from ..files import file_of
+from ..originals import os, threading, time
 from ..outcomes import DRIFT, FLAKY, INFRASTRUCTURE, NOT_RUN
 from ..quarantine import Quarantine, from_dict
 from ..report.format import percentile
-from ..text import column, count, listed, printable
+from ..text import column, count, escape, listed, printable
 from .report_facts import OWN_CATEGORIES, ReportFacts, TrialCount, facts_of, reports_with_facts
 from .session_state import state_of
 
 if TYPE_CHECKING:
-    from ..engine.stats import StatsSnapshot
-
-
-import sys
-import unicodedata
-from collections.abc import Callable
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
-
-from ..files import file_of
-from ..originals import threading, time
-from ..text import escape
-
-if TYPE_CHECKING:
-    from ..engine.stats import Status
+    from ..engine.stats import StatsSnapshot, Status
     from ..redaction import Redactor
 
 

@@ -19,11 +19,10 @@ from pytest_wisebot.event_log import Events, read_events
 from pytest_wisebot.redaction import Redactor
 from pytest_wisebot.runs import SHARED, Ended, Occurrence, RunRequest, shared_occurrence
 from pytest_wisebot.settings import Settings
-from pytest_wisebot.storage.input_diff import MOST_LINES, differences, input_diff
 from pytest_wisebot.storage.recorder import LIGHT, RunRecorder
 from pytest_wisebot.storage.sessions import Session, Sessions
 from pytest_wisebot.storage.sources import NOT_FOUND, Finder, Last, Live, Lookup, Record, Replay, Source, Verify
-from pytest_wisebot.storage.store import RequestKeys, Store
+from pytest_wisebot.storage.store import MOST_LINES, RequestKeys, Store, differences, input_diff
 
 if TYPE_CHECKING:
     from tests.unit.conftest import FakeClient
