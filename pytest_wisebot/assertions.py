@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import GenericAlias, UnionType
 from typing import Any, Final, NewType, NoReturn, TypeVar, get_origin, overload
 
-from pydantic import TypeAdapter, ValidationError
-
 from .errors import DIFFERENCE, ConfigurationError
 from .runs import WorkflowRun
 from .text import LONGEST_NAME, brief, printable, run_id_text
@@ -171,6 +169,8 @@ def _is_type(expected: object) -> bool:
 
 def _validated(run: WorkflowRun, kind: Any) -> Any:
     __tracebackhide__ = True
+    from pydantic import TypeAdapter, ValidationError  # a tenth of a second, for the tests that validate types alone
+
     try:
         return TypeAdapter(kind).validate_python(run.result)
     except ValidationError as error:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
-
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError
 
 from .originals import json
 from .runs import MAX_DEPTH
@@ -30,7 +29,8 @@ class NoEnvelopeError(ValueError):
     """The bytes are no envelope; the message says why, in words that go on after "the answer …"."""
 
 
-class Envelope(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Envelope:
     """A run's answer.
 
     Attributes:
@@ -39,15 +39,12 @@ class Envelope(BaseModel):
         extra: what came beyond the four documented keys.
     """
 
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, populate_by_name=True)
-
-    ok: StrictBool
-    run_id: Any = Field(None, alias="runId")
+    ok: bool
+    run_id: str | None = None
     result: Any = None
     error: Any = None
     has_result: bool = False
-    # Any, and not dict[str, Any]: pydantic refuses keys with a lone surrogate, which JSON allows.
-    extra: Any = Field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict)
 
 
 def parse(body: bytes) -> Envelope:
@@ -60,16 +57,14 @@ def parse(body: bytes) -> Envelope:
     data = _load(body)
     if not isinstance(data, dict):
         raise NoEnvelopeError(f"is JSON, but no object: {type(data).__name__}")
+    if type(data.get("ok")) is not bool:
+        raise NoEnvelopeError('is a JSON object without a boolean "ok"')
     extra = {key: value for key, value in data.items() if key not in KEYS}
     run_id = data.get("runId")
     if run_id is not None and not isinstance(run_id, str):
         extra["runId"] = run_id
-        data["runId"] = json.dumps(run_id)
-    known = {key: data[key] for key in KEYS & data.keys()}
-    try:
-        return Envelope.model_validate({**known, "has_result": "result" in data, "extra": extra})
-    except ValidationError:
-        raise NoEnvelopeError('is a JSON object without a boolean "ok"') from None
+        run_id = json.dumps(run_id)
+    return Envelope(data["ok"], run_id, data.get("result"), data.get("error"), "result" in data, extra)
 
 
 def _load(body: bytes) -> Any:

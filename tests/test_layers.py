@@ -35,7 +35,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "quarantine": (set(), set()),
     "redaction": (set(), set()),
     "settings": ({"errors", "runs", "gate_config", "quarantine", "redaction"}, set()),
-    "envelope": ({"errors", "runs"}, {"pydantic"}),
+    "envelope": ({"errors", "runs"}, set()),
     "apis": ({"errors", "runs", "redaction", "settings"}, set()),
     "client": (
         {"errors", "exhaustion", "runs", "settings", "redaction", "envelope", "apis"},

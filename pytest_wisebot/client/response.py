@@ -173,7 +173,7 @@ class AnswerReader:
         clean = self._redactor.clean_answer(answer, stop)
         changed: dict[str, Any] = {name: clean.pop(name) for name in ("result", "error") if name in clean}
         run_id = self._redactor.clean(envelope.run_id, stop) if envelope.run_id is not None else None
-        return envelope.model_copy(update=changed | {"extra": clean, "run_id": run_id})
+        return replace(envelope, **changed, extra=clean, run_id=run_id)
 
     async def answer(self, received: Received) -> Answer:
         """As much of an answer as an error shows."""
