@@ -26,7 +26,7 @@ _LONGEST_KEY: Final = 60
 
 
 class NoEnvelopeError(ValueError):
-    """The bytes are no envelope; the message says why, in words that go on after "the answer …"."""
+    """The bytes are not an envelope; the message gives the reason, in words that follow "the answer …"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,8 @@ def parse(body: bytes) -> Envelope:
     """The envelope in an answer's body.
 
     Raises:
-        NoEnvelopeError: it is empty, no UTF-8, no JSON (NaN and infinities are none, nor is ``1e400``, which becomes
-            one), has a key twice in one object, is nested deeper than `MAX_DEPTH` levels, or of another shape.
+        NoEnvelopeError: it is empty, not UTF-8, not JSON (which NaN, infinities and ``1e400``, which becomes one, are
+            not), has a key twice in one object, is nested deeper than `MAX_DEPTH` levels, or of another shape.
     """
     data = _load(body)
     if not isinstance(data, dict):

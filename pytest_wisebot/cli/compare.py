@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     config = [f"--wisebot-config={options.config}"] if options.config is not None else []
     compare = _Compare(options)
-    pytest.main([*WITHOUT_SESSION, *config], plugins=[compare])  # without A and B: they are no tests
+    pytest.main([*WITHOUT_SESSION, *config], plugins=[compare])  # without A and B: they are not tests
     return compare.code
 
 

@@ -1,7 +1,7 @@
 """JSON as a snapshot file holds it: exact, so that what is written is what was compared.
 
-syrupy's own writer drops keys that are no text, cuts what is nested deeper than 99 levels and writes NaN, which is no
-JSON. A snapshot that lost a value would agree with a run that lost it too, so here each of them is an error.
+syrupy's own writer drops keys that are not strings, cuts what is nested deeper than 99 levels and writes NaN, which is
+not JSON. A snapshot that lost a value would agree with a run that lost it too, so here each of them is an error.
 """
 
 from __future__ import annotations

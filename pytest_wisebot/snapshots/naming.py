@@ -43,7 +43,7 @@ def folders(module: str, dirname: str) -> tuple[str, str]:
 
 
 def name_of_test(location: PyTestLocation) -> str:
-    """A test's name with its classes and parameters, of which an API is none: both APIs have one snapshot."""
+    """A test's name with its classes and parameters, but for the API's: both APIs have one snapshot."""
     name = location.snapshot_name
     callspec = getattr(location.item, "callspec", None)
     if callspec is not None and not name.endswith("]"):

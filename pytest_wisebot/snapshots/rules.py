@@ -23,7 +23,7 @@ MOST_PATHS = 20
 
 
 class RuleError(ValueError):
-    """A path of a rule or an exclusion that is none, or that matches nothing; the message lists the paths there are."""
+    """A rule or an exclusion has a path that is not valid, or that matches nothing; the message lists the paths there are."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def apply_rules(value: Any, rules: Mapping[str, object]) -> Ruled:
             instances. One that the test itself has compared before may show what it matched: make it where it is used.
 
     Raises:
-        RuleError: a path is none, or matches nothing.
+        RuleError: a path is not valid, or matches nothing.
     """
     judged: dict[Path, list[tuple[str, bool]]] = {}  # of each rule its text, and whether it holds
     for text, rule in rules.items():
@@ -73,7 +73,7 @@ def exclude(value: Any, patterns: str | Iterable[str]) -> Any:
     """A copy of a value without what stands at these paths; the elements behind an excluded one move up.
 
     Raises:
-        RuleError: a path is none, matches nothing, or is the whole value.
+        RuleError: a path is not valid, matches nothing, or is the whole value.
     """
     paths = {path for text in _several(patterns) for path, _ in _found(value, text, "exclude")}
     if () in paths:
