@@ -23,7 +23,7 @@ MOST_PATHS = 20
 
 
 class RuleError(ValueError):
-    """A rule or an exclusion has a path that is not valid, or that matches nothing; the message lists the paths there are."""
+    """A rule or an exclusion has a path that is not valid or matches nothing; the message lists the paths there are."""
 
 
 @dataclass(frozen=True)
