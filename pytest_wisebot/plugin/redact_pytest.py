@@ -6,8 +6,9 @@ import ast
 import dataclasses
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -55,10 +56,16 @@ class WithoutInputs:
     removed as a string in quotes, a number beside its key, since it may be a part of anything else.
     """
 
-    def __init__(self, redactor: Redactor, bags: Iterable[Mapping[str, Any]]) -> None:
+    def __init__(self, redactor: Redactor, bags: Sequence[Mapping[str, Any]]) -> None:
         self._redactor = redactor
-        hidden = {one for bag in bags for one in _hidden_scalars(bag, redactor.clean_inputs(bag))}
-        self._patterns = [re.compile(pattern) for pattern in _patterns_of(hidden)]
+        self._bags = bags
+
+    @cached_property
+    def _patterns(self) -> list[re.Pattern[str]]:
+        """Made for the first text: the reports of most tests have none."""
+        clean_inputs = self._redactor.clean_inputs
+        hidden = {one for bag in self._bags for one in _hidden_scalars(bag, clean_inputs(bag))}
+        return [re.compile(pattern) for pattern in _patterns_of(hidden)]
 
     def clean(self, text: str) -> str:
         """The text without credentials and redacted inputs."""
