@@ -60,12 +60,20 @@ _LONGNAME = (
 )
 _DAYNAME = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 _LONGDAY = r"(?:(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day)"
-_OF_DAY = r"(?:,[ ]?|[ ]at[ ]|[ ]um[ ]|[ ])"
+_ANYNAME = r"(?P<name>[^\W\d_]{3,10})\.?"
+_ANYDAY = (
+    r"(?:(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|(?:Mon|Diens|Donners|Frei|Sams|Sonn)tag|Mittwoch|Sonnabend"
+    r"|(?:Lun|Mar|Mercre|Jeu|Vendre|Same)di|Dimanche|Lunes|Martes|Miércoles|Jueves|Viernes|Sábado|Domingo"
+    r"|(?:Lune|Marte|Mercole|Giove|Vener)dì|Sabato|Domenica|(?:Maan|Dins|Woens|Donder|Vrij)dag"
+    r"|(?:Segunda|Terça|Quarta|Quinta|Sexta)-feira)"
+)
+_OF_DAY = r"(?:,[ ]?|,?[ ](?:at|um|à|às|om|alle|alle[ ]ore|a[ ]las?)[ ]|[ ])"
+_LOCAL_TIME = _LOOSE_TIME.replace(":", "[:.h]")
 
 NOTATIONS = (
     # ISO 8601, RFC 3339, Python's str()
     rf"{_YEAR}-{_MONTH}-{_DAY}(?:[Tt ]|,[ ]){_TIME}(?:{_SECOND})?(?:{_ZONE}|{_HALF})?",
-    rf"{_YEAR}/{_LOOSE_MONTH}/{_LOOSE_DAY},?[ ]{_LOOSE_TIME}(?:{_SECOND})?(?:{_ZONE}|{_HALF})?",  # logs, Japan
+    rf"{_YEAR}[/.]{_LOOSE_MONTH}[/.]{_LOOSE_DAY},?[ ]{_LOOSE_TIME}(?:{_SECOND})?(?:{_ZONE}|{_HALF})?",  # logs, Japan
     rf"{_YEAR}-?{_MONTH}-?{_DAY}[T_-]?(?P<hour>[01]\d|2[0-3])-?(?P<minute>[0-5]\d)-?(?P<second>[0-6]\d)"
     r"(?:\.(?P<fraction>\d{1,9}))?(?P<zone>Z|[+-]\d{4})?",  # ISO 8601, basic; names of files
     rf"(?:{_DAYNAME},[ ])?{_LOOSE_DAY}[ ]{_NAME}[ ]{_YEAR}[ ]{_TIME}"
@@ -74,14 +82,18 @@ NOTATIONS = (
     rf"{_DAYNAME}[ ]{_NAME}[ ](?P<day>[ \d]\d)[ ]{_TIME}{_SECOND}[ ](?:{_ZONENAME}[ ])?{_YEAR}",  # asctime, date
     rf"{_DAYNAME}[ ]{_NAME}[ ]{_DAY}[ ]{_YEAR}[ ]{_TIME}{_SECOND}[ ]GMT(?P<zone>[+-]\d{{4}})(?:[ ]\([\w ]+\))?",  # JS
     # The month first, as in the United States, or the day
-    rf"(?P<first>{_ONE_OF_BOTH})(?:/{_LOOSE_DAY}/|-{_LOOSE_DAY.replace('<day>', '<day2>')}-){_ANYYEAR},?[ ]"
-    rf"{_LOOSE_TIME}(?:{_SECOND})?(?:{_HALF})?",
+    rf"(?P<first>{_ONE_OF_BOTH})(?:/{_LOOSE_DAY}/|-{_LOOSE_DAY.replace('<day>', '<day2>')}-){_ANYYEAR}{_OF_DAY}"
+    rf"{_LOOSE_TIME.replace(':', '[:h]')}(?:{_SECOND})?(?:{_HALF})?",
     # German: "29.11.2026, 10:00 Uhr"
-    rf"{_LOOSE_DAY}\.[ ]?{_LOOSE_MONTH}\.[ ]?{_ANYYEAR}{_OF_DAY}(?:um[ ])?{_LOOSE_TIME}(?:{_SECOND})?(?:[ ]Uhr)?",
+    rf"{_LOOSE_DAY}\.[ ]?{_LOOSE_MONTH}\.[ ]?{_ANYYEAR}{_OF_DAY}(?:um[ ])?{_LOCAL_TIME}(?:{_SECOND})?(?:[ ]Uhr)?",
     rf"(?:{_LONGDAY},[ ])?{_LONGNAME}[ ]{_LOOSE_DAY}(?:st|nd|rd|th)?,?[ ]{_YEAR}{_OF_DAY}{_LOOSE_TIME}(?:{_SECOND})?"
     rf"(?:{_HALF})?(?:[ ]{_ZONENAME})?",  # "November 29, 2026 at 10:00 AM"
-    rf"{_LOOSE_DAY}\.?[ ]{_LONGNAME}[ ]{_YEAR}{_OF_DAY}(?:um[ ])?{_LOOSE_TIME}(?:{_SECOND})?(?:{_HALF}|[ ]Uhr)?"
-    rf"(?:[ ]{_ZONENAME})?",
+    # "29. November 2026 um 10:00 Uhr", "29 novembre 2026 à 10h00", "29 de noviembre de 2026, 10:00"
+    rf"(?:{_ANYDAY},?[ ])?{_LOOSE_DAY}\.?[ ](?:de[ ])?{_ANYNAME}[ ](?:de[ ])?{_YEAR}{_OF_DAY}(?:um[ ])?{_LOCAL_TIME}"
+    rf"(?:{_SECOND})?(?:{_HALF}|[ ]Uhr)?(?:[ ]{_ZONENAME})?",
+    rf"{_DAY}[/-]{_NAME}[/-]{_YEAR}[ :]{_TIME}{_SECOND}(?:[ ]{_ZONENAME})?",  # of web servers, IMAP, databases
+    rf"{_YEAR}年{_LOOSE_MONTH}月{_LOOSE_DAY}日[ ]?(?P<hour>[01]?\d|2[0-3])[:時时点](?P<minute>[0-5]\d)分?"
+    r"(?::?(?P<second>[0-5]\d)秒?)?",
     rf"{_TIME}{_SECOND}(?:{_HALF})?",  # a time of the day, with seconds
 )
 """Each notation as a regular expression; all but the last have a date."""
@@ -95,8 +107,13 @@ _OF_WORDS = "|".join(group for group, notation in _DATED if not notation.startsw
 FINDS = rf"(?=\d)(?:{_OF_DIGITS})|(?=[\dA-W])(?:{_OF_WORDS})"
 """All notations with a date as one pattern, each a group with its number; searched within strings."""
 
-_MONTHS = {"jan": 1, "feb": 2, "mar": 3, "apr": 4, "may": 5, "jun": 6, "jul": 7, "aug": 8, "sep": 9, "oct": 10}
-_MONTHS |= {"nov": 11, "dec": 12, "mär": 3, "mai": 5, "okt": 10, "dez": 12}
+_MONTHS = dict.fromkeys(("jan", "ene", "gen"), 1) | dict.fromkeys(("feb", "fév", "fev"), 2)
+_MONTHS |= dict.fromkeys(("mar", "mär", "maa", "mrt"), 3) | dict.fromkeys(("apr", "avr", "abr"), 4)
+_MONTHS |= dict.fromkeys(("may", "mai", "mag", "mei"), 5) | dict.fromkeys(("jun", "juin", "giu"), 6)
+_MONTHS |= dict.fromkeys(("jul", "juil", "lug"), 7) | dict.fromkeys(("aug", "ago", "aoû", "aou"), 8)
+_MONTHS |= dict.fromkeys(("sep", "set"), 9) | dict.fromkeys(("oct", "okt", "ott", "out"), 10)
+_MONTHS |= {"nov": 11} | dict.fromkeys(("dec", "dez", "déc", "dic"), 12)
+"""What the names of months begin with: English, German, French, Spanish, Italian, Portuguese, Dutch."""
 _HOURS = {"EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7}
 _HOURS |= {"BST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3, "WET": 0, "WEST": 1}
 
@@ -348,10 +365,15 @@ def _days(parts: dict[str, str | None]) -> Iterator[tuple[int, int, int]]:
         return
     year = int(parts.get("year") or f"20{parts['short']}")
     name, day = parts.get("name"), int(written)
-    month = _MONTHS[name[:3].lower()] if name else int(parts.get("month") or parts["first"] or 0)
+    month = _month(name.lower()) if name else int(parts.get("month") or parts["first"] or 0)
     yield year, month, day
     if "first" in parts:
         yield year, day, month
+
+
+def _month(name: str) -> int:
+    """The month of a name; 0, which no calendar has, for any other word."""
+    return _MONTHS.get(name[:3], 0) or _MONTHS.get(name[:4], 0)
 
 
 def _days_around(today: float | None) -> Iterator[tuple[int, int, int]]:

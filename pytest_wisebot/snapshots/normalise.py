@@ -292,7 +292,7 @@ class _Walk:
             return self._texts.runs.placeholder(self._give, text)
         if said.checksum or said.opaque:  # whose digits may look like those of a UUID in one run, and not in the next
             shown = self._texts.replaced(text, self._give)
-            is_opaque_id = said.opaque and shown == text and is_opaque(text)
+            is_opaque_id = said.opaque and shown == text and is_opaque(text, is_cookie=said.opaque == "cookie")
             return self._give(said.opaque, f"text {text}") if is_opaque_id else shown
         if said.uuid and _HEX_TEXT.fullmatch(text) and len(set(text)) > 1:
             return self._give("uuid", text.lower())
@@ -331,6 +331,8 @@ class _Walk:
                 return found
             if key.says.identity and isinstance(value, int) and self._texts.is_of_run("snowflake", str(value)):
                 return self._give("snowflake", str(value))
+            if key.says.opaque and isinstance(value, int) and is_opaque(str(value)):
+                return self._give(key.says.opaque, str(value))
         return self._run_id(value, key)
 
     def _run_id(self, value: float, key: _Key) -> Any:

@@ -38,9 +38,19 @@ _TRACEPARENT = r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}"
 _TOKEN = r"eyJ[0-9A-Za-z_-]{8,}\.eyJ[0-9A-Za-z_-]{8,}\.[0-9A-Za-z_-]{8,}"
 SHAPES_OF_IDS = {"uuid": rf"{_UUID}|[0-9A-Fa-f]{{32}}", "ulid": rf"(?i:{_ULID.partition('|')[0]})"}
 """What a placeholder of an id may stand for that is masked near the run alone."""
+_AGO = r"[ ](?:second|sec|minute|min)s?[ ]ago"
 _COUNT = r"(?:an?|one|a[ ]few|a[ ]couple[ ]of|several|\d{1,3})"
-_RELATIVE = rf"{_COUNT}[ ](?:second|sec|minute|min)s?[ ]ago|(?:just|right)[ ]now|moments?[ ]ago"
-_RELATIVE = rf"{_RELATIVE}|vor[ ](?:\d{{1,3}}|ein(?:er|igen)|wenigen)[ ](?:Sekunde|Minute)n?|gerade[ ]eben"
+_MINUTES = r"[ ](?:seg|segundo|minuto|second[eoi]|minut[eoi]|secondes|minutes|segundos|minutos|seconden|minuten|min)"
+_SOME = r"(?:\d{1,3}|une?|unos?|unas?|uma?|quelques|pocos|alguns)"
+# Each alternative begins with one character or a set, by which the search spares most words of prose the rest.
+_RELATIVE = (
+    rf"\d{{1,3}}(?:{_AGO}|[ ]?(?:s|m|min)[ ]ago|{_MINUTES}[ ](?:fa|geleden|atrás))"
+    rf"|[Aa](?:n|[ ]few|[ ]couple[ ]of)?{_AGO}|[Oo]ne{_AGO}|[Ss]everal{_AGO}"
+    r"|[Jj]ust[ ]now|[Rr]ight[ ]now|[Mm]oments?[ ]ago"
+    rf"|[Ll]ess[ ]than[ ]{_COUNT}{_AGO}|[Aa](?:bout|lmost)[ ]{_COUNT}{_AGO}|[Oo]ver[ ]{_COUNT}{_AGO}"
+    r"|[Vv]or[ ](?:\d{1,3}|ein(?:er|igen)|wenigen)[ ](?:Sekunde|Minute)n?|[Gg]erade[ ]eben"
+    rf"|[Ii]l[ ]y[ ]a[ ]{_SOME}{_MINUTES}|[Hh](?:ace|á)[ ]{_SOME}{_MINUTES}|[Àà][ ]l['\u2019]instant|[Aa]hora[ ]mismo"
+)
 _CLOCK = r"(?<![:.])(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?(?:[ ][AaPp][Mm])?(?![:.]\d)"
 _EPOCH = r"[12]\d{9}(?:\d{3}){0,3}(?:\.\d{1,9})?"
 _AFTER_URL = ".,;:!?)]}"
@@ -57,7 +67,8 @@ def scanner(names: tuple[str, ...], *, urls: bool) -> re.Pattern[str]:
     # The looks ahead spare most words of prose the alternatives.
     digits = rf"(?P<ulid>{_ULID})|(?P<epoch>{_EPOCH})|(?P<clock>{_CLOCK})|(?P<traceparent>{_TRACEPARENT})"
     shapes = rf"(?=[0-9A-Fa-f]{{8}})(?:(?P<uuid>{_UUID})|(?P<objectid>[0-9a-f]{{24}}))|{FINDS}|(?=\d)(?:{digits})"
-    shapes = rf"{shapes}|(?=e)(?P<token>{_TOKEN})|(?=[\daosjrmvg])(?P<relative>{_RELATIVE})"
+    shapes = rf"{shapes}|(?=e)(?P<token>{_TOKEN})|(?P<relative>{_RELATIVE})"
+    shapes = rf"{shapes}|(?P<marked>[A-Za-z]{_EPOCH})"  # v1796093481, a version of a file
     return re.compile(
         rf"(?P<placeholder>{known})|(?<![0-9A-Za-z])(?:{link if urls else ''}(?:{shapes})(?![0-9A-Za-z]))", re.DOTALL
     )
@@ -66,8 +77,17 @@ def scanner(names: tuple[str, ...], *, urls: bool) -> re.Pattern[str]:
 def may_hold(text: str) -> bool:
     """Whether a string could hold a volatile shape: a cheap look that spares most texts the search."""
     if len(text) < 14:  # a timestamp of digits; all other shapes but URLs and relative times are longer
-        return "://" in text or " ago" in text or text.endswith(" now") or "vor " in text or "rade eb" in text
-    return ":" in text or text.count("-") >= 4 or "T" in text or "0" in text or " ago" in text or "eyJ" in text
+        return "://" in text or (" " in text and not _RELATIVE_WORDS.isdisjoint(text.rstrip(".!)").split()))
+    if ":" in text or text.count("-") >= 4 or "T" in text or "0" in text or "eyJ" in text:
+        return True
+    return " " in text and _MAY_BE_RELATIVE.search(text) is not None
+
+
+_RELATIVE_WORDS = {
+    "ago", "now", "eben", "vor", "Vor", "fa", "geleden", "atrás", "mismo", "hace", "Hace", "há", "Há", "y",
+    "l'instant", "l\u2019instant",
+}  # fmt: skip
+_MAY_BE_RELATIVE = re.compile(r"[ ](?:ago|now|a|fa|geleden|atrás|mismo|eben)\b|(?i:vor|hace|há)[ ]|instant")
 
 
 def is_volatile(kind: str, text: str) -> bool:
@@ -142,7 +162,8 @@ _MOMENTS |= {"created", "updated", "modified", "started", "finished", "completed
 
 _MEASURED = {"elapsed", "took"}
 """What measures without doubt; the others may be planned as well, as that of a meeting."""
-_DURATIONS = _MEASURED | {"duration", "durations", "latency", "latencies", "runtime", "walltime"}
+_LENGTHS = {"duration", "durations", "runtime"}
+_DURATIONS = _MEASURED | _LENGTHS | {"latency", "latencies", "walltime"}
 _MEASURED_TIMES = {"response", "processing", "execution", "exec", "run", "running", "elapsed", "wall", "cpu", "queue"}
 _MEASURED_TIMES |= {"wait", "waiting", "compute", "inference", "generation", "query", "render", "load", "trip"}
 _BOUNDS = {"max", "min", "maximum", "minimum", "limit", "limits", "expected", "planned", "target", "targets", "default"}
@@ -150,14 +171,20 @@ _BOUNDS |= {"timeout", "allowed", "sla", "slo", "policy"}
 
 _CHECKSUMS = {"hash", "md", "md5", "sha", "sha1", "sha256", "etag", "checksum", "digest", "commit", "fingerprint"}
 _OPAQUE = {"token": "token", "csrf": "token", "xsrf": "token", "jwt": "token", "nonce": "nonce", "cookie": "cookie"}
-_OPAQUE |= {"session": "session-id", "sid": "session-id", "traceparent": "trace-id", "trace": "trace-id"}
+_OPAQUE |= {
+    "session": "session-id",
+    "phpsessid": "session-id",
+    "jsessionid": "session-id",
+    "traceparent": "trace-id",
+    "trace": "trace-id",
+}
 _OPAQUE_IDS = {"session": "session-id", "trace": "trace-id", "span": "trace-id", "request": "request-id"}
 _OPAQUE_IDS |= {"correlation": "request-id"}
 _OPAQUE |= {f"{word}{end}": name for word, name in _OPAQUE_IDS.items() for end in ("id", "token")}
 
 _MEASURED_TEXT = re.compile(
-    r"(?:(?P<h>\d+)[ ]?h[ ]?)?(?:(?P<m>\d+)[ ]?m(?:in)?[ ]?)?(?P<s>\d+(?:\.\d+)?)[ ]?"
-    r"(?P<unit>[nuµm]s|s|secs?|seconds?|milliseconds?)"
+    r"(?:(?P<h>\d+)[ ]?h[ ]?)?(?:(?P<m>\d+)[ ]?m(?:in)?[ ]?)?(?P<s>\d+(?:[.,]\d+)?)[ ]?"
+    r"(?P<unit>[nuµm]s|s|secs?|seconds?|milliseconds?|Sek\.?|Sekunden?)"
     r"|PT(?:(?P<h2>\d+)H)?(?:(?P<m2>\d+)M)?(?P<s2>\d+(?:\.\d+)?)S"
     r"|(?P<h3>\d\d):(?P<m3>\d\d):(?P<s3>\d\d(?:\.\d+)?)"
 )
@@ -180,6 +207,7 @@ class KeyHint:
         moment: a number may be an epoch that lies days away from the run, as an expiry does.
         units: the units, in seconds, that a measured time may be in; empty where the key speaks of none.
         is_measured: such a time is measured without doubt.
+        is_length: it may be the length of a thing as well.
         uuid: 32 hexadecimal digits are a UUID, whatever their version.
         checksum: 32 hexadecimal digits are none.
         identity: a long integer may be an id that carries its moment.
@@ -189,6 +217,7 @@ class KeyHint:
     moment: bool = False
     units: tuple[float, ...] = ()
     is_measured: bool = False
+    is_length: bool = False
     uuid: bool = False
     checksum: bool = False
     identity: bool = False
@@ -197,15 +226,17 @@ class KeyHint:
     def lasted(self, value: float, longest: float) -> bool:
         """Whether a number may be a time that was measured within a run of so many seconds.
 
-        One without a unit in its key, and without doubt as to who measured it, has decimals that no plan has.
+        One without a unit in its key, and without doubt as to who measured it, has decimals that no plan has. A length,
+        as that of a film, may be exact to the millisecond.
         """
         if not self.units or value < 0:
             return False
         most = longest * 1.1 + 0.1
         if len(self.units) == 1 or self.is_measured:
             return value * self.units[-1] <= most
-        tenths, thousandths = _has_decimals(value, 1), _has_decimals(value, 2)
-        return (tenths and value <= most) or (thousandths and value * 1e-3 <= most)
+        if _has_decimals(value, 1) and value <= most:
+            return True
+        return value * 1e-3 <= most and _has_decimals(value, 3 if self.is_length else 2)
 
     def measured(self, text: str, longest: float) -> bool:
         """Whether a string may be such a time: it has seconds or a finer unit ("350 ms", "PT3.2S"), unlike "P3D"."""
@@ -217,7 +248,7 @@ class KeyHint:
         if found is None:
             return False
         parts: list[str] = [next(filter(None, found.group(*names)), "0") for names in _PARTS]
-        hours, minutes, seconds = map(float, parts)
+        hours, minutes, seconds = (float(part.replace(",", ".")) for part in parts)
         unit: str = (found["unit"] or "s").replace("µ", "u")
         seconds *= _UNITS.get(unit, 1.0)
         return bool(hours * 3_600 + minutes * 60 + seconds <= longest * 1.1 + 0.1)
@@ -250,6 +281,7 @@ def says(key: str) -> KeyHint:
         moment=last in _MOMENTS or _UNITS.get(unit) == 1e-3,
         units=units,
         is_measured=last in _MEASURED,
+        is_length=last in _LENGTHS,
         uuid=last in ("uuid", "guid"),
         checksum=not _CHECKSUMS.isdisjoint(words),
         identity=last in ("id", "ids"),
@@ -292,21 +324,37 @@ def _says_duration(words: list[str], last: str) -> bool:
 
 def _opaque(words: list[str], last: str) -> str:
     before = words[-2] if len(words) > 1 else ""
+    if last == "sid":  # alone, or of a cookie; "account_sid" names what exists
+        return "session-id" if before in ("", "connect", "session") else ""
     return _OPAQUE_IDS.get(before, "") if last == "id" else _OPAQUE.get(last, "")
 
 
-_SHORTEST_OPAQUE = 12
+_SHORTEST_OPAQUE, _SHORTEST_MIXED = 12, 8
+_SHORTEST_NUMBER = 16
+"""Digits of a random number, of 64 bits or more; shorter ones count something, or tell a time."""
+_MOST_SPACES = 1
+_MIXED = re.compile(r"[A-Z](?=[a-z])|[a-z](?=[A-Z])")
+_UNSPEAKABLE = re.compile(r"[b-df-hj-np-tv-z]{9}", re.IGNORECASE)  # German words have eight: "Angstschweiß"
 
 
-def is_opaque(text: str) -> bool:
+def is_opaque(text: str, *, is_cookie: bool = False) -> bool:
     """Whether a string looks like a token, an id, or a cookie with one: letters and digits without words."""
-    return any(len(part) >= _SHORTEST_OPAQUE and _is_random(part) for part in re.findall(r"[0-9A-Za-z+/]+", text))
+    if not is_cookie and text.count(" ") > _MOST_SPACES:
+        return False  # a stack trace
+    return any(_is_random(part) for part in re.findall(r"[0-9A-Za-z+/]+", text))
 
 
 def _is_random(part: str) -> bool:
-    letters = re.sub(r"\d+", "", part)
+    """Whether letters and digits form no words. Random ones hardly ever do: an id must not stay in one run of many."""
+    letters, numbers = re.sub(r"\d+", "", part), re.findall(r"\d+", part)
     if not letters:
+        return len(part) >= _SHORTEST_NUMBER
+    if len(numbers) > 1:
+        return len(part) >= _SHORTEST_MIXED
+    if len(part) < _SHORTEST_OPAQUE:
         return False
-    if len(re.findall(r"\d+", part)) > 1:
-        return True
-    return len(re.findall(r"[A-Z][a-z]|[a-z][A-Z]", letters)) * 4 > len(letters)
+    return (
+        (bool(numbers) and not part[-1].isdigit())  # words have their number behind them
+        or len(_MIXED.findall(letters)) > 0.35 * len(letters)
+        or _UNSPEAKABLE.search(letters) is not None
+    )

@@ -248,6 +248,8 @@ class Texts:
             return self._moment(moment_found(kind, text)) or text
         if kind == "epoch":
             return self.epoch(number_of(text), may_expire=False) or text
+        if kind == "marked":
+            return text[0] + (self.epoch(number_of(text[1:]), may_expire=False) or text[1:])
         if kind == "clock":
             return (text[6:8] != "00" and self._clock(text)) or text  # "at 10:30:00 sharp"
         if kind == "relative":

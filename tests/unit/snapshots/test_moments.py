@@ -55,6 +55,19 @@ WRITTEN = [
     "Sunday, November 29th, 2026 at 2:03 p.m.",
     "29 November 2026 14:03",
     "29. November 2026 um 14:03 Uhr",
+    "2026.11.29 14:03:27",
+    "29.11.2026 14.03 Uhr",
+    "29/11/2026 à 14h03",
+    "29 novembre 2026 à 14h03",
+    "Dimanche 29 novembre 2026 à 14:03",
+    "29 de noviembre de 2026, 14:03",
+    "29 de novembro de 2026 às 14:03",
+    "Domenica 29 novembre 2026 alle ore 14:03",
+    "29 november 2026 om 14:03",
+    "29/Nov/2026:14:03:27 +0000",
+    "29-Nov-2026 14:03:27",
+    "2026年11月29日 14:03:27",
+    "2026年11月29日14時03分",
 ]
 
 
@@ -77,12 +90,40 @@ def test_the_same_moment_of_another_day_is_an_answer(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["2026-02-30T14:03:27Z", "31.02.2026 10:00", "2026-11-29", "14:03", "v2.14.0", "1 of 2", "2026-W48", ""]
+    "text",
+    [
+        "2026-02-30T14:03:27Z",
+        "31.02.2026 10:00",
+        "2026-11-29",
+        "14:03",
+        "v2.14.0",
+        "1 of 2",
+        "2026-W48",
+        "29 brumaire 2026 à 14h03",
+        "",
+    ],
 )
 def test_what_is_no_moment_is_none(text: str) -> None:
-    """A day that no calendar has, a date alone, a time without seconds."""
+    """A day or a month that no calendar has, a date alone, a time without seconds."""
     assert moment_of(text) is None
     assert moment_of(text, AT) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "month"),
+    [
+        ("janvier", 1), ("enero", 1), ("gennaio", 1), ("février", 2), ("fevereiro", 2), ("März", 3), ("maart", 3),
+        ("avril", 4), ("abril", 4), ("Mai", 5), ("mayo", 5), ("maggio", 5), ("mei", 5), ("juin", 6), ("Juni", 6),
+        ("giugno", 6), ("juillet", 7), ("julio", 7), ("luglio", 7), ("août", 8), ("agosto", 8), ("setembro", 9),
+        ("septembre", 9), ("Oktober", 10), ("outubro", 10), ("ottobre", 10), ("novembre", 11), ("décembre", 12),
+        ("diciembre", 12), ("dezembro", 12), ("Dezember", 12),
+    ],
+)  # fmt: skip
+def test_months_are_known_by_name(name: str, month: int) -> None:
+    """In English, German, French, Spanish, Italian, Portuguese and Dutch."""
+    moment = moment_of(f"9 {name} 2026, 14:03")
+    assert moment is not None
+    assert datetime.fromtimestamp(moment.instants[0], UTC).month == month
 
 
 def test_a_time_alone_is_of_the_day_of_the_run() -> None:
