@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-
 ALLOWED: Final = ("max_missing_tests", "max_quarantined")
 """The numbers that options allow: those of one session, and those of ``merge`` for all shards."""
 

@@ -46,7 +46,7 @@ def resolved(
 
 
 def clean_usage_error(config: pytest.Config, error: pytest.UsageError) -> None:
-    """Masks credentials in an error of usage: pytest shows it outside of its terminal, maybe before settings are read."""
+    """Masks credentials in an error of usage: pytest shows it outside of its terminal, maybe without settings."""
     redactor = state_of(config).redactor
     redactor.add(*secrets_in_sight(given_options(config.option), **_folders(config), variables=os.environ))
     error.args = tuple(redactor.clean(str(one)) for one in error.args)

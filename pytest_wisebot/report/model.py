@@ -533,7 +533,7 @@ class Model:
     runs: tuple[Run, ...]
     compared: Any = None
     """The baseline in the log: a comparison as JSON, or ``none`` if there is none yet; None if none was given."""
-    allowed: Mapping[str, int] = field(default_factory=dict)
+    allowed: Mapping[str, Any] = field(default_factory=dict)
     """Numbers by their names in `Gate`, whose values they replace: options of ``merge``."""
     past: Any = None
     """The earlier sessions in the log, as JSON; None if no history was given."""
