@@ -17,7 +17,7 @@ from urllib.parse import quote
 from .errors import ConfigurationError
 from .originals import json
 from .redaction import Secret
-from .runs import TEST_HEADER, Api, RunRequest
+from .runs import EMULATOR_COMMAND, TEST_HEADER, Api, RunRequest
 from .settings import Credential, Settings, Workflow
 from .settings.checks import checked_id as checked
 from .text import readable_json, show_path
@@ -78,12 +78,12 @@ def commands_for(sent: Sent, settings: Settings) -> Iterator[str]:
 def _of_emulator(request: RunRequest, settings: Settings) -> Iterator[str]:
     """The test, whose session starts an emulator of its own; and the emulator for oneself."""
     if request.occurrence.test:
-        yield f"python -m pytest {_in_any_shell(_WORKER.sub('', request.occurrence.test))}"
+        yield f"python -m pytest {in_any_shell(_WORKER.sub('', request.occurrence.test))}"
     if settings.emulator is not None:
-        yield f"python -m pytest_wisebot emulator {_in_any_shell(settings.emulator)}  # serves its workflows by hand"
+        yield f"{EMULATOR_COMMAND}{in_any_shell(settings.emulator)}  # serves its workflows by hand"
 
 
-def _in_any_shell(word: str) -> str:
+def in_any_shell(word: str) -> str:
     """One word for the shell of this system."""
     return _quoted(word) if sys.platform == "win32" and shlex.quote(word) != word else shlex.quote(word)
 

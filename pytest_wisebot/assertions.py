@@ -8,7 +8,7 @@ from types import GenericAlias, UnionType
 from typing import Any, Final, NewType, NoReturn, TypeVar, get_origin, overload
 
 from .errors import DIFFERENCE, ConfigurationError
-from .runs import WorkflowRun
+from .runs import WorkflowRun, labelled
 from .text import LONGEST_NAME, brief, printable, run_id_text
 
 T = TypeVar("T")
@@ -149,7 +149,8 @@ def _lines(run: WorkflowRun, details: Sequence[str], number: int) -> Iterator[st
     elif not details:
         yield f"  result: {brief(run.result, 1000) if run.has_result else 'none'}"
     yield f"  runId: {run_id_text(run.run_id)}, inputs: {brief(run.inputs, 1000)}"
-    yield from (f"  repeat: {command if len(command) <= 10_000 else 'see run.commands'}" for command in run.commands)
+    for label, command in labelled(run.commands):
+        yield f"  {label}: {command if len(command) <= 10_000 else 'see run.commands'}"
 
 
 def _found(match: str, error: object) -> bool:

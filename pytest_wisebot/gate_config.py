@@ -9,7 +9,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Final
+
+ALLOWED: Final = ("max_missing_tests", "max_quarantined")
+"""The numbers that options allow: those of one session, and those of ``merge`` for all shards."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ class Outcome(NamedTuple):
         verdict: on the workflow: ``good``, ``wrong``, or ``none`` for a failed test that is not a verdict; empty for an
             outcome that a test with runs does not have in reports.
         sign: on the page, beside the word.
-        letter: in pytest's line of progress, where the outcome has one of its own.
+        letter: in histories, and in pytest's line of progress where the outcome is not one of pytest's.
         colour: in the terminal.
     """
 
@@ -43,25 +43,25 @@ class Outcome(NamedTuple):
 
 TABLE: Final = {
     # The workflow is wrong.
-    FAILED: Outcome(_WRONG, "✗"),
+    FAILED: Outcome(_WRONG, "✗", "F"),
     # The test is broken around its call. Reports make it ``failed`` if the test used runs.
-    ERROR: Outcome(sign="!"),
+    ERROR: Outcome(sign="!", letter="E"),
     # Passed, with a run that differs from its recording.
     DRIFT: Outcome(_WRONG, "Δ", "d", "red"),
     # Wisebot was not reachable, or did not answer as it should.
     INFRASTRUCTURE: Outcome(_NONE, "!", "i", "yellow"),
     # The process that ran the test died.
-    CRASHED: Outcome(_NONE, "†"),
+    CRASHED: Outcome(_NONE, "†", "c"),
     # What the test needs was never sent, or its call was never made.
     NOT_RUN: Outcome(_NONE, "∅", "n", "yellow"),
     # Failed, as its mark expects.
-    XFAILED: Outcome(),
+    XFAILED: Outcome(letter="x"),
     # Not called, or not to its end.
-    SKIPPED: Outcome(),
+    SKIPPED: Outcome(letter="s"),
     # Passed, although some of its trials, or an earlier attempt of it, failed.
     FLAKY: Outcome(_GOOD, "~", "~", "yellow"),
     # Passed, although its mark expects a failure. Reports make it ``passed`` if the test used runs.
-    XPASSED: Outcome(),
+    XPASSED: Outcome(letter="X"),
     PASSED: Outcome(_GOOD, "✓", ".", "green"),
 }
 

@@ -10,7 +10,7 @@ import hashlib
 import importlib
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from enum import Enum, StrEnum
@@ -531,3 +531,12 @@ def _step(path: str, key: object) -> str:
 
 def _kind(value: object) -> str:
     return type(value).__name__
+
+
+EMULATOR_COMMAND: Final = "python -m pytest_wisebot emulator "
+
+
+def labelled(commands: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """The commands of a run, each under a word: ``repeat``, ``or`` for another way to do that, ``serve``."""
+    for number, command in enumerate(commands):
+        yield "serve" if command.startswith(EMULATOR_COMMAND) else "or" if number else "repeat", command

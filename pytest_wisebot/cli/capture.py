@@ -141,6 +141,9 @@ def _captured(
     config: pytest.Config, settings: Settings, redactor: Redactor, options: argparse.Namespace
 ) -> Iterator[str]:
     """Captures, and yields lines to print; those that begin with ``#`` are remarks."""
+    for name in ("id", "row", "test"):
+        if (given := str(getattr(options, name) or "")) != redactor.clean(given):
+            raise CaptureError(f"--{name}: holds a credential, or what [redact] masks: nothing was written")
     sessions = Sessions(config.rootpath)
     keys = RequestKeys(redactor)
     with _files_to_read():

@@ -72,7 +72,7 @@ class Reporting:
         """How many changes of the log failed. One that is not whole gives no verdict."""
         self._problem = ""
         self._told: set[str] = set()
-        self._has_tests = False
+        self._has_tests = self._has_history = False
         self._credentials = 0
         self._session: pytest.Session | None = None
         self._state.on_event, self._state.on_collected = self._take, self._complete
@@ -228,7 +228,10 @@ class Reporting:
                 reporter.write_line(f"wisebot: {change}")
         if self._gated or reporter.verbosity >= 0:
             option = self._config.option
-            places = {"reports": option.wisebot_report, "history": option.wisebot_history}
+            places = {
+                "reports": option.wisebot_report,
+                "history": option.wisebot_history if self._has_history else None,
+            }
             for what, place in places.items():
                 if place is not None:
                     reporter.write_line(f"wisebot: {what} in {place}")
@@ -258,7 +261,7 @@ class Reporting:
         try:
             self._history = read_history(self._config.invocation_params.dir / given, given)
         except ConfigurationError as error:  # what was read when the session began still holds
-            self._say(f"wisebot: --wisebot-history: {error}")
+            self._say_history_stays(error)
         if self._history is not None:
             self._history = replace(self._history, clean=self._redactor.clean)
             if self._history.warning:
@@ -276,9 +279,15 @@ class Reporting:
             return
         entry = entry_of(model, str(last.verdict.word), last.verdict.code if self._gated else code)
         try:
-            write_entry(self._config.invocation_params.dir / given, entry, model.report.history_sessions)
+            write_entry(self._config.invocation_params.dir / given, entry, model.report.history_sessions, given)
+            self._has_history = True
+        except ConfigurationError as error:
+            self._say_history_stays(error)
         except OSError as error:
             self._say(f"wisebot: --wisebot-history={given}: cannot be written: {error.strerror}")
+
+    def _say_history_stays(self, error: ConfigurationError) -> None:
+        self._say(self._redactor.clean(f"wisebot: --wisebot-history: {error}. It stays as it is: nothing was added"))
 
     def _try(self, write: Callable[[], None]) -> None:
         """A report that cannot be written changes no verdict: the log is what counts."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigurationError, InfrastructureError, WisebotError
 from ..originals import dates
-from ..runs import RunRequest, WorkflowRun
+from ..runs import RunRequest, WorkflowRun, labelled
 from ..text import brief, laid_out, readable_json, run_id_text
 from .run_storage import age
 
@@ -136,11 +136,11 @@ def _trace_line(trace: str) -> Iterator[str]:
 
 def _command_lines(commands: Iterable[str], limit: int | None, above: str) -> Iterator[str]:
     """A command is whole or not there: one that was cut would do something else."""
-    for command in commands:
+    for label, command in labelled(commands):
         if limit is not None and len(command) > LONGEST_COMMAND:
-            yield f"  repeat:   {len(command)} characters, shown by -vv (and in run.commands)"
+            yield f"  {label + ':':9} {len(command)} characters, shown by -vv (and in run.commands)"
         elif command not in above:
-            yield f"  repeat:   {command}"
+            yield f"  {label + ':':9} {command}"
 
 
 def _json(value: Any, limit: int | None) -> str:

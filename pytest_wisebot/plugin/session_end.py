@@ -285,6 +285,10 @@ class SessionEnd:
         try:
             code = yield
         except BaseException as error:
+            if isinstance(error, pytest.UsageError):
+                from .settings_source import clean_usage_error
+
+                clean_usage_error(self._config, error)
             as_if_well = isinstance(error, SystemExit) and error.code in (None, 0)
             if self._reporting is None and not as_if_well:
                 raise

@@ -12,7 +12,9 @@ from ..originals import os
 from ..runs import Api
 from ..settings import Settings, Workflow, resolve
 from ..settings.fields import given_options
+from ..settings.load import secrets_in_sight
 from ..settings.settings import AGAINST_OPTION
+from .session_state import state_of
 
 _OF_ONE_HOST = ("origin", "base_url", "secret", "token")
 """The options that concern the first environment alone: a credential of one host is not sent to another."""
@@ -40,8 +42,18 @@ def resolved(
     if against is not None:
         given = {name: given[name] for name in given if name not in _OF_ONE_HOST} | {"env": against}
         named_by = AGAINST_OPTION
-    folders = {"start": _common_folder(config), "root": config.rootpath, "cwd": config.invocation_params.dir}
-    return resolve(given, **folders, variables=variables, named_by=named_by)
+    return resolve(given, **_folders(config), variables=variables, named_by=named_by)
+
+
+def clean_usage_error(config: pytest.Config, error: pytest.UsageError) -> None:
+    """Masks credentials in an error of usage: pytest shows it outside of its terminal, maybe without settings."""
+    redactor = state_of(config).redactor
+    redactor.add(*secrets_in_sight(given_options(config.option), **_folders(config), variables=os.environ))
+    error.args = tuple(redactor.clean(str(one)) for one in error.args)
+
+
+def _folders(config: pytest.Config) -> dict[str, Path]:
+    return {"start": _common_folder(config), "root": config.rootpath, "cwd": config.invocation_params.dir}
 
 
 def settings_hooks(config: pytest.Config) -> list[str]:

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 MOST_NAMED = 10
 """Tests that are named for one reason; ``-v`` names all."""
 
+MOST_ACCEPTED = 20
+"""Tests in the command that accepts their results."""
+
 LISTED_BY = {INFRASTRUCTURE: "f", NOT_RUN: "f", DRIFT: "f", FLAKY: "X"}
 """The letter of ``-r`` that lists an outcome: those that failed with the failed, and flaky ones with the odd passes."""
 
@@ -180,9 +183,32 @@ def hints(reporter: Any, mode: str, *, interrupted: bool) -> Iterator[str]:
     if interrupted and mode in ("live", "resume"):
         yield "to go on: --wisebot-runs=resume keeps the runs that have ended"
     updates = getattr(reporter.config.option, "update_snapshots", False)
-    if not updates and any(facts.snapshot and report.failed for report, facts in reports_with_facts(reporter)):
-        source = "replay" if mode == "replay" else "last"
-        yield f"to accept these results at no cost: --wisebot-runs={source} --snapshot-update"
+    compared = (one for one in reports_with_facts(reporter) if one[1].snapshot and one[0].failed)
+    red = list(dict.fromkeys(facts.nodeid or report.nodeid for report, facts in compared))
+    if red and not updates:
+        yield from _accepting(reporter.config, red, "replay" if mode == "replay" else "last")
+
+
+def _accepting(config: pytest.Config, tests: list[str], source: str) -> Iterator[str]:
+    """The command that accepts the results of these tests alone, from the folder where pytest was started."""
+    from ..apis import in_any_shell
+
+    option = config.option
+    places = {"-c": option.inifilename, "--rootdir": option.rootdir}
+    chosen = [word for name, value in places.items() if value is not None for word in (name, str(value))]
+    named = {"env": option.wisebot_env, "config": option.wisebot_config, "api": option.wisebot_api}
+    chosen += [f"--wisebot-{name}={value}" for name, value in named.items() if value is not None]
+    ids = [_from_here(config, test) for test in tests[:MOST_ACCEPTED]]
+    words: list[str] = [*ids, *chosen, f"--wisebot-runs={source}", "--snapshot-update"]
+    some = f" (the first {MOST_ACCEPTED} of {len(tests)} tests)" if len(tests) > MOST_ACCEPTED else ""
+    yield f"to accept these results at no cost{some}:"
+    yield f"  python -m pytest {' '.join(map(in_any_shell, words))}"
+
+
+def _from_here(config: pytest.Config, test: str) -> str:
+    """The id of a test, relative to the folder where pytest was started."""
+    file, colons, name = test.partition("::")
+    return os.path.relpath(config.rootpath / file, config.invocation_params.dir).replace(os.sep, "/") + colons + name
 
 
 # --- the numbers of the runs

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import ConfigurationError
+from ..gate_config import ALLOWED
 from ..text import not_empty, print_any_letter
 from .baseline import NONE_YET
 from .gate import Baseline, Conclusion, build
@@ -72,9 +73,8 @@ def parser(command: str = "report") -> argparse.ArgumentParser:
 def _add_merged(made: argparse.ArgumentParser) -> None:
     made.add_argument("shards", metavar="SHARD", nargs="+", type=_path, help="the report folder of a shard")
     made.add_argument("-o", "--output", metavar="DIR", type=_path, required=True, help="where the reports go")
-    made.add_argument(
-        "--max-missing-tests", metavar="N", type=_natural, help="in the place of max-missing-tests in [gate]"
-    )
+    for key in (name.replace("_", "-") for name in ALLOWED):
+        made.add_argument(f"--{key}", metavar="N", type=_natural, help=f"in the place of {key} in [gate]")
     made.add_argument("--summary", metavar="FILE", type=_path, help=f"append {SUMMARY} to this file")
     made.add_argument("--history", metavar="FILE", type=_path, help="judge by this history, and add one line for all")
 
@@ -92,12 +92,15 @@ def _merge(words: list[str]) -> int:
     options = parser("merge").parse_args(words)
     baseline = _baseline(options)
     history = _checked_history(options) if options.history is not None else None
-    log = write_joined(options.shards, options.output, {"max_missing_tests": options.max_missing_tests})
+    log = write_joined(options.shards, options.output, {name: getattr(options, name) for name in ALLOWED})
     conclusion = build(read_log(log), baseline, history)
     add_event(log, {"baseline": conclusion.compared, "history": conclusion.history})
     code = _report(conclusion, options.output, options.summary)
     if history is not None:
-        _add_to_history(options.history, history, conclusion)
+        try:
+            _add_to_history(options.history, history, conclusion)
+        except ConfigurationError as error:  # another program's by now
+            print(f"pytest-wisebot merge: {error}. It stays as it is: nothing was added", file=sys.stderr)
     return code
 
 

@@ -105,14 +105,14 @@ class TestChange:
     @property
     def words(self) -> str:
         """Both outcomes."""
-        return f"{self.before.word} -> {self.after.word}"
+        return f"A {self.before.word} -> B {self.after.word}"
 
     @property
     def why(self) -> str:
-        """The first line of why it failed in B."""
+        """The first line of why it failed in B, with a mark where more lines follow."""
         test = self.after.test
         lines = test.said.strip().splitlines() if test is not None and self.after.kind in (FAILS, UNKNOWN) else []
-        return lines[0].strip() if lines else ""
+        return lines[0].strip() + (" …" if lines[1:] else "") if lines else ""
 
 
 class Measure(NamedTuple):
@@ -151,8 +151,12 @@ class Side:
 
     @property
     def counts(self) -> str:
-        """Its tests by outcome, and its live runs."""
-        return f"{counts_in_words(self.model.tests)}; {count(self.model.live_runs, 'live run')}"
+        """Its tests by outcome, and its live runs, those of an emulator apart."""
+        emulated = sum(run.is_live and run.source == "emulator" for run in self.model.runs)
+        live = self.model.live_runs - emulated
+        runs = [count(live, "live run")] if live or not emulated else []
+        runs += [f"{count(emulated, 'run')} of an emulator"] if emulated else []
+        return f"{counts_in_words(self.model.tests)}; {', '.join(runs)}"
 
     @property
     def gaps(self) -> Iterator[str]:
@@ -306,7 +310,7 @@ def _results(before: Test | None, after: Test | None, difference: Difference) ->
         if not (was.has_envelope and is_now.has_envelope):
             words = [run.problem or run.outcome for run in (was, is_now)]
             if words[0] != words[1]:
-                yield f"{name}: {words[0]} -> {words[1]}", ()
+                yield f"{name}: A {words[0]} -> B {words[1]}", ()
         elif lines := difference(was, is_now):
             yield name, tuple(lines)
 

@@ -48,12 +48,7 @@ _KEPT_MODES: Final = ("replay", "last")
 ABSENT: Final = " "
 """The letter of a session in which a test did not end."""
 
-LETTERS: Final = {
-    "passed": ".", "flaky": "~", "failed": "F", "drift": "d", "error": "E", "infrastructure": "i", "crashed": "c",
-    "not run": "n", "skipped": "s", "xfailed": "x", "xpassed": "X",
-}  # fmt: skip
-"""The letter of each outcome."""
-
+LETTERS: Final = {word: outcome.letter for word, outcome in TABLE.items()}
 GOOD: Final = frozenset(letter for word, letter in LETTERS.items() if TABLE[word].verdict == "good")
 WRONG: Final = frozenset(letter for word, letter in LETTERS.items() if TABLE[word].verdict == "wrong")
 
@@ -250,24 +245,37 @@ def read_history(path: Path, name: str) -> History:
     Raises:
         ConfigurationError: the file cannot be read, or is another program's.
     """
+    entries: list[Entry] = []
+    left_out: list[str] = []
+    for number, line in _lines(path, name):
+        found = _read_line(line)
+        if isinstance(found, Entry):
+            entries.append(found)
+        else:
+            left_out.append(f"line {number} {found}")
+    return History(name, tuple(entries), tuple(left_out))
+
+
+def _lines(path: Path, name: str) -> list[tuple[int, bytes]]:
+    """The lines of a history with their numbers, blank ones left out; none if there is no file yet.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or is another program's.
+    """
+    if is_there(path) and not os.path.isfile(path):
+        raise ConfigurationError(f"{name}: is not a file")
     try:
         data = read_bytes(path) if is_there(path) else b""
     except OSError as error:
         raise ConfigurationError(f"{name}: cannot be read: {error.strerror}") from None
-    entries: list[Entry] = []
-    left_out: list[str] = []
-    for number, line in enumerate(data.split(b"\n"), 1):
-        found = _read_line(line) if line.strip() else None
-        if isinstance(found, Entry):
-            entries.append(found)
-        elif found is not None:
-            left_out.append(f"line {number} {found}")
-    if not entries and not all(line.startswith(_BEGIN) for line in data.split(b"\n") if line.strip()):
-        raise ConfigurationError(
-            f"{name}: is not a history: {left_out[0]}, and no other line is a session's either. A history is a file of "
-            "its own, with one line of JSON for each session: give a new file, or one that an earlier session wrote"
-        )
-    return History(name, tuple(entries), tuple(left_out))
+    lines = [(number, line) for number, line in enumerate(data.split(b"\n"), 1) if line.strip()]
+    if all(line.startswith(_BEGIN) for _, line in lines) or any(isinstance(_read_line(one), Entry) for _, one in lines):
+        return lines
+    raise ConfigurationError(
+        f"{name}: is not a history: line {lines[0][0]} {_read_line(lines[0][1])}, and no other line is a session's "
+        "either. A history is a file of its own, with one line of JSON for each session: give a new file, or one that "
+        "an earlier session wrote"
+    )
 
 
 def _read_line(line: bytes) -> Entry | str:
@@ -313,16 +321,15 @@ def check_history(path: Path, name: str, others: Mapping[str, Path | None]) -> H
             raise ConfigurationError(
                 f"{name}: is {what}, or in it: a history is a file of its own, such as history.jsonl"
             )
-    if is_there(path) and not os.path.isfile(path):
-        raise ConfigurationError(f"{name}: is not a file")
+    history = read_history(path, name)
     try:
         check_writable(path.parent)
     except OSError as error:
         raise ConfigurationError(f"{name}: cannot be written: {error.strerror}") from None
-    return read_history(path, name)
+    return history
 
 
-def add_line(path: Path, line: bytes, identity: str, most: int) -> None:
+def add_line(path: Path, line: bytes, identity: str, most: int, name: str = "") -> None:
     """Adds the line of a session, as the last one, and removes the oldest lines beyond the bound.
 
     Lines that this version cannot use stay until they are the oldest: a later version may have written them.
@@ -332,21 +339,23 @@ def add_line(path: Path, line: bytes, identity: str, most: int) -> None:
         line: with its end.
         identity: the session's id; an older line of it is removed.
         most: lines that the file has then at most.
+        name: the file's name for people; empty for its path.
 
     Raises:
+        ConfigurationError: it cannot be read, or is another program's by now: it stays as it is.
         OSError: it cannot be written.
     """
-    path, mark = Path(os.path.realpath(path)), f'"id":"{identity}"'.encode()
+    name, path, mark = name or str(path), Path(os.path.realpath(path)), f'"id":"{identity}"'.encode()
     with folder_lock(path.parent):
-        known = read_bytes(path).split(b"\n") if is_there(path) else []
-        others = [one + b"\n" for one in known if one.strip() and mark not in one[:100]]
-        mode = os.stat(path).st_mode & 0o777 if known else 0o666
+        known = [line for _, line in _lines(path, name)]
+        others = [one + b"\n" for one in known if mark not in one[:100]]
+        mode = os.stat(path).st_mode & 0o777 if is_there(path) else 0o666
         write_whole(str(path), b"".join([*others[max(0, len(others) - most + 1) :], line]), mode)
 
 
-def write_entry(path: Path, entry: Entry, most: int) -> None:
+def write_entry(path: Path, entry: Entry, most: int, name: str = "") -> None:
     """Adds a session to a history (see `add_line`)."""
-    add_line(path, event_line(entry.to_line()), entry.id, most)
+    add_line(path, event_line(entry.to_line()), entry.id, most, name)
 
 
 # --- what the last sessions show

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..event_log import read_events
+from ..gate_config import ALLOWED
 from ..originals import dates
 from ..outcomes import BAD, ERROR, FAILED, PASSED, REPORT_ORDER, XPASSED, rank
 from ..quarantine import Quarantine, days_left
@@ -58,7 +59,7 @@ def _checker(kind: str, names_baseline: bool) -> Callable[[Event], str]:
     elif kind == "test":
         of, more = Test, {"runs": tuple[str, ...], "item": int, "quarantined_until": str}
     elif kind == "merge":
-        more = {"max_missing_tests": int}
+        more = dict.fromkeys(ALLOWED, int)
     if kind in ("end", "merge"):
         more |= {"history": Past} | ({} if names_baseline else {"baseline": Comparison})
     types = types_of(of) if of is not None else {}
@@ -91,7 +92,8 @@ def model_of(events: Iterable[Event]) -> Model:
             tests[test.worker, test.id] = test if known is None else _both(known, test)
     last: Event = {**_last(sessions[0], "end"), **union} if len(sessions) == 1 else union
     known_sessions = tuple(map(_session, sessions)) or (Session(),)
-    given = last.get("baseline"), union.get("max_missing_tests"), last.get("history")
+    allowed = {name: union[name] for name in ALLOWED if union.get(name) is not None}
+    given = last.get("baseline"), allowed, last.get("history")
     model = Model(known_sessions, tuple(tests.values()), tuple(runs), *given, tuple(beside))
     return _of_gate(model) if any(one.shard for one in known_sessions) else model
 

@@ -533,8 +533,8 @@ class Model:
     runs: tuple[Run, ...]
     compared: Any = None
     """The baseline in the log: a comparison as JSON, or ``none`` if there is none yet; None if none was given."""
-    max_missing_tests: int | None = None
-    """Replaces the number in ``[gate]``: an option of ``merge``."""
+    allowed: Mapping[str, Any] = field(default_factory=dict)
+    """Numbers by their names in `Gate`, whose values they replace: options of ``merge``."""
     past: Any = None
     """The earlier sessions in the log, as JSON; None if no history was given."""
     beside: tuple[Run, ...] = ()
@@ -594,9 +594,7 @@ class Model:
     @property
     def gate(self) -> Gate:
         """The ``[gate]`` table of the sessions."""
-        gate = next((one.gate for one in self.begun), self.sessions[0].gate)
-        allowed = self.max_missing_tests
-        return gate if allowed is None else replace(gate, max_missing_tests=allowed)
+        return replace(next((one.gate for one in self.begun), self.sessions[0].gate), **self.allowed)
 
     @property
     def report(self) -> ReportConfig:

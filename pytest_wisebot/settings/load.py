@@ -7,19 +7,21 @@ that the environment has for its own host.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ..errors import ConfigurationError
-from ..gate_config import Gate, Limits, ReportConfig
+from ..gate_config import ALLOWED, Gate, Limits, ReportConfig
 from ..originals import os
-from ..redaction import Redact
+from ..redaction import Redact, Redactor, Secret
 from ..runs import Api
 from ..text import toml_key
 from .checks import check, checked_origin, describe, nearest, nearest_of_all, plain_http
-from .credentials import Credential, read_credential
+from .credentials import Credential, proxy_credentials, read_credential
 from .fields import DEFAULTS, ENVIRONMENT, FILE, LIMITS, LINKS, WORKFLOW, Field, Table, settings_fields
 from .settings import FILE_NAME, PROJECT_FILE_NAME, Against, Settings, Snapshots, Workflow, key_place, table_place
 
@@ -32,9 +34,12 @@ def find_file(start: Path, root: Path) -> Path | None:
     Raises:
         ConfigurationError: both stand in one folder, or a ``pyproject.toml`` is not valid.
     """
+    return next(filter(None, map(_file_in, _searched(start, root))), None)
+
+
+def _searched(start: Path, root: Path) -> list[Path]:
     between = [start, *start.parents]
-    folders = between[: between.index(root) + 1] if root in between else [start, root]
-    return next(filter(None, map(_file_in, folders)), None)
+    return between[: between.index(root) + 1] if root in between else [start, root]
 
 
 def _file_in(folder: Path) -> Path | None:
@@ -142,6 +147,39 @@ def _contradictions(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...]
                 yield (*of, key.replace("_", "-")), problem
 
 
+def secrets_in_sight(
+    given: Mapping[str, Any], *, start: Path, root: Path, cwd: Path, variables: Mapping[str, str]
+) -> Iterator[Secret]:
+    """The credentials that a message about wrong settings may repeat, whether they are in force or not.
+
+    They are those of options and of variables that a field has, and those that a settings file names, valid or not.
+
+    Args:
+        given: the values that options give, by the names of their fields.
+        start: the folder where the search for the file begins.
+        root: the folder where it ends.
+        cwd: what a path given as an option is relative to.
+        variables: the environment variables.
+    """
+    fields = [field for field in (*ENVIRONMENT.fields, *WORKFLOW.fields) if field.kind == "reference"]
+    named = [(f"env:{name}", cwd) for field in fields for name in field.variables]
+    named += [(given[field.name], cwd) for field in fields if field.name in given]
+    files = [cwd / given["config"]] if given.get("config") else []
+    files += (folder / name for folder in _searched(start, root) for name in (FILE_NAME, PROJECT_FILE_NAME))
+    for path in files:
+        with suppress(OSError, ValueError):
+            named += [(one, path.parent) for one in _REFERENCE.findall(path.read_text("utf-8-sig"))]
+    for reference, folder in named:
+        with suppress(ConfigurationError):
+            if (secret := read_credential(reference, "", folder, variables).secret) is not None:
+                yield secret
+    yield from proxy_credentials(variables)
+
+
+_REFERENCE: Final = re.compile(r"""(?<=["'])(?:env|file):[^"'\n]+(?=["'])""")
+"""A reference in a settings file, of which the rest need not be valid TOML."""
+
+
 def resolve(
     given: Mapping[str, Any],
     *,
@@ -162,8 +200,19 @@ def resolve(
         named_by: the option that names the environment.
 
     Raises:
-        ConfigurationError: with every mistake that was found, one a line, in the user's terms.
+        ConfigurationError: with every mistake that was found, one a line, in the user's terms. A wrong value may be a
+            credential that stands in the wrong place: it is masked.
     """
+    try:
+        return _resolved(given, start, root, cwd, variables, named_by)
+    except ConfigurationError as error:
+        secrets = secrets_in_sight(given, start=start, root=root, cwd=cwd, variables=variables)
+        raise ConfigurationError(Redactor(secrets).clean(str(error))) from None
+
+
+def _resolved(
+    given: Mapping[str, Any], start: Path, root: Path, cwd: Path, variables: Mapping[str, str], named_by: str
+) -> Settings:
     given = {name: value for name, value in given.items() if value is not None and (name, value) != ("api", "both")}
     path = cwd / given["config"] if "config" in given else find_file(start, root)
     if path is not None and not path.is_file():
@@ -316,7 +365,7 @@ class _Resolution:
             if not (self.folder / path).exists():
                 known = nearest_of_all(path, _beside(self.folder, path))
                 self.problems.append(f'{self._place("gate.paths")}: there is no "{path}" beside the file, {known}')
-        allowed = {name: self.given[name] for name in ("max_missing_tests", "max_quarantined") if name in self.given}
+        allowed = {name: self.given[name] for name in ALLOWED if name in self.given}
         values = {**table, **allowed}
         overall = {field.name: values.pop(field.name) for field in LIMITS.fields if field.name in values}
         workflows = {name: Limits(**limits) for name, limits in values.pop("workflows", {}).items()}

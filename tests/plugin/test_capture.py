@@ -341,6 +341,23 @@ def test_a_wrong_setting_has_its_own_exit_code(kept: Any) -> None:
     assert capture(kept, "last", "test_triage").ret == 4
 
 
+@pytest.mark.parametrize("args", [["--id=CANARY"], ["--id=CANARY", "--row=rows.jsonl"], ["--row=CANARY.jsonl"]])
+def test_no_credential_is_written_as_a_name(kept: Any, monkeypatch: pytest.MonkeyPatch, args: list[str]) -> None:
+    """An id, or a name of a file, that holds a credential of the settings is refused, and nothing is written."""
+    secret = "FAKE-CANARY-secret-77"
+    monkeypatch.setenv("CANARY_TOKEN", secret)
+    kept.edit("wisebot.toml", 'emulator = "flows:emulator"', 'emulator = "flows:emulator"\ntoken = "env:CANARY_TOKEN"')
+    before = files(kept)
+    result = capture(kept, "last", "test_triage", *(one.replace("CANARY", secret) for one in args))
+    assert result.ret == 2
+    option = args[0].partition("=")[0]
+    assert result.errlines == [
+        f"pytest-wisebot capture: {option}: holds a credential, or what [redact] masks: nothing was written"
+    ]
+    assert secret not in str(result.outlines)
+    assert files(kept) == before
+
+
 def test_no_credential_is_captured(kept: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A result that holds one holds its mask, in the test and in the recording; inputs with one are refused."""
     monkeypatch.setenv("CANARY_TOKEN", "CANARY-5b2e9d7710")

@@ -58,7 +58,7 @@ def test_folders_logs_and_kept_sessions(sessions: Project) -> None:
                 f"B  {b}: local (emulator flows:emulator), *",
                 "newly failing: 1 test",
                 "  test_it.py::test_triage",
-                "    passed -> failed: AssertionError*",
+                "    A passed -> B failed: AssertionError*",
                 "unchanged: 1 test",
                 "results: 1 of 2 tests with runs in both differ",
                 "  test_it.py::test_triage",

@@ -264,3 +264,26 @@ def test_the_password_of_a_proxy_is_masked(
     assert base64.b64encode(pair.encode()).decode() not in said
     assert pair.encode().hex() not in said
     assert "http://<secret>" in said
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["env", "against", "origin", "config", "workflow", "tag", "baseline", "scan", "history=wisebot.toml/", "session"],
+)
+def test_a_credential_as_the_value_of_an_option_does_not_show(
+    empty_project: Project, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    """Where it stands in the place of a name, a host or a file, the error of usage masks it."""
+    monkeypatch.setenv("OF_STAGING", "FAKE-CANARY-secret-77")
+    empty_project.write(
+        "wisebot.toml", '[environments.staging]\norigin = "https://x.test"\nsecret = "env:OF_STAGING"\n'
+    )
+    empty_project.test(TEST)
+    begin = f"--wisebot-{option}" + ("" if "=" in option else "=")
+    mode = ["--wisebot-runs=last"] if option == "session" else []
+    result = empty_project.run_apart(*mode, begin + "FAKE-CANARY-secret-77")
+    shown = result.stdout.str() + result.stderr.str()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "FAKE-CANARY" not in shown
+    assert f"--wisebot-{option.partition('=')[0]}" in shown
+    assert "<secret>" in shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -46,7 +47,7 @@ def test_the_section_has_all_that_is_known_of_each_run(project: Project) -> None
         '  inputs:   {"ticketId": "it\'s $5", "message": "charged\\ntwice"}',
         '  result:   {"ticketId": "it\'s $5", "category": "billing"}',
         "  repeat:   python -m pytest test_it.py::test_it",
-        "  repeat:   python -m pytest_wisebot emulator flows:emulator  # serves its workflows by hand",
+        "  serve:    python -m pytest_wisebot emulator flows:emulator  # serves its workflows by hand",
         "",
         "refund over the dashboard API, environment local: failed (emulator)",
         "  runId:    RUN (SECONDS, status 200)",
@@ -54,7 +55,7 @@ def test_the_section_has_all_that_is_known_of_each_run(project: Project) -> None
         "  inputs:   {}",
         '  error:    "unknown ticket"',
         "  repeat:   python -m pytest test_it.py::test_it",
-        "  repeat:   python -m pytest_wisebot emulator flows:emulator  # serves its workflows by hand",
+        "  serve:    python -m pytest_wisebot emulator flows:emulator  # serves its workflows by hand",
     ]
 
 
@@ -309,7 +310,7 @@ def test_the_command_that_repeats_stands_once(outside: Outside, args: list[str])
             assert trigger_workflow("refund", {"n": 2}).ok
     """)
     lines = outside.run(*args).outlines
-    repeats = [line for line in lines if "repeat: " in line]
+    repeats = [line for line in lines if re.match(r"(E )? +(repeat|or): ", line)]
     shown = 1 if args == ["--show-capture=no"] else 3
     assert len([line for line in repeats if "curl " in line]) == shown
     assert len([line for line in repeats if "wisebot workflow trigger" in line]) == shown
@@ -488,7 +489,44 @@ def test_equal_drift_is_one(outside: Outside) -> None:
 
 # --- what next --------------------------------------------------------------------------------------------------------
 
-ACCEPT = "to accept these results at no cost: --wisebot-runs=last --snapshot-update"
+ACCEPT = "to accept these results at no cost:"
+
+
+def accepting(result: pytest.RunResult) -> list[str]:
+    """The words behind ``python -m pytest`` of the command that accepts results."""
+    lines = result.outlines
+    return shlex.split(lines[lines.index(ACCEPT) + 1])[3:]
+
+
+def test_accepting_touches_what_is_red_alone(outside: Outside) -> None:
+    """The command names these tests and the environment, as seen from the folder where pytest was started."""
+    outside.project.write(
+        "sub dir/test_more.py",
+        """
+        import pytest
+
+        @pytest.mark.wisebot("echo", {"n": 1})
+        def test_fine(workflow_run):
+            pass
+
+        @pytest.mark.wisebot("echo")
+        @pytest.mark.parametrize("inputs", [{"n": 2}, {"n": 3}], ids=["a b", "c"])
+        def test_red(workflow_run, inputs, workflow_snapshot):
+            assert workflow_run == workflow_snapshot
+        """,
+    )
+    result = outside.run("--wisebot-env=outside", "-k", "red", "--junitxml=junit.xml", "sub dir")
+    assert accepting(result) == [
+        "sub dir/test_more.py::test_red[a b]",
+        "sub dir/test_more.py::test_red[c]",
+        "--wisebot-env=outside",
+        "--wisebot-runs=last",
+        "--snapshot-update",
+    ]
+    again = outside.run(*accepting(result))
+    again.assert_outcomes(passed=2)
+    assert len(outside.calls) == 2
+    assert not (outside.project.path / "__snapshots__").exists()
 
 
 def test_a_failing_snapshot_names_the_way_to_accept_it(outside: Outside) -> None:
@@ -501,11 +539,11 @@ def test_a_failing_snapshot_names_the_way_to_accept_it(outside: Outside) -> None
     for workers in ((), ("-n", "1")):
         assert outside.run(*workers).outlines.count(ACCEPT) == 1
     assert ACCEPT not in outside.run("-q").stdout.str()
-    result = outside.run("--wisebot-runs=last", "--snapshot-update")
+    result = outside.run(*accepting(outside.run()))
     result.assert_outcomes(passed=1)
     assert "to accept" not in result.stdout.str()
     assert "to accept" not in outside.run().stdout.str()
-    assert len(outside.calls) == 4
+    assert len(outside.calls) == 5
 
 
 def test_a_replayed_snapshot_is_accepted_from_the_recordings(outside: Outside) -> None:
@@ -517,9 +555,8 @@ def test_a_replayed_snapshot_is_accepted_from_the_recordings(outside: Outside) -
     """)
     outside.run("--wisebot-runs=record")
     result = outside.run("--wisebot-runs=replay")
-    hint = "to accept these results at no cost: --wisebot-runs=replay --snapshot-update"
-    assert hint in result.outlines
-    outside.run("--wisebot-runs=replay", "--snapshot-update").assert_outcomes(passed=1)
+    assert accepting(result)[-2:] == ["--wisebot-runs=replay", "--snapshot-update"]
+    outside.run(*accepting(result)).assert_outcomes(passed=1)
     assert len(outside.calls) == 1
 
 

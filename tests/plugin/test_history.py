@@ -257,6 +257,41 @@ def test_a_file_that_cannot_be_used_is_told_before_any_run(suite: Suite) -> None
         assert len(suite.outside.calls) == asked, name
 
 
+FOREIGN = {
+    "another program's": (b"a note of another program\n", "is not a history: line 1 is not valid JSON, and no other *"),
+    "replaced by a folder": (None, "is not a file"),
+}
+
+
+@pytest.mark.parametrize("how", FOREIGN)
+def test_a_history_that_becomes_another_program_s_during_a_session_stays_as_it_is(suite: Suite, how: str) -> None:
+    """What another program has written there meanwhile is not lost; one line names the file, and the tests count."""
+    content, message = FOREIGN[how]
+    suite.fill("..")
+    change = f"file.write_bytes({content!r})" if content else "file.mkdir()"
+    suite.outside.project.write(
+        "conftest.py",
+        f"""
+        from pathlib import Path
+
+        def pytest_runtest_logfinish(nodeid):
+            file = Path({str(suite.file)!r})
+            if nodeid.endswith("test_stays"):
+                file.unlink()
+                {change}
+        """,
+    )
+    result = suite.run()
+    result.assert_outcomes(passed=2, skipped=1)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(
+        [f"wisebot: --wisebot-history: history.jsonl: {message}. It stays as it is: nothing was added"]
+    )
+    assert result.stdout.str().count("It stays as it is") == 1
+    result.stdout.no_fnmatch_line("wisebot: history in *")
+    assert suite.file.read_bytes() == content if content else [*suite.file.iterdir()] == []
+
+
 def test_merge_writes_no_history_over_another_file(suite: Suite, capsys: pytest.CaptureFixture[str]) -> None:
     """Nor over what it writes itself; before it writes anything."""
     suite.outside.test("WANTED = True\n", TESTS)

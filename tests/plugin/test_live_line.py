@@ -30,8 +30,29 @@ QUICK = """
 """
 
 OFTEN = f"""{QUICK}
+    import pathlib
+
     live.REFRESH_SECONDS, live.PLAIN_SECONDS = 0.005, 0.15
+    write, may_wait, looks = live.StatusLine._write, live.StatusLine._may_wait, []
+    lines = []
+
+    def counted(self, text):
+        write(self, text)
+        lines.append(text)
+        if len(lines) == 2:
+            pathlib.Path("open").touch()
+
+    def looked(self):
+        looks.append(1)
+        return may_wait(self)
+
+    live.StatusLine._write, live.StatusLine._may_wait = counted, looked
+
+    def pytest_sessionfinish(session):
+        if not hasattr(session.config, "workerinput"):
+            pathlib.Path("looks").write_text(str(len(looks)))
 """
+"""Thirty looks at the runs for one line; the runs of the workflow ``gate`` end after the second line."""
 
 WAITING = """
     def test_first():
@@ -301,21 +322,28 @@ def test_no_test_finds_it_in_its_output(outside: Outside, watch: Any) -> None:
     assert [line for line in screens.seen[-1] if line in screens.lines or "Captured" in line] == []
 
 
+def looks(outside: Outside) -> int:
+    """How often the line has looked for a waiting test, which is twice for each look at the runs."""
+    return int((outside.project.path / "looks").read_text("utf-8"))
+
+
 @pytest.mark.parametrize("args", [[], ["-p", "xdist", "-n", "2"]], ids=["one process", "xdist"])
 def test_without_a_terminal_it_is_a_plain_line_now_and_then(outside: Outside, args: list[str]) -> None:
     """In a CI log: a line of its own every so many seconds of waiting, and still in nothing that a test captured."""
     outside.project.write("conftest.py", OFTEN)
-    outside.test(CAPTURED)
+    gated = CAPTURED.replace("nap", "gate").replace('{"seconds": 0.3}', '{"until": GATE}')
+    outside.test("from outside import GATE\n", gated)
     result = outside.project.run_apart("-p", "wisebot", *args)
     assert result.parseoutcomes() == {"passed": 2, "failed": 1}
     said = [line for line in result.outlines if "done," in line]
-    assert 2 <= len(said) <= 20
+    assert 2 <= len(said) <= looks(outside) / 60
     assert [line for line in said if not LINE.fullmatch(line)] == []
     assert "\x1b" not in result.stdout.str()
     assert result.stderr.str() == ""
+    (outside.project.path / "open").unlink()
     quiet = outside.project.run_apart("-p", "wisebot", "-q", *args)
     said = [line for line in quiet.outlines if "done," in line]  # else a CI job that is silent for long is ended
-    assert 2 <= len(said) <= 20
+    assert 2 <= len(said) <= looks(outside) / 60
 
 
 def test_without_a_terminal_nothing_is_said_for_half_a_minute(outside: Outside) -> None:

@@ -246,7 +246,7 @@ def test_infrastructure_in_full(outside: Outside) -> None:
             f"  inputs:   {inputs}",
             f"  repeat:   {curl}"
             + (f" -H 'Content-Type: application/json' --data-raw '{inputs}'" if inputs != "{}" else ""),
-            f"  repeat:   {cli} nowhere" + (f" --data '{inputs}'" if inputs != "{}" else ""),
+            f"  or:       {cli} nowhere" + (f" --data '{inputs}'" if inputs != "{}" else ""),
         ]
 
     assert section(result, "INFRASTRUCTURE") == [

@@ -28,7 +28,7 @@ RUN = WorkflowRun(
     inputs={"ticketId": "T-1"},
     commands=COMMANDS,
 )
-TAIL = '\n  runId: r-1, inputs: {"ticketId": "T-1"}\n  repeat: curl one\n  repeat: wisebot two'
+TAIL = '\n  runId: r-1, inputs: {"ticketId": "T-1"}\n  repeat: curl one\n  or: wisebot two'
 HEAD = 'workflow "triage" over the webhook API: '
 
 

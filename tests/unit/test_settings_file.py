@@ -955,3 +955,40 @@ def test_a_pyproject_toml_without_the_table_cannot_be_chosen(tmp_path: Path) -> 
     with pytest.raises(ConfigurationError) as caught:
         resolve({"config": path}, start=tmp_path, root=tmp_path, cwd=tmp_path, variables={})
     assert str(caught.value) == f"--wisebot-config: there is no [tool.wisebot] in {path}"
+
+
+MISPLACED = [
+    '[quarantine]\n"test_a.py::test_x" = "CANARY"',
+    '[quarantine]\n"test_a.py::test_x" = "me until CANARY: why"',
+    '[quarantine]\nCANARY = "me until 2026-12-31: why"',
+    "[defaults]\nCANARY = 1",
+    '[defaults]\nconcurrency = "CANARY"',
+    'default-environment = "CANARY"',
+    '[environments.b]\norigin = "CANARY"',
+    '[environments.b]\norigin = "https://x.test/CANARY"',
+    '[environments.b]\napi = "CANARY"',
+    '[environments.b]\nemulator = "CANARY"',
+    '[gate]\nselect = "CANARY"',
+    '[gate]\npaths = ["CANARY"]',
+    '[report]\nrun-url = "CANARY"',
+    '[snapshots]\nvolatile = ["CANARY["]',
+    '[snapshots]\nkeys = {a = "CANARY x"}',
+    '[redact]\npatterns = ["(CANARY"]',
+]
+"""Settings with a credential where another value belongs."""
+
+
+@pytest.mark.parametrize("given_by", ["env:OF_A", "file:of-a.txt", "variable"])
+@pytest.mark.parametrize("text", MISPLACED)
+def test_a_credential_in_the_wrong_place_does_not_show(tmp_path: Path, text: str, given_by: str) -> None:
+    """The error names the place and masks the value: of an environment that is not chosen, and of a variable, too."""
+    credential = "FAKE-CANARY-secret-77"
+    (tmp_path / "of-a.txt").write_text(f"{credential}\n", "utf-8")
+    named = "" if given_by == "variable" else f'\n[environments.a]\ntoken = "{given_by}"\n'
+    file = tmp_path / "wisebot.toml"
+    file.write_text(f"{text.replace('CANARY', credential)}\n{named}", "utf-8")
+    variables = {"WISEBOT_WORKFLOW_SECRET" if given_by == "variable" else "OF_A": credential}
+    with pytest.raises(ConfigurationError) as caught:
+        resolve({}, start=tmp_path, root=tmp_path, cwd=tmp_path, variables=variables)
+    assert credential not in str(caught.value)
+    assert "<secret>" in str(caught.value)

@@ -84,7 +84,7 @@ def test_tests_that_were_not_run_are_not_missing_silently(log: type[Log]) -> Non
     broken.events = [{**event, "test": "test_other.py::test_x"} for event in broken.events]
     changes = compared(a, broken, not_collected=["test_it.py: ImportError: no module"])
     assert [one.words for one in changes.lists["no verdict any more"]] == [
-        "passed -> its module could not be collected"
+        "A passed -> B its module could not be collected"
     ] * 3
     against = log().test("test_a", run={"contradiction": "status failed"}).test("test_b").test("test_c")
     assert names(compared(a, against), "no verdict any more") == ["test_a"]
@@ -137,7 +137,7 @@ def test_a_run_without_an_answer_is_named(log: type[Log]) -> None:
     a = log().test("test_a", run={"result": 1})
     b = log().test("test_a", "infrastructure", run={"outcome": "infrastructure", "class": "RunTimedOut"})
     (found,) = compared(a, b).differing
-    assert found.results == (("triage (webhook): ok -> RunTimedOut", ()),)
+    assert found.results == (("triage (webhook): A ok -> B RunTimedOut", ()),)
 
 
 def test_figures_of_workflows_say_what_is_more_than_chance(log: type[Log]) -> None:

@@ -174,6 +174,15 @@ def test_what_cannot_be_used_is_named_left_out_and_kept(path: Path) -> None:
     assert all(line in path.read_bytes() for line in lines)
 
 
+@pytest.mark.parametrize("content", [b"a note\n", b'{"event":"session","format":1}\n', b"\xff\x00"])
+def test_another_program_s_file_is_never_rewritten(path: Path, content: bytes) -> None:
+    """However late it came there: adding a session is refused by name."""
+    path.write_bytes(content)
+    with pytest.raises(ConfigurationError, match=f"^{FILE}: is not a history: line 1 "):
+        write_entry(path, entry(1), 200, FILE)
+    assert path.read_bytes() == content
+
+
 def test_null_is_the_same_as_nothing(path: Path) -> None:
     """Another program may write null where this one writes nothing."""
     path.write_text('{"format":1,"id":"x","tests":null,"workflows":null,"build":null,"started":null,"mode":null}\n')

@@ -207,6 +207,18 @@ def test_the_number_holds_for_all_shards_together(log: Any, tmp_path: Any, capsy
     assert row.endswith("measured 2: test_it.py::test_a_broken, test_it.py::test_b_broken")
 
 
+def test_merge_has_the_number_as_an_option(log: Any, tmp_path: Any, capsys: Any) -> None:
+    """It takes the place of the one of the shards, also where reports are made anew; the wrong kind is refused."""
+    shards = [str(shard(log, tmp_path, name, FAR)) for name in ("a", "b")]
+    merge = ["merge", *shards, "-o", str(tmp_path / "out")]
+    assert main([*merge, "--max-quarantined=2"]) == main([str(tmp_path / "out")]) == 0
+    assert "wanted at most 2 (max-quarantined)" in " ".join(capsys.readouterr().out.split())
+    assert main([*merge, "--max-quarantined=0"]) == 1
+    with pytest.raises(SystemExit):
+        main([*merge, "--max-quarantined=some"])
+    assert "--max-quarantined: expected a whole number of at least 0, got 'some'" in capsys.readouterr().err
+
+
 def test_each_shard_is_judged_by_the_day_on_which_it_began(log: Any, tmp_path: Any, capsys: Any) -> None:
     """One began on the last day, the other a second after it."""
     midnight = NOON + 43_200
