@@ -114,14 +114,22 @@ class ReportFacts:
 
 _NONE = ReportFacts()
 
+_last_read: tuple[object, ReportFacts] = (None, _NONE)
+"""What was read last: a report is read many times, and `add_facts` makes another dict."""
+
 
 def facts_of(report: object) -> ReportFacts:
     """What was added to a report."""
     found = getattr(report, _ATTRIBUTE, None)
     if found is None:
         return _NONE
-    facts = ReportFacts(**found)
-    return facts if facts.trials is None else replace(facts, trials=TrialCount(**found["trials"]))
+    global _last_read
+    added, facts = _last_read
+    if added is not found:
+        facts = ReportFacts(**found)
+        facts = facts if facts.trials is None else replace(facts, trials=TrialCount(**found["trials"]))
+        _last_read = found, facts
+    return facts
 
 
 def add_facts(report: pytest.TestReport, **facts: Any) -> None:
