@@ -124,12 +124,11 @@ def facts_of(report: object) -> ReportFacts:
     if found is None:
         return _NONE
     global _last_read
-    added, facts = _last_read
-    if added is not found:
+    if (last := _last_read)[0] is not found:
         facts = ReportFacts(**found)
-        facts = facts if facts.trials is None else replace(facts, trials=TrialCount(**found["trials"]))
-        _last_read = found, facts
-    return facts
+        last = found, facts if facts.trials is None else replace(facts, trials=TrialCount(**found["trials"]))
+        _last_read = last
+    return last[1]
 
 
 def add_facts(report: pytest.TestReport, **facts: Any) -> None:

@@ -20,7 +20,6 @@ from .write_conflicts import Claim, Claims
 if TYPE_CHECKING:
     from .remarks import KeptHistory
 
-
 _NOTHING_ASKED = ComparisonOptions()
 
 
