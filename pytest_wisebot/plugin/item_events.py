@@ -42,6 +42,8 @@ PROPERTIES = {
 }
 """The properties of each run in JUnit XML, and the fields of the event log that they come from."""
 
+_STEPS = {step.value: step for step in (Step.SETUP, Step.CALL, Step.TEARDOWN)}
+
 MOST_OPEN = 256
 """Tests whose reports are held for more to come: of each worker the one that runs, and some that it has run."""
 
@@ -102,17 +104,16 @@ def phases_of(report: pytest.TestReport) -> list[Phase]:
     """The phase that a report is about, after those of earlier calls that were not reported."""
     facts = facts_of(report)
     unreported = [Phase(Step.CALL, Result.RERUN, word if word != FAILED else "") for word in facts.unreported]
-    return [*unreported, Phase(_step(report), _result(report), facts.category, facts.error)]
+    step = _step(report)
+    return [*unreported, Phase(step, _result(report, step), facts.category, facts.error)]
 
 
 def _step(report: pytest.TestReport) -> Step:
-    if hasattr(report, "context"):
-        return Step.SUBTEST
-    return Step(report.when) if report.when in ("setup", "call", "teardown") else Step.PROCESS
+    return Step.SUBTEST if hasattr(report, "context") else _STEPS.get(str(report.when), Step.PROCESS)
 
 
-def _result(report: pytest.TestReport) -> Result:
-    if _step(report) is Step.PROCESS:
+def _result(report: pytest.TestReport, step: Step) -> Result:
+    if step is Step.PROCESS:
         return Result.CRASHED
     expected = hasattr(report, "wasxfail")
     match str(report.outcome):
@@ -166,8 +167,10 @@ class _Item:
             self.texts.append(without_colours(str(report.longreprtext)))
 
     def _fails_for_subtests(self, report: pytest.TestReport) -> bool:
+        if report.when != "call":
+            return False
         failed = any(one.step is Step.SUBTEST and one.result is Result.FAILED for one in self.phases)
-        return failed and report.when == "call" and str(report.longrepr).startswith("contains ")
+        return failed and str(report.longrepr).startswith("contains ")
 
     def outcome(self, *more: Phase) -> ItemOutcome:
         """The outcome of the test, as far as it is known."""
@@ -243,10 +246,11 @@ class ItemLedger:
 
     def _properties(self, item: _Item, last: pytest.TestReport) -> Properties:
         """The properties in JUnit XML of a test that used runs, or was to; those of its runs follow each other."""
-        runs, phases = dict.fromkeys([*item.runs, *facts_of(last).runs]), phases_of(last)
-        if self._runtime is None or not (runs or any(phase.error for phase in (*item.phases, *phases))):
+        facts = facts_of(last)
+        runs = dict.fromkeys([*item.runs, *facts.runs])
+        if self._runtime is None or not (runs or facts.error or any(phase.error for phase in item.phases)):
             return []  # as for most tests, whose outcome is not computed for this
-        outcome = item.outcome(*phases)
+        outcome = item.outcome(*phases_of(last))
         if not (runs or outcome.error):
             return []
         properties = [one for run in runs for one in self._runs.get(run, ())]

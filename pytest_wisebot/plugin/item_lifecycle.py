@@ -227,7 +227,8 @@ class ItemLifecycle:
         self._attempts.add_to(report)
         if report.nodeid != item.nodeid:  # for reports that show docstrings, say
             add_facts(report, nodeid=item.nodeid)
-        add_facts(report, runs=references(used))
+        if used:
+            add_facts(report, runs=references(used))
         if quarantine := self._state.quarantines.get(item.nodeid):
             add_facts(report, quarantine=quarantine.to_dict())
         if compared := [done for one in used if one.beside is not None and (done := one.beside.compared) is not None]:

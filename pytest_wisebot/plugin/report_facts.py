@@ -114,14 +114,21 @@ class ReportFacts:
 
 _NONE = ReportFacts()
 
+_last_read: tuple[object, ReportFacts] = (None, _NONE)
+"""What was read last: a report is read many times, and `add_facts` makes another dict."""
+
 
 def facts_of(report: object) -> ReportFacts:
     """What was added to a report."""
     found = getattr(report, _ATTRIBUTE, None)
     if found is None:
         return _NONE
-    facts = ReportFacts(**found)
-    return facts if facts.trials is None else replace(facts, trials=TrialCount(**found["trials"]))
+    global _last_read
+    if (last := _last_read)[0] is not found:
+        facts = ReportFacts(**found)
+        last = found, facts if facts.trials is None else replace(facts, trials=TrialCount(**found["trials"]))
+        _last_read = last
+    return last[1]
 
 
 def add_facts(report: pytest.TestReport, **facts: Any) -> None:

@@ -269,7 +269,8 @@ class RunTracker:
     def _begin_anew(self) -> None:
         self._release_beside(self.requested)
         self.requested = []
-        self._calls = Counter({key: calls for key, calls in self._calls.items() if key[0].fixture})
+        if self._calls:
+            self._calls = Counter({key: calls for key, calls in self._calls.items() if key[0].fixture})
 
     def _release_beside(self, requested: Iterable[RequestedRun]) -> None:
         """What was not compared by now is not needed, unless another test may compare it that uses the same fixture."""

@@ -149,14 +149,16 @@ def _pieces(file: BinaryIO, encoding: str | None, shared: int) -> Iterator[_Piec
     """A file in pieces that overlap; one of UTF-16 or UTF-32 as UTF-8."""
     decoder = codecs.getincrementaldecoder(encoding)("replace") if encoding else None
     kept, base, line = b"", 0, 1
+    most = max(PIECE, 4 * shared)
     while True:
-        read = file.read(max(PIECE, 4 * shared))
-        fresh = decoder.decode(read, final=not read).encode("utf-8", "replace") if decoder else read
+        read = file.read(most)
+        is_last = len(read) < most
+        fresh = decoder.decode(read, final=is_last).encode("utf-8", "replace") if decoder else read
         data = kept + fresh
         first = shared // 2 if base else 0
-        last = len(data) - shared // 2 if read else len(data)
+        last = len(data) if is_last else len(data) - shared // 2
         yield _Piece(data, base, line, range(first, max(first, last)))
-        if not read:
+        if is_last:
             return
         gone = max(0, len(data) - shared)
         line += data.count(b"\n", 0, gone)

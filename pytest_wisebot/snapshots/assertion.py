@@ -20,6 +20,8 @@ from .write_conflicts import Claim, Claims
 if TYPE_CHECKING:
     from .remarks import KeptHistory
 
+_NOTHING_ASKED = ComparisonOptions()
+
 
 @dataclass
 class SnapshotContext:
@@ -80,7 +82,7 @@ class WorkflowSnapshot(SnapshotAssertion):
         self._execution = (os.getpid(), execution if execution is not None else id(self))
         self._desk = desk
         self._around = around
-        self._asked = ComparisonOptions()
+        self._asked = _NOTHING_ASKED
         self._refusal = ""
         self._against: str | None = None
         self._compared: tuple[object, SerializedValue, ComparisonOptions] | None = None
@@ -153,7 +155,7 @@ class WorkflowSnapshot(SnapshotAssertion):
 
     def __eq__(self, other: object) -> bool:
         __tracebackhide__ = True
-        asked, self._asked = self._asked, ComparisonOptions()
+        asked, self._asked = self._asked, _NOTHING_ASKED
         try:
             received = self._as_stored(other, asked) or receive(other, asked, self._around())
         except BaseException as error:
@@ -184,9 +186,14 @@ class WorkflowSnapshot(SnapshotAssertion):
 
     def _as_stored(self, value: object, asked: ComparisonOptions) -> SerializedValue | None:
         """The text of a value that equals the snapshot as it is; None where the two have to be compared in full."""
-        if self.update_snapshots or asked != ComparisonOptions():
+        extension = self.extension
+        assert isinstance(extension, WorkflowSnapshotExtension)
+        if self.update_snapshots or asked != _NOTHING_ASKED:
+            extension.just_read = "", None
             return None
-        stored = read(self.extension.get_location(test_location=self.test_location, index=self.index))
+        location = extension.get_location(test_location=self.test_location, index=self.index)
+        stored = read(location)
+        extension.just_read = location, stored
         return None if stored is None else as_stored(value, stored)
 
     # --- what is not recorded

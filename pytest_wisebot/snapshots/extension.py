@@ -29,6 +29,8 @@ class WorkflowSnapshotExtension(SingleFileSnapshotExtension):
     """JSON with sorted keys, one file for each snapshot."""
 
     file_extension = "json"
+    just_read: tuple[str, str | None] = ("", None)
+    """A file and its text, which the comparison that follows does not read again."""
 
     def serialize(
         self,
@@ -98,7 +100,8 @@ class WorkflowSnapshotExtension(SingleFileSnapshotExtension):
     ) -> SerializableData | None:
         """The text of a snapshot file; None where there is none."""
         del snapshot_name, session_id
-        return read(snapshot_location)
+        (location, text), self.just_read = self.just_read, ("", None)
+        return text if location == snapshot_location else read(snapshot_location)
 
     @classmethod
     def write_snapshot_collection(

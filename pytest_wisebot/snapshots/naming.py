@@ -117,14 +117,20 @@ def stem(test: str, index: int | str = 0) -> str:
 def stem_of_test(test: str) -> str:
     """The name of a test's first snapshot, with which those of its others begin."""
     name, bracket, parameters = test.partition("[")
-    *classes, function = name.split(".")
-    cleaned = _RESERVED.sub(r"\1_", _UNSAFE_IN_NAMES.sub("_", name))
-    twins = function != function.casefold() or any(one[:1] != one[:1].upper() for one in classes)
+    cleaned, twins = _stem_of_name(name)
     if bracket:
         safe = _UNSAFE.sub("_", parameters.removesuffix("]"))
         twins = twins or _has_a_twin(safe)
         cleaned += f"[{safe}]"
     return _fitting(cleaned, test, MOST_BYTES, changed=twins or cleaned != test)
+
+
+@lru_cache(maxsize=64)
+def _stem_of_name(name: str) -> tuple[str, bool]:
+    """The stem of a name without parameters, and whether other names differ from it by case alone."""
+    *classes, function = name.split(".")
+    twins = function != function.casefold() or any(one[:1] != one[:1].upper() for one in classes)
+    return _RESERVED.sub(r"\1_", _UNSAFE_IN_NAMES.sub("_", name)), twins
 
 
 def stems_of_tests(found: str) -> set[str]:
