@@ -23,7 +23,7 @@ PACKAGE = Path(__file__).parents[1] / "pytest_wisebot"
 # other, two environments beside each other, what can be found on the page, faults by hand, the failing test in the
 # terminal, cases in tables and suites without Python, quarantine, tests from kept runs, a first project, completion
 # by shells, paths and shells of Windows, what a mistyped argument of a command may mean.
-MOST_LINES = 26_402
+MOST_LINES = 26_417
 MOST_FILES = 182
 MOST_LINES_OF_A_FUNCTION = 40
 MOST_STASH_KEYS = 1
