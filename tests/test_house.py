@@ -24,7 +24,7 @@ PACKAGE = Path(__file__).parents[1] / "pytest_wisebot"
 # terminal, cases in tables and suites without Python, quarantine, tests from kept runs, a first project, completion
 # by shells, paths and shells of Windows, what a mistyped argument of a command may mean, credentials in errors of
 # settings, the command that accepts results.
-MOST_LINES = 26_553
+MOST_LINES = 26_560
 MOST_FILES = 182
 MOST_LINES_OF_A_FUNCTION = 40
 MOST_STASH_KEYS = 1

@@ -91,7 +91,11 @@ class _Walk:
 
     def value(self, stored: Any, received: Any, raw: Any, depth: int) -> Any:
         kind = type(stored)
-        if kind in _PLAIN and kind is type(received) and stored == received and (kind is not str or "<" not in stored):
+        if kind is type(received) and (
+            repr(stored) == repr(received)  # -0.0 is not 0.0
+            if kind is float
+            else kind in _PLAIN and stored == received and (kind is not str or "<" not in stored)
+        ):
             return stored  # as most of a large value is
         if depth > MAX_DEPTH:
             return received

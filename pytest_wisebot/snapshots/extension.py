@@ -50,10 +50,14 @@ class WorkflowSnapshotExtension(SingleFileSnapshotExtension):
             return False
         if serialized_data == snapshot_data:
             return True
-        rewritten = _rewritten(snapshot_data)
-        if rewritten is None or not isinstance(serialized_data, SerializedValue):
-            return rewritten is not None and serialized_data == rewritten
-        return serialized_data == rewritten or serialized_data.is_accepted(rewritten)
+        try:  # a formatter may have been over the file: its text as this package writes it
+            stored = loads(str(snapshot_data))
+            rewritten = dumps(stored)
+        except (ValueError, RecursionError):
+            return False
+        if not isinstance(serialized_data, SerializedValue) or serialized_data == rewritten:
+            return bool(serialized_data == rewritten)
+        return serialized_data.is_accepted(stored, rewritten)
 
     def diff_lines(self, serialized_data: SerializedData, snapshot_data: SerializedData) -> Iterator[str]:
         """The differences, without colours."""
@@ -145,12 +149,4 @@ def read(location: str) -> str | None:
         with io.open(reachable(location), encoding="utf-8", errors="surrogateescape") as file:
             return file.read()
     except FileNotFoundError:
-        return None
-
-
-def _rewritten(snapshot: SerializableData) -> str | None:
-    """A snapshot's text as this package writes it: a formatter may have been over it. None if it is not JSON."""
-    try:
-        return dumps(loads(str(snapshot)))
-    except (ValueError, RecursionError):
         return None

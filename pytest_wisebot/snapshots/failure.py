@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from syrupy.terminal import received_style, snapshot_style
 from syrupy.types import SerializedData
@@ -42,16 +43,17 @@ def of_the_file(expected: SerializedData | None, received: SerializedValue, wher
         return [f"there is no {where}, and nothing is recorded that breaks its rule", *breaks[:MOST_BROKEN]]
     if expected is None:
         return [f"there is no {where}" if refused else f"there is no {where}: --snapshot-update writes it"]
-    if (problem := _problem(str(expected))) is not None:
+    if problem := _parsed(str(expected))[1]:
         return [f"{where} is not valid JSON ({problem}): mend it, or have --snapshot-update write it anew"]
     return []
 
 
 def differences(expected: SerializedData | None, received: SerializedValue, *, whole: bool) -> list[str]:
     """The changed paths; the whole value where there is nothing to compare it with."""
-    if expected is not None and _problem(str(expected)) is None:
-        stored, shown = (without_numbers(text) for text in (str(expected), received.accepted or str(received)))
-        return diff_lines(loads(stored), loads(shown), broken=received.broken, whole=whole)
+    stored, problem = _parsed(without_numbers(str(expected))) if expected is not None else (None, "there is none")
+    if not problem:
+        shown = loads(without_numbers(received.accepted or str(received)))
+        return diff_lines(stored, shown, broken=received.broken, whole=whole)
     lines = [f"+ {line}" for line in received.splitlines()]
     if whole or len(lines) <= MOST_NEW_LINES:
         return lines
@@ -88,13 +90,12 @@ def _style(sign: str) -> Callable[[str], str]:
     return {"-": snapshot_style, "+": received_style}.get(sign, str)
 
 
-def _problem(text: str) -> str | None:
-    """Why a string is not valid JSON."""
+def _parsed(text: str) -> tuple[Any, str]:
+    """The value of a JSON text, and why it is not valid; empty if it is."""
     try:
         text.encode("utf-8")
-        loads(text)
+        return loads(text), ""
     except UnicodeEncodeError:
-        return "it is not UTF-8"
+        return None, "it is not UTF-8"
     except (ValueError, RecursionError) as error:
-        return str(error)
-    return None
+        return None, str(error)

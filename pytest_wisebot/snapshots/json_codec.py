@@ -119,10 +119,11 @@ _SCALARS: dict[type, Callable[[Any], str]] = {
 
 def _write(value: Any, gap: str, put: Callable[[str], None]) -> None:
     """Puts down the text of a value; ``gap`` is the line break and the indentation of the place where it stands."""
-    scalar = _SCALARS.get(type(value))
+    kind = type(value)
+    scalar = _SCALARS.get(kind)
     if scalar is not None:
         put(scalar(value))
-    elif isinstance(value, dict | Mapping):
+    elif kind is dict or (kind is not list and isinstance(value, Mapping)):
         _write_object(value, _inner(gap), gap, put)
     elif isinstance(value, list | tuple):
         _write_list(value, _inner(gap), gap, put)
@@ -137,30 +138,32 @@ def _inner(gap: str) -> str:
 
 
 def _write_object(value: Mapping[Any, Any], inner: str, gap: str, put: Callable[[str], None]) -> None:
-    before = "{" + inner
+    before, following, find = "{" + inner, "," + inner, _SCALARS.get
     for key in sorted(value) if set(map(type, value)) <= _TEXT else sorted(value, key=_checked_key):
-        put(f"{before}{_quoted(key)}: ")
         item = value[key]
-        scalar = _SCALARS.get(type(item))
+        scalar = find(type(item))
         try:
-            put(scalar(item)) if scalar is not None else _write(item, inner, put)
+            put(f"{before}{_quoted(key)}: {scalar(item) if scalar is not None else ''}")
+            if scalar is None:
+                _write(item, inner, put)
         except _Fault as fault:
             fault.steps.append(key)
             raise
-        before = "," + inner
+        before = following
     put(gap + "}" if value else "{}")
 
 
 def _write_list(value: list[Any] | tuple[Any, ...], inner: str, gap: str, put: Callable[[str], None]) -> None:
-    before = "[" + inner
+    before, following, find = "[" + inner, "," + inner, _SCALARS.get
     for index, item in enumerate(value):
         put(before)
+        scalar = find(type(item))
         try:
-            _write(item, inner, put)
+            put(scalar(item)) if scalar is not None else _write(item, inner, put)
         except _Fault as fault:
             fault.steps.append(index)
             raise
-        before = "," + inner
+        before = following
     put(gap + "]" if value else "[]")
 
 

@@ -112,7 +112,7 @@ def _lines(
 
 def _ruled(compared: Compared) -> set[Path]:
     """The places of the compared value that a rule judges: how they differ is stated already."""
-    data = loads(compared.received)
+    data = loads(compared.received) if compared.asked.rules else None
     patterns_of_rules = (Pattern.parse(address_of(path, data, compared.value)) for path in compared.asked.rules)
     return {*compared.received.broken, *(path for pattern in patterns_of_rules for path in pattern.found_in(data))}
 

@@ -15,7 +15,7 @@ from ..redaction.jsonpath import Path, Pattern
 from ..runs import WorkflowRun, says_failed
 from ..text import brief
 from .acceptance import Received, accepted
-from .json_codec import dumps, loads
+from .json_codec import dumps
 from .moments import Nearness, Span
 from .normalise import NormaliserConfig, normalise
 from .rules import apply_rules, exclude
@@ -143,13 +143,13 @@ class SerializedValue(str):
         found.is_earlier = False
         return found
 
-    def is_accepted(self, stored: str) -> bool:
-        """Whether a snapshot that has another text, as this package writes it, accepts the value."""
+    def is_accepted(self, stored: Any, text: str) -> bool:
+        """Whether a snapshot, of which the text as this package writes it is another one, accepts the value."""
         if self.received is None:
             return False
-        found = accepted(loads(stored), self.received)
+        found = accepted(stored, self.received)
         self.accepted = dumps(found.value)
-        if self.accepted != stored or (found.is_earlier and not self.takes_earlier):
+        if self.accepted != text or (found.is_earlier and not self.takes_earlier):
             return False
         self.is_earlier = found.is_earlier
         return True
